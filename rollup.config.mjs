@@ -1,0 +1,137 @@
+/** One module per source file for npm, two self-contained files for pages without a bundler. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import resolve from '@rollup/plugin-node-resolve';
+import terser from '@rollup/plugin-terser';
+import { transformSync } from 'oxc-transform';
+
+/** Public path -> source file. A new entry is one line here and one in the `exports` of package.json. */
+export const entries = {
+  '.': 'src/index.ts',
+  './file': 'adapters/storage/file.ts',
+  './indexeddb': 'adapters/storage/indexeddb.ts',
+  './redis': 'adapters/storage/redis.ts',
+  './testing': 'src/testing.ts',
+};
+
+const root = import.meta.dirname;
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const dependencies = Object.keys(manifest.dependencies);
+
+const modules = {
+  input: Object.values(entries),
+  external: (id) => id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
+  plugins: [declarations(), typescript(), exportsAreBuilt()],
+  onwarn: fail,
+  output: {
+    dir: 'dist',
+    format: 'es',
+    preserveModules: true,
+    preserveModulesRoot: root,
+    sourcemap: true,
+  },
+};
+
+// A page has no import map for the adapters, so the one made for browsers comes along.
+const indexeddb = entries['./indexeddb'] ? `export { indexeddb } from './${entries['./indexeddb']}';` : '';
+const everything = `export { default } from './src/kyoa.ts'; export * from './src/index.ts'; ${indexeddb}`;
+const client = `
+  import * as everything from 'script-tag:everything';
+  const { default: kyoa, ...members } = everything;
+  export default Object.assign(kyoa, members);
+`;
+
+// A policy is known by the name of its function, so these few names stay.
+const camelCase = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+const policies = new RegExp(
+  `^(${readdirSync(join(root, 'src/middleware'))
+    .map((file) => camelCase(file.replace('.ts', '')))
+    .join('|')})$`,
+);
+
+const scriptTag = (input, output) => ({
+  input,
+  plugins: [
+    virtual({ 'script-tag:everything': everything, 'script-tag:client': client }),
+    resolve({ browser: true }),
+    typescript(),
+    terser({ ecma: 2020, module: output.format === 'es', keep_fnames: policies }),
+  ],
+  onwarn: fail,
+  output: { ...output, sourcemap: true },
+});
+
+export default [
+  modules,
+  scriptTag('script-tag:everything', { file: 'dist/kyoa.bundle.js', format: 'es' }),
+  scriptTag('script-tag:client', {
+    file: 'dist/kyoa.global.js',
+    format: 'iife',
+    name: 'kyoa',
+    exports: 'default',
+  }),
+];
+
+/** tsc writes the types: src by itself, without the types of Node, then the adapters. */
+function declarations() {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  return {
+    name: 'declarations',
+    buildStart() {
+      rmSync(join(root, 'dist'), { recursive: true, force: true });
+      for (const project of ['tsconfig.json', 'adapters/tsconfig.json']) {
+        execFileSync(process.execPath, [tsc, '-p', project, '--noEmit', 'false'], { cwd: root, stdio: 'inherit' });
+      }
+    },
+  };
+}
+
+/** Strips the types and nothing else; esbuild would rename a function that shadows another, and so a policy. */
+function typescript() {
+  return {
+    name: 'typescript',
+    transform(code, id) {
+      if (!id.endsWith('.ts')) return null;
+      const result = transformSync(id, code, { target: 'es2022', sourcemap: true });
+      for (const error of result.errors) this.error(error.message);
+      const [helper] = Object.keys(result.helpersUsed);
+      if (helper) this.error(`${id} uses syntax newer than es2022, which would need the helper ${helper}`);
+      return result;
+    },
+  };
+}
+
+/** Fails the build when package.json promises a path that is not there, or an entry is not exported. */
+function exportsAreBuilt() {
+  return {
+    name: 'exports-are-built',
+    writeBundle() {
+      for (const [path, target] of Object.entries(manifest.exports)) {
+        const files = typeof target === 'string' ? [target] : Object.values(target);
+        for (const file of files) {
+          if (!existsSync(join(root, file)))
+            this.error(`package.json exports "${path}" as ${file}, which is not built`);
+        }
+      }
+      for (const path of Object.keys(entries)) {
+        if (!(path in manifest.exports)) this.error(`"${path}" is built, but package.json does not export it`);
+      }
+    },
+  };
+}
+
+function fail(warning) {
+  throw new Error(warning.message);
+}
+
+/** Modules that exist as text only, as if they lay in the root folder. */
+function virtual(sources) {
+  const file = (id) => join(root, `${id.replace(':', '-')}.mjs`);
+  return {
+    name: 'virtual',
+    resolveId: (id) => (id in sources ? file(id) : null),
+    load: (path) => Object.entries(sources).find(([id]) => file(id) === path)?.[1] ?? null,
+  };
+}

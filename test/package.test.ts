@@ -1,0 +1,149 @@
+/** What a user installs: the files that npm would publish, seen from a folder that has nothing but kyoa's dependencies. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { runInThisContext } from 'node:vm';
+
+import type * as kyoa from 'kyoa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { root } from './support/lanes.ts';
+
+interface Manifest {
+  readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
+  readonly dependencies: Record<string, string>;
+}
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+const targets = Object.values(manifest.exports);
+const names = Object.keys(manifest.exports)
+  .filter((path) => path !== './package.json')
+  .map((path) => `kyoa${path.slice(1)}`);
+
+let consumer: string;
+
+beforeAll(() => {
+  if (!existsSync(join(root, 'dist'))) execFileSync('npm', ['run', 'build'], { cwd: root });
+  consumer = mkdtempSync(join(tmpdir(), 'kyoa-consumer-'));
+  const modules = join(consumer, 'node_modules');
+  mkdirSync(modules);
+  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', consumer], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [{ filename }] = Object.values(JSON.parse(packed) as Record<string, { filename: string }>) as [
+    { filename: string },
+  ];
+  execFileSync('tar', ['-xzf', join(consumer, filename), '-C', modules]);
+  execFileSync('mv', [join(modules, 'package'), join(modules, 'kyoa')]);
+  for (const name of Object.keys(manifest.dependencies)) link(name);
+});
+
+afterAll(() => {
+  rmSync(consumer, { recursive: true });
+});
+
+function link(name: string): void {
+  const path = join(consumer, 'node_modules', name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(join(root, 'node_modules', name), path);
+}
+
+function compile(options: object, code: string): string {
+  writeFileSync(join(consumer, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(consumer, 'main.ts'), code);
+  const compilerOptions = { noEmit: true, strict: true, target: 'es2022', types: [], ...options };
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  return spawnSync(process.execPath, [tsc], { cwd: consumer, encoding: 'utf8' }).stdout;
+}
+
+describe('the package', () => {
+  test('contains every file that it exports, named one by one', () => {
+    const files = targets.flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)));
+    expect(files.filter((file) => !existsSync(join(consumer, 'node_modules/kyoa', file)))).toEqual([]);
+    expect(JSON.stringify(manifest.exports)).not.toContain('*');
+  });
+
+  test.each(names)('loads %s in Node', (name) => {
+    const code = `const it = await import('${name}'); if (Object.keys(it).length === 0) throw new Error('empty');`;
+    const { stderr, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
+      cwd: consumer,
+      encoding: 'utf8',
+    });
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  });
+
+  describe.each([
+    { module: 'nodenext', moduleResolution: 'nodenext' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ])('under moduleResolution $moduleResolution', (resolution) => {
+    test('gives its types to a browser project', () => {
+      const options = { ...resolution, lib: ['es2022', 'dom', 'dom.iterable'], skipLibCheck: true };
+      const code = `import kyoa, { createFetch } from 'kyoa';\nexport const it: string = createFetch;\nexport { kyoa };\n`;
+      expect(compile(options, code)).toMatch(
+        /^main\.ts\(2,14\): error TS2322: Type '.*' is not assignable to type 'string'\.\s*$/,
+      );
+    });
+
+    test('has no import in its declarations that leads nowhere', () => {
+      const lines = names.map((name, i) => `import * as it${i} from '${name}';\nexport { it${i} };`);
+      const options = {
+        ...resolution,
+        lib: ['es2023', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'],
+      };
+      expect(compile({ ...options, skipLibCheck: false }, lines.join('\n'))).toBe('');
+    });
+  });
+});
+
+describe('the files for script tags', () => {
+  const read = (file: string): string => readFileSync(join(root, 'dist', file), 'utf8');
+
+  test('kyoa.global.js is the client with every named export as its member', async () => {
+    runInThisContext(read('kyoa.global.js'));
+    const global = (globalThis as unknown as { kyoa: Record<string, unknown> }).kyoa;
+    const entry = (await import('kyoa')) as Record<string, unknown>;
+    expect(global).toBeTypeOf('function');
+    expect(global['get']).toBeTypeOf('function');
+    for (const name of Object.keys(entry).filter((key) => key !== 'default')) {
+      expect(global[name], name).toBeTypeOf(typeof entry[name]);
+    }
+  });
+
+  test('kyoa.bundle.js exports what kyoa does', async () => {
+    const bundle = (await import(/* @vite-ignore */ join(root, 'dist/kyoa.bundle.js'))) as object;
+    const entry = (await import('kyoa')) as object;
+    expect(Object.keys(bundle)).toEqual(expect.arrayContaining(Object.keys(entry)));
+  });
+
+  test.each(['kyoa.global.js', 'kyoa.bundle.js'])('%s imports nothing', (file) => {
+    expect(read(file)).not.toMatch(/\bimport\b\s*[\w{*("']|\bfrom\s*["']/);
+  });
+
+  test('minifying leaves the policies their names', async () => {
+    const bundle = (await import(/* @vite-ignore */ join(root, 'dist/kyoa.bundle.js'))) as typeof kyoa;
+    expect(bundle.retry().name).toBe('retry');
+    expect(bundle.timeout(1_000).name).toBe('timeout');
+  });
+});
+
+describe('package-lock.json', () => {
+  const text = readFileSync(join(root, 'package-lock.json'), 'utf8');
+
+  test('names no registry', () => {
+    expect(text).not.toMatch(/"resolved"|registry/);
+  });
+
+  // `npm ci` refuses a lock without them, and npm leaves out, without a word, what a registry does not have.
+  test('has the binaries of every platform', () => {
+    const { packages } = JSON.parse(text) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const optional = Object.values(packages).flatMap((it) => Object.keys(it.optionalDependencies ?? {}));
+    const there = new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')));
+    expect(optional.filter((name) => !there.has(name))).toEqual([]);
+  });
+});

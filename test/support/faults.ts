@@ -1,0 +1,256 @@
+/**
+ * A server that fails in every way a network can: raw TCP that speaks just enough HTTP/1.1 to misbehave at any
+ * byte. What it does is chosen by path and query (`faults/routes.ts` has them all), so that a page can use it too;
+ * what it saw is on the object. `faults` lists what each fault does to a plain fetch.
+ */
+import { once } from 'node:events';
+import net, { type AddressInfo, type Server, type Socket } from 'node:net';
+import { forget, later, now } from './faults/clock.ts';
+import { serve, type Connection, type Host } from './faults/connection.ts';
+import { control } from './faults/control.ts';
+import type { Recorded, Seen } from './faults/exchange.ts';
+import { earlyRoutes, routes, type Route } from './faults/routes.ts';
+
+export { faults, type Fault, type Kind } from './faults/table.ts';
+export { outcome, type Origins, type Outcome } from './faults/outcome.ts';
+export type { Seen } from './faults/exchange.ts';
+
+/** `true` is `'reset'`; a number is the status of every answer. */
+export type Outage = boolean | 'reset' | 'fin' | 'hang' | number;
+
+export interface FaultServer extends AsyncDisposable {
+  readonly port: number;
+  /** `http://127.0.0.1:port`, without a slash at the end. */
+  readonly origin: string;
+  /** The same for a port where nobody listens. */
+  readonly refused: string;
+  /** The same for a listener that accepts connections and never says a word of TLS. */
+  readonly tlsStall: string;
+  /** The same for what a page can ask (`faults/control.ts`). */
+  readonly control: string;
+  url(path: string): string;
+
+  /** Every request since the last `reset()`, preflights not included. */
+  readonly requests: readonly Seen[];
+  readonly last: Seen | undefined;
+  /** How many requests came for this path, or for this path and query if it has one; without it, in all. */
+  count(path?: string): number;
+  /** How many times `/work` was done for this id. */
+  executions(id?: string): number;
+  /** Those whose answers the client cut. */
+  readonly aborted: readonly Seen[];
+  /** Those in the middle of their answers. */
+  readonly busy: readonly Seen[];
+  readonly preflights: number;
+  /** Connections since the last `reset()`, and those open now; those of `tlsStall` are `handshakes`. */
+  readonly connections: number;
+  readonly open: number;
+  readonly handshakes: number;
+
+  /** How every request (but not a preflight) is refused for the time being. */
+  outage: Outage;
+  /** Resolves once the predicate holds; rejects after `within` ms (5,000) with what was seen until then. */
+  until(predicate: (server: FaultServer) => boolean, options?: { within?: number }): Promise<void>;
+  /** Forgets what was seen and every script's position. Open connections stay, so that a client's pool is not disturbed. */
+  reset(): void;
+  close(): Promise<void>;
+}
+
+export async function faultServer(): Promise<FaultServer> {
+  let requests: Recorded[] = [];
+  let preflights = 0;
+  let accepted = 0;
+  let acceptedBefore = 0;
+  const tallies = new Map<string, number>();
+  const connections = new Set<Connection>();
+  const handshakes = new Set<Socket>();
+  const watchers = new Set<Watcher>();
+  let outage: Outage = false;
+
+  const changed = (): void => {
+    for (const watcher of watchers) watcher.check();
+  };
+  const host: Host = {
+    routes,
+    earlyRoutes,
+    outage: () => refusal(outage),
+    arrived: (seen) => requests.push(seen),
+    preflighted: () => preflights++,
+    changed,
+    counted: (what, key) => {
+      const count = (tallies.get(`${what} ${key}`) ?? 0) + 1;
+      tallies.set(`${what} ${key}`, count);
+      return count;
+    },
+  };
+
+  const main = await listen((socket) => keep(connections, serve(socket, ++accepted, host)));
+  const asking = new Set<Connection>();
+  const deskHost: Host = { ...host, ...unrecorded, routes: control(() => server) };
+  const desk = await listen((socket) => keep(asking, serve(socket, 0, deskHost)));
+  const stalling = await listen((socket) => {
+    handshakes.add(socket);
+    socket.on('error', () => {});
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      handshakes.delete(socket);
+      changed();
+    });
+    socket.resume(); // or it would never notice the client leaving
+    changed();
+  });
+  const nobody = await deadPort();
+
+  function keep(all: Set<Connection>, connection: Connection): void {
+    all.add(connection);
+    void connection.closed.then(() => {
+      all.delete(connection);
+      changed();
+    });
+    changed();
+  }
+
+  const server: FaultServer = {
+    port: portOf(main),
+    origin: `http://127.0.0.1:${portOf(main)}`,
+    refused: `http://127.0.0.1:${nobody.port}`,
+    tlsStall: `https://127.0.0.1:${portOf(stalling)}`,
+    control: `http://127.0.0.1:${portOf(desk)}`,
+    url: (path) => server.origin + path,
+
+    get requests() {
+      return requests;
+    },
+    get last() {
+      return requests.at(-1);
+    },
+    count: (path) => requests.filter((seen) => path === undefined || seen.path === path || seen.url === path).length,
+    executions: (id = '') => tallies.get(`execution ${id}`) ?? 0,
+    get aborted() {
+      return requests.filter(({ state }) => state === 'aborted');
+    },
+    get busy() {
+      return [...connections].flatMap(({ current }) => current ?? []);
+    },
+    get preflights() {
+      return preflights;
+    },
+    get connections() {
+      return accepted - acceptedBefore;
+    },
+    get open() {
+      return connections.size;
+    },
+    get handshakes() {
+      return handshakes.size;
+    },
+
+    get outage() {
+      return outage;
+    },
+    set outage(how) {
+      outage = how;
+    },
+
+    until(predicate, { within = 5_000 } = {}) {
+      return new Promise((resolve, reject) => {
+        const settle = (then: () => void): void => {
+          watchers.delete(watcher);
+          forget(timer);
+          then();
+        };
+        const watcher: Watcher = {
+          check: () => {
+            try {
+              if (predicate(server)) settle(resolve);
+            } catch (error) {
+              settle(() => reject(error));
+            }
+          },
+          fail: (why) => settle(() => reject(new Error(`${why}: ${String(predicate)}\n${describe(server)}`))),
+        };
+        const timer = later(() => watcher.fail(`Not within ${within} ms`), within);
+        watchers.add(watcher);
+        watcher.check();
+      });
+    },
+
+    reset() {
+      requests = [];
+      preflights = 0;
+      acceptedBefore = accepted;
+      outage = false;
+      tallies.clear();
+      for (const connection of connections) connection.disarm();
+      changed();
+    },
+
+    async close() {
+      for (const watcher of watchers) watcher.fail('The server was closed');
+      const closed = [main, desk, stalling].map(async (listener) => {
+        listener.close();
+        await once(listener, 'close');
+      });
+      for (const connection of [...connections, ...asking]) connection.destroy();
+      for (const socket of handshakes) socket.destroy();
+      await Promise.all([...closed, nobody.close()]);
+    },
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+  return server;
+}
+
+interface Watcher {
+  check(): void;
+  fail(why: string): void;
+}
+
+const unrecorded = { earlyRoutes: {}, outage: () => undefined, arrived: () => {}, preflighted: () => {} };
+
+function refusal(outage: Outage): Route | undefined {
+  if (outage === false) return undefined;
+  if (outage === 'hang') return (x) => x.hang();
+  if (typeof outage === 'number') return (x) => x.reply(outage, 'outage');
+  return (x) => x.cut(outage === 'fin' ? 'fin' : 'reset');
+}
+
+async function listen(connected: (socket: Socket) => void): Promise<Server> {
+  const listener = net.createServer(connected).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  return listener;
+}
+
+/** A port where nobody listens and nobody else will: the near end of a connection that stays open. */
+async function deadPort(): Promise<{ port: number; close(): Promise<void> }> {
+  const holder = net.createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const near = net.connect(portOf(holder), '127.0.0.1');
+  const [far] = (await once(holder, 'connection')) as [Socket];
+  return {
+    port: near.localPort ?? 0,
+    async close() {
+      near.destroy();
+      far.destroy();
+      holder.close();
+      await once(holder, 'close');
+    },
+  };
+}
+
+function portOf(listener: Server): number {
+  return (listener.address() as AddressInfo).port;
+}
+
+/** What was seen, a line for every request: for the messages of waits that were in vain. */
+function describe(server: FaultServer): string {
+  const lines = server.requests.map(({ method, url, connection, nth, state, body, abortedAfter, at }) => {
+    const when =
+      abortedAfter === undefined ? `${Math.round(now() - at)} ms ago` : `after ${Math.round(abortedAfter)} ms`;
+    return `  ${connection}.${nth} ${method} ${url} (${body.length} bytes): ${state} ${when}`;
+  });
+  const { connections, open, handshakes, preflights } = server;
+  return [
+    `${lines.length} requests, ${preflights} preflights, ${connections} connections, ${open} open, ${handshakes} handshakes`,
+    ...lines,
+  ].join('\n');
+}

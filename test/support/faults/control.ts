@@ -1,0 +1,54 @@
+/**
+ * What a page can ask about the fault server, on a port of its own so that asking does not disturb the
+ * connections under test: the same that a test in Node reads off the object.
+ */
+import type { FaultServer, Outage } from '../faults.ts';
+import type { Exchange, Seen } from './exchange.ts';
+import type { Routes } from './routes.ts';
+
+export function control(server: () => FaultServer): Routes {
+  const json = (x: Exchange, value: unknown): Promise<void> =>
+    x.reply(200, JSON.stringify(value), { 'content-type': 'application/json' });
+
+  /** `url` is a path, or a path and its query; without it all requests are meant. */
+  const requests = (x: Exchange): readonly Seen[] => {
+    const wanted = x.text('url', '');
+    return server().requests.filter(({ url, path }) => wanted === '' || wanted === url || wanted === path);
+  };
+
+  return {
+    '/seen': (x) => {
+      const { preflights, connections, open, handshakes, busy } = server();
+      const counts = { preflights, connections, open, handshakes, busy: busy.length };
+      return json(x, { ...counts, requests: requests(x).map(plain) });
+    },
+    // Answers once `count` requests are in the `state`.
+    '/until': async (x) => {
+      const found = (): readonly Seen[] => requests(x).filter(({ state }) => state === x.text('state', 'complete'));
+      await server().until(() => found().length >= x.number('count', 1));
+      await json(x, found().map(plain));
+    },
+    '/handshake': async (x) => {
+      await server().until(({ handshakes }) => handshakes > 0);
+      await json(x, server().handshakes);
+    },
+    '/executions': (x) => json(x, server().executions(x.text('id', ''))),
+    '/outage': (x) => {
+      const how = x.text('how', 'reset');
+      server().outage = how === 'off' ? false : ((Number(how) || how) as Outage);
+      return json(x, how);
+    },
+    '/reset': (x) => {
+      server().reset();
+      return json(x, 'reset');
+    },
+  };
+}
+
+export interface Plain extends Omit<Seen, 'body'> {
+  readonly body: string;
+}
+
+function plain({ method, url, path, headers, body, connection, nth, at, state, headSent, abortedAfter }: Seen): Plain {
+  return { method, url, path, headers, body: body.toString(), connection, nth, at, state, headSent, abortedAfter };
+}

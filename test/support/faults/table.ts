@@ -1,0 +1,132 @@
+/** Every fault, and what a plain fetch makes of it: seen, not read. Imports nothing, so that a page can have it too. */
+
+/**
+ * What became of a fetch whose body is read to the end. `error` is a rejection before there is a response;
+ * `silently short` is a body without an error that is not the whole of it.
+ */
+export type Kind = 'answer' | 'error' | 'hangs before headers' | 'hangs in body' | 'error in body' | 'silently short';
+
+export interface Fault {
+  readonly name: string;
+  readonly path: string;
+  readonly node: Kind;
+  readonly chromium: Kind;
+  /** `error.cause.code` in Node, where it has one. */
+  readonly cause?: string;
+  /** Of an answer; 200 unless said otherwise. */
+  readonly status?: number;
+  /** Length of the whole body, where less may come. */
+  readonly bytes?: number;
+  /** `GET` unless said otherwise. */
+  readonly method?: string;
+  /** Bytes of body to send along. */
+  readonly upload?: number;
+  /** Where the path is; the server itself unless said otherwise. */
+  readonly at?: 'refused' | 'tlsStall';
+  /** What is fetched first, so that the connection is a used one. Wants a server nobody else is connected to. */
+  readonly before?: string;
+}
+
+// Chromium sends a request again by itself when a used connection ends before the answer began.
+const resent = { chromium: 'answer' } as const;
+const reset = { cause: 'ECONNRESET' };
+const fin = { cause: 'UND_ERR_SOCKET' };
+const large = { method: 'POST', upload: 8 * 1024 * 1024 };
+
+export const faults: readonly Fault[] = [
+  fault('a good answer', '/ok', 'answer'),
+  fault('an error status', '/status/503', 'answer', { status: 503 }),
+  fault('a Retry-After', '/retry-after', 'answer', { status: 503 }),
+  fault('a script of statuses', '/sequence?statuses=503,200', 'answer', { status: 503 }),
+  fault('a redirect', '/redirect/to', 'answer'),
+  fault('a chain of redirects', '/redirect/chain?n=5', 'answer'),
+  fault('a redirect loop', '/redirect/loop', 'error'),
+
+  fault('a connection refused', '/', 'error', { at: 'refused', cause: 'ECONNREFUSED' }),
+  fault('a TLS handshake that never ends', '/', 'hangs before headers', { at: 'tlsStall' }),
+  fault('a black hole', '/blackhole', 'hangs before headers'),
+
+  fault('a reset before the headers', '/reset/before-headers', 'error', reset),
+  fault('a reset amid the headers', '/reset/amid-headers', 'error', reset),
+  fault('a reset before the body', '/reset/before-body', 'error in body', reset),
+  fault('a reset amid the body', '/reset/amid-body', 'error in body', reset),
+  fault('a reset amid a chunked body', '/reset/amid-body?framing=chunked', 'error in body', reset),
+  // undici takes the reset for the end of a body that only the end of the connection could end.
+  fault('a reset amid a body of unknown length', '/reset/amid-body?framing=close', 'silently short', {
+    bytes: 1000,
+    chromium: 'error in body',
+  }),
+  fault('a FIN before the headers', '/fin/before-headers', 'error', fin),
+  fault('a FIN amid the headers', '/fin/amid-headers', 'error', fin),
+  fault('a FIN before the body', '/fin/before-body', 'error in body', fin),
+  fault('a FIN amid the body', '/fin/amid-body', 'error in body', fin),
+  fault('a FIN amid a chunked body', '/fin/amid-body?framing=chunked', 'error in body', fin),
+  fault('a FIN amid a body of unknown length', '/fin/amid-body?framing=close', 'silently short', { bytes: 1000 }),
+  fault('a script of cuts', '/reset-sequence?steps=reset,fin,ok', 'error', reset),
+
+  fault('a reset of a kept-alive connection', '/ok', 'error', { before: '/keepalive/close-next', ...resent, ...reset }),
+  fault('a FIN on a kept-alive connection', '/ok', 'error', {
+    before: '/keepalive/close-next?how=fin',
+    ...resent,
+    ...fin,
+  }),
+  fault('a reset of a kept-alive connection under a POST', '/ok', 'error', {
+    before: '/keepalive/close-next',
+    method: 'POST',
+    upload: 10,
+    ...resent,
+    ...reset,
+  }),
+  fault('work that is done and then reset', '/work?then=reset', 'error', { method: 'POST', ...reset }),
+  fault('work that is done and then reset once', '/work?then=reset,ok', 'error', { method: 'POST', ...reset }),
+  fault('work that is done and then reset once on a kept-alive connection', '/work?then=reset,ok', 'error', {
+    before: '/ok',
+    method: 'POST',
+    ...resent,
+    ...reset,
+  }),
+
+  fault('headers that stall', '/stall/headers', 'hangs before headers'),
+  fault('a body that stalls', '/stall/body', 'hangs in body'),
+  fault('a body that stalls before its first byte', '/stall/body?bytes=0', 'hangs in body'),
+  fault('headers that drip', '/drip/headers', 'answer', { bytes: 2 }),
+  fault('a body that drips', '/drip/body', 'answer', { bytes: 100 }),
+  fault('an error body that never ends', '/endless', 'hangs in body', { status: 503 }),
+  fault('an event stream', '/sse', 'answer'),
+  fault('an event stream that stalls', '/sse?then=stall', 'hangs in body'),
+  fault('an event stream of nothing but heartbeats', '/sse?events=0&then=heartbeat', 'hangs in body'),
+  fault('an event stream that is reset', '/sse?then=reset', 'error in body', reset),
+  fault('an event stream cut by a FIN', '/sse?then=fin', 'error in body', fin),
+
+  fault('an upload that stalls', '/stall/upload', 'hangs before headers', large),
+  fault('an early answer to an upload', '/early', 'answer', { status: 413, ...large }),
+  fault('a reset amid the upload', '/reset/amid-request', 'error', { ...large, ...reset }),
+  fault('a FIN amid the upload', '/fin/amid-request', 'error', { ...large, ...fin }),
+
+  fault('fewer bytes than announced', '/length/short', 'error in body', { bytes: 1000, ...fin }),
+  fault('more bytes than announced', '/length/long', 'answer', { bytes: 1000 }),
+  fault('a chunk with a bad size', '/chunks/bad-size', 'error in body'),
+  fault('chunks without an end', '/chunks/no-end', 'error in body', fin),
+  fault('a good gzip body', '/gzip/ok', 'answer', { bytes: 50_000 }),
+  fault('a truncated gzip body', '/gzip/truncated', 'silently short', { bytes: 50_000 }),
+  fault('a corrupt gzip body', '/gzip/corrupt', 'error in body', { bytes: 50_000, cause: 'Z_DATA_ERROR' }),
+  fault('a gzip body with a wrong checksum', '/gzip/bad-checksum', 'error in body', {
+    bytes: 50_000,
+    chromium: 'answer',
+    cause: 'Z_DATA_ERROR',
+  }),
+  fault('a gzip body that is none', '/gzip/garbage', 'error in body', { cause: 'Z_DATA_ERROR' }),
+
+  fault('garbage instead of HTTP', '/garbage', 'error'),
+  fault('headers of 32 kB', '/headers/huge?bytes=32768', 'error', {
+    cause: 'UND_ERR_HEADERS_OVERFLOW',
+    chromium: 'answer',
+  }),
+  fault('headers of 512 kB', '/headers/huge', 'error', { cause: 'UND_ERR_HEADERS_OVERFLOW' }),
+  fault('a storm of interim responses', '/informational', 'answer'),
+];
+
+/** In Chromium it is the same as in Node unless said otherwise. */
+function fault(name: string, path: string, node: Kind, more: Partial<Fault> = {}): Fault {
+  return { name, path, node, chromium: node, ...more };
+}

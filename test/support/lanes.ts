@@ -1,0 +1,44 @@
+/** The lanes: which test runs where. The runner and vitest's config both go by this. */
+import { existsSync, globSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const root: string = join(import.meta.dirname, '../..');
+
+export interface Lane {
+  readonly what: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+const suffixes = ['dom', 'browser', 'redis'].map((suffix) => `test/**/*.${suffix}.test.ts`);
+
+export const lanes = {
+  node: { what: 'Node', include: ['test/**/*.test.ts'], exclude: suffixes },
+  dom: { what: 'happy-dom', include: ['test/**/*.dom.test.ts', 'test/isomorphic/**/*.test.ts'], exclude: [] },
+  browser: { what: 'Chromium', include: ['test/**/*.browser.test.ts'], exclude: [] },
+  redis: { what: 'a real Redis', include: ['test/**/*.redis.test.ts'], exclude: [] },
+} as const satisfies Record<string, Lane>;
+
+export type LaneName = keyof typeof lanes;
+
+export function filesOf(lane: LaneName): string[] {
+  const { include, exclude } = lanes[lane];
+  return globSync(include, { cwd: root, exclude });
+}
+
+/** The browser that is there; Playwright's own download is not used. */
+export function findChromium(): string | undefined {
+  const named = process.env['CHROMIUM_PATH'];
+  return named
+    ? existing([named])
+    : existing(['chromium', 'chromium-browser', 'google-chrome'].map((name) => `/usr/bin/${name}`));
+}
+
+export function findRedis(): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(':');
+  return existing(folders.map((folder) => join(folder, 'redis-server')));
+}
+
+function existing(paths: readonly string[]): string | undefined {
+  return paths.find((path) => existsSync(path));
+}

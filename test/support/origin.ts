@@ -1,0 +1,81 @@
+/**
+ * A `node:http` server whose answers a test writes by hand, chunk by chunk, and what it saw of its client. What goes
+ * wrong by itself is in `faults.ts`.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { soon } from './faults/clock.ts';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly answer: ServerResponse;
+  /** The request's body, whole. */
+  readonly body: Promise<Buffer>;
+  /** Number of the connection, from 1 on. */
+  readonly connection: number;
+  /** `cut`: the connection was gone before the answer was complete. */
+  readonly state: 'open' | 'complete' | 'cut';
+  readonly over: Promise<'complete' | 'cut'>;
+}
+
+export interface Origin extends AsyncDisposable {
+  readonly url: string;
+  readonly exchanges: readonly Exchange[];
+}
+
+export async function origin(answer: (exchange: Exchange) => void): Promise<Origin> {
+  const exchanges: Exchange[] = [];
+  const connections = new Map<Socket, number>();
+
+  const server = createServer((request, response) => {
+    let state: Exchange['state'] = 'open';
+    const exchange: Exchange = {
+      request,
+      answer: response,
+      body: whole(request),
+      connection: connections.get(request.socket)!,
+      get state() {
+        return state;
+      },
+      over: once(response, 'close').then(() => (state = response.writableFinished ? 'complete' : 'cut')),
+    };
+    exchange.body.catch(() => {}); // a test that wants it hears of it
+    response.on('error', () => {});
+    exchanges.push(exchange);
+    answer(exchange);
+  });
+  server.on('connection', (socket: Socket) => connections.set(socket, connections.size + 1));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    exchanges,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** Writes as fast as the client reads, for ever. */
+export function flood({ answer }: Exchange): void {
+  const more = (): void => {
+    while (!answer.destroyed && answer.write(Buffer.alloc(16_384, 'kyoa ')));
+  };
+  answer.on('drain', more);
+  more();
+}
+
+/** Gives everything that is under way in this process its turn: what can settle without the server has settled. */
+export async function settled(): Promise<void> {
+  for (let n = 0; n < 10; n += 1) await new Promise((resolve) => soon(resolve));
+}
+
+async function whole(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { faultServer, type FaultServer } from './faults.ts';
+import { exitsByItself, expectQuiet, gcUntil, openSockets, openTimers } from './sockets.ts';
+
+let server: FaultServer;
+beforeEach(async () => {
+  server = await faultServer();
+});
+afterEach(() => server.close());
+
+describe('openSockets', () => {
+  test('sees the busy and the idle connections of this process to a port', async () => {
+    expect(openSockets(server.port)).toEqual([]);
+
+    const response = await fetch(server.url('/stall/body'));
+    expect(openSockets(server.port)).toMatchObject([{ remotePort: server.port }]);
+    await response.body?.cancel();
+    await server.until(({ open }) => open === 0);
+    expect(openSockets(server.port)).toEqual([]);
+
+    await (await fetch(server.url('/ok'))).text();
+    expect(openSockets(server.port)).toHaveLength(1);
+  });
+
+  test('sees those of every port without one', async () => {
+    await (await fetch(server.url('/ok'))).text();
+    expect(openSockets().map(({ remotePort }) => remotePort)).toContain(server.port);
+  });
+});
+
+describe('openTimers', () => {
+  test('counts the timers that keep the process alive', () => {
+    const before = openTimers();
+    const timer = setTimeout(() => {}, 10_000);
+    expect(openTimers()).toBe(before + 1);
+    timer.unref();
+    expect(openTimers()).toBe(before);
+    timer.ref();
+    clearTimeout(timer);
+    expect(openTimers()).toBe(before);
+  });
+});
+
+describe('expectQuiet', () => {
+  test('is content with idle connections', async () => {
+    await (await fetch(server.url('/ok'))).text();
+    await expectQuiet(server);
+    expect(server.open).toBe(1);
+  });
+
+  test('waits for the last answer to be over', async () => {
+    const response = await fetch(server.url('/drip/body'));
+    const [, text] = await Promise.all([expectQuiet(server), response.text()]);
+    expect(text).toHaveLength(100);
+  });
+
+  test('names what is left', async () => {
+    const response = await fetch(server.url('/stall/body'));
+    await expect(expectQuiet(server, { within: 20 })).rejects.toThrow('1.1 GET /stall/body (0 bytes): hanging');
+    await response.body?.cancel();
+    await expectQuiet(server);
+  });
+});
+
+describe('exitsByItself', () => {
+  test('runs the text of a module that may import from the repository', async () => {
+    const exit = await exitsByItself(`
+      import { faults } from './test/support/faults/table.ts';
+      const count: number = faults.length;
+      console.log(count > 0, process.version);
+      console.error('and so on');
+    `);
+    expect(exit).toMatchObject({ code: 0, signal: null, stdout: `true ${process.version}\n`, stderr: 'and so on\n' });
+    expect(exit.ms).toBeGreaterThan(0);
+  });
+
+  test('runs a file', async () => {
+    expect(await exitsByItself(new URL('faults/table.ts', import.meta.url))).toMatchObject({ code: 0, signal: null });
+  });
+
+  test('tells a failure', async () => {
+    const { code, stderr } = await exitsByItself(`process.exitCode = 3; throw new Error('a mistake')`);
+    expect(code).toBe(1);
+    expect(stderr).toContain('a mistake');
+  });
+
+  test('ends what does not end', async () => {
+    const exit = await exitsByItself(`setInterval(() => {}, 1_000); console.log('up')`, { timeout: 1_000 });
+    expect(exit).toMatchObject({ code: null, signal: 'SIGKILL', stdout: 'up\n' });
+    expect(exit.ms).toBeGreaterThanOrEqual(990);
+  });
+
+  test('shows that a fault server keeps nothing alive once closed, also under plain Node', async () => {
+    const exit = await exitsByItself(`
+      import { faultServer } from './test/support/faults.ts';
+      const server = await faultServer();
+      await (await fetch(server.url('/ok'))).text();
+      const hanging = fetch(server.url('/blackhole')).catch(() => console.log('cut'));
+      await server.until(({ last }) => last?.state === 'hanging');
+      await server.close();
+      await hanging;
+    `);
+    expect(exit).toMatchObject({ code: 0, stdout: 'cut\n', stderr: '' });
+  });
+});
+
+describe('gcUntil', () => {
+  // In functions of their own, as the frame of a test would hold what it made.
+  const weak = (): WeakRef<object> => new WeakRef({});
+  const watched = (collected: () => void): FinalizationRegistry<unknown> => {
+    const registry = new FinalizationRegistry(collected);
+    registry.register({}, undefined);
+    return registry;
+  };
+
+  test('collects until the predicate holds', async () => {
+    const reference = weak();
+    await expect(gcUntil(() => reference.deref() === undefined)).resolves.toBeUndefined();
+  });
+
+  test('gives finalizers their turn', async () => {
+    let finalized = false;
+    const registry = watched(() => (finalized = true));
+    await expect(gcUntil(() => finalized)).resolves.toBeUndefined();
+    expect(registry).toBeDefined();
+  });
+
+  test('gives up on what is held', async () => {
+    const held = {};
+    const reference = new WeakRef(held);
+    await expect(gcUntil(() => reference.deref() === undefined, { rounds: 3 })).rejects.toThrow('Not after 3');
+    expect(held).toBeDefined();
+  });
+});

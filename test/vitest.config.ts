@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+
+import { findChromium, lanes, root } from './support/lanes.ts';
+
+const [major] = process.versions.node.split('.').map(Number);
+if (major !== 24) throw new Error(`Tests run on Node 24, this is ${process.version}: start them with an npm script.`);
+
+interface Manifest {
+  readonly exports: Record<string, string | { readonly default: string }>;
+  readonly dependencies: Record<string, string>;
+}
+
+const chromium = findChromium();
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+
+const lane = (name: keyof typeof lanes) => ({
+  name,
+  include: [...lanes[name].include],
+  exclude: [...lanes[name].exclude],
+});
+
+export default defineConfig({
+  root,
+  // 'kyoa' and 'kyoa/...' are the sources here, without a build.
+  resolve: {
+    alias: Object.entries(manifest.exports).flatMap(([path, target]) =>
+      typeof target === 'string'
+        ? []
+        : [
+            {
+              find: new RegExp(`^kyoa${path.slice(1)}$`),
+              replacement: join(root, target.default.replace(/^\.\/dist\/(.*)\.js$/, '$1.ts')),
+            },
+          ],
+    ),
+  },
+  test: {
+    pool: 'forks',
+    testTimeout: 10_000,
+    hookTimeout: 20_000,
+    projects: [
+      {
+        extends: true,
+        // `gc()` for the tests that watch what a collection does to signals and heaps.
+        test: { ...lane('node'), execArgv: ['--expose-gc'] },
+      },
+      {
+        extends: true,
+        test: { ...lane('dom'), environment: 'happy-dom', execArgv: ['--expose-gc'] },
+      },
+      {
+        extends: true,
+        // Found only when a test asks for it, a dependency would reload the page in the middle of the run.
+        optimizeDeps: { include: Object.keys(manifest.dependencies) },
+        test: {
+          ...lane('browser'),
+          globalSetup: 'test/support/browser-setup.ts',
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                ...(chromium && { executablePath: chromium }),
+                args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+      {
+        extends: true,
+        test: { ...lane('redis'), execArgv: ['--expose-gc'] },
+      },
+    ],
+  },
+});
