@@ -1,0 +1,220 @@
+/** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
+import { memory } from '../adapters/storage/memory.ts';
+import { compose } from './core/compose.ts';
+import { createContext, type Context, type Handler, type Middleware } from './core/context.ts';
+import { func, list, record, type Override } from './core/options.ts';
+import type { Storage } from './core/storage.ts';
+import { plain } from './lib/body.ts';
+import { noteBody, referrerOf } from './lib/replay.ts';
+import { signalOf, underCaller } from './lib/signal.ts';
+import type { DedupeOptions } from './middleware/dedupe.ts';
+import type { FallbackOptions } from './middleware/fallback.ts';
+import type { IdempotencyOptions } from './middleware/idempotency.ts';
+import type { RetryOptions } from './middleware/retry.ts';
+import type { TimeoutOptions } from './middleware/timeout.ts';
+
+/** Overrides for one call, flat beside the usual options. A policy of your own reads the member of its name. */
+export interface CallOptions {
+  /** Names the request for deduplication, idempotency, logs and traces. @default a fresh UUID */
+  readonly requestId?: string;
+  /** Limits in ms; a number is the `total`. */
+  readonly timeout?: number | Override<TimeoutOptions>;
+  /** Attempts after the first, or options of the policy. */
+  readonly retry?: number | Override<RetryOptions>;
+  /** `false` to send a request of one’s own. */
+  readonly dedupe?: Override<DedupeOptions>;
+  /** Options of the policy; `false` to send no key and keep no result. */
+  readonly idempotency?: Override<IdempotencyOptions>;
+  /** `false` to have the failure itself. */
+  readonly fallback?: Override<FallbackOptions>;
+  /** `false` to go unobserved. */
+  readonly observe?: boolean;
+}
+
+/** The members of an init that are kyoa's; whatever neither fetch nor kyoa knows goes to the transport. */
+export const callOptionNames: readonly string[] = [
+  'requestId',
+  'timeout',
+  'retry',
+  'dedupe',
+  'idempotency',
+  'fallback',
+  'observe',
+] satisfies (keyof CallOptions)[];
+
+/** The call signature alone: what runtimes hang on their `fetch` besides is not needed. */
+export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
+
+export interface FaceOptions {
+  /** The onion, first is outermost. @default [] */
+  readonly use?: readonly Middleware[];
+  /** Where policies keep what outlives a call. @default memory() */
+  readonly storage?: Storage;
+}
+
+export interface FetchOptions extends FaceOptions {
+  /** The transport. @default the global fetch, looked up at each call */
+  readonly fetch?: Fetch;
+}
+
+/** `use` in full, or a function of the present stack. */
+export type FetchExtension = Omit<FetchOptions, 'use'> & {
+  /** Middlewares to add inside the present ones, or a function from the present stack to the new one. */
+  readonly use?: readonly Middleware[] | ((stack: readonly Middleware[]) => readonly Middleware[]);
+};
+
+export interface KyoaFetch {
+  (input: RequestInfo | URL, init?: RequestInit & CallOptions): Promise<Response>;
+  /** A new fetch with the same policies, storage and transport, but for what is given. */
+  extend(extension: FetchExtension): KyoaFetch;
+}
+
+/**
+ * A drop-in `fetch`: resolves for every HTTP status, rejects with exactly what fetch would have thrown or with the
+ * error of a policy, and hands out the transport's own Responses.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`
+ */
+export function createFetch(options: FetchOptions = {}): KyoaFetch {
+  record('createFetch', options, ['use', 'storage', 'fetch']);
+  const { storage = memory(), fetch: transport } = options;
+  if (transport !== undefined) func('createFetch fetch', transport);
+  // A copy: by its stack a policy knows what may share an answer, and another transport may well give another one.
+  const use = [...list('createFetch use', options.use ?? [])];
+  const pipeline = compose(use, send(transport));
+  const ours = new Set([...callOptionNames, ...use.map(({ name }) => name)]);
+
+  const fetch = async (input: RequestInfo | URL, init: RequestInit & CallOptions = {}): Promise<Response> => {
+    // Its members are getters, which a loop over an object does not see.
+    if (init instanceof Request) return fetch(new Request(input, init), { signal: init.signal });
+    const { standard, options, rest } = sort(init, ours);
+    const { signal, ...forRequest } = standard;
+    const caller = signal === undefined && input instanceof Request ? signalOf(input) : signal;
+    // A Request that follows a signal follows it weakly; what is no signal gets the platform's own complaint.
+    const bad = caller && !(caller instanceof AbortSignal) ? { signal: caller } : {};
+    const asGiven = input instanceof Request && Object.keys(forRequest).length === 0;
+    const request = asGiven ? input : new Request(input, { ...rest, ...forRequest, ...bad });
+    if (standard.body) noteBody(request, standard.body);
+    const call = { options, init: rest, storage, side: 'client', stack: use } as const;
+    const run = (own: AbortSignal): Promise<Response> => pipeline(createContext(call, request, own));
+    return caller ? underCaller(caller, run) : run(new AbortController().signal);
+  };
+
+  return asKyoaFetch(fetch, ({ use: change, ...others }) =>
+    createFetch({ storage, ...(transport && { fetch: transport }), ...others, use: extendStack(use, change) }),
+  );
+}
+
+/** Marks a kyoa fetch, also one of another copy of this module. */
+const brand: unique symbol = Symbol.for('kyoa.fetch') as never;
+
+export function asKyoaFetch(
+  fetch: (input: RequestInfo | URL, init?: RequestInit & CallOptions) => Promise<Response>,
+  extend: KyoaFetch['extend'],
+): KyoaFetch {
+  return Object.assign(fetch, { extend, [brand]: true });
+}
+
+/** The same onion on the server side of the wire. */
+export interface KyoaHandler {
+  (request: Request): Promise<Response>;
+  /** The handler with overrides for the calls that go through it: `handle.with({ timeout: 60_000 })`. */
+  with(options: CallOptions): KyoaHandler;
+}
+
+/**
+ * Puts the onion around a `(request) => Response` function; the result mounts wherever such a function does, and takes
+ * no notice of further arguments that a platform may pass. The call is aborted with the request's own signal.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`
+ */
+export function createHandler(
+  options: FaceOptions,
+  handler: (request: Request, ctx: Context) => Response | Promise<Response>,
+): KyoaHandler {
+  record('createHandler', options, ['use', 'storage']);
+  const { storage = memory() } = options;
+  const use = [...list('createHandler use', options.use ?? [])];
+  func('createHandler handler', handler);
+  const pipeline = compose(use, async (ctx) => handler(ctx.request, ctx));
+
+  const withOptions = (options: CallOptions): KyoaHandler => {
+    const call = { options: { ...options }, init: {}, storage, side: 'server', stack: use } as const;
+    const handle = (request: Request): Promise<Response> =>
+      // A platform reads the body from within, past the members that say how far it is: it gets a plain Response.
+      underCaller(request.signal, (signal) => pipeline(createContext(call, request, signal))).then(plain);
+    return Object.assign(handle, { with: (more: CallOptions) => withOptions({ ...options, ...more }) });
+  };
+  return withOptions({});
+}
+
+export function extendStack(stack: readonly Middleware[], change: FetchExtension['use']): readonly Middleware[] {
+  if (typeof change === 'function') return change(stack);
+  return change === undefined ? stack : [...stack, ...change];
+}
+
+/** What `Request` takes; `duplex` and `priority` are younger than TypeScript's list. */
+const requestMembers: ReadonlySet<string> = new Set([
+  'method',
+  'headers',
+  'body',
+  'mode',
+  'credentials',
+  'cache',
+  'redirect',
+  'referrer',
+  'referrerPolicy',
+  'integrity',
+  'keepalive',
+  'signal',
+  'window',
+  'duplex',
+]);
+
+interface Sorted {
+  readonly standard: RequestInit;
+  readonly options: Record<string, unknown>;
+  readonly rest: Record<string, unknown>;
+}
+
+function sort(init: RequestInit & CallOptions, ours: ReadonlySet<string>): Sorted {
+  const sorted = {
+    standard: {} as Record<string, unknown>,
+    options: {} as Record<string, unknown>,
+    rest: {} as Record<string, unknown>,
+  };
+  for (const [name, value] of Object.entries(init)) {
+    const where = requestMembers.has(name) ? 'standard' : ours.has(name) ? 'options' : 'rest';
+    sorted[where][name] = value;
+  }
+  return sorted;
+}
+
+const fetchAtImport: Fetch | undefined = globalThis.fetch;
+
+/** Looked up at each call, so that mocks work; a global that was replaced by a kyoa fetch must not call itself. */
+function globalFetch(): Fetch {
+  return brand in globalThis.fetch ? fetchAtImport! : globalThis.fetch;
+}
+
+/** The terminal: hands the request to the transport. */
+function send(transport: Fetch | undefined): Handler {
+  const transmit = async ({ request, signal, init }: Context): Promise<Response> =>
+    (transport ?? globalFetch()).call(globalThis, request, { ...init, ...referrerOf(request), signal });
+
+  return async (ctx) => {
+    if (ctx.observers.length === 0) return transmit(ctx);
+    const { request, attempt } = ctx;
+    ctx.emit({ type: 'attempt.sent', attempt, method: request.method, url: request.url });
+    const started = performance.now();
+    const duration = (): number => performance.now() - started;
+    try {
+      const response = await transmit(ctx);
+      ctx.emit({ type: 'attempt.answered', attempt, status: response.status, duration: duration() });
+      return response;
+    } catch (error) {
+      ctx.emit({ type: 'attempt.failed', attempt, error, duration: duration() });
+      throw error;
+    }
+  };
+}

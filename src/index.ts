@@ -1,0 +1,77 @@
+/** Public names; nothing else. */
+export { default } from './kyoa.ts';
+export type { InstanceExtension, InstanceOptions, Kyoa, Options } from './kyoa.ts';
+
+export { createFetch, createHandler } from './fetch.ts';
+export type { CallOptions, FaceOptions, Fetch, FetchExtension, FetchOptions, KyoaFetch, KyoaHandler } from './fetch.ts';
+export { standard } from './standard.ts';
+export type { StandardOptions } from './standard.ts';
+export { compose } from './core/compose.ts';
+export type { Context, Fork, Handler, Middleware, Next } from './core/context.ts';
+
+export { dedupe } from './middleware/dedupe.ts';
+export type { DedupeOptions } from './middleware/dedupe.ts';
+export { fallback } from './middleware/fallback.ts';
+export type { FallbackOptions, Substitute } from './middleware/fallback.ts';
+export { idempotency } from './middleware/idempotency.ts';
+export type { IdempotencyOptions } from './middleware/idempotency.ts';
+export { observe } from './middleware/observe.ts';
+export { retry } from './middleware/retry.ts';
+export type { RetryOptions } from './middleware/retry.ts';
+export { timeout } from './middleware/timeout.ts';
+export type { Limit, TimeoutOptions } from './middleware/timeout.ts';
+
+export { adaptive } from './lib/adaptive.ts';
+export type { Adaptive, AdaptiveOptions, Measurement } from './lib/adaptive.ts';
+export { meanPlusDeviation, quantile, rto } from './lib/estimate.ts';
+export type { Estimate } from './lib/estimate.ts';
+export { byOrigin, byRoute } from './lib/keys.ts';
+export type { Key } from './lib/keys.ts';
+export { flush } from './lib/latency.ts';
+export { constant, decorrelated, exponential } from './lib/backoff.ts';
+export type { Backoff } from './lib/backoff.ts';
+export { budget } from './lib/budget.ts';
+export type { Budget, BudgetOptions } from './lib/budget.ts';
+export type { Outcome, When } from './lib/outcome.ts';
+
+export { memory } from '../adapters/storage/memory.ts';
+export type { MemoryOptions } from '../adapters/storage/memory.ts';
+export type { DeleteOptions, Entry, SetOptions, Storage, Version } from './core/storage.ts';
+
+export type { CustomFact, Fact, KyoaEvent, Listener } from './core/events.ts';
+export { IdempotencyError, KyoaError, StorageError, TimeoutError } from './core/errors.ts';
+export type { KyoaErrorCode, KyoaErrorOptions, TimeoutFacts, TimeoutPhase } from './core/errors.ts';
+
+export {
+  ForceRetryError,
+  HTTPError,
+  isForceRetryError,
+  isHTTPError,
+  isKyError,
+  isNetworkError,
+  isTimeoutError,
+  KyError,
+  NetworkError,
+  replaceOption,
+  SchemaValidationError,
+} from './kyoa.ts';
+export type {
+  AfterResponseHook,
+  AfterResponseState,
+  BeforeErrorHook,
+  BeforeErrorState,
+  BeforeRequestHook,
+  BeforeRequestState,
+  Hooks,
+  InitHook,
+  Input,
+  KyRequest,
+  KyResponse,
+  NormalizedOptions,
+  Progress,
+  ResponsePromise,
+  SearchParamsOption,
+  StandardSchemaV1,
+  StandardSchemaV1InferOutput,
+  StandardSchemaV1Issue,
+} from './kyoa.ts';

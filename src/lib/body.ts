@@ -1,0 +1,314 @@
+/**
+ * The life of a response body after its Response has been handed over. A body outlives the policy that fetched
+ * it, so limits, permits and listeners hang on its end; and the Response stays the transport's own (wrapping
+ * one in `new Response` loses `url`, `redirected` and `type`): it gets a prototype between itself and its class
+ * that hears of every way to read it.
+ */
+import { afterIdly } from './timer.ts';
+
+/** What a policy wants to hear. */
+export interface BodyWatcher {
+  /** Once: read to the end (`complete`), cancelled or failed. At once for a response without a body. */
+  end(complete: boolean): void;
+  /** The reader waits for a chunk; from here on the silence is the server's. */
+  wait?(): void;
+  /** A chunk has come. Watching chunks puts a stream between transport and reader; the end alone does not. */
+  chunk?(bytes: Uint8Array): void;
+}
+
+/** One source of bytes; the clones of a response share it. */
+interface Source {
+  readonly watchers: BodyWatcher[];
+  /** How to fail whoever is reading right now. */
+  readonly readers: Set<(error: unknown) => void>;
+  /** Responses that may still read: the original and its clones. */
+  copies: number;
+  chunks: boolean;
+  /** How far the copy that is ahead has read, bytes, and whether it waits for more. */
+  length: number;
+  waiting: boolean;
+  /** Whether it was read to its end, once it is over. */
+  ended?: boolean;
+  failure?: { readonly error: unknown };
+}
+
+/** A watched response. */
+interface Watched {
+  readonly source: Source;
+  /** The response's own class, which knows how to read it. */
+  readonly base: Response;
+  /** How to fail our stream. */
+  stop?: (error: unknown) => void;
+  /** Reads through our stream, once somebody asked for `body` or for chunks. */
+  relayed?: Response;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type Controller = ReadableStreamDefaultController<Bytes> | ReadableByteStreamController;
+type Reader = 'text' | 'json' | 'arrayBuffer' | 'blob' | 'bytes' | 'formData';
+const readers: readonly Reader[] = ['text', 'json', 'arrayBuffer', 'blob', 'bytes', 'formData'];
+
+const watched = new WeakMap<Response, Watched>();
+const prototypes = new WeakMap<object, object>();
+
+/**
+ * Returns how to fail the body: whoever reads it, now or later, is rejected with exactly that error; the
+ * transport is told by its signal. Holds on to no Response, so that an abandoned one can be collected.
+ */
+export function watchBody(response: Response, watcher: BodyWatcher): (error: unknown) => void {
+  const known = watched.get(response);
+  const body = known === undefined ? response.body : ownBody(response, known);
+  // Whoever has read the body before it was watched has it whole, or never will.
+  const ended = body ? (known === undefined ? response.bodyUsed || undefined : known.source.ended) : true;
+  if (ended !== undefined) {
+    watcher.end(ended);
+    return ignore;
+  }
+  const { source } =
+    known ?? watch(response, { watchers: [], readers: new Set(), copies: 0, chunks: false, length: 0, waiting: false });
+  source.watchers.push(watcher);
+  if (watcher.chunk !== undefined) source.chunks = true;
+  return (error) => fail(source, error);
+}
+
+/** Longer than this and closing the connection is cheaper than reading on. */
+const shortBody = 64 * 1024;
+/** A server that dawdles over a body nobody wants loses its connection, ms. */
+const drainTime = 1_000;
+
+/**
+ * Lets go of a response that nobody will read: a short body is read to its end in the background, which keeps
+ * the connection for the next request, any other is cancelled. Waits for neither.
+ */
+export function discard(response: Response): void {
+  if (!response.body || response.bodyUsed || response.body.locked) return;
+  const reader = response.body.getReader();
+  const cancel = (): void => void reader.cancel().catch(ignore);
+  if (Number(response.headers.get('content-length')) > shortBody) return cancel();
+  const timer = afterIdly(drainTime, cancel);
+  const drain = async (): Promise<void> => {
+    for (let length = 0; length <= shortBody;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      length += value.byteLength;
+    }
+    cancel();
+  };
+  void drain()
+    .catch(ignore)
+    .finally(() => clearTimeout(timer));
+}
+
+/** The response without our members, for a reader that goes past them to the platform's own slots. */
+export function plain(response: Response): Response {
+  return watched.has(response) ? new Response(response.body, response) : response;
+}
+
+/** It has no end to wait for. */
+export function isEventStream({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('text/event-stream') === true;
+}
+
+/** For a promise whose outcome no longer interests anybody. */
+export function ignore(): void {}
+
+function watch(response: Response, source: Source): Watched {
+  const base = Object.getPrototypeOf(response) as Response;
+  const state: Watched = { source, base };
+  source.copies += 1;
+  watched.set(response, state);
+  Object.setPrototypeOf(response, prototypeOver(base));
+  return state;
+}
+
+function prototypeOver(base: Response): object {
+  let prototype = prototypes.get(base);
+  if (prototype === undefined) {
+    prototype = Object.create(base, members(base)) as object;
+    prototypes.set(base, prototype);
+  }
+  return prototype;
+}
+
+function members(base: Response): PropertyDescriptorMap {
+  const all: PropertyDescriptorMap = {
+    body: {
+      get(this: Response) {
+        const state = watched.get(this)!;
+        const body = ownBody(this, state);
+        // Being read already, past us: our stream would get nothing of it.
+        if (body === null || (state.relayed === undefined && (body.locked || own(this, state, 'bodyUsed'))))
+          return body;
+        return relayed(this, state).body;
+      },
+    },
+    bodyUsed: {
+      get(this: Response) {
+        const state = watched.get(this)!;
+        return state.relayed?.bodyUsed ?? own(this, state, 'bodyUsed');
+      },
+    },
+    clone: {
+      value(this: Response) {
+        const { source, base, relayed } = watched.get(this)!;
+        // It throws, as it should.
+        if (relayed?.bodyUsed === true || relayed?.body?.locked === true) return relayed.clone();
+        const ours = Object.getPrototypeOf(this) as object;
+        // A Response that is written in JavaScript, as happy-dom's, would tee the stream that our `body` gives.
+        Object.setPrototypeOf(this, base);
+        try {
+          const copy = this.clone();
+          if (!watched.has(copy)) watch(copy, source);
+          return copy;
+        } finally {
+          Object.setPrototypeOf(this, ours);
+        }
+      },
+    },
+  };
+  for (const reader of readers) {
+    // `bytes` is young; a platform that lacks it goes on lacking it.
+    if (reader in base) all[reader] = { value: reading(reader) };
+  }
+  // As the platform's own are: ky, for one, puts a `json` of its own on a response.
+  for (const member of Object.values(all)) {
+    member.configurable = true;
+    member.enumerable = true;
+    if ('value' in member) member.writable = true;
+  }
+  return all;
+}
+
+function reading(name: Reader) {
+  return function (this: Response): Promise<unknown> {
+    const state = watched.get(this)!;
+    const { source, base } = state;
+    if (source.failure !== undefined) return Promise.reject(source.failure.error);
+    const relays = source.chunks || state.relayed !== undefined;
+    const body = relays ? relayed(this, state).body : ownBody(this, state);
+    const read = (): Promise<unknown> => (relays ? relayed(this, state)[name]() : base[name].call(this));
+    if (this.bodyUsed || body?.locked === true) return read(); // the platform's own complaint
+
+    return new Promise((resolve, reject) => {
+      source.readers.add(reject); // Chromium makes a TypeError of whatever a stream failed with
+      const done = (complete: boolean): void => {
+        source.readers.delete(reject);
+        finish(source, complete);
+      };
+      read().then(
+        (value) => {
+          done(true);
+          resolve(value);
+        },
+        (error: unknown) => {
+          done(false);
+          reject(error);
+        },
+      );
+    });
+  };
+}
+
+/** Bytes pass one by one only when asked for, so that back-pressure, cancel and errors pass as well. */
+function relayed(response: Response, state: Watched): Response {
+  return (state.relayed ??= new Response(relay(response, state), { headers: response.headers }));
+}
+
+function relay(response: Response, state: Watched): ReadableStream<Bytes> {
+  const { source } = state;
+  let reader: ReadableStreamDefaultReader<Bytes> | undefined;
+  let length = 0;
+  // Taken at the first read, so that a clone made before it is still possible.
+  const open = (): NonNullable<typeof reader> => (reader ??= ownBody(response, state)!.getReader());
+  const steps = {
+    start(controller: Controller) {
+      state.stop = (error) => {
+        controller.error(error);
+        void open().cancel(error).catch(ignore); // for a transport that does not hear its signal
+      };
+      if (source.failure !== undefined) state.stop(source.failure.error);
+      else source.readers.add(weakly(state));
+    },
+    async pull(controller: Controller) {
+      const stop = state.stop!;
+      source.readers.add(stop);
+      if (length === source.length && !source.waiting) {
+        source.waiting = true;
+        for (const watcher of source.watchers) watcher.wait?.();
+      }
+      try {
+        const { done, value } = await open().read();
+        if (source.failure !== undefined) return;
+        if (done) {
+          controller.close();
+          if ('byobRequest' in controller) controller.byobRequest?.respond(0);
+          finish(source, true);
+        } else {
+          length += value.byteLength;
+          // What another copy has read before is no news.
+          if (length > source.length) {
+            source.length = length;
+            source.waiting = false;
+            for (const watcher of source.watchers) watcher.chunk?.(value);
+          }
+          controller.enqueue(value);
+        }
+      } catch (error) {
+        if (source.failure !== undefined) return;
+        finish(source, false);
+        throw error;
+      } finally {
+        source.readers.delete(stop);
+      }
+    },
+    cancel(reason: unknown) {
+      source.copies -= 1;
+      if (source.copies === 0) finish(source, false);
+      // Not awaited: one branch of a tee stays pending until the other is cancelled, too.
+      void open().cancel(reason).catch(ignore);
+    },
+  };
+  return isByteStream(ownBody(response, state)!)
+    ? new ReadableStream({ ...steps, type: 'bytes' })
+    : new ReadableStream(steps, { highWaterMark: 0 });
+}
+
+/** Held while somebody waits for a chunk, else weakly: an abandoned response is to be collected. */
+function weakly(state: Watched): (error: unknown) => void {
+  const reference = new WeakRef(state);
+  return (error) => reference.deref()?.stop?.(error);
+}
+
+/** Readers that bring their own buffer work on the transport's body, so they must on ours. */
+function isByteStream(stream: ReadableStream): boolean {
+  try {
+    stream.getReader({ mode: 'byob' }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function fail(source: Source, error: unknown): void {
+  if (source.ended !== undefined) return;
+  source.failure = { error };
+  for (const reject of source.readers) reject(error);
+  source.readers.clear();
+  finish(source, false);
+}
+
+function finish(source: Source, complete: boolean): void {
+  if (source.ended !== undefined) return;
+  source.ended = complete;
+  source.readers.clear();
+  for (const watcher of source.watchers) watcher.end(complete);
+}
+
+/** The member as the response's own class has it, beneath our prototype. */
+function own<Member extends keyof Response>(response: Response, { base }: Watched, member: Member): Response[Member] {
+  return Reflect.get(base, member, response);
+}
+
+function ownBody(response: Response, state: Watched): ReadableStream<Bytes> | null {
+  return own(response, state, 'body');
+}

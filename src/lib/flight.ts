@@ -1,0 +1,91 @@
+/** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
+import { discard, isEventStream } from './body.ts';
+import { headOf, respond, type Head } from './recorded.ts';
+import { sharedBody } from './shared-body.ts';
+
+export interface Flight {
+  /**
+   * A Response of one's own; `undefined` when the body is too long to share and one should send a request oneself.
+   * Rejects with the reason of `signal` as soon as it aborts.
+   */
+  board(signal: AbortSignal): Promise<Response | undefined>;
+}
+
+interface Passenger {
+  resolve(response: Response | undefined): void;
+  reject(error: unknown): void;
+}
+
+/** `onOver` is called once, when nobody can board any more: headers or an error are there, or all have left. */
+export function takeOff(run: (signal: AbortSignal) => Promise<Response>, longest: number, onOver: () => void): Flight {
+  const work = new AbortController();
+  const aboard = new Set<Passenger>();
+
+  const leave = (passenger: Passenger, reason: unknown): void => {
+    if (!aboard.delete(passenger) || aboard.size > 0) return;
+    onOver();
+    work.abort(reason);
+  };
+
+  const land = (response: Response): void => {
+    onOver();
+    const [first, ...others] = aboard;
+    if (first === undefined) return discard(response);
+    if (others.length === 0) return first.resolve(response); // still aboard: to leave is to abort
+    if (response.body && canBeShared(response, longest)) return share(headOf(response), response.body, first, others);
+    disembark(others, response.body ? sendOneself : () => response.clone());
+    first.resolve(response);
+  };
+
+  const share = (head: Head, body: NonNullable<Response['body']>, first: Passenger, others: Passenger[]): void => {
+    const cancelled = (): void => leave(first, new DOMException('Cancelled', 'AbortError'));
+    const shared = sharedBody(body, longest, cancelled, work.signal);
+    first.resolve(respond(head, shared.stream));
+    shared.whole.then(
+      (content) => {
+        if (content === undefined) return disembark(others, sendOneself);
+        disembark(others, () => respond(head, content));
+        aboard.clear(); // there is nothing left to abort
+      },
+      () => disembark(others, () => respond(head, shared.again())),
+    );
+  };
+
+  const disembark = (passengers: readonly Passenger[], response: () => Response | undefined): void => {
+    for (const passenger of passengers) if (aboard.delete(passenger)) passenger.resolve(response());
+  };
+
+  run(work.signal)
+    .then(land)
+    .catch((error: unknown) => {
+      onOver();
+      for (const passenger of aboard) passenger.reject(error);
+    });
+
+  return {
+    board: (signal) =>
+      new Promise((resolve, reject) => {
+        const passenger: Passenger = { resolve, reject };
+        const left = (): void => {
+          reject(signal.reason);
+          leave(passenger, signal.reason);
+        };
+        aboard.add(passenger);
+        if (signal.aborted) left();
+        else signal.addEventListener('abort', left, { once: true });
+      }),
+  };
+}
+
+const sendOneself = (): undefined => undefined;
+
+function canBeShared(response: Response, longest: number): boolean {
+  if (isEventStream(response) || Number(response.headers.get('content-length')) > longest) return false;
+  if (response.body?.locked !== false) return false; // read beneath us, or of somebody else's making
+  try {
+    void new Response(null, response);
+    return true;
+  } catch {
+    return false; // a status above 599, which the platform takes from a wire only
+  }
+}

@@ -1,0 +1,63 @@
+/** What counts as the same thing: the key functions that policies share. */
+import type { Context } from '../core/context.ts';
+import { bodyOrigin } from './replay.ts';
+
+/** Calls with the same key share state; `undefined` leaves a call out. */
+export type Key = (ctx: Context) => string | undefined;
+
+/** `https://api.example.com` */
+export function byOrigin({ request }: Context): string {
+  return originOf(request.url);
+}
+
+/** Routes are few and calls are many; the oldest answer goes when there are more. */
+const remembered = 1_000;
+const routes = new Map<string, string>();
+
+/**
+ * Method, origin and path, without query, and with every segment that looks like an id replaced by `:id`:
+ * `GET https://api.example.com/users/:id/orders`.
+ */
+export function byRoute({ request: { method, url } }: Context): string {
+  const end = url.search(/[?#]/);
+  const address = end < 0 ? url : url.slice(0, end);
+  const known = routes.get(address);
+  if (known !== undefined) return `${method} ${known}`;
+
+  const origin = originOf(address);
+  const route = origin + address.slice(origin.length).split('/').map(collapse).join('/');
+  if (routes.size >= remembered) routes.delete(routes.keys().next().value!);
+  routes.set(address, route);
+  return `${method} ${route}`;
+}
+
+function originOf(url: string): string {
+  const slash = url.indexOf('/', url.indexOf('//') + 2);
+  return slash < 0 ? url : url.slice(0, slash);
+}
+
+/** Numbers; UUIDs; hashes and ObjectIds; and long tokens with a digit in them, such as ULIDs. */
+const id = /^(\d+|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}|[\da-f]{16,}|(?=.*\d)[\w-]{20,})$/i;
+
+function collapse(segment: string): string {
+  return id.test(segment) ? ':id' : segment;
+}
+
+/** Whose answer it is, in which form, and how much of it. */
+const identityHeaders = ['authorization', 'cookie', 'accept', 'accept-language', 'range'];
+
+/**
+ * The same answer will do: same method, URL, identity headers, and modes of redirect, credentials and cache, for GET
+ * and HEAD; with a `requestId` for other methods, too, as long as there is no body to compare or it is the same text.
+ */
+export function sameRequest({ request, options: { requestId }, init }: Context): string | undefined {
+  const { method, url, headers, redirect, credentials, cache } = request;
+  const reads = method === 'GET' || method === 'HEAD';
+  const body = reads || request.body === null ? null : bodyOrigin(request);
+  if (!(reads || requestId !== undefined) || (body !== null && typeof body !== 'string')) return undefined;
+  const extras = Object.entries(init);
+  if (extras.some(([, value]) => typeof value === 'object')) return undefined; // a dispatcher, say: nobody can compare it
+  const identity = identityHeaders.map((name) => headers.get(name));
+  // JSON, because no value can pretend to be two.
+  return JSON.stringify([method, url, requestId, body, redirect, credentials, cache, ...identity, ...extras]);
+}

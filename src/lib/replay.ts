@@ -1,0 +1,126 @@
+/** Sending a request more than once: whole again, or not at all. */
+
+/** Bodies that can be read any number of times. */
+type Rereadable = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | URLSearchParams | FormData;
+
+export interface Replay {
+  /** For the first send. */
+  readonly first: Request;
+  /** For one more; `undefined` when the body turned out not to be replayable. */
+  again(): Promise<Request | undefined>;
+  /** No further send will follow; lets go of what was kept. */
+  close(): void;
+}
+
+/** Kept of a body of unknown origin; grpc-java's default for one call's retry buffer. */
+const longestRecording = 1024 * 1024;
+
+const origins = new WeakMap<Request, BodyInit>();
+
+/** Notes what a request's body was made of: the Request itself shows a stream, whatever it was. */
+export function noteBody(request: Request, body: BodyInit): void {
+  origins.set(request, isRereadable(body) ? snapshot(body) : body);
+}
+
+/** What was noted; `undefined` for a Request of somebody else's making. */
+export function bodyOrigin(request: Request): BodyInit | undefined {
+  return origins.get(request);
+}
+
+/** As `new Request(request, init)`, for an init without a body; the note goes along. */
+export function derive(request: Request, init: RequestInit): Request {
+  const derived = new Request(request, { ...referrerOf(request), ...init });
+  const origin = origins.get(request);
+  if (origin !== undefined) origins.set(derived, origin);
+  return derived;
+}
+
+/** An init, whatever is in it, resets both to their defaults (Fetch Standard, Request constructor, step 12). */
+export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
+  return {
+    ...(referrer !== 'about:client' && { referrer }),
+    ...(referrerPolicy && { referrerPolicy }),
+  };
+}
+
+/** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
+export function replay(request: Request): Replay | undefined {
+  if (request.method === 'GET' || request.method === 'HEAD' || request.body === null) return unchanged(request);
+  const origin = origins.get(request);
+  if (origin === undefined) return recorded(request);
+  return isRereadable(origin) ? fromOrigin(request, origin) : undefined;
+}
+
+function unchanged(request: Request): Replay {
+  return { first: request, again: () => Promise.resolve(request), close() {} };
+}
+
+function fromOrigin(request: Request, body: Rereadable): Replay {
+  const again = async (): Promise<Request> => {
+    if (!(body instanceof FormData)) return new Request(request, { ...referrerOf(request), body });
+    // A form's boundary is drawn when its body is made; the header must name the new one.
+    const headers = new Headers(request.headers);
+    headers.delete('content-type');
+    return new Request(request, { ...referrerOf(request), body, headers });
+  };
+  return { first: request, again, close() {} };
+}
+
+/** A Request of somebody else's making: its body is recorded while it is sent, up to a cap. */
+function recorded(request: Request): Replay {
+  const copy = request.clone();
+  const recording = record(copy);
+  return {
+    first: request,
+    async again() {
+      const body = await recording.bytes;
+      return body === undefined ? undefined : new Request(request, { ...referrerOf(request), body });
+    },
+    close: recording.stop,
+  };
+}
+
+function record(copy: Request): { bytes: Promise<Blob | undefined>; stop: () => void } {
+  // Firefox has no `Request.body`; it has no streaming uploads either, so this is bounded by what is in memory.
+  if (!copy.body) return { bytes: copy.blob().catch(() => undefined), stop() {} };
+  const reader = copy.body.getReader();
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    void reader.cancel().catch(() => undefined);
+  };
+  const read = async (): Promise<Blob | undefined> => {
+    const chunks: Uint8Array<ArrayBuffer>[] = [];
+    for (let length = 0; length <= longestRecording;) {
+      const { done, value } = await reader.read();
+      if (done) return stopped ? undefined : new Blob(chunks); // a cancel ends it, too
+      chunks.push(value);
+      length += value.byteLength;
+    }
+    stop();
+    return undefined;
+  };
+  return { bytes: read().catch(() => undefined), stop };
+}
+
+function isRereadable(body: BodyInit): body is Rereadable {
+  return (
+    typeof body === 'string' ||
+    body instanceof ArrayBuffer ||
+    ArrayBuffer.isView(body) ||
+    body instanceof Blob ||
+    body instanceof URLSearchParams ||
+    body instanceof FormData
+  );
+}
+
+/** What its owner could change before it is sent again. */
+function snapshot(body: Rereadable): Rereadable {
+  if (body instanceof URLSearchParams) return new URLSearchParams(body);
+  if (body instanceof ArrayBuffer) return body.slice(0);
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
+  if (!(body instanceof FormData)) return body;
+  const copy = new FormData();
+  for (const [name, value] of body) copy.append(name, value);
+  return copy;
+}

@@ -1,0 +1,66 @@
+/** Abort signals: a child for a branch of a call, and the bridge from the caller's signal to the call's own. */
+import { discard, watchBody } from './body.ts';
+
+/**
+ * A controller that aborts with its parent and never touches it. It stays registered on the parent, so the
+ * parent must be the signal of a call (`ctx.signal`), never a longer-lived one: see `underCaller`.
+ */
+export function branch(parent: AbortSignal): AbortController {
+  const child = new AbortController();
+  if (parent.aborted) child.abort(parent.reason);
+  else parent.addEventListener('abort', () => child.abort(parent.reason), { once: true });
+  return child;
+}
+
+/**
+ * Runs a call under its caller's signal: an abort rejects at once with the caller's own reason, whatever the
+ * transport makes of it, and fails a body that is still being read. One listener, which goes when the call is
+ * over: rejected, or its body read, cancelled or failed. (`AbortSignal.any` keeps about 1 kB a call on a
+ * long-lived signal.)
+ */
+export function underCaller(caller: AbortSignal, run: (signal: AbortSignal) => Promise<Response>): Promise<Response> {
+  if (caller.aborted) return Promise.reject(caller.reason);
+  const own = new AbortController();
+  return new Promise((resolve, reject) => {
+    let fail = reject;
+    const leave = (): void => {
+      own.abort(caller.reason);
+      fail(caller.reason);
+    };
+    const stay = (): void => caller.removeEventListener('abort', leave);
+    caller.addEventListener('abort', leave, { once: true });
+    // Also when it throws before it has begun, the listener goes.
+    new Promise<Response>((begun) => begun(run(own.signal))).then(
+      (response) => {
+        if (caller.aborted) return discard(response);
+        fail = watchBody(response, { end: stay });
+        resolve(response);
+      },
+      (error: unknown) => {
+        stay();
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Under several callers: as with `AbortSignal.any`, but by listeners that go when the call is over. */
+export function underCallers(
+  [signal, ...others]: readonly AbortSignal[],
+  run: (signal: AbortSignal) => Promise<Response>,
+  joint: AbortController = new AbortController(),
+): Promise<Response> {
+  if (signal === undefined) return run(joint.signal);
+  return underCaller(signal, (own) => {
+    own.addEventListener('abort', () => joint.abort(own.reason), { once: true });
+    return underCallers(others, run, joint);
+  });
+}
+
+const owners = new WeakMap<AbortSignal, Request>();
+
+/** Keeps the Request with its signal: in Node 24 one that was collected no longer passes an abort on. */
+export function signalOf(request: Request): AbortSignal {
+  owners.set(request.signal, request);
+  return request.signal;
+}

@@ -1,0 +1,62 @@
+/** The last so many numbers, in the order of their coming and in the order of their size. */
+
+export interface Window {
+  readonly size: number;
+  add(sample: number): void;
+  /** Oldest first. Made anew only after a sample has come. */
+  readonly samples: readonly number[];
+  /** Nearest rank; `undefined` while there is no sample. Constant time. */
+  quantile(q: number): number | undefined;
+}
+
+/** Finding a place is a binary search; making room there moves at most `length` doubles in one go. */
+export function slidingWindow(length: number): Window {
+  const ring = new Float64Array(length);
+  const sorted = new Float64Array(length);
+  let size = 0;
+  let next = 0;
+  let list: readonly number[] | undefined;
+
+  const place = (sample: number): number => {
+    let low = 0;
+    let high = size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (sorted[middle]! < sample) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const dropOldest = (): void => {
+    const at = place(ring[next]!);
+    sorted.copyWithin(at, at + 1, size);
+    size -= 1;
+  };
+
+  return {
+    get size() {
+      return size;
+    },
+    add(sample) {
+      if (size === length) dropOldest();
+      const at = place(sample);
+      sorted.copyWithin(at + 1, at, size);
+      sorted[at] = sample;
+      ring[next] = sample;
+      next = (next + 1) % length;
+      size += 1;
+      list = undefined;
+    },
+    get samples() {
+      const oldest = size < length ? 0 : next;
+      return (list ??= Array.from({ length: size }, (_, index) => ring[(oldest + index) % length]!));
+    },
+    quantile: (q) => (size === 0 ? undefined : rank(sorted, q, size)),
+  };
+}
+
+/** The value at rank `q` of the first `size` numbers of an ascending list; there is at least one. */
+export function rank(sorted: ArrayLike<number>, q: number, size: number): number {
+  // 0.07 * 100 is 7.000000000000001, which must not be the eighth.
+  return sorted[Math.max(0, Math.ceil(q * size - 1e-9) - 1)]!;
+}

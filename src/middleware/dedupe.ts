@@ -1,0 +1,56 @@
+/** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
+import type { Middleware } from '../core/context.ts';
+import { forCall, func, record } from '../core/options.ts';
+import { takeOff, type Flight } from '../lib/flight.ts';
+import { sameRequest, type Key } from '../lib/keys.ts';
+
+export interface DedupeOptions {
+  /**
+   * Calls with the same key share; `undefined` leaves a call alone.
+   * @default method, URL, caller's `requestId`, identity headers and modes, for GET, HEAD, and whatever has a `requestId`
+   */
+  readonly key?: Key;
+}
+
+/** A longer body streams to the first caller; the others, who could not have it whole, make calls of their own, bytes. */
+const longestShared = 1024 * 1024;
+
+/**
+ * Shares until the headers are in; the body of a shared answer is read once for all. Everyone gets a Response of their
+ * own; whoever leaves, the first included, harms nobody, and the request is aborted when all have left. A single
+ * caller gets the transport's Response as it is. Remembers nothing: an answer that has come is not a cache.
+ *
+ * Per call: `dedupe: false`, or `dedupe: { key }`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`
+ */
+export function dedupe(options: DedupeOptions = {}): Middleware {
+  const own = parse(options);
+  // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
+  const stacks = new WeakMap<readonly Middleware[], Map<string, Flight>>();
+
+  return async function dedupe(ctx, next) {
+    const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
+    if (key === undefined) return next();
+
+    let flights = stacks.get(ctx.stack);
+    if (flights === undefined) stacks.set(ctx.stack, (flights = new Map()));
+    let flight = flights.get(key);
+    if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
+    else {
+      // Without the first caller's deadline: the others have theirs.
+      const run = (signal: AbortSignal): Promise<Response> => next({ signal, deadline: Infinity });
+      const mine = takeOff(run, longestShared, () => {
+        if (flights.get(key) === mine) flights.delete(key);
+      });
+      flights.set(key, mine);
+      flight = mine;
+    }
+    return (await flight.board(ctx.signal)) ?? next();
+  };
+}
+
+function parse(options: DedupeOptions): Required<DedupeOptions> {
+  record('dedupe', options, ['key']);
+  return { key: func('dedupe key', options.key ?? sameRequest) };
+}

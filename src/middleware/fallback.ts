@@ -1,0 +1,40 @@
+/** A substitute when what is beneath fails for good. Stands outside `retry`. */
+import type { Context, Middleware } from '../core/context.ts';
+import { forCall, func, record } from '../core/options.ts';
+import { discard } from '../lib/body.ts';
+import { isFailure, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+
+/** A Response, or a value that becomes a JSON 200. */
+export type Substitute = (outcome: Outcome, ctx: Context) => unknown;
+
+export interface FallbackOptions {
+  /** Which outcomes are replaced. @default an error, or a status of 500 and above */
+  readonly when?: When;
+}
+
+/**
+ * The failed response is let go. A caller who aborted gets no substitute but the reason of the abort. What `respond`
+ * throws is thrown. Per call: `fallback: false`, or `fallback: { when }`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`
+ */
+export function fallback(respond: Substitute, options: FallbackOptions = {}): Middleware {
+  func('fallback respond', respond);
+  const own = parse(options);
+
+  return async function fallback(ctx, next) {
+    const policy = forCall(ctx.options['fallback'], own, parse);
+    if (policy === undefined) return next();
+    const outcome = await settle(next());
+    if (ctx.signal.aborted || !policy.when(outcome, ctx)) return unwrap(outcome);
+    ctx.emit({ type: 'fallback.used', ...told(outcome) });
+    const substitute = await respond(outcome, ctx);
+    if (outcome.response && outcome.response !== substitute) discard(outcome.response);
+    return substitute instanceof Response ? substitute : Response.json(substitute);
+  };
+}
+
+function parse(options: FallbackOptions): Required<FallbackOptions> {
+  record('fallback', options, ['when']);
+  return { when: func('fallback when', options.when ?? isFailure) };
+}

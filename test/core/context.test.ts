@@ -1,0 +1,178 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { memory } from '../../adapters/storage/memory.ts';
+import { fork, notify, type Fork } from '../../src/core/context.ts';
+import type { KyoaEvent, Listener } from '../../src/core/events.ts';
+import { contextOf } from '../support/context.ts';
+
+const uuid4 = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
+
+describe('context', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_700_000_000_000 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+
+  test('starts as the first attempt, without deadline and observers', () => {
+    const signal = new AbortController().signal;
+    const ctx = contextOf({}, signal);
+    expect(ctx).toMatchObject({ attempt: 1, deadline: undefined, observers: [], side: 'client', state: {} });
+    expect(ctx.signal).toBe(signal);
+  });
+
+  test('has what its call has', () => {
+    const call = {
+      options: { retry: 2 },
+      init: { priority: 'low' },
+      storage: memory(),
+      side: 'server',
+      stack: [],
+    } as const;
+    const ctx = contextOf(call);
+    for (const of of [ctx, fork(ctx, {})]) {
+      expect(of.options).toBe(call.options);
+      expect(of.init).toBe(call.init);
+      expect(of.storage).toBe(call.storage);
+      expect(of.side).toBe('server');
+      expect(of.stack).toBe(call.stack);
+    }
+  });
+
+  test('forks with what is changed and never touches its parent', () => {
+    const parent = contextOf();
+    const before = { ...parent };
+    const changes = {
+      request: new Request('http://api.example/other'),
+      signal: new AbortController().signal,
+      deadline: 1_000,
+      attempt: 2,
+      observers: [() => {}],
+    };
+    const child = fork(parent, changes);
+    for (const member of Object.keys(changes) as (keyof typeof changes)[]) {
+      expect(child[member]).toBe(changes[member]);
+      expect(parent[member]).toBe(before[member]);
+    }
+  });
+
+  test.for<keyof Fork>(['request', 'signal', 'deadline', 'attempt', 'observers'])(
+    'leaves the %s as it was in a fork that does not change it',
+    (member) => {
+      const parent = fork(contextOf(), { deadline: 1_000, attempt: 2, observers: [() => {}] });
+      expect(fork(parent, {})[member]).toBe(parent[member]);
+      expect(fork(parent, { [member]: undefined })[member]).toBe(parent[member]);
+    },
+  );
+
+  test('shares the state among all forks of a call, and with no other call', () => {
+    const ctx = contextOf();
+    fork(fork(ctx, { attempt: 2 }), { attempt: 3 }).state['user'] = 'ada';
+    expect(ctx.state).toEqual({ user: 'ada' });
+    expect(contextOf().state).toEqual({});
+  });
+
+  test('has the requestId of the caller as its id, in every fork', () => {
+    const ctx = contextOf({ options: { requestId: 'order-42' } });
+    expect([ctx.id, fork(ctx, { attempt: 2 }).id]).toEqual(['order-42', 'order-42']);
+  });
+
+  test('has a fresh UUID as its id without one, the same in every fork', () => {
+    const ctx = contextOf();
+    const child = fork(ctx, { attempt: 2 });
+    expect(child.id).toMatch(uuid4); // the child is asked first
+    expect(ctx.id).toBe(child.id);
+    expect(fork(child, {}).id).toBe(child.id);
+    expect(contextOf().id).not.toBe(ctx.id);
+  });
+
+  test('makes a UUID also where there is no randomUUID, as on a page on plain http', () => {
+    const { crypto } = globalThis;
+    vi.stubGlobal('crypto', { getRandomValues: crypto.getRandomValues.bind(crypto) });
+    const ids = Array.from({ length: 200 }, () => contextOf().id);
+    for (const id of ids) expect(id).toMatch(uuid4);
+    expect(new Set(ids).size).toBe(200);
+  });
+
+  test.for([['', '""'] as const, [42, '42'] as const, [null, 'null'] as const, [{}, '{}'] as const])(
+    'refuses %o as a requestId',
+    ([requestId, shown]) => {
+      expect(() => contextOf({ options: { requestId } })).toThrow(
+        expect.objectContaining({
+          code: 'INVALID_OPTION',
+          message: `requestId must be a string that is not empty, got ${shown}`,
+        }),
+      );
+    },
+  );
+
+  test('tells every observer what is emitted, with id and time', () => {
+    const heard: [string, KyoaEvent][] = [];
+    const observers = [
+      (event: KyoaEvent) => heard.push(['outer', event]),
+      (event: KyoaEvent) => heard.push(['inner', event]),
+    ];
+    const ctx = fork(contextOf({ options: { requestId: 'order-42' } }), { observers });
+    ctx.emit({ type: 'attempt.answered', attempt: 1, status: 200, duration: 12 });
+    const event = {
+      type: 'attempt.answered',
+      attempt: 1,
+      status: 200,
+      duration: 12,
+      id: 'order-42',
+      time: 1_700_000_000_000,
+    };
+    expect(heard).toEqual([
+      ['outer', event],
+      ['inner', event],
+    ]);
+  });
+
+  test('carries the facts of a middleware of your own', () => {
+    const heard: KyoaEvent[] = [];
+    const ctx = fork(contextOf(), { observers: [(event) => heard.push(event)] });
+    ctx.emit({ type: 'cache.missed', key: 'k' });
+    expect(heard).toMatchObject([{ type: 'cache.missed', key: 'k', id: ctx.id }]);
+  });
+
+  test('builds nothing when it emits to nobody', () => {
+    const drawn = vi.spyOn(crypto, 'randomUUID');
+    const told = vi.fn<() => string>(() => 'told');
+    const read = vi.spyOn(Date, 'now');
+    const fact = {
+      type: 'cache.missed',
+      get key() {
+        return told();
+      },
+    } as const;
+    contextOf().emit(fact);
+    expect([drawn, told, read].map((spy) => spy.mock.calls.length)).toEqual([0, 0, 0]);
+  });
+
+  test('survives a listener that throws and tells the others', () => {
+    const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const mistake = new Error('a mistake');
+    const heard: string[] = [];
+    const observers: Listener[] = [
+      () => {
+        throw mistake;
+      },
+      ({ type }) => heard.push(type),
+    ];
+    fork(contextOf(), { observers }).emit({ type: 'cache.missed' });
+    expect(heard).toEqual(['cache.missed']);
+    expect(reported).toHaveBeenCalledExactlyOnceWith('kyoa: a listener threw', mistake);
+  });
+
+  test('survives a listener that rejects', async () => {
+    const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const mistake = new Error('a mistake');
+    const event = { type: 'cache.missed', id: '1', time: 0 } as unknown as KyoaEvent;
+    notify(async () => {
+      throw mistake;
+    }, event);
+    await vi.waitFor(() => expect(reported).toHaveBeenCalledExactlyOnceWith('kyoa: a listener threw', mistake));
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { KyoaError, StorageError, TimeoutError, type TimeoutPhase } from '../../src/core/errors.ts';
+
+const request = new Request('http://api.example/orders', { method: 'PUT' });
+
+describe('errors', () => {
+  test('carry a code, and the request and the cause where there were any', () => {
+    const cause = new Error('below');
+    const error = new KyoaError('BAD_MIDDLEWARE', 'what to do', { request, cause });
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({ name: 'KyoaError', code: 'BAD_MIDDLEWARE', message: 'what to do' });
+    expect(error.request).toBe(request);
+    expect(error.cause).toBe(cause);
+  });
+
+  test('have no cause of their own making', () => {
+    const error = new KyoaError('STORAGE', 'what to do');
+    expect(error.request).toBeUndefined();
+    expect('cause' in error).toBe(false);
+  });
+
+  test('show their name and message on the first line of their stack', () => {
+    expect(String(new KyoaError('STORAGE', 'what to do'))).toBe('KyoaError: what to do');
+    expect(String(new StorageError('what to do'))).toBe('StorageError: what to do');
+    expect(new StorageError('what to do').stack).toContain('what to do');
+  });
+
+  test.for<[TimeoutPhase, string]>([
+    ['total', 'No complete answer within 300 ms (total): PUT http://api.example/orders'],
+    ['headers', 'No response headers within 300 ms (headers): PUT http://api.example/orders'],
+    ['idle', 'No next chunk of the body within 300 ms (idle): PUT http://api.example/orders'],
+    ['connect', 'No connection within 300 ms (connect): PUT http://api.example/orders'],
+    ['write', 'No progress in sending the body within 300 ms (write): PUT http://api.example/orders'],
+  ])('say which wait ran out: %s', ([phase, message]) => {
+    const error = new TimeoutError({ phase, limit: 300, elapsed: 301.5 }, { request });
+    expect(error).toMatchObject({ code: 'TIMEOUT', message, phase, limit: 300, elapsed: 301.5 });
+    expect(error.request).toBe(request);
+  });
+
+  test('time out without a request, too', () => {
+    const error = new TimeoutError({ phase: 'total', limit: 300, elapsed: 300 });
+    expect(error.message).toBe('No complete answer within 300 ms (total)');
+  });
+
+  test('bear the name that the platform and ky look for when they time out', () => {
+    const error = new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 });
+    expect(error).toBeInstanceOf(KyoaError);
+    expect(error.name).toBe('TimeoutError');
+    expect(error.name).toBe(new DOMException('', 'TimeoutError').name);
+  });
+
+  test('say what the store said', () => {
+    const cause = new Error('ECONNREFUSED');
+    const error = new StorageError('The store is unreachable', { cause });
+    expect(error).toBeInstanceOf(KyoaError);
+    expect(error).toMatchObject({ name: 'StorageError', code: 'STORAGE', cause });
+  });
+});

@@ -1,0 +1,306 @@
+import { getEventListeners } from 'node:events';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  constant,
+  createFetch,
+  createHandler,
+  retry,
+  standard,
+  timeout,
+  type Fetch,
+  type Middleware,
+} from '../src/index.ts';
+import { silent, stub } from './support/call.ts';
+import { faultServer, type FaultServer } from './support/faults.ts';
+import { expectQuiet, gcUntil } from './support/sockets.ts';
+
+let server: FaultServer;
+beforeAll(async () => {
+  server = await faultServer();
+});
+afterEach(async () => {
+  await expectQuiet(server);
+  server.reset();
+});
+afterAll(() => server.close());
+
+const described = (thrown: unknown): string[] => {
+  const { name, message, cause } = thrown as Error;
+  return [name, message, cause instanceof Error ? cause.message : 'no cause'];
+};
+
+describe('createFetch', () => {
+  test('answers as fetch does: genuine Response, url, headers, no error for a status', async () => {
+    const fetch = createFetch({ use: standard() });
+    const mine = await fetch(server.url('/status/404'));
+    const plain = await globalThis.fetch(server.url('/status/404'));
+    expect(mine).toBeInstanceOf(Response);
+    for (const member of ['status', 'statusText', 'ok', 'url', 'redirected', 'type', 'bodyUsed'] as const) {
+      expect([member, mine[member]]).toEqual([member, plain[member]]);
+    }
+    expect([...mine.headers.keys()]).toEqual([...plain.headers.keys()]);
+    expect(await mine.text()).toBe(await plain.text());
+  });
+
+  test.each([
+    ['a string and an init', (at: string) => [at, { method: 'PUT', body: 'x', headers: { a: 'b' } }] as const],
+    ['a URL', (at: string) => [new URL(at), { method: 'PUT', body: 'x', headers: { a: 'b' } }] as const],
+    ['a Request', (at: string) => [new Request(at, { method: 'PUT', body: 'x', headers: { a: 'b' } })] as const],
+    [
+      'a Request and an init',
+      (at: string) => [new Request(at, { headers: { a: 'b' } }), { method: 'PUT', body: 'x' }] as const,
+    ],
+  ])('takes %s', async (_name, args: (at: string) => readonly [RequestInfo | URL, RequestInit?]) => {
+    const fetch = createFetch({ use: standard() });
+    await (await fetch(...args(server.url('/ok')))).text();
+    expect(server.last).toMatchObject({ method: 'PUT', headers: { a: 'b' } });
+    expect(server.last!.body.toString()).toBe('x');
+  });
+
+  test.each([
+    ['a URL that cannot be parsed', '/relative', {}],
+    ['credentials in the URL', 'http://user:pass@127.0.0.1/', {}],
+    ['an unknown scheme', 'gopher://127.0.0.1/', {}],
+    ['a bad port', 'http://127.0.0.1:1/', {}],
+    ['a body on a GET', 'http://127.0.0.1:1/', { body: 'x' }],
+    ['a bad method', 'http://127.0.0.1:1/', { method: 'TRACE' }],
+    ['a signal that is none', 'http://127.0.0.1:1/', { signal: 'stop' as never }],
+  ])('rejects with exactly what fetch would have thrown: %s', async (_name, url, init) => {
+    const fetch = createFetch({ use: standard() });
+    const mine = await fetch(url, init).catch((error: unknown) => error as Error);
+    const plain = await globalThis.fetch(url, init).catch((error: unknown) => error as Error);
+    expect(mine).toBeInstanceOf(TypeError);
+    expect(described(mine)).toEqual(described(plain));
+  });
+
+  test('passes members that it does not know to the transport, and keeps its own', async () => {
+    const seen: RequestInit[] = [];
+    const own: Middleware = async function tenant(ctx, next) {
+      expect(ctx.options['tenant']).toBe('acme');
+      expect(ctx.init).toEqual({ dispatcher: 1, priority: 'high', next: { revalidate: 1 } });
+      return next();
+    };
+    const fetch = createFetch({
+      use: [own, ...standard()],
+      fetch: async (_url, init) => (seen.push(init!), new Response(null)),
+    });
+    const init = {
+      dispatcher: 1,
+      priority: 'high',
+      next: { revalidate: 1 },
+      tenant: 'acme',
+      timeout: 3_000,
+      retry: 2,
+      requestId: 'r',
+    };
+    await fetch('http://x/', init as RequestInit);
+    expect(Object.keys(seen[0]!).sort()).toEqual(['dispatcher', 'next', 'priority', 'signal']);
+  });
+
+  test('keeps referrer and referrer policy, which an init would reset', async () => {
+    const seen: RequestInit[] = [];
+    const fetch = createFetch({ fetch: async (_url, init) => (seen.push(init!), new Response(null)) });
+    await fetch(new Request('http://x/', { referrer: '', referrerPolicy: 'no-referrer' }));
+    await fetch('http://x/');
+    expect(seen[0]).toMatchObject({ referrer: '', referrerPolicy: 'no-referrer' });
+    expect(Object.keys(seen[1]!)).toEqual(['signal']);
+  });
+
+  test('looks up the global fetch at each call, and does not call itself in its place', async () => {
+    const fetch = createFetch();
+    const original = globalThis.fetch;
+    try {
+      globalThis.fetch = async () => new Response('mocked');
+      expect(await (await fetch('http://x/')).text()).toBe('mocked');
+      globalThis.fetch = createFetch({ use: standard() });
+      expect((await fetch(server.url('/ok'))).status).toBe(200);
+    } finally {
+      globalThis.fetch = original;
+    }
+  });
+
+  test('extend adds inside, a function rewrites; storage and transport stay', async () => {
+    const order: string[] = [];
+    const named =
+      (name: string): Middleware =>
+      async (_ctx, next) => (order.push(name), next());
+    const transport: Fetch = async () => (order.push('transport'), new Response(null));
+    const base = createFetch({ use: [named('a')], fetch: transport });
+    await base.extend({ use: [named('b')] })('http://x/');
+    await base.extend({ use: (stack) => [named('z'), ...stack] })('http://x/');
+    await base.extend({})('http://x/');
+    expect(order).toEqual(['a', 'b', 'transport', 'z', 'a', 'transport', 'a', 'transport']);
+  });
+
+  test.each([
+    [{ use: [1] }, 'use[0] must be a function, got 1'],
+    [{ fetch: 'x' }, 'createFetch fetch must be a function'],
+    [{ policies: [] }, 'createFetch has no option policies; it has use, storage, fetch'],
+  ])('refuses %j', (options, message) => {
+    expect(() => createFetch(options as never)).toThrow(message);
+  });
+
+  test('refuses a request id that is none', async () => {
+    const { fetch, sent } = stub([], () => new Response(null));
+    await expect(fetch('http://x/', { requestId: '' })).rejects.toThrow(
+      'requestId must be a string that is not empty, got ""',
+    );
+    expect(sent).toHaveLength(0);
+  });
+});
+
+describe('the signal of a caller', () => {
+  test('rejects with its reason before the headers, amid the body, and before the start', async () => {
+    const fetch = createFetch({ use: standard() });
+    const reason = { why: 'not an Error' };
+    for (const path of ['/blackhole', '/stall/body']) {
+      const leaving = new AbortController();
+      const answer = fetch(server.url(path), { signal: leaving.signal }).then((response) => response.json());
+      const caught = answer.catch((error: unknown) => error);
+      await server.until(({ requests }) => requests.some((seen) => seen.path === path && seen.state === 'hanging'));
+      leaving.abort(reason);
+      expect(await caught).toBe(reason);
+    }
+    await server.until(({ aborted }) => aborted.length === 2);
+    await expect(fetch(server.url('/ok'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(server.count('/ok')).toBe(0);
+  });
+
+  test('on a Request is obeyed, and an init overrides it as in fetch', async () => {
+    const fetch = createFetch({ fetch: silent });
+    const own = new AbortController();
+    const other = new AbortController();
+    const answer = fetch(new Request('http://x/', { signal: own.signal })).catch((error: unknown) => error);
+    const overridden = fetch(new Request('http://x/', { signal: own.signal }), { signal: other.signal }).catch(
+      (error: unknown) => error,
+    );
+    own.abort('own');
+    other.abort('other');
+    expect(await answer).toBe('own');
+    expect(await overridden).toBe('other');
+  });
+
+  test('wins at once over a transport and policies that hear nothing, and the late answer is let go', async () => {
+    const cancelled = vi.fn();
+    let answerLate = (): void => {};
+    const deaf: Fetch = () =>
+      new Promise((resolve) => {
+        answerLate = () =>
+          resolve(new Response(new ReadableStream({ cancel: cancelled }), { headers: { 'content-length': '999999' } }));
+      });
+    const leaving = new AbortController();
+    const answer = createFetch({ use: standard(), fetch: deaf })('http://x/', { signal: leaving.signal });
+    await Promise.resolve();
+    leaving.abort('now');
+    await expect(answer).rejects.toBe('now');
+    answerLate();
+    await vi.waitFor(() => expect(cancelled).toHaveBeenCalled());
+  });
+
+  test('has no listener left after 10,000 calls, and the heap is flat', { timeout: 60_000 }, async () => {
+    const { signal } = new AbortController();
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warned);
+    const body = JSON.stringify({ ok: true });
+    const fetch = createFetch({ use: standard(), fetch: async () => new Response(body) });
+    const call = async (): Promise<void> => {
+      await (await fetch('http://x/', { signal })).json();
+    };
+    const heap = async (): Promise<number> => {
+      let rounds = 0;
+      await gcUntil(() => ++rounds === 4);
+      return process.memoryUsage().heapUsed;
+    };
+    const tenThousand = async (): Promise<void> => {
+      for (let batch = 0; batch < 100; batch += 1) await Promise.all(Array.from({ length: 100 }, call));
+    };
+    await tenThousand(); // compiles, and fills what has a size
+    const before = await heap();
+    await tenThousand();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    expect(((await heap()) - before) / 10_000).toBeLessThan(50); // bytes a call; AbortSignal.any keeps about 1,000
+    expect(warnings).toEqual([]);
+    process.off('warning', warned);
+  });
+
+  test('has no listener left after any ending', async () => {
+    const { signal } = new AbortController();
+    const fetch = createFetch({ use: standard({ retry: { backoff: constant(1) } }) });
+    const left = (): number => getEventListeners(signal, 'abort').length;
+    await (await fetch(server.url('/ok'), { signal })).text();
+    await (await fetch(server.url('/ok'), { signal })).body!.cancel();
+    await (await fetch(server.url('/status/204'), { signal })).text();
+    await fetch(server.url('/ok'), { signal, method: 'HEAD' });
+    await expect(fetch(`${server.refused}/`, { signal })).rejects.toThrow('fetch failed');
+    await expect(fetch(server.url('/reset/amid-body'), { signal }).then((r) => r.text())).rejects.toThrow('terminated');
+    await expect(fetch(server.url('/stall/body'), { signal, timeout: 50 }).then((r) => r.text())).rejects.toThrow(
+      'within 50 ms',
+    );
+    for await (const _chunk of (await fetch(server.url('/ok'), { signal })).body!);
+    expect(left()).toBe(0);
+  });
+});
+
+describe('createHandler', () => {
+  test('runs the onion around a handler', async () => {
+    const seen: unknown[] = [];
+    const handle = createHandler({ use: [async (ctx, next) => (seen.push(ctx.side), next())] }, (request, ctx) => {
+      seen.push(ctx.request === request, ctx.side);
+      return Response.json({ path: new URL(request.url).pathname });
+    });
+    expect(await (await handle(new Request('http://x/users'))).json()).toEqual({ path: '/users' });
+    expect(seen).toEqual(['server', true, 'server']);
+  });
+
+  test('limits the time of a handler, and aborts it', async () => {
+    let aborted: unknown;
+    const handle = createHandler({ use: [timeout(30)] }, (_request, { signal }) => {
+      signal.addEventListener('abort', () => (aborted = signal.reason), { once: true });
+      return new Promise(() => {});
+    });
+    await expect(handle(new Request('http://x/'))).rejects.toMatchObject({ code: 'TIMEOUT' });
+    expect(aborted).toMatchObject({ code: 'TIMEOUT' });
+  });
+
+  test('is aborted with its request', async () => {
+    const leaving = new AbortController();
+    const handle = createHandler({}, () => new Promise(() => {}));
+    const answer = handle(new Request('http://x/', { signal: leaving.signal }));
+    leaving.abort('the client left');
+    await expect(answer).rejects.toBe('the client left');
+  });
+
+  test('takes overrides through with(), and no notice of further arguments', async () => {
+    const handle = createHandler({ use: [timeout(30)] }, async (_request, ctx) => Response.json(ctx.options));
+    expect(
+      await (await handle.with({ timeout: 60 }).with({ requestId: 'r' })(new Request('http://x/'))).json(),
+    ).toEqual({ timeout: 60, requestId: 'r' });
+    const withEnvironment = handle as (request: Request, env: unknown) => Promise<Response>;
+    expect(await (await withEnvironment(new Request('http://x/'), { timeout: 'a binding' })).json()).toEqual({});
+  });
+
+  test('hands the platform a plain Response, whose body is still watched', async () => {
+    const ended = vi.fn();
+    const handle = createHandler({ use: [timeout({ total: 5_000 })] }, () => {
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('hello'));
+          controller.close();
+        },
+      });
+      return new Response(body, { status: 201, headers: { 'x-a': 'b' } });
+    });
+    const response = await handle(new Request('http://x/'));
+    expect(Object.getPrototypeOf(response)).toBe(Response.prototype);
+    expect([response.status, response.headers.get('x-a'), await response.text()]).toEqual([201, 'b', 'hello']);
+    ended();
+  });
+
+  test('rejects with what the handler threw, synchronously or not', async () => {
+    const handle = createHandler({ use: [retry()] }, () => {
+      throw new RangeError('oops');
+    });
+    await expect(handle(new Request('http://x/'))).rejects.toThrow('oops');
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, test, vi } from 'vitest';
+import { constant, createFetch, observe, retry, type KyoaEvent } from '../../src/index.ts';
+
+const url = 'http://api.example/users?page=2';
+const events: KyoaEvent[] = [];
+const listen = observe((event) => events.push(event));
+
+describe('observe', () => {
+  test('hears a call from start to end, with one id and a time', async () => {
+    events.length = 0;
+    let attempt = 0;
+    const fetch = createFetch({
+      use: [listen, retry({ backoff: constant(0) })],
+      fetch: async () => new Response('x', { status: (attempt += 1) === 1 ? 503 : 200 }),
+    });
+    const before = Date.now();
+    await fetch(url, { requestId: 'order-42' });
+    expect(events).toMatchObject([
+      { type: 'request.started', method: 'GET', url },
+      { type: 'attempt.sent', attempt: 1, method: 'GET', url },
+      { type: 'attempt.answered', attempt: 1, status: 503 },
+      { type: 'retry.scheduled', retry: 1, delay: 0, status: 503 },
+      { type: 'attempt.sent', attempt: 2 },
+      { type: 'attempt.answered', attempt: 2, status: 200 },
+      { type: 'request.settled', method: 'GET', url, status: 200, attempts: 2 },
+    ]);
+    for (const event of events) {
+      expect(event.id).toBe('order-42');
+      expect(event.time).toBeGreaterThanOrEqual(before);
+      expect(event.time).toBeLessThanOrEqual(Date.now());
+    }
+  });
+
+  test('gives every call an id of its own when the caller names none', async () => {
+    events.length = 0;
+    const fetch = createFetch({ use: [listen], fetch: async () => new Response(null) });
+    await Promise.all([fetch(url), fetch(url)]);
+    const ids = new Set(events.map(({ id }) => id));
+    expect(ids.size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+  });
+
+  test('announces the call as it stands at its place: inside retry, every attempt', async () => {
+    const outer: string[] = [];
+    const inner: string[] = [];
+    const fetch = createFetch({
+      use: [
+        observe(({ type }) => outer.push(type)),
+        retry({ retries: 1, backoff: constant(0) }),
+        observe(({ type }) => inner.push(type)),
+      ],
+      fetch: async () => new Response(null, { status: 500 }),
+    });
+    await fetch(url);
+    const calls = (types: string[]): string[] => types.filter((type) => type.startsWith('request.'));
+    expect(calls(outer)).toEqual(['request.started', 'request.settled']);
+    expect(calls(inner)).toEqual(['request.started', 'request.settled', 'request.started', 'request.settled']);
+    expect(outer).toContain('retry.scheduled');
+    expect(inner).not.toContain('retry.scheduled');
+  });
+
+  test('tells of an error as it was thrown', async () => {
+    events.length = 0;
+    const error = new Error('no route');
+    const fetch = createFetch({ use: [listen], fetch: () => Promise.reject(error) });
+    await expect(fetch(url)).rejects.toBe(error);
+    expect(events.at(-2)).toMatchObject({ type: 'attempt.failed', error });
+    expect(events.at(-1)).toMatchObject({ type: 'request.settled', error, attempts: 1 });
+  });
+
+  test('a listener that throws or rejects breaks nothing, and is reported', async () => {
+    const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const fetch = createFetch({
+      use: [
+        observe(() => {
+          throw new Error('thrown');
+        }),
+        observe(async () => {
+          throw new Error('rejected');
+        }),
+        listen,
+      ],
+      fetch: async () => new Response('fine'),
+    });
+    events.length = 0;
+    expect(await (await fetch(url)).text()).toBe('fine');
+    expect(events.map(({ type }) => type)).toEqual([
+      'request.started',
+      'attempt.sent',
+      'attempt.answered',
+      'request.settled',
+    ]);
+    await vi.waitFor(() =>
+      expect(reported.mock.calls.flat().map(String)).toEqual(
+        expect.arrayContaining(['Error: thrown', 'Error: rejected']),
+      ),
+    );
+    reported.mockRestore();
+  });
+
+  test('hears what a middleware of your own emits', async () => {
+    events.length = 0;
+    const fetch = createFetch({
+      use: [listen, async (ctx, next) => (ctx.emit({ type: 'cache.missed', key: 7 }), next())],
+      fetch: async () => new Response(null),
+    });
+    await fetch(url);
+    expect(events).toContainEqual(expect.objectContaining({ type: 'cache.missed', key: 7 }));
+  });
+
+  test('is switched off for a call', async () => {
+    events.length = 0;
+    await createFetch({ use: [listen], fetch: async () => new Response(null) })(url, { observe: false });
+    expect(events).toEqual([]);
+  });
+
+  test('refuses a listener that is no function', () => {
+    expect(() => observe('log' as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+  });
+});

@@ -1,0 +1,401 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  budget,
+  constant,
+  createFetch,
+  exponential,
+  observe,
+  retry,
+  timeout,
+  type KyoaEvent,
+} from '../../src/index.ts';
+import { silent, stub } from '../support/call.ts';
+import { faultServer, type FaultServer } from '../support/faults.ts';
+import { expectQuiet } from '../support/sockets.ts';
+
+const url = 'http://api.example/';
+const at = (status: number, headers?: HeadersInit): Response =>
+  new Response(`status ${status}`, { status, ...(headers && { headers }) });
+const networkError = (code: string): TypeError =>
+  new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
+
+describe('retry', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  test('sends again until it is answered', async () => {
+    const { fetch, sent, types } = stub([retry()], (attempt) => at(attempt < 3 ? 503 : 200));
+    const answer = fetch(url);
+    await vi.runAllTimersAsync();
+    expect((await answer).status).toBe(200);
+    expect(sent).toHaveLength(3);
+    expect(types().filter((type) => type.startsWith('retry'))).toEqual(['retry.scheduled', 'retry.scheduled']);
+  });
+
+  test('returns the last answer, readable, when the retries are used up', async () => {
+    const { fetch, sent, events } = stub(
+      [retry({ retries: 2 })],
+      (attempt) => new Response(`no ${attempt}`, { status: 502 }),
+    );
+    const answer = fetch(url);
+    await vi.runAllTimersAsync();
+    const response = await answer;
+    expect(response.status).toBe(502);
+    expect(await response.text()).toBe('no 3');
+    expect(sent).toHaveLength(3);
+    expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'retries', status: 502 });
+  });
+
+  test('throws the last error as it was', async () => {
+    const errors = [networkError('ECONNREFUSED'), networkError('ECONNRESET'), networkError('ETIMEDOUT')];
+    const { fetch } = stub([retry({ retries: 2 })], (attempt) => {
+      throw errors[attempt - 1]!;
+    });
+    const error = fetch(url).catch((thrown: unknown) => thrown);
+    await vi.runAllTimersAsync();
+    expect(await error).toBe(errors[2]);
+  });
+
+  test.each([
+    ['a programming error', new RangeError('oops'), 1],
+    ['a TypeError of the program', new TypeError('x is not a function'), 1],
+    ['a bad port', networkError('bad port'), 1],
+    ['a certificate that does not match', networkError('ERR_TLS_CERT_ALTNAME_INVALID'), 1],
+    ['something thrown that is no error', 'a string', 1],
+    ['a connection refused', networkError('ECONNREFUSED'), 3],
+    ['a name that does not resolve', networkError('ENOTFOUND'), 3],
+    ['a connection that timed out', networkError('UND_ERR_CONNECT_TIMEOUT'), 3],
+    ['Chromium, offline', new TypeError('Failed to fetch'), 3],
+    ['Firefox, offline', new TypeError('NetworkError when attempting to fetch resource.'), 3],
+  ])('after %s (%s) there are %i attempts', async (_name, thrown, attempts) => {
+    const { fetch, sent } = stub([retry({ retries: 2 })], () => {
+      throw thrown;
+    });
+    const error = fetch(url).catch((reason: unknown) => reason);
+    await vi.runAllTimersAsync();
+    expect(await error).toBe(thrown);
+    expect(sent).toHaveLength(attempts);
+  });
+
+  test.each([200, 301, 400, 401, 404, 409, 413, 422, 501, 505])('does not retry a %i', async (status) => {
+    const { fetch, sent } = stub([retry()], () => new Response(null, { status }));
+    expect((await fetch(url)).status).toBe(status);
+    expect(sent).toHaveLength(1);
+  });
+
+  test.each([408, 429, 500, 502, 503, 504])('retries a %i', async (status) => {
+    const { fetch, sent } = stub([retry()], (attempt) => at(attempt === 1 ? status : 200));
+    const answer = fetch(url);
+    await vi.runAllTimersAsync();
+    expect((await answer).status).toBe(200);
+    expect(sent).toHaveLength(2);
+  });
+
+  test('retries idempotent methods only, unless the request carries an Idempotency-Key', async () => {
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY', 'POST', 'PATCH', 'LOCK']) {
+      for (const keyed of [false, true]) {
+        const { fetch, sent } = stub([retry({ retries: 1 })], () => at(503));
+        const answer = fetch(url, { method, ...(keyed && { headers: { 'Idempotency-Key': 'k' } }) });
+        await vi.runAllTimersAsync();
+        await answer;
+        const safe = keyed || !['POST', 'PATCH', 'LOCK'].includes(method);
+        expect([method, keyed, sent.length]).toEqual([method, keyed, safe ? 2 : 1]);
+      }
+    }
+  });
+
+  test('waits by its backoff, which gets the number of the retry and the source of chance', async () => {
+    const { fetch, events } = stub(
+      [retry({ retries: 3, backoff: (retry, random) => retry * 100 + random(), random: () => 0.5 })],
+      () => at(500),
+    );
+    const answer = fetch(url);
+    await vi.runAllTimersAsync();
+    await answer;
+    const delays = events.flatMap((event) => (event.type === 'retry.scheduled' ? [event.delay] : []));
+    expect(delays).toEqual([100.5, 200.5, 300.5]);
+  });
+
+  test('sends the first retry at once after a connection reset, and only the first', async () => {
+    const { fetch, events } = stub([retry({ retries: 2, backoff: constant(700) })], () => {
+      throw networkError('ECONNRESET');
+    });
+    const error = fetch(url).catch((reason: unknown) => reason);
+    await vi.runAllTimersAsync();
+    await error;
+    const delays = events.flatMap((event) => (event.type === 'retry.scheduled' ? [event.delay] : []));
+    expect(delays).toEqual([0, 700]);
+  });
+
+  test.each([
+    ['retry-after', '2', 2_000],
+    ['retry-after', '0', 0],
+    ['retry-after-ms', '350', 350],
+    ['ratelimit-reset', '3', 3_000],
+    ['retry-after', 'Thu, 01 Jan 2026 00:00:05 GMT', 5_000],
+    ['retry-after', 'Thu, 01 Jan 2015 00:00:05 GMT', 0],
+    ['retry-after', 'in a while', 77],
+    ['retry-after', '-5', 77],
+  ])('obeys %s: %s over its own backoff', async (name, value, delay) => {
+    vi.setSystemTime(Date.UTC(2026, 0, 1));
+    const { fetch, events } = stub([retry({ backoff: constant(77) })], (attempt) =>
+      attempt === 1 ? at(429, { [name]: value }) : at(200),
+    );
+    const answer = fetch(url);
+    await vi.runAllTimersAsync();
+    expect((await answer).status).toBe(200);
+    expect(events.find(({ type }) => type === 'retry.scheduled')).toMatchObject({ retry: 1, delay, status: 429 });
+  });
+
+  test('stops at once when the server asks for more than maxRetryAfter', async () => {
+    const { fetch, sent, events } = stub([retry({ maxRetryAfter: 10_000 })], () => at(503, { 'retry-after': '11' }));
+    expect((await fetch(url)).status).toBe(503);
+    expect(sent).toHaveLength(1);
+    expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'retry-after' });
+  });
+
+  test('does not begin a pause that reaches the deadline: the last outcome at once', async () => {
+    const { fetch, sent, events } = stub([timeout(1_000), retry({ backoff: constant(1_000) })], () => at(503));
+    const started = performance.now();
+    expect((await fetch(url)).status).toBe(503);
+    expect(performance.now()).toBe(started);
+    expect(sent).toHaveLength(1);
+    expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'deadline' });
+    await vi.runAllTimersAsync(); // the body was not read
+  });
+
+  test('an abort during a pause rejects at once with its reason, and clears the timer', async () => {
+    const { fetch, sent } = stub([retry({ backoff: constant(60_000) })], () => at(503));
+    const leaving = new AbortController();
+    const error = fetch(url, { signal: leaving.signal }).catch((reason: unknown) => reason);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const reason = { why: 'closed the tab' };
+    leaving.abort(reason);
+    expect(await error).toBe(reason);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('does not take the abort of its caller for a failure, whatever its reason', async () => {
+    const fetch = createFetch({ use: [retry({ backoff: constant(0), when: () => true })], fetch: silent });
+    const reasons = [networkError('ECONNRESET'), new DOMException('too slow', 'TimeoutError'), undefined];
+    for (const reason of reasons) {
+      const leaving = new AbortController();
+      const error = fetch(url, { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+      await vi.advanceTimersByTimeAsync(10);
+      leaving.abort(reason);
+      expect(await error).toBe(leaving.signal.reason);
+    }
+  });
+
+  test('spends its budget, shares it, and never fails the original', async () => {
+    const shared = budget({ ratio: 0, floor: 0.2, window: 10_000 }); // two in all
+    const one = stub([retry({ budget: shared, backoff: constant(0) })], () => at(503));
+    const two = stub([retry({ budget: shared, backoff: constant(0) })], () => at(503));
+    expect((await one.fetch(url)).status).toBe(503);
+    expect(one.sent).toHaveLength(3);
+    expect((await two.fetch(url)).status).toBe(503);
+    expect(two.sent).toHaveLength(1);
+    expect(two.events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'budget' });
+  });
+
+  test('a total outage costs at most 1.3 requests a call at 200 calls a second', async () => {
+    const { fetch, sent } = stub([retry()], () => {
+      throw networkError('ECONNREFUSED');
+    });
+    const calls: Promise<unknown>[] = [];
+    for (let call = 0; call < 2_000; call += 1) {
+      calls.push(fetch(url).catch(() => undefined));
+      await vi.advanceTimersByTimeAsync(5);
+    }
+    await vi.runAllTimersAsync();
+    await Promise.all(calls);
+    expect(sent.length / 2_000).toBeLessThanOrEqual(1.3);
+    expect(sent.length / 2_000).toBeGreaterThan(1.1);
+  });
+
+  test('`when` judges in place of statuses and errors', async () => {
+    const { fetch, sent } = stub(
+      [retry({ when: ({ response }) => response?.headers.get('x-again') === 'yes' })],
+      (attempt) => (attempt === 1 ? at(200, { 'x-again': 'yes' }) : at(500)),
+    );
+    const answer = fetch(url);
+    await vi.runAllTimersAsync();
+    expect((await answer).status).toBe(500);
+    expect(sent).toHaveLength(2);
+  });
+
+  test('is overridden for a call', async () => {
+    for (const [override, attempts] of [
+      [0, 1],
+      [1, 2],
+      [{ retries: 2 }, 3],
+      [{ statuses: [] }, 1],
+      [false, 1],
+      [true, 4],
+    ] as const) {
+      const { fetch, sent } = stub([retry({ backoff: constant(1) })], () => at(503));
+      const answer = fetch(url, { retry: override });
+      await vi.runAllTimersAsync();
+      await answer;
+      expect([override, sent.length]).toEqual([override, attempts]);
+    }
+  });
+
+  test('shares its budget with calls that override it', async () => {
+    const { fetch, sent } = stub([retry({ budget: budget({ ratio: 0, floor: 0.1 }), backoff: constant(0) })], () =>
+      at(503),
+    );
+    await fetch(url, { retry: 3 });
+    await fetch(url, { retry: 3 });
+    expect(sent).toHaveLength(3);
+  });
+
+  test.each([
+    ['retry retries must be a whole number of 0 or more, got -1', () => retry({ retries: -1 })],
+    ['retry retries must be a whole number of 0 or more, got 1.5', () => retry({ retries: 1.5 })],
+    ['retry backoff must be a function, got 100', () => retry({ backoff: 100 as never })],
+    ['retry statuses must be a list, got 503', () => retry({ statuses: 503 as never })],
+    ['retry maxRetryAfter must be', () => retry({ maxRetryAfter: Number.NaN })],
+    ['retry has no option limit; it has retries, backoff', () => retry({ limit: 3 } as never)],
+    ['budget ratio must be a number from 0 to 1, got 2', () => retry({ budget: budget({ ratio: 2 }) })],
+    ['exponential(base) must be', () => retry({ backoff: exponential(-1, 5) })],
+  ])('refuses: %s', (message, build) => {
+    expect(build).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+describe('retry on a real server', () => {
+  let server: FaultServer;
+  const events: KyoaEvent[] = [];
+  const fetch = createFetch({
+    use: [
+      observe((event) => events.push(event)),
+      timeout(5_000),
+      retry({ backoff: constant(5) }),
+      timeout({ headers: 500 }),
+    ],
+  });
+  beforeAll(async () => {
+    server = await faultServer();
+  });
+  afterEach(async () => {
+    await expectQuiet(server);
+    server.reset();
+    events.length = 0;
+  });
+  afterAll(() => server.close());
+
+  const id = (): string => crypto.randomUUID();
+
+  test.each([
+    ['a string', () => 'a string body'],
+    ['bytes', () => new TextEncoder().encode('a string body')],
+    ['a Blob', () => new Blob(['a string', ' body'])],
+    ['URLSearchParams', () => new URLSearchParams('a+string=body')],
+  ])('sends the whole body again: %s', async (_kind, body) => {
+    const response = await fetch(server.url(`/reset-sequence?steps=reset,fin,ok&id=${id()}`), {
+      method: 'PUT',
+      body: body(),
+    });
+    expect(response.status).toBe(200);
+    await response.text();
+    const bodies = server.requests.map((seen) => seen.body.toString());
+    expect(bodies).toHaveLength(3);
+    expect(new Set(bodies).size).toBe(1);
+    expect(bodies[0]).not.toBe('');
+  });
+
+  test('sends a form again with a boundary that matches its header', async () => {
+    const body = new FormData();
+    body.set('name', 'value');
+    body.set('file', new Blob(['contents']), 'file.txt');
+    await (await fetch(server.url(`/sequence?statuses=503,200&id=${id()}`), { method: 'PUT', body })).text();
+    expect(server.requests).toHaveLength(2);
+    for (const { headers, body: sent } of server.requests) {
+      const boundary = /boundary=(.*)$/.exec(String(headers['content-type']))![1]!;
+      expect(sent.toString()).toContain(`--${boundary}--`);
+      expect(sent.toString()).toContain('contents');
+    }
+  });
+
+  test('sends what the body was at the time of the call', async () => {
+    const body = new TextEncoder().encode('before');
+    const answer = fetch(server.url(`/sequence?statuses=503,200&id=${id()}`), { method: 'PUT', body });
+    await server.until(({ requests }) => requests[0]?.body.length === 6);
+    body.fill(0x21);
+    await (await answer).text();
+    expect(server.requests.map((seen) => seen.body.toString())).toEqual(['before', 'before']);
+  });
+
+  test('sends the body of a Request again, whose origin it does not know', async () => {
+    const request = new Request(server.url(`/sequence?statuses=503,503,200&id=${id()}`), {
+      method: 'PUT',
+      body: 'mine',
+    });
+    await (await fetch(request)).text();
+    expect(server.requests.map((seen) => seen.body.toString())).toEqual(['mine', 'mine', 'mine']);
+  });
+
+  test('sends a stream once', async () => {
+    const body = new Blob(['streamed']).stream();
+    const response = await fetch(server.url('/status/503'), { method: 'PUT', body, duplex: 'half' } as RequestInit);
+    expect(response.status).toBe(503);
+    await response.text();
+    expect(server.requests.map((seen) => seen.body.toString())).toEqual(['streamed']);
+  });
+
+  test('does not keep a large body of unknown origin, and then sends it once', async () => {
+    const request = new Request(server.url('/status/503'), { method: 'PUT', body: new Uint8Array(3 * 1024 * 1024) });
+    const response = await fetch(request);
+    expect(response.status).toBe(503);
+    await response.text();
+    expect(server.requests).toHaveLength(1);
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retry.abandoned', reason: 'body' }));
+  });
+
+  test('a never-ending error body does not delay the retry, and its connection is closed', async () => {
+    const started = performance.now();
+    const response = await fetch(server.url('/endless?status=503&gap=5'), {
+      retry: { retries: 1 },
+      timeout: { total: 3_000 },
+    });
+    expect(response.status).toBe(503);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    await response.body!.cancel();
+    await server.until(({ aborted }) => aborted.length === 2);
+  });
+
+  test('keeps the connection of a discarded answer that is short', async () => {
+    await (
+      await fetch(server.url(`/sequence?statuses=503,503,200&id=${id()}`), { retry: { backoff: constant(30) } })
+    ).text();
+    expect(server.requests.map(({ connection }) => connection)).toEqual(
+      Array.from({ length: 3 }, () => server.requests[0]!.connection),
+    );
+  });
+
+  test('a keep-alive connection that the server closed costs one more request, on a fresh connection, at once', async () => {
+    await using fresh = await faultServer(); // the pool must not have another connection to it
+    await (await fetch(fresh.url('/keepalive/close-next'))).text();
+    await new Promise((resolve) => setTimeout(resolve)); // undici reuses a connection only a turn later
+    events.length = 0;
+    await (await fetch(fresh.url('/ok'), { retry: { backoff: constant(60_000) } })).text();
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retry.scheduled', retry: 1, delay: 0 }));
+    expect(fresh.connections).toBe(2);
+    expect(fresh.count('/ok')).toBe(2);
+  });
+
+  test('POST is sent once, also after a reset that hides whether the work was done', async () => {
+    const work = id();
+    const url = server.url(`/work?then=reset&id=${work}`);
+    await expect(fetch(url, { method: 'POST', body: 'order' })).rejects.toThrow('fetch failed');
+    expect(server.executions(work)).toBe(1);
+  });
+});
