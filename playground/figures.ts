@@ -1,0 +1,28 @@
+/** Numbers as they are read. */
+
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+export function milliseconds(value: number | undefined): string {
+  if (value === undefined) return '–';
+  return value < 999.5 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(2)} s`;
+}
+
+/** Rounded down, so that 100.0 % means every one of them. */
+export function share(part: number, whole: number): string {
+  return whole === 0 ? '–' : `${tenths(part, whole).toFixed(1)} %`;
+}
+
+/** The other side of `share`: the two of them always make 100.0 %. */
+export function rest(part: number, whole: number): string {
+  return whole === 0 ? '–' : `${(100 - tenths(part, whole)).toFixed(1)} %`;
+}
+
+export function ratio(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(2) : '–';
+}
+
+function tenths(part: number, whole: number): number {
+  return Math.floor((part * 1_000) / whole) / 10;
+}

@@ -1,0 +1,13 @@
+/** Colour, where there is somebody to see it: only on a terminal, and not against NO_COLOR. */
+import { styleText } from 'node:util';
+import type { WriteStream } from 'node:tty';
+
+export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
+
+export type Paint = (style: Style, text: string) => string;
+
+export function createPaint(stream: WriteStream): Paint {
+  return (style, text) => styleText(style, text, { stream }); // honours isTTY and NO_COLOR itself
+}
+
+export const unpainted: Paint = (_style, text) => text;
