@@ -1,0 +1,135 @@
+/**
+ * One burst of identical GETs by one contender: all in flight at once, every answer kept until the end. Run by
+ * `bench/dedupe.ts` in a process of its own, so that no contender pays for another's garbage.
+ */
+import { createFetch, dedupe, standard } from '../../src/index.ts';
+import { bodyOf } from './burst-server.ts';
+
+export const readers = ['text', 'arrayBuffer'] as const;
+export type Reader = (typeof readers)[number];
+
+export interface Task {
+  readonly contender: string;
+  readonly reader: Reader;
+  readonly calls: number;
+  readonly origin: string;
+  readonly path: string;
+}
+
+export interface Figures {
+  /** ms, of all threads. */
+  readonly cpu: number;
+  readonly wall: number;
+  /** Growth of the resident set to its peak, bytes: answers, machinery and garbage. */
+  readonly peak: number;
+  /** Growth of heap and external memory that a collection leaves while all answers are in hand, bytes. */
+  readonly held: number;
+  readonly wrong: number;
+}
+
+/** Whatever has the readers of a body. */
+type Get = (url: string) => Promise<Record<Reader, () => Promise<string | ArrayBuffer>>>;
+
+interface Contender {
+  /** What must be installed for it. */
+  readonly package?: 'undici' | 'wretch';
+  readonly make: () => Get | Promise<Get>;
+}
+
+export const contenders: Readonly<Record<string, Contender>> = {
+  'plain fetch': { make: () => (url) => fetch(url) },
+  'kyoa dedupe()': { make: () => createFetch({ use: [dedupe()] }) },
+  'kyoa standard()': { make: () => createFetch({ use: standard() }) },
+  'undici request + deduplicate': {
+    package: 'undici',
+    async make() {
+      const { request, Agent, interceptors } = await load<Undici>('undici');
+      const dispatcher = new Agent().compose(interceptors.deduplicate());
+      return async (url) => (await request(url, { dispatcher })).body;
+    },
+  },
+  'undici fetch + deduplicate': {
+    package: 'undici',
+    async make() {
+      const { fetch, Agent, interceptors } = await load<Undici>('undici');
+      const dispatcher = new Agent().compose(interceptors.deduplicate());
+      return (url) => fetch(url, { dispatcher });
+    },
+  },
+  'wretch dedupe()': {
+    package: 'wretch',
+    async make() {
+      const { default: wretch } = await load<Wretch>('wretch');
+      const { dedupe } = await load<WretchMiddlewares>('wretch/middlewares');
+      const api = wretch().middlewares([dedupe()]);
+      return (url) => api.url(url).get().res();
+    },
+  },
+};
+
+interface Undici {
+  readonly request: (url: string, options: object) => Promise<{ body: Awaited<ReturnType<Get>> }>;
+  readonly fetch: (url: string, options: object) => Promise<Response>;
+  readonly Agent: new () => { compose(interceptor: unknown): object };
+  readonly interceptors: { deduplicate(): unknown };
+}
+
+interface Wretch {
+  readonly default: () => { middlewares(list: unknown[]): Wretcher };
+}
+
+interface Wretcher {
+  url(url: string): { get(): { res(): Promise<Response> } };
+}
+
+interface WretchMiddlewares {
+  readonly dedupe: () => unknown;
+}
+
+/** By a name that the compiler does not follow: the peers are not installed with the main package. */
+async function load<Module>(name: string): Promise<Module> {
+  return (await import(name)) as Module;
+}
+
+async function burst(get: Get, { reader, calls, origin, path }: Task): Promise<(string | ArrayBuffer)[]> {
+  const one = async (): Promise<string | ArrayBuffer> => (await get(origin + path))[reader]();
+  return Promise.all(Array.from({ length: calls }, one));
+}
+
+async function measure(task: Task): Promise<Figures> {
+  const get = await contenders[task.contender]!.make();
+  for (const nth of [1, 2, 3]) await burst(get, { ...task, path: `${task.path}/warm-up-${nth}`, calls: 100 });
+
+  await collect();
+  const before = { ...process.memoryUsage(), cpu: process.cpuUsage(), time: performance.now() };
+  const answers = await burst(get, task);
+  const wall = performance.now() - before.time;
+  const { user, system } = process.cpuUsage(before.cpu);
+  const peak = process.resourceUsage().maxRSS * 1_024;
+  await collect();
+  const { heapUsed, external } = process.memoryUsage();
+
+  const right = bodyOf(task.path);
+  const decoder = new TextDecoder();
+  const wrong = answers.filter((answer) => (typeof answer === 'string' ? answer : decoder.decode(answer)) !== right);
+  return {
+    cpu: (user + system) / 1_000,
+    wall,
+    peak: peak - before.rss,
+    held: heapUsed + external - before.heapUsed - before.external,
+    wrong: wrong.length,
+  };
+}
+
+/** What lies outside the heap is given back a turn after its owner was collected. */
+async function collect(): Promise<void> {
+  for (let round = 0; round < 3; round += 1) {
+    gc!();
+    await new Promise(setImmediate);
+  }
+}
+
+if (import.meta.main) {
+  process.send!(await measure(JSON.parse(process.argv[2]!) as Task));
+  process.exit(); // idle connections need not be waited for
+}

@@ -1,0 +1,26 @@
+/** One of the processes that bench/proof-storage.ts kills: writes without end, and notes what was acknowledged. */
+import { openSync, writeSync } from 'node:fs';
+
+import { file, type FileOptions } from '../adapters/storage/file.ts';
+
+const [path = '', durability = '', name = '', round = '', notes = ''] = process.argv.slice(2);
+
+const store = file(path, { durability: durability as NonNullable<FileOptions['durability']> });
+const log = openSync(notes, 'a');
+// What a process has handed to the kernel stays there when the process is killed.
+const note = (...facts: (string | number)[]): unknown => writeSync(log, `${facts.join(' ')}\n`);
+
+for (let turn = 0; ; turn += 1) {
+  // A key of its own, one that all the writers are after, and a counter that all share.
+  const value = `${name} ${turn} `.padEnd(400, 'x');
+  const put = await store.set(`put ${round} ${name} ${turn}`, value);
+  if (put !== undefined) note('put', turn, put);
+
+  const claimed = await store.set(`claim ${round} ${turn}`, name, { ifVersion: null, ttl: 3_600_000 });
+  if (claimed !== undefined) note('claim', turn, claimed);
+
+  const counter = await store.get('counter');
+  const next = Number(counter?.value ?? 0) + 1;
+  const counted = await store.set('counter', String(next), { ifVersion: counter?.version ?? null });
+  if (counted !== undefined) note('count', next, counted);
+}

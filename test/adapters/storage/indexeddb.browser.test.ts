@@ -1,0 +1,226 @@
+import { KyoaError, StorageError, type Storage } from 'kyoa';
+import { indexeddb } from 'kyoa/indexeddb';
+import { storageContract } from 'kyoa/testing';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+let name: string;
+let store: Storage;
+
+beforeEach(() => {
+  name = `kyoa-${Math.random()}`;
+  store = indexeddb(name);
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+  await store.close();
+  await deletion(name);
+});
+
+/** Waits for whoever has the database open to give it up. */
+function deletion(database: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(database);
+    request.addEventListener('success', () => resolve());
+    request.addEventListener('error', () => reject(request.error ?? new Error('not deleted')));
+  });
+}
+
+function opening(database: string, version?: number, upgrade?: (db: IDBDatabase) => void): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(database, version);
+    request.addEventListener('upgradeneeded', () => upgrade?.(request.result));
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(request.error ?? new Error('not opened')));
+  });
+}
+
+async function records(): Promise<number> {
+  const db = await opening(name);
+  const request = db.transaction('entries').objectStore('entries').count();
+  return new Promise((resolve) => {
+    request.addEventListener('success', () => {
+      db.close();
+      resolve(request.result);
+    });
+  });
+}
+
+async function refusal(verb: Promise<unknown> = store.set('key', 'value')): Promise<StorageError> {
+  const error: unknown = await verb.catch((cause: unknown) => cause);
+  expect(error).toBeInstanceOf(StorageError);
+  return error as StorageError;
+}
+
+describe('indexeddb keeps the contract', () => {
+  const clauses = storageContract(() => indexeddb(name));
+  test.each(clauses.map(({ name: sentence, run }) => [sentence, run] as const))('%s', (_, run) => run());
+});
+
+describe('indexeddb', () => {
+  test('makes its database when it is used, not before', async () => {
+    expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(name);
+    await store.get('key');
+    expect((await indexedDB.databases()).map((database) => database.name)).toContain(name);
+  });
+
+  test('lets the database be deleted while it is open, and goes on with a new one, under higher versions', async () => {
+    const before = await store.set('key', 'value');
+    await deletion(name);
+    expect(await store.get('key')).toBeUndefined();
+    expect(await store.set('key', 'value', { ifVersion: null })).toBeGreaterThan(before ?? Infinity);
+  });
+
+  test('lets a newer version take the database over, and leaves that alone', async () => {
+    await store.set('key', 'value');
+    const newer = await opening(name, 2, (db) => db.createObjectStore('new'));
+    const { message } = await refusal();
+    expect(message).toMatch(/is of a newer kyoa, or of something else, .* reload the page or choose another name/);
+    expect([...newer.objectStoreNames]).toEqual(['entries', 'new']);
+    newer.close();
+  });
+
+  test('refuses a database of something else, and leaves it as it is and free to go', async () => {
+    const other = await opening(name, 1, (db) => db.createObjectStore('theirs'));
+    expect((await refusal()).message).toMatch(/is of something else and left as it is; choose another name/);
+    expect([...other.objectStoreNames]).toEqual(['theirs']);
+    other.close();
+    await deletion(name);
+    expect(await store.set('key', 'value')).toBeDefined();
+  });
+
+  test('gives up on a database that does not open, and has it once it does', async () => {
+    const holder = await opening(name, 1, (db) => db.createObjectStore('entries').createIndex('expires', 'expires'));
+    // Nobody answers the wish to delete, so whoever opens now waits behind the deletion.
+    const deleted = deletion(name);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const refused = refusal(store.get('key'));
+    vi.advanceTimersByTime(5_000);
+    expect((await refused).message).toMatch(/has not opened within 5000 ms; close or reload the other pages/);
+    vi.useRealTimers();
+    holder.close();
+    await deleted;
+    expect(await store.set('key', 'value')).toBeDefined();
+  });
+
+  test('opens anew when the browser has dropped the connection', async () => {
+    await store.set('key', 'value');
+    const lost = new DOMException('The database connection is closing.', 'InvalidStateError');
+    vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementationOnce(() => {
+      throw lost;
+    });
+    expect((await store.get('key'))?.value).toBe('value');
+  });
+
+  test('rejects with StorageError where the browser refuses, and tries again the next time', async () => {
+    const refused = new DOMException('Access is denied for this document.', 'SecurityError');
+    vi.spyOn(indexedDB, 'open').mockImplementationOnce(() => {
+      throw refused;
+    });
+    const error = await refusal();
+    expect(error.message).toMatch(/is refused by the browser: private mode, .* use memory\(\)/);
+    expect(error.cause).toBe(refused);
+    expect(await store.set('key', 'value')).toBeDefined();
+  });
+
+  test('rejects with StorageError where there is no IndexedDB', async () => {
+    vi.stubGlobal('indexedDB', undefined);
+    expect((await refusal()).message).toMatch(/There is no IndexedDB here/);
+    vi.unstubAllGlobals();
+    expect(await store.set('key', 'value')).toBeDefined();
+  });
+
+  test('rejects with StorageError when the site is out of room, and has written nothing', async () => {
+    const version = await store.set('key', 'value');
+    const full = new DOMException('', 'QuotaExceededError');
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
+      throw full;
+    });
+    const error = await refusal(store.set('key', 'x'.repeat(1_000)));
+    expect(error.message).toMatch(/is full: the browser grants this site no more space/);
+    expect(error.cause).toBe(full);
+    expect(await store.get('key')).toEqual({ value: 'value', version });
+  });
+
+  test('tells what has failed in a transaction, and writes all of it or nothing', async () => {
+    const version = await store.set('key', 'value');
+    // The counter is written, as by put(); the entry, which is there, is not.
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (
+      this: IDBObjectStore,
+      value,
+      key = '',
+    ) {
+      if (key !== 'key') this.delete(key);
+      return this.add(value, key);
+    });
+    const error = await refusal(store.set('key', 'other'));
+    expect(error.cause).toMatchObject({ name: 'ConstraintError' });
+    expect(error.message).toMatch(/failed: .+/);
+    put.mockRestore();
+    expect(await store.get('key')).toEqual({ value: 'value', version });
+    expect(await store.set('key', 'other')).toBe((version ?? 0) + 1);
+  });
+
+  test('writes to the disk before it acknowledges', async () => {
+    const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction');
+    await store.set('key', 'value');
+    expect(transaction.mock.calls).toEqual([['entries', 'readwrite', { durability: 'strict' }]]);
+  });
+
+  test('writes once and only where the condition holds', async () => {
+    await store.set('key', 'value');
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put');
+    await store.set('key', 'other', { ifVersion: null });
+    expect(put).not.toHaveBeenCalled();
+    await store.set('key', 'other');
+    expect(put).toHaveBeenCalledTimes(2);
+  });
+
+  test('drops what has expired as it writes, a bounded number at a time', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    for (let index = 0; index < 80; index += 1) await store.set(`${index}`, 'value', { ttl: 1_000 });
+    await store.set('lasting', 'value');
+    vi.advanceTimersByTime(1_000);
+    const seen = new Set<number>();
+    for (let index = 0; index < 50; index += 1) {
+      await store.set('lasting', 'value');
+      seen.add(await records());
+    }
+    // Together with the counter.
+    expect([...seen]).toEqual([82, 50, 18, 2]);
+  });
+
+  test('gives the database up when it is closed', async () => {
+    await store.set('key', 'value');
+    await store.close();
+    await deletion(name);
+    await expect(store.get('key')).rejects.toThrow(/is closed; make a new one with indexeddb\(\)/);
+    expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(name);
+  });
+
+  test('finishes what it has begun when it is closed, and opens nothing more', async () => {
+    const open = vi.spyOn(indexedDB, 'open');
+    const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction');
+    await store.set('key', 'value');
+    transaction.mockClear();
+    const begun = store.set('key', 'begun');
+    await vi.waitUntil(() => transaction.mock.calls.length === 1, { interval: 1 });
+    await store.close();
+    expect(await begun).toBeDefined();
+    expect(open).toHaveBeenCalledTimes(1);
+  });
+
+  test('begins nothing once it is closed, also when it was still opening', async () => {
+    const open = vi.spyOn(indexedDB, 'open');
+    const early = store.set('key', 'value');
+    await store.close();
+    await expect(early).rejects.toThrow(/is closed; make a new one with indexeddb\(\)/);
+    expect(open).toHaveBeenCalledTimes(1);
+  });
+
+  test('has no use for a name that is none', () => {
+    for (const none of ['', undefined, 5]) expect(() => indexeddb(none as string)).toThrow(KyoaError);
+  });
+});

@@ -1,0 +1,88 @@
+import { KyoaError, memory, StorageError } from 'kyoa';
+import { storageContract } from 'kyoa/testing';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('memory keeps the contract', () => {
+  const clauses = storageContract(() => memory(), { shared: false });
+  test.each(clauses.map(({ name, run }) => [name, run] as const))('%s', (_, run) => run());
+});
+
+describe('memory', () => {
+  const keys = ['a', 'b', 'c', 'd'];
+  const present = async (store: ReturnType<typeof memory>): Promise<string[]> => {
+    const entries = await Promise.all(keys.map((key) => store.get(key)));
+    return keys.filter((_, index) => entries[index] !== undefined);
+  };
+
+  test('evicts the entry that was written longest ago', async () => {
+    const store = memory({ maxEntries: 3 });
+    for (const key of ['a', 'b', 'c']) await store.set(key, 'value');
+    await store.set('a', 'written again');
+    await store.get('b');
+    await store.set('d', 'value');
+    expect(await present(store)).toEqual(['a', 'c', 'd']);
+  });
+
+  test('evicts none whose ttl still runs', async () => {
+    const store = memory({ maxEntries: 3 });
+    await store.set('a', 'value', { ttl: 60_000 });
+    for (const key of ['b', 'c', 'd']) await store.set(key, 'value');
+    expect(await present(store)).toEqual(['a', 'c', 'd']);
+  });
+
+  test('overwrites at its limit without an eviction', async () => {
+    const store = memory({ maxEntries: 2 });
+    await store.set('a', 'value');
+    await store.set('b', 'value', { ttl: 60_000 });
+    await store.set('a', 'longer', { ttl: 60_000 });
+    await store.set('b', 'shorter');
+    expect(await present(store)).toEqual(['a', 'b']);
+  });
+
+  test('rejects with StorageError when every ttl still runs, and has room again once one is over', async () => {
+    vi.useFakeTimers();
+    const store = memory({ maxEntries: 2 });
+    await store.set('a', 'value', { ttl: 60_000 });
+    await store.set('b', 'value', { ttl: 10_000 });
+    await expect(store.set('c', 'value')).rejects.toThrow(StorageError);
+    await expect(store.set('c', 'value')).rejects.toThrow(/raise maxEntries/);
+    expect(await store.set('b', 'still writable', { ttl: 10_000 })).toBeDefined();
+
+    vi.advanceTimersByTime(10_000);
+    await store.set('c', 'value');
+    expect(await present(store)).toEqual(['a', 'c']);
+  });
+
+  test('gives an evicted key a higher version than before', async () => {
+    const store = memory({ maxEntries: 1 });
+    const before = await store.set('a', 'value');
+    await store.set('b', 'value');
+    expect(await store.set('a', 'value')).toBeGreaterThan(before ?? Infinity);
+  });
+
+  test('lets go of what has expired as it writes, without a timer', async () => {
+    vi.useFakeTimers();
+    const store = memory();
+    globalThis.gc?.();
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < 1_000; index += 1) {
+      await store.set(`${index}`, Buffer.alloc(100_000, index.toString()).toString('latin1'), { ttl: 10 });
+      vi.advanceTimersByTime(1);
+    }
+    expect(vi.getTimerCount()).toBe(0);
+    globalThis.gc?.();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
+    await store.close();
+  });
+
+  test('refuses a limit that is none', () => {
+    for (const maxEntries of [0, -1, 1.5, Number.NaN, '5']) {
+      expect(() => memory({ maxEntries: maxEntries as number })).toThrow(KyoaError);
+    }
+    expect(() => memory({ limit: 5 } as object)).toThrow(/memory has no option limit/);
+  });
+});
