@@ -17,14 +17,14 @@ interface Counts {
 
 interface Tool {
   readonly name: string;
-  readonly lane: LaneName;
+  readonly lanes: readonly LaneName[];
   readonly package: string;
   readonly find: () => string | undefined;
 }
 
 const tools: readonly Tool[] = [
-  { name: 'Chromium', lane: 'browser', package: 'chromium', find: findChromium },
-  { name: 'redis-server', lane: 'redis', package: 'redis-server', find: findRedis },
+  { name: 'Chromium', lanes: ['node', 'browser'], package: 'chromium', find: findChromium },
+  { name: 'redis-server', lanes: ['redis'], package: 'redis-server', find: findRedis },
 ];
 
 const all = Object.keys(lanes) as LaneName[];
@@ -108,11 +108,13 @@ function tally(report: string): boolean {
 
 /** A lane is never skipped for want of its tool: the tool is installed where that is ours to do, else asked for. */
 function provide(chosen: readonly LaneName[]): boolean {
-  const missing = tools.filter(({ lane, find }) => chosen.includes(lane) && find() === undefined);
+  const missing = tools.filter(
+    ({ lanes, find }) => lanes.some((lane) => chosen.includes(lane)) && find() === undefined,
+  );
   if (missing.length === 0) return true;
 
   const path = process.env['CHROMIUM_PATH'];
-  if (path && missing.some(({ lane }) => lane === 'browser')) {
+  if (path && missing.some(({ name }) => name === 'Chromium')) {
     console.error(`CHROMIUM_PATH is ${path}, which is not there.`);
     return false;
   }

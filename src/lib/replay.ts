@@ -44,10 +44,10 @@ export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
 }
 
 /** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
-export function replay(request: Request): Replay | undefined {
+export function replay(request: Request, signal: AbortSignal): Replay | undefined {
   if (request.method === 'GET' || request.method === 'HEAD' || request.body === null) return unchanged(request);
   const origin = origins.get(request);
-  if (origin === undefined) return recorded(request);
+  if (origin === undefined) return recorded(request, signal);
   return isRereadable(origin) ? fromOrigin(request, origin) : undefined;
 }
 
@@ -67,9 +67,9 @@ function fromOrigin(request: Request, body: Rereadable): Replay {
 }
 
 /** A Request of somebody else's making: its body is recorded while it is sent, up to a cap. */
-function recorded(request: Request): Replay {
-  const copy = request.clone();
-  const recording = record(copy);
+function recorded(request: Request, signal: AbortSignal): Replay {
+  const recording = record(request.clone());
+  signal.addEventListener('abort', recording.stop, { once: true }); // an upload may never end
   return {
     first: request,
     async again() {

@@ -52,7 +52,7 @@ export function retry(options: RetryOptions = {}): Middleware {
       }),
     );
     if (policy === undefined || policy.retries === 0 || !mayRepeat(ctx.request, policy)) return next();
-    const copies = replay(ctx.request);
+    const copies = replay(ctx.request, ctx.signal);
     if (copies === undefined) return next();
     policy.budget?.deposit();
 

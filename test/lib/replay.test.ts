@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { derive, noteBody, replay, type Replay } from '../../src/lib/replay.ts';
+import { derive, noteBody, replay as replayUnder, type Replay } from '../../src/lib/replay.ts';
 import { origin, settled, type Exchange, type Origin } from '../support/origin.ts';
+
+/** Under a call that is not aborted. */
+const replay = (request: Request) => replayUnder(request, new AbortController().signal);
 
 const cap = 1024 * 1024;
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
