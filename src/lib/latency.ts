@@ -96,7 +96,7 @@ function create(storage: Storage): LatencyHistory {
     const now = performance.now();
     if (dirty.size === 0) {
       dirtySince = now;
-      onPageHide('addEventListener', write);
+      onHide('addEventListener', write);
     }
     dirty.set(name, route);
     clearTimeout(timer);
@@ -113,7 +113,7 @@ function create(storage: Storage): LatencyHistory {
   const writeDirty = async (): Promise<void> => {
     if (dirty.size === 0) return;
     clearTimeout(timer);
-    onPageHide('removeEventListener', write);
+    onHide('removeEventListener', write);
     const batch = [...dirty];
     dirty.clear();
     await Promise.all(batch.map(([name, route]) => append(name, route).catch(ignore)));
@@ -149,7 +149,12 @@ function parse(value: string | undefined): readonly number[] {
   }
 }
 
-/** A page that is hidden may never come back; only browsers have pages. */
-function onPageHide(verb: 'addEventListener' | 'removeEventListener', listener: () => void): void {
-  if (typeof document !== 'undefined') globalThis[verb]('pagehide', listener);
+/**
+ * A page that is hidden may never come back; only browsers have pages. One that is left at once takes the last half
+ * second with it: no transaction outlives its page.
+ */
+function onHide(verb: 'addEventListener' | 'removeEventListener', listener: () => void): void {
+  if (typeof document === 'undefined') return;
+  document[verb]('visibilitychange', listener);
+  globalThis[verb]('pagehide', listener);
 }

@@ -67,12 +67,12 @@ describe('latency history', () => {
 
   test('is written when a page is hidden, and leaves no listener', async () => {
     const listeners = new Set<() => void>();
-    vi.stubGlobal('document', {});
-    vi.stubGlobal(
-      'addEventListener',
-      (type: string, listener: () => void) => type === 'pagehide' && listeners.add(listener),
-    );
-    vi.stubGlobal('removeEventListener', (_type: string, listener: () => void) => listeners.delete(listener));
+    const target = (wanted: string) => ({
+      addEventListener: (type: string, listener: () => void) => type === wanted && listeners.add(listener),
+      removeEventListener: (_type: string, listener: () => void) => listeners.delete(listener),
+    });
+    vi.stubGlobal('document', target('visibilitychange'));
+    for (const [verb, run] of Object.entries(target('pagehide'))) vi.stubGlobal(verb, run);
     const storage = memory();
     latencyHistory(storage).series('GET /', 10).add(9);
     await settled();

@@ -1,15 +1,9 @@
 /** Real pages of one Chromium on one origin: what a tab has written survives it, and what it claims is its own. */
-import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join } from 'node:path';
-
 import type { indexeddb } from 'kyoa/indexeddb';
-import { transformSync } from 'oxc-transform';
-import { chromium, type Browser, type Page } from 'playwright';
+import type { Page } from 'playwright';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { findChromium, root } from '../../support/lanes.ts';
+import { pages, type Pages } from '../../support/pages.ts';
 
 const imports = {
   'kyoa/indexeddb': '/adapters/storage/indexeddb.ts',
@@ -17,37 +11,18 @@ const imports = {
   'p-timeout': '/node_modules/p-timeout/index.js',
 };
 
-const html = `<!doctype html><link rel="icon" href="data:,">
-<script type="importmap">${JSON.stringify({ imports })}</script>
-<script type="module">
+const script = `
   import { indexeddb } from 'kyoa/indexeddb';
   globalThis.store = indexeddb(location.hash);
-</script>`;
+`;
 
-let server: Server;
-let browser: Browser;
-let origin: string;
+let browser: Pages;
 let name: string;
 
 beforeAll(async () => {
-  // The sources themselves, as they lie in the repository, with their types stripped.
-  server = createServer(({ url = '/' }, response) => {
-    if (url === '/') return response.setHeader('content-type', 'text/html').end(html);
-    const source = readFileSync(join(root, url), 'utf8');
-    response.setHeader('content-type', 'text/javascript');
-    return response.end(extname(url) === '.ts' ? transformSync(url, source).code : source);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const path = findChromium();
-  browser = await chromium.launch({ ...(path && { executablePath: path }), args: ['--no-sandbox', '--disable-gpu'] });
+  browser = await pages(script, imports);
 });
-
-afterAll(async () => {
-  await browser.close();
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-});
+afterAll(() => browser[Symbol.asyncDispose]());
 
 beforeEach(() => {
   name = `#${Math.random()}`;
@@ -56,16 +31,7 @@ beforeEach(() => {
 type Use = { readonly store: ReturnType<typeof indexeddb> };
 
 /** Tabs of one browser profile, with `store` opened in each. */
-async function tabs(count: number): Promise<Page[]> {
-  const context = await browser.newContext();
-  return Promise.all(
-    Array.from({ length: count }, async () => {
-      const page = await context.newPage();
-      await page.goto(`${origin}/${name}`);
-      return page;
-    }),
-  );
-}
+const tabs = (count: number): Promise<[Page, ...Page[]]> => browser.tabs(count, `/${name}`);
 
 describe('indexeddb in two pages', () => {
   test('lets exactly one of ten contenders claim each of forty keys', async () => {

@@ -1,0 +1,58 @@
+/** Real tabs of one Chromium on one origin, with the sources as they lie in the repository, their types stripped. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+
+import { transformSync } from 'oxc-transform';
+import { chromium, type Page } from 'playwright';
+
+import { findChromium, root } from './lanes.ts';
+
+export interface Pages extends AsyncDisposable {
+  readonly origin: string;
+  /** Tabs of one browser profile, which no other call shares. */
+  tabs(count: number, path?: string): Promise<[Page, ...Page[]]>;
+}
+
+/** `script` is a module that every page runs; `imports` says where its bare specifiers are. */
+export async function pages(script: string, imports: Readonly<Record<string, string>> = {}): Promise<Pages> {
+  const html = `<!doctype html><link rel="icon" href="data:,">
+<script type="importmap">${JSON.stringify({ imports })}</script>
+<script type="module">${script}</script>`;
+
+  const server = createServer(({ url = '/' }, response) => {
+    if (url === '/') return void response.setHeader('content-type', 'text/html').end(html);
+    const source = readFileSync(join(root, url), 'utf8');
+    response.setHeader('content-type', 'text/javascript');
+    return void response.end(extname(url) === '.ts' ? transformSync(url, source).code : source);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const path = findChromium();
+  const browser = await chromium.launch({
+    ...(path && { executablePath: path }),
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
+  return {
+    origin,
+    async tabs(count, path = '/') {
+      const context = await browser.newContext();
+      const open = async (): Promise<Page> => {
+        const page = await context.newPage();
+        await page.goto(origin + path);
+        return page;
+      };
+      return (await Promise.all(Array.from({ length: count }, open))) as [Page, ...Page[]];
+    },
+    async [Symbol.asyncDispose]() {
+      await browser.close();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
