@@ -105,6 +105,17 @@ describe('adaptive', () => {
     expect(limit.measure(ctx, 'headers').limit).toBe(500);
   });
 
+  test('goes by the estimate alone again after one window of answers, though they are slow', () => {
+    const limit = adaptive();
+    const ctx = context();
+    feed(limit, ctx, repeat(100, 400));
+    limit.measure(ctx, 'headers').expired();
+    feed(limit, ctx, repeat(50, 400));
+    expect(limit.measure(ctx, 'headers').limit).toBeGreaterThan(799); // twice their latency
+    feed(limit, ctx, repeat(50, 400));
+    expect(limit.measure(ctx, 'headers').limit).toBe(500);
+  });
+
   test('uses `initial` for a call without a key, and learns nothing from it', () => {
     const limit = adaptive({ key: () => undefined, initial: 777 });
     const ctx = context();

@@ -181,7 +181,11 @@ describe('retry', () => {
   });
 
   test('does not take the abort of its caller for a failure, whatever its reason', async () => {
-    const fetch = createFetch({ use: [retry({ backoff: constant(0), when: () => true })], fetch: silent });
+    let sent = 0;
+    const fetch = createFetch({
+      use: [retry({ backoff: constant(0), when: () => true })],
+      fetch: (input, init) => ((sent += 1), silent(input, init)),
+    });
     const reasons = [networkError('ECONNRESET'), new DOMException('too slow', 'TimeoutError'), undefined];
     for (const reason of reasons) {
       const leaving = new AbortController();
@@ -189,7 +193,9 @@ describe('retry', () => {
       await vi.advanceTimersByTimeAsync(10);
       leaving.abort(reason);
       expect(await error).toBe(leaving.signal.reason);
+      await vi.advanceTimersByTimeAsync(10);
     }
+    expect(sent).toBe(reasons.length);
   });
 
   test('spends its budget, shares it, and never fails the original', async () => {
