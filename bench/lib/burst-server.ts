@@ -15,9 +15,12 @@ const delay = 50;
 if (import.meta.main) {
   const asked = new Map<string, number>();
   const server = createServer(({ url = '' }, answer) => {
-    if (url.startsWith('/asked')) return answer.end(String(asked.get(url.slice('/asked'.length)) ?? 0));
-    asked.set(url, (asked.get(url) ?? 0) + 1);
-    setTimeout(() => answer.setHeader('content-type', 'text/plain').end(bodyOf(url)), delay);
+    if (url.startsWith('/asked')) {
+      answer.end(String(asked.get(url.slice('/asked'.length)) ?? 0));
+    } else {
+      asked.set(url, (asked.get(url) ?? 0) + 1);
+      setTimeout(() => answer.setHeader('content-type', 'text/plain').end(bodyOf(url)), delay);
+    }
   });
   server.keepAliveTimeout = 60_000;
   // Plain fetch opens a connection for every call.

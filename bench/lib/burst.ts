@@ -2,11 +2,9 @@
  * One burst of identical GETs by one contender: all in flight at once, every answer kept until the end. Run by
  * `bench/dedupe.ts` in a process of its own, so that no contender pays for another's garbage.
  */
-import { createFetch, dedupe, standard } from '../../src/index.ts';
 import { bodyOf } from './burst-server.ts';
 
-export const readers = ['text', 'arrayBuffer'] as const;
-export type Reader = (typeof readers)[number];
+export type Reader = 'text' | 'arrayBuffer';
 
 export interface Task {
   readonly contender: string;
@@ -20,9 +18,9 @@ export interface Figures {
   /** ms, of all threads. */
   readonly cpu: number;
   readonly wall: number;
-  /** Growth of the resident set to its peak, bytes: answers, machinery and garbage. */
+  /** What the resident set grew by to its peak, since nothing but the modules was there, bytes. */
   readonly peak: number;
-  /** Growth of heap and external memory that a collection leaves while all answers are in hand, bytes. */
+  /** What a collection leaves on the heap and outside it while all answers are in hand, bytes. */
   readonly held: number;
   readonly wrong: number;
 }
@@ -33,13 +31,24 @@ type Get = (url: string) => Promise<Record<Reader, () => Promise<string | ArrayB
 interface Contender {
   /** What must be installed for it. */
   readonly package?: 'undici' | 'wretch';
+  /** Loads it: a process has but the one that it measures. */
   readonly make: () => Get | Promise<Get>;
 }
 
 export const contenders: Readonly<Record<string, Contender>> = {
   'plain fetch': { make: () => (url) => fetch(url) },
-  'kyoa dedupe()': { make: () => createFetch({ use: [dedupe()] }) },
-  'kyoa standard()': { make: () => createFetch({ use: standard() }) },
+  'kyoa dedupe()': {
+    async make() {
+      const { createFetch, dedupe } = await import('../../src/index.ts');
+      return createFetch({ use: [dedupe()] });
+    },
+  },
+  'kyoa standard()': {
+    async make() {
+      const { createFetch, standard } = await import('../../src/index.ts');
+      return createFetch({ use: standard() });
+    },
+  },
   'undici request + deduplicate': {
     package: 'undici',
     async make() {
@@ -98,6 +107,8 @@ async function burst(get: Get, { reader, calls, origin, path }: Task): Promise<(
 
 async function measure(task: Task): Promise<Figures> {
   const get = await contenders[task.contender]!.make();
+  await collect();
+  const { rss } = process.memoryUsage();
   for (const nth of [1, 2, 3]) await burst(get, { ...task, path: `${task.path}/warm-up-${nth}`, calls: 100 });
 
   await collect();
@@ -115,7 +126,7 @@ async function measure(task: Task): Promise<Figures> {
   return {
     cpu: (user + system) / 1_000,
     wall,
-    peak: peak - before.rss,
+    peak: peak - rss,
     held: heapUsed + external - before.heapUsed - before.external,
     wrong: wrong.length,
   };

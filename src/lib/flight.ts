@@ -1,6 +1,6 @@
 /** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
 import { discard, isEventStream } from './body.ts';
-import { headOf, respond, type Head } from './recorded.ts';
+import { headOf, respondent } from './recorded.ts';
 import { sharedBody } from './shared-body.ts';
 
 export interface Flight {
@@ -32,27 +32,36 @@ export function takeOff(run: (signal: AbortSignal) => Promise<Response>, longest
     const [first, ...others] = aboard;
     if (first === undefined) return discard(response);
     if (others.length === 0) return first.resolve(response); // still aboard: to leave is to abort
-    if (response.body && canBeShared(response, longest)) return share(headOf(response), response.body, first, others);
+    if (response.body && canBeShared(response, longest)) return share(response, response.body, first, others);
     disembark(others, response.body ? sendOneself : () => response.clone());
     first.resolve(response);
   };
 
-  const share = (head: Head, body: NonNullable<Response['body']>, first: Passenger, others: Passenger[]): void => {
+  const share = (
+    response: Response,
+    body: NonNullable<Response['body']>,
+    first: Passenger,
+    others: Passenger[],
+  ): void => {
     const cancelled = (): void => leave(first, new DOMException('Cancelled', 'AbortError'));
     const shared = sharedBody(body, longest, cancelled, work.signal);
-    first.resolve(respond(head, shared.stream));
+    const respond = respondent(headOf(response));
+    first.resolve(respond(shared.stream));
     shared.whole.then(
       (content) => {
-        if (content === undefined) return disembark(others, sendOneself);
-        disembark(others, () => respond(head, content));
-        aboard.clear(); // there is nothing left to abort
+        disembark(others, content === undefined ? sendOneself : () => respond(content));
+        if (content !== undefined) aboard.clear(); // there is nothing left to abort
       },
-      () => disembark(others, () => respond(head, shared.again())),
+      () => disembark(others, () => respond(shared.again())),
     );
   };
 
   const disembark = (passengers: readonly Passenger[], response: () => Response | undefined): void => {
-    for (const passenger of passengers) if (aboard.delete(passenger)) passenger.resolve(response());
+    for (const passenger of passengers) {
+      if (!aboard.has(passenger)) continue;
+      passenger.resolve(response());
+      aboard.delete(passenger);
+    }
   };
 
   run(work.signal)

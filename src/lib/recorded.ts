@@ -34,12 +34,24 @@ export function headOf({ url, redirected, type, status, statusText, headers }: R
   return { url, redirected, type, status, statusText, headers: [...headers] };
 }
 
+/** No Response with a body is made of these; Chromium's own have an empty one. */
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
+
 /** A genuine Response, independent of any other that is made from the same content. */
 export function respond(head: Head, body: Body): Response {
-  const { status, statusText, headers } = head;
-  const content = body === null || body instanceof ReadableStream ? undefined : body;
-  const stream = content === undefined ? (body as ReadableStream | null) : streamOf(content);
-  return adopt(new Response(stream, { status, statusText, headers: headers as [string, string][] }), { head, content });
+  return respondent(head)(body);
+}
+
+/** Makes many of them; their headers are checked once for all. */
+export function respondent(head: Head): (body: Body) => Response {
+  const { status, statusText } = head;
+  const headers = new Headers(head.headers as [string, string][]);
+  return (body) => {
+    const content = body === null || body instanceof ReadableStream ? undefined : body;
+    const stream = content === undefined ? (body as ReadableStream | null) : streamOf(content);
+    const response = new Response(bodiless.has(status) ? null : stream, { status, statusText, headers });
+    return adopt(response, { head, content });
+  };
 }
 
 function adopt(response: Response, record: Recorded): Response {

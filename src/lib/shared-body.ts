@@ -65,7 +65,6 @@ export function sharedBody(
 }
 
 function concatenate(chunks: readonly Bytes[], length: number): Bytes {
-  if (chunks.length === 1) return chunks[0]!;
   const bytes = new Uint8Array(length);
   let offset = 0;
   for (const chunk of chunks) {

@@ -1,0 +1,120 @@
+/**
+ * `npm run bench:tail`: what hedging does to the slowest answers, and what it costs, against a server in a process of
+ * its own whose latencies are seeded: each contender of a round gets the same draw. Rounds are interleaved, percentiles
+ * are of all rounds together, extra requests are the server's own count; results/tail.json has all of it. No peer: the
+ * hedging of ffetch is not in the version that is published. `--smoke`: one small round, and nothing written.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { createFetch, hedge, type Fetch } from '../src/index.ts';
+import type { Shape } from './lib/tail-server.ts';
+
+const smoke = process.argv.includes('--smoke');
+const [rounds, calls] = smoke ? [1, 300] : [6, 4_000];
+/** Calls in flight: few, so that it is the server's latencies that are measured and not a queue for two cores. */
+const lanes = 8;
+
+const ratios: Record<Shape, number> = { 'two modes': 0.02, 'long tail': 0.065 };
+
+const server = fork(new URL('lib/tail-server.ts', import.meta.url));
+const [origin] = (await once(server, 'message')) as [string];
+
+interface Round {
+  readonly shape: Shape;
+  readonly contender: string;
+  readonly latencies: readonly number[];
+  /** Requests that the server got. */
+  readonly upstream: number;
+}
+
+const machine = `${cpus().length} x ${cpus()[0]!.model}, load ${loadavg()[0]!.toFixed(1)}`;
+console.log(`${machine}; node ${process.version}, undici ${process.versions['undici']}`);
+console.log(`${rounds} rounds of ${calls} calls, ${lanes} in flight\n`);
+
+const all: Round[] = [];
+for (const shape of Object.keys(ratios) as Shape[]) {
+  const ratio = ratios[shape];
+  const past = await play(shape, 'warm-up', fetch, 1); // the compiler's, the pool's, and the ideal's knowledge
+  const ideal = quantile(past.latencies, 0.95);
+  const contenders: Record<string, Fetch> = {
+    'plain fetch': fetch,
+    [`kyoa hedge({ ratio: ${ratio} })`]: createFetch({ use: [hedge({ ratio })] }),
+    'by hand, at the p95 known before': hedgeByHand(ideal),
+    'by hand, at that ratio known before': hedgeByHand(quantile(past.latencies, 1 - ratio)),
+  };
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, fetch] of Object.entries(contenders)) all.push(await play(shape, name, fetch, 2 + round));
+  }
+  report(shape, Object.keys(contenders));
+}
+server.disconnect();
+
+async function play(shape: Shape, contender: string, fetch: Fetch, seed: number): Promise<Round> {
+  await (await globalThis.fetch(`${origin}/start?seed=${seed}&shape=${encodeURIComponent(shape)}`)).text();
+  const latencies: number[] = [];
+  let left = calls;
+  const lane = async (): Promise<void> => {
+    while ((left -= 1) >= 0) {
+      const started = performance.now();
+      await (await fetch(`${origin}/answer`)).json();
+      latencies.push(performance.now() - started);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  const upstream = Number(await (await globalThis.fetch(`${origin}/count`)).text());
+  return { shape, contender, latencies, upstream };
+}
+
+/** All that a hedge needs when the delay is known, the budget is no matter, and nothing ever fails. */
+function hedgeByHand(delay: number): Fetch {
+  return async (input) => {
+    const [first, second] = [new AbortController(), new AbortController()];
+    const original = fetch(input, { signal: first.signal });
+    let timer: ReturnType<typeof setTimeout>;
+    const copy = new Promise<Response>((resolve, reject) => {
+      timer = setTimeout(() => fetch(input, { signal: second.signal }).then(resolve, reject), delay);
+    });
+    const mine = original.then((response) => ({ response, loser: second }));
+    const other = copy.then((response) => ({ response, loser: first }));
+    for (const runner of [mine, other]) runner.catch(() => undefined);
+    const { response, loser } = await Promise.race([mine, other]);
+    clearTimeout(timer!);
+    loser.abort();
+    return response;
+  };
+}
+
+function report(shape: Shape, contenders: readonly string[]): void {
+  console.log(`${shape}, ms\n`);
+  console.log('| | p50 | p99 | p99.9 | extra requests | p99 by round |');
+  console.log('|---|---|---|---|---|---|');
+  for (const contender of contenders) {
+    const mine = all.filter((round) => round.shape === shape && round.contender === contender);
+    const latencies = mine.flatMap((round) => round.latencies);
+    const upstream = mine.reduce((sum, round) => sum + round.upstream, 0);
+    const byRound = mine.map((round) => quantile(round.latencies, 0.99));
+    const cells = [0.5, 0.99, 0.999].map((q) => quantile(latencies, q).toFixed(0));
+    const extra = `${(100 * (upstream / latencies.length - 1)).toFixed(2)} %`;
+    const span = `${Math.min(...byRound).toFixed(0)} to ${Math.max(...byRound).toFixed(0)}`;
+    console.log(`| ${contender} | ${cells.join(' | ')} | ${extra} | ${span} |`);
+  }
+  console.log();
+}
+
+if (!smoke) {
+  const file = new URL('results/tail.json', import.meta.url);
+  const results = all.map(({ latencies, ...round }) => ({
+    ...round,
+    calls,
+    ...Object.fromEntries([0.5, 0.9, 0.95, 0.99, 0.999, 1].map((q) => [`p${q * 100}`, quantile(latencies, q)])),
+  }));
+  await mkdir(new URL('.', file), { recursive: true });
+  await writeFile(file, `${JSON.stringify({ machine, node: process.version, lanes, rounds: results }, null, 2)}\n`);
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)]!;
+}

@@ -1,0 +1,30 @@
+/** The benchmarks run, and what they say of kyoa holds: a small round of each, without a clock in the verdict. */
+import { describe, expect, test } from 'vitest';
+import { exitsByItself } from './support/sockets.ts';
+
+const smoke = (name: string): ReturnType<typeof exitsByItself> =>
+  exitsByItself(`process.argv.push('--smoke'); await import('./bench/${name}.ts');`, { timeout: 60_000 });
+
+/** The cells of each row, by its first one. */
+function rowsOf(stdout: string): Map<string, string[]> {
+  const rows = stdout.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| |'));
+  return new Map(
+    rows.map((line) => line.split('|').map((cell) => cell.trim())).map(([, name, ...cells]) => [name!, cells]),
+  );
+}
+
+describe('bench/dedupe', { timeout: 70_000 }, () => {
+  test('sends a burst upstream once, answers it rightly, and leaves out the peers that are not installed', async () => {
+    const { code, stdout, stderr } = await smoke('dedupe');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    const requestsAndWrong = (name: string): string[] => rows.get(name)!.slice(4, 6);
+    expect(requestsAndWrong('plain fetch')).toEqual(['100', '0']);
+    for (const name of ['kyoa dedupe()', 'kyoa standard()']) expect(requestsAndWrong(name)).toEqual(['1', '0']);
+    for (const name of ['undici request + deduplicate', 'undici fetch + deduplicate', 'wretch dedupe()']) {
+      const leftOut = stdout.split('\n').filter((line) => line.startsWith('Left out:') && line.includes(name));
+      if (rows.has(name)) expect([leftOut, ...requestsAndWrong(name)]).toEqual([[], '1', '0']);
+      else expect(leftOut).toEqual([expect.stringMatching(/npm install --prefix bench$/)]);
+    }
+  });
+});
