@@ -7,10 +7,17 @@ import type { Storage } from './core/storage.ts';
 import { plain } from './lib/body.ts';
 import { noteBody, referrerOf } from './lib/replay.ts';
 import { signalOf, underCaller } from './lib/signal.ts';
+import type { BreakerOverride } from './middleware/breaker.ts';
 import type { DedupeOptions } from './middleware/dedupe.ts';
+import type { EndpointsOptions } from './middleware/endpoints.ts';
 import type { FallbackOptions } from './middleware/fallback.ts';
+import type { HedgeOptions } from './middleware/hedge.ts';
 import type { IdempotencyOptions } from './middleware/idempotency.ts';
+import type { LatestOptions } from './middleware/latest.ts';
+import type { LimitOverride } from './middleware/limit.ts';
+import type { RaceOptions } from './middleware/race.ts';
 import type { RetryOptions } from './middleware/retry.ts';
+import type { StaleIfErrorOptions } from './middleware/stale-if-error.ts';
 import type { TimeoutOptions } from './middleware/timeout.ts';
 
 /** Overrides for one call, flat beside the usual options. A policy of your own reads the member of its name. */
@@ -21,10 +28,24 @@ export interface CallOptions {
   readonly timeout?: number | Override<TimeoutOptions>;
   /** Attempts after the first, or options of the policy. */
   readonly retry?: number | Override<RetryOptions>;
+  /** The extra load that is accepted, or options of the policy; `false` for one copy only. */
+  readonly hedge?: number | Override<HedgeOptions>;
+  /** Options of the policy; `false` to send the request where its URL says. */
+  readonly race?: Override<RaceOptions>;
   /** `false` to send a request of one’s own. */
   readonly dedupe?: Override<DedupeOptions>;
   /** Options of the policy; `false` to send no key and keep no result. */
   readonly idempotency?: Override<IdempotencyOptions>;
+  /** Options of the policy, but for those of the shared circuit; `false` to be sent in any case, and not to count. */
+  readonly breaker?: Override<BreakerOverride>;
+  /** Options of the policy, but for the shared bounds; `false` to go past them. */
+  readonly limit?: Override<LimitOverride>;
+  /** `false` to replace nobody, and not to be replaced. */
+  readonly latest?: Override<LatestOptions>;
+  /** How to pick one; `false` to send the request where its URL says. */
+  readonly endpoints?: Override<Pick<EndpointsOptions, 'pick' | 'zones'>>;
+  /** Options of the policy; `false` to have the failure itself, and keep no answer. */
+  readonly staleIfError?: Override<StaleIfErrorOptions>;
   /** `false` to have the failure itself. */
   readonly fallback?: Override<FallbackOptions>;
   /** `false` to go unobserved. */
@@ -36,8 +57,15 @@ export const callOptionNames: readonly string[] = [
   'requestId',
   'timeout',
   'retry',
+  'hedge',
+  'race',
   'dedupe',
   'idempotency',
+  'breaker',
+  'limit',
+  'latest',
+  'endpoints',
+  'staleIfError',
   'fallback',
   'observe',
 ] satisfies (keyof CallOptions)[];

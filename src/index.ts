@@ -9,15 +9,29 @@ export type { StandardOptions } from './standard.ts';
 export { compose } from './core/compose.ts';
 export type { Context, Fork, Handler, Middleware, Next } from './core/context.ts';
 
+export { breaker } from './middleware/breaker.ts';
+export type { Breaker, BreakerOptions, BreakerOverride, BreakerSnapshot } from './middleware/breaker.ts';
 export { dedupe } from './middleware/dedupe.ts';
 export type { DedupeOptions } from './middleware/dedupe.ts';
+export { endpoints } from './middleware/endpoints.ts';
+export type { EndpointsOptions, EndpointsPolicy } from './middleware/endpoints.ts';
 export { fallback } from './middleware/fallback.ts';
 export type { FallbackOptions, Substitute } from './middleware/fallback.ts';
+export { hedge } from './middleware/hedge.ts';
+export type { HedgeOptions } from './middleware/hedge.ts';
 export { idempotency } from './middleware/idempotency.ts';
 export type { IdempotencyOptions } from './middleware/idempotency.ts';
+export { latest } from './middleware/latest.ts';
+export type { LatestOptions } from './middleware/latest.ts';
+export { limit } from './middleware/limit.ts';
+export type { Limiter, LimitOptions, LimitOverride, LimitSnapshot } from './middleware/limit.ts';
 export { observe } from './middleware/observe.ts';
+export { race } from './middleware/race.ts';
+export type { RaceOptions } from './middleware/race.ts';
 export { retry } from './middleware/retry.ts';
 export type { RetryOptions } from './middleware/retry.ts';
+export { staleIfError } from './middleware/stale-if-error.ts';
+export type { StaleIfErrorOptions } from './middleware/stale-if-error.ts';
 export { timeout } from './middleware/timeout.ts';
 export type { Limit, TimeoutOptions } from './middleware/timeout.ts';
 
@@ -28,18 +42,31 @@ export type { Estimate } from './lib/estimate.ts';
 export { byOrigin, byRoute } from './lib/keys.ts';
 export type { Key } from './lib/keys.ts';
 export { flush } from './lib/latency.ts';
+export type { EjectOptions } from './lib/ejection.ts';
 export { constant, decorrelated, exponential } from './lib/backoff.ts';
 export type { Backoff } from './lib/backoff.ts';
 export { budget } from './lib/budget.ts';
 export type { Budget, BudgetOptions } from './lib/budget.ts';
+export { aimd } from './lib/aimd.ts';
+export type { Aimd, AimdOptions, Concurrency } from './lib/aimd.ts';
+export type { GateSnapshot } from './lib/gate.ts';
+export type { CircuitSnapshot } from './lib/circuit-snapshot.ts';
 export type { Outcome, When } from './lib/outcome.ts';
+export type { Endpoint, EndpointSnapshot } from './lib/roster.ts';
 
 export { memory } from '../adapters/storage/memory.ts';
 export type { MemoryOptions } from '../adapters/storage/memory.ts';
 export type { DeleteOptions, Entry, SetOptions, Storage, Version } from './core/storage.ts';
 
 export type { CustomFact, Fact, KyoaEvent, Listener } from './core/events.ts';
-export { IdempotencyError, KyoaError, StorageError, TimeoutError } from './core/errors.ts';
+export {
+  CircuitOpenError,
+  IdempotencyError,
+  KyoaError,
+  LimitError,
+  StorageError,
+  TimeoutError,
+} from './core/errors.ts';
 export type { KyoaErrorCode, KyoaErrorOptions, TimeoutFacts, TimeoutPhase } from './core/errors.ts';
 
 export {

@@ -3,6 +3,7 @@ import type { Middleware } from './core/context.ts';
 import { record } from './core/options.ts';
 import { adaptive, type Adaptive } from './lib/adaptive.ts';
 import { quantile } from './lib/estimate.ts';
+import { breaker, type BreakerOptions } from './middleware/breaker.ts';
 import { dedupe, type DedupeOptions } from './middleware/dedupe.ts';
 import { idempotency, type IdempotencyOptions } from './middleware/idempotency.ts';
 import { retry, type RetryOptions } from './middleware/retry.ts';
@@ -28,6 +29,7 @@ export interface StandardOptions {
   /** It acts when the caller names a key: nobody else can know that the server honours one. @default { generate: false } */
   readonly idempotency?: IdempotencyOptions | false;
   readonly retry?: RetryOptions | false;
+  readonly breaker?: BreakerOptions | false;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface StandardOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function standard(options: StandardOptions = {}): Middleware[] {
-  record('standard', options, ['timeout', 'dedupe', 'idempotency', 'retry']);
+  record('standard', options, ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker']);
   const limits = typeof options.timeout === 'number' ? { total: options.timeout } : options.timeout;
   const { headers, ...whole } = limits || {};
   return [
@@ -44,6 +46,7 @@ export function standard(options: StandardOptions = {}): Middleware[] {
     options.dedupe !== false && dedupe(options.dedupe),
     options.idempotency !== false && idempotency({ generate: false, ...options.idempotency }),
     options.retry !== false && retry(options.retry),
+    options.breaker !== false && breaker(options.breaker),
     limits !== false && timeout({ headers: headers ?? learnt }),
   ].filter((policy) => policy !== false);
 }

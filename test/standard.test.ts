@@ -9,14 +9,22 @@ const limits = { total: 1_500, headers: 300, idle: 250, isProgress: (chunk: Uint
 const retrying = { retries: 2, backoff: constant(2) };
 
 describe('standard', () => {
-  test('is timeout, dedupe, idempotency, retry, timeout, outermost first', () => {
-    expect(standard().map(({ name }) => name)).toEqual(['timeout', 'dedupe', 'idempotency', 'retry', 'timeout']);
+  test('is timeout, dedupe, idempotency, retry, breaker, timeout, outermost first', () => {
+    expect(
+      standard()
+        .map(({ name }) => name)
+        .join(),
+    ).toBe('timeout,dedupe,idempotency,retry,breaker,timeout');
   });
 
   test('leaves out what is false', () => {
-    expect(standard({ retry: false }).map(({ name }) => name)).toEqual(['timeout', 'dedupe', 'idempotency', 'timeout']);
-    expect(standard({ timeout: false }).map(({ name }) => name)).toEqual(['dedupe', 'idempotency', 'retry']);
-    expect(standard({ timeout: false, dedupe: false, idempotency: false }).map(({ name }) => name)).toEqual(['retry']);
+    const names = (options: Parameters<typeof standard>[0]): string =>
+      standard(options)
+        .map(({ name }) => name)
+        .join();
+    expect(names({ retry: false, breaker: false })).toBe('timeout,dedupe,idempotency,timeout');
+    expect(names({ timeout: false })).toBe('dedupe,idempotency,retry,breaker');
+    expect(names({ timeout: false, dedupe: false, idempotency: false })).toBe('retry,breaker');
   });
 
   test('takes the policies’ own options by name', async () => {

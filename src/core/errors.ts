@@ -64,6 +64,33 @@ const waitedFor: Record<TimeoutPhase, string> = {
   write: 'progress in sending the body',
 };
 
+/** Refused without being sent: too many calls with this key have failed. */
+export class CircuitOpenError extends KyoaError {
+  override name = 'CircuitOpenError';
+  readonly key: string;
+  /** When a call may pass again, as a probe, Unix ms. */
+  readonly retryAt: number;
+
+  constructor(key: string, retryAt: number, options?: KyoaErrorOptions) {
+    const wait = Math.max(0, retryAt - Date.now());
+    super('CIRCUIT_OPEN', `Too many calls to ${key} have failed; try again in ${wait} ms`, options);
+    this.key = key;
+    this.retryAt = retryAt;
+  }
+}
+
+/** Refused without being sent: the queue is full, or the turn would come after the deadline. */
+export class LimitError extends KyoaError {
+  override name = 'LimitError';
+  readonly key: string;
+
+  constructor(key: string, why: 'queue' | 'deadline', options?: KyoaErrorOptions) {
+    const what = why === 'queue' ? 'wait already' : 'go first for this one to be sent before its deadline';
+    super('LIMIT_EXCEEDED', `Too many calls to ${key} ${what}; make fewer, or try again later`, options);
+    this.key = key;
+  }
+}
+
 /** The store is unreachable, full, closed, or not what it should be; `cause` is what it said. */
 export class StorageError extends KyoaError {
   override name = 'StorageError';

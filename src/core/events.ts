@@ -36,10 +36,28 @@ export type Fact =
   | {
       /** The last outcome stands, though it was one that is retried in principle. */
       readonly type: 'retry.abandoned';
-      readonly reason: 'retries' | 'budget' | 'deadline' | 'retry-after' | 'body';
+      readonly reason: 'retries' | 'budget' | 'deadline' | 'breaker' | 'retry-after' | 'body';
       readonly status?: number;
       readonly error?: unknown;
     }
+  | {
+      readonly type: 'hedge.launched';
+      /** 2 for the first one besides the original. */
+      readonly copy: number;
+      /** Since the call began. */
+      readonly delay: number;
+    }
+  | {
+      /** Of a call with several copies: which one answered; 1 is the original. */
+      readonly type: 'hedge.won';
+      readonly copy: number;
+    }
+  | {
+      /** A copy was due and not sent. */
+      readonly type: 'hedge.suppressed';
+      readonly reason: 'body' | 'budget' | 'retry-after';
+    }
+  | { readonly type: 'race.won'; readonly url: string }
   | { readonly type: 'dedupe.joined' }
   | {
       /** `awaited`: another holds the key; `recovered`: its holder before never came back, and whether its request was carried out is in doubt. */
@@ -50,6 +68,44 @@ export type Fact =
       /** The answer could not be kept: the storage failed (`error`), or it is too long or a stream. */
       readonly type: 'idempotency.unrecorded';
       readonly key: string;
+      readonly error?: unknown;
+    }
+  | {
+      /** `opened`: also by a probe that failed; `rejected`: this call. A call may pass at `retryAt`, Unix ms. */
+      readonly type: 'breaker.opened' | 'breaker.rejected';
+      readonly key: string;
+      readonly retryAt: number;
+    }
+  | {
+      /** `probed`: this call is sent to see whether the circuit can be closed. */
+      readonly type: 'breaker.probed' | 'breaker.closed';
+      readonly key: string;
+    }
+  | {
+      readonly type: 'limit.queued';
+      readonly key: string;
+      /** How many go first. */
+      readonly ahead: number;
+    }
+  | {
+      /** The queue is full, or the turn would come after the deadline. */
+      readonly type: 'limit.rejected';
+      readonly key: string;
+      readonly reason: 'queue' | 'deadline';
+    }
+  | { readonly type: 'endpoint.picked'; readonly url: string; readonly zone?: string }
+  | { readonly type: 'endpoint.ejected'; readonly url: string; readonly duration: number }
+  | { readonly type: 'endpoint.returned'; readonly url: string }
+  | {
+      readonly type: 'stale-if-error.served';
+      /** Seconds. */
+      readonly age: number;
+      readonly status?: number;
+      readonly error?: unknown;
+    }
+  | {
+      /** The storage failed (`error`), or the answer is too long. */
+      readonly type: 'stale-if-error.unrecorded';
       readonly error?: unknown;
     }
   | { readonly type: 'fallback.used'; readonly status?: number; readonly error?: unknown };

@@ -1,5 +1,6 @@
 /** Tells a failing network from a failing program, which no retry mends. */
 import isKnownNetworkError from 'is-network-error';
+import { ownCause } from './summary.ts';
 
 /**
  * Node's fetch says `fetch failed` of a refused connection and of a bad port alike; the difference is in
@@ -44,5 +45,6 @@ export function isReset(error: unknown): boolean {
 
 function causeOf(error: unknown): { readonly code?: unknown; readonly name?: unknown } | undefined {
   if (!(error instanceof Error)) return undefined;
-  return typeof error.cause === 'object' && error.cause !== null ? error.cause : undefined;
+  const cause = ownCause(error);
+  return typeof cause === 'object' && cause !== null ? cause : undefined;
 }

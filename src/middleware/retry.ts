@@ -8,6 +8,7 @@ import { budget, type Budget } from '../lib/budget.ts';
 import { isReset } from '../lib/network-error.ts';
 import { isTransient, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 import { replay } from '../lib/replay.ts';
+import { refusedUntil } from '../lib/refusal.ts';
 import { retryAfter } from '../lib/retry-after.ts';
 import { sleep } from '../lib/timer.ts';
 
@@ -81,6 +82,8 @@ export function retry(options: RetryOptions = {}): Middleware {
       wait = asked ?? (retry === 1 && isReset(outcome.error) ? 0 : policy.backoff(retry, policy.random));
       if (asked !== undefined && asked > policy.maxRetryAfter) stop = 'retry-after';
       else if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) stop = 'deadline';
+      // A breaker beneath is open: better the outcome that there is, now, than its refusal after a pause.
+      else if (Date.now() + wait < (refusedUntil(outcome) ?? 0)) stop = 'breaker';
       else if ((request = await copies.again()) === undefined) stop = 'body';
       else if (policy.budget?.withdraw() === false) stop = 'budget';
       if (stop !== undefined) return false;
@@ -107,7 +110,7 @@ const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', '
 const transientStatuses = [408, 429, 500, 502, 503, 504];
 const members = ['retries', 'backoff', 'statuses', 'methods', 'maxRetryAfter', 'budget', 'when', 'random'];
 
-type Stop = 'deadline' | 'retry-after' | 'budget' | 'body';
+type Stop = 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';
 type Settings = ReturnType<typeof parse>;
 
 /** An outcome on its way through p-retry, which goes by what is thrown and never repeats a bare TypeError. */

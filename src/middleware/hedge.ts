@@ -1,0 +1,167 @@
+/** Sends a second copy of a request that is slow to be answered. Stands inside `retry`, outside the `timeout` of an attempt. */
+import type { Context, Middleware } from '../core/context.ts';
+import { count, forCall, func, list, pause, ratio, record } from '../core/options.ts';
+import { budget, type Budget } from '../lib/budget.ts';
+import { pastCacheLock } from '../lib/cache-lock.ts';
+import { firstGood, isPoor, safeMethods, type Run } from '../lib/first-good.ts';
+import { byRoute, type Key } from '../lib/keys.ts';
+import { latencyHistory, type Series } from '../lib/latency.ts';
+import { isTransient, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import { replay } from '../lib/replay.ts';
+import { retryAfter } from '../lib/retry-after.ts';
+import { after, type Timer } from '../lib/timer.ts';
+
+export interface HedgeOptions {
+  /** The extra load that is accepted, requests per request; the delay follows from it. @default 0.05 */
+  readonly ratio?: number;
+  /** Copies besides the original. @default 1 */
+  readonly hedges?: number;
+  /** Before each further copy, ms, in place of what is learnt; 0 sends all at once. */
+  readonly delay?: number;
+  /** Of which there may be two at a time. @default the safe ones of RFC 9110 §9.2.1, and QUERY */
+  readonly methods?: readonly string[];
+  /** What all copies together may spend; may be that of a `retry`; `false` for no bound. @default budget({ ratio, floor: 1 }) */
+  readonly budget?: Budget | false;
+  /** Calls with the same key share a history; `undefined` leaves a call alone. @default byRoute */
+  readonly key?: Key;
+  /** An outcome that does not win while another copy is under way. @default errors, 408, 429 and everything from 500 on */
+  readonly when?: When;
+}
+
+/** Fewer latencies say nothing about a tail. */
+const minSamples = 20;
+/** A ratio of 0.02 leaves the quantile twenty samples of it to go by. */
+const window = 1_000;
+/**
+ * What a wait that was not seen to its end is taken for, times its length. Taken for its length, those that a quick copy
+ * cut short would fall below the quantile as soon as that rises a little: measured over a lognormal tail, 8 % more
+ * copies than the ratio, and at 1.5 no more than it.
+ */
+const beyond = 1.5;
+/** Ten copies in any ten seconds on top of the ratio: the token bucket of the AWS S3 transfer manager. */
+const reserve = 1;
+
+/**
+ * A further copy follows once the call is slower than the `1 - ratio` quantile of its route's history (Dean and
+ * Barroso, The Tail at Scale; Finagle's BackupRequestFilter), or at once when the copy before it failed in a way that
+ * another may mend. The first good answer wins and the others are aborted. If all fail, an answer stands over an error,
+ * the original over a copy, as they were. No copies before there are 20 samples, none of a body that cannot be sent
+ * twice, none beyond the budget, and none at once after an answer that asks for a pause.
+ *
+ * The history holds the originals' times to their headers. One that was superseded, or given up, counts with half as
+ * much again as it was waited for: left out, the slow ones would be missing, and the delay would creep down.
+ *
+ * Per call: `hedge: ratio`, `hedge: { ... }` or `hedge: false`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`
+ */
+export function hedge(options: HedgeOptions = {}): Middleware {
+  const own = parse(options);
+
+  return async function hedge(ctx, next) {
+    const policy = forCall(ctx.options['hedge'], own, (override: number | HedgeOptions) =>
+      parse({
+        ...options,
+        budget: own.budget ?? false,
+        ...(typeof override === 'number' ? { ratio: override } : override),
+      }),
+    );
+    if (policy === undefined || policy.hedges === 0 || !policy.methods.has(ctx.request.method)) return next();
+    const series = historyOf(ctx, policy);
+    const delay = policy.delay ?? learnt(series, policy.ratio);
+    policy.budget?.deposit();
+    const copies = delay === undefined ? undefined : replay(ctx.request, ctx.signal);
+    const started = performance.now();
+    const elapsed = (): number => performance.now() - started;
+    const isBad = (outcome: Outcome): boolean => policy.when(outcome, ctx);
+
+    if (delay === undefined || copies === undefined) {
+      const response = await next();
+      if (series !== undefined && !isBad({ response })) series.add(elapsed());
+      return response;
+    }
+
+    let left = policy.hedges;
+    let copy = 1;
+    let timer: Timer;
+    const schedule = (): void => {
+      if (left > 0) timer = after(delay, contest.extend);
+    };
+    const suppress = (reason: 'body' | 'budget' | 'retry-after'): undefined => {
+      left = 0;
+      ctx.emit({ type: 'hedge.suppressed', reason });
+    };
+    const more = async (failed?: Outcome): Promise<Run | undefined> => {
+      clearTimeout(timer);
+      if (left === 0 || (failed && !mayMend(failed))) return undefined;
+      if (failed?.response && asksForPause(failed.response)) return suppress('retry-after');
+      const request = await copies.again();
+      if (contest.over) return undefined;
+      if (request === undefined) return suppress('body');
+      if (policy.budget?.withdraw() === false) return suppress('budget');
+      left -= 1;
+      copy += 1;
+      ctx.emit({ type: 'hedge.launched', copy, delay: elapsed() });
+      schedule();
+      const attempt = ctx.attempt + copy - 1;
+      return (signal) => next({ request: pastCacheLock(request), signal, attempt });
+    };
+    const contest = firstGood(ctx.signal, { isBad, more });
+
+    let answered = false;
+    let waiting = true;
+    try {
+      contest.enter((signal) => next({ request: copies.first, signal }));
+      schedule();
+      const { outcome, copy: winner, good, outcomes } = await contest.result;
+      waiting = outcomes[0] === undefined;
+      answered = good && winner === 0;
+      if (good && copy > 1) ctx.emit({ type: 'hedge.won', copy: winner + 1 });
+      return unwrap(outcome);
+    } finally {
+      clearTimeout(timer);
+      copies.close();
+      if (answered) series?.add(elapsed());
+      else if (waiting && elapsed() > delay) series?.add(elapsed() * beyond);
+    }
+  };
+}
+
+const members = ['ratio', 'hedges', 'delay', 'methods', 'budget', 'key', 'when'];
+
+type Settings = ReturnType<typeof parse>;
+
+function parse(options: HedgeOptions) {
+  record('hedge', options, members);
+  const share = ratio('hedge ratio', options.ratio ?? 0.05);
+  return {
+    ratio: share,
+    hedges: count('hedge hedges', options.hedges ?? 1),
+    delay: options.delay === undefined ? undefined : pause('hedge delay', options.delay),
+    methods: new Set(list('hedge methods', options.methods ?? safeMethods).map((method) => method.toUpperCase())),
+    budget: options.budget === false ? undefined : (options.budget ?? budget({ ratio: share, floor: reserve })),
+    key: func('hedge key', options.key ?? byRoute),
+    when: func('hedge when', options.when ?? isPoor),
+  };
+}
+
+/** A superseded latency is known only to be beyond the delay of its ratio, so each ratio has a history of its own. */
+function historyOf(ctx: Context, { delay, ratio, key }: Settings): Series | undefined {
+  const route = delay === undefined && ratio > 0 ? key(ctx) : undefined;
+  return route === undefined ? undefined : latencyHistory(ctx.storage).series(`hedge ${ratio} ${route}`, window);
+}
+
+function learnt(series: Series | undefined, ratio: number): number | undefined {
+  if (series === undefined || series.window.size < minSamples) return undefined;
+  // The next of n + 1 latencies, not one of these n, is to be beyond it with the probability `ratio`.
+  return series.window.quantile(Math.min(1, (1 - ratio) * (1 + 1 / series.window.size)));
+}
+
+/** A programming error, or the refusal of a policy beneath, befalls every copy alike. */
+function mayMend({ response, error }: Outcome): boolean {
+  return response !== undefined || isTransient(error);
+}
+
+function asksForPause(response: Response): boolean {
+  return response.status === 429 || (retryAfter(response) ?? 0) > 0;
+}

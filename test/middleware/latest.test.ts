@@ -1,0 +1,109 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createFetch, latest, retry } from '../../src/index.ts';
+import { deaf, stub } from '../support/call.ts';
+import { faultServer, type FaultServer } from '../support/faults.ts';
+import { expectQuiet } from '../support/sockets.ts';
+
+const url = 'http://api.example/';
+const failed = (answer: Promise<unknown>): Promise<unknown> => answer.catch((error: unknown) => error);
+const search = latest({ key: () => 'search' });
+
+describe('latest', () => {
+  test('the replaced call rejects at once with an AbortError, though nothing beneath hears of it', async () => {
+    const fetch = createFetch({ use: [latest({ key: () => 'search' })], fetch: deaf });
+    const first = failed(fetch(`${url}?q=a`));
+    void failed(fetch(`${url}?q=ab`));
+    expect(await first).toMatchObject({ name: 'AbortError', message: 'Replaced by a newer call' });
+  });
+
+  test('is not retried when it is replaced', async () => {
+    const { fetch, sent } = stub([latest({ key: () => 'search' }), retry()], (attempt) =>
+      attempt === 1 ? new Response(null, { status: 503 }) : new Response('b'),
+    );
+    const first = failed(fetch(url));
+    await new Promise((resolve) => setTimeout(resolve)); // it waits for its retry
+    const second = await fetch(url);
+    expect(await first).toMatchObject({ name: 'AbortError' });
+    expect(await second.text()).toBe('b');
+    expect(sent).toHaveLength(2);
+  });
+
+  test('calls with other keys, and calls without one, are left alone', async () => {
+    const { fetch } = stub(
+      [latest({ key: ({ request }) => request.headers.get('x-field') ?? undefined })],
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return new Response(null);
+      },
+    );
+    const fields = ['name', 'city', undefined, undefined];
+    const answers = fields.map((field) => fetch(url, field === undefined ? {} : { headers: { 'x-field': field } }));
+    expect((await Promise.all(answers)).every(({ ok }) => ok)).toBe(true);
+  });
+
+  test('is overridden for a call', async () => {
+    const { fetch } = stub([latest({ key: () => 'search' })], async () => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return new Response(null);
+    });
+    const answers = [
+      fetch(url),
+      fetch(url, { latest: false }),
+      fetch(url, { latest: { key: () => 'another' } }),
+      fetch(url, { latest: { key: () => undefined } }),
+    ];
+    expect((await Promise.all(answers)).every(({ ok }) => ok)).toBe(true);
+  });
+
+  test('the caller’s own abort keeps its reason and replaces nobody', async () => {
+    const fetch = createFetch({ use: [latest({ key: () => 'search' })], fetch: deaf });
+    const leaving = new AbortController();
+    const error = failed(fetch(url, { signal: leaving.signal }));
+    leaving.abort('mine');
+    expect(await error).toBe('mine');
+  });
+
+  test.each([
+    ['latest key must be a function, got "q"', { key: 'q' }],
+    ['latest key must be a function, got undefined', {}],
+    ['latest has no option by; it has key', { by: () => 'q' }],
+    ['latest must be an object', undefined],
+  ])('refuses: %s', (message, options) => {
+    expect(() => latest(options as never)).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+describe('latest on a real server', () => {
+  let server: FaultServer;
+  const fetch = createFetch({ use: [search] });
+  beforeAll(async () => {
+    server = await faultServer();
+  });
+  afterEach(async () => {
+    await expectQuiet(server);
+    server.reset();
+  });
+  afterAll(() => server.close());
+
+  test('of a burst of calls the last one is answered, and the connections of the others are released', async () => {
+    const errors: Promise<unknown>[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      errors.push(failed(fetch(server.url(`/blackhole?n=${n}`))));
+      await server.until(({ busy }) => busy.some(({ url }) => url === `/blackhole?n=${n}`));
+    }
+    const response = await fetch(server.url('/ok'));
+    await response.text();
+    for (const error of await Promise.all(errors)) expect(error).toMatchObject({ name: 'AbortError' });
+    await server.until(({ aborted }) => aborted.length === 5);
+  });
+
+  test('a call whose answer has been handed over is left to its reader', async () => {
+    const older = await fetch(server.url('/drip/body'));
+    const newer = await fetch(server.url('/ok'));
+    expect((await older.text()).length).toBeGreaterThan(0);
+    await newer.text();
+    expect(server.aborted).toEqual([]);
+  });
+});
