@@ -407,7 +407,7 @@ describe('hedge learns its delay', () => {
   test('there is no copy before there are 20 samples', async () => {
     const { call, copies } = learner({ ratio: 0.5 });
     for (let sample = 0; sample < 20; sample += 1) {
-      await call(1_000);
+      await call(1_000 + 10 * sample); // each is slower than all before it
       expect(copies()).toBe(0);
     }
     await call(1_500);
