@@ -16,7 +16,7 @@ interface Passenger {
   reject(error: unknown): void;
 }
 
-/** `onOver` is called once, when nobody can board any more: headers or an error are there, or all have left. */
+/** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
 export function takeOff(run: (signal: AbortSignal) => Promise<Response>, longest: number, onOver: () => void): Flight {
   const work = new AbortController();
   const aboard = new Set<Passenger>();

@@ -69,6 +69,9 @@ function streamOf({ bytes }: Content): ReadableStream<Bytes> {
   });
 }
 
+/** As the platform's own methods are: ky, for one, puts a `json` of its own on a response. */
+const asThePlatforms = { configurable: true, enumerable: true, writable: true } as const;
+
 let prototype: object | undefined;
 
 function makePrototype(): object {
@@ -80,7 +83,7 @@ function makePrototype(): object {
   const reading = (name: 'text' | 'json' | 'arrayBuffer' | 'bytes', take: (content: Content) => unknown) =>
     name in base && {
       [name]: {
-        configurable: true,
+        ...asThePlatforms,
         value(this: Response): Promise<unknown> {
           const { content } = recorded.get(this)!;
           const body = own(this, 'body');
@@ -92,6 +95,7 @@ function makePrototype(): object {
     };
   const fact = (member: 'url' | 'redirected' | 'type'): PropertyDescriptor => ({
     configurable: true,
+    enumerable: true,
     get(this: Response) {
       return recorded.get(this)!.head[member];
     },
@@ -106,7 +110,7 @@ function makePrototype(): object {
     ...reading('arrayBuffer', ({ bytes }) => bytes.slice().buffer),
     ...reading('bytes', ({ bytes }) => bytes.slice()),
     clone: {
-      configurable: true,
+      ...asThePlatforms,
       value(this: Response) {
         return adopt(base.clone.call(this), recorded.get(this)!);
       },

@@ -17,8 +17,12 @@ const longestShared = 1024 * 1024;
 
 /**
  * Shares until the headers are in; the body of a shared answer is read once for all. Everyone gets a Response of their
- * own; whoever leaves, the first included, harms nobody, and the request is aborted when all have left. A single
- * caller gets the transport's Response as it is. Remembers nothing: an answer that has come is not a cache.
+ * own, the first as the headers are in, the others as the body is; whoever leaves, the first included, harms nobody,
+ * and the request is aborted when all have left. A single caller gets the transport's Response as it is. Remembers
+ * nothing: an answer that has come is not a cache.
+ *
+ * What is beneath runs as the first caller's overrides say. A body without an end is nothing to wait for: event streams
+ * are not shared, any other such call wants `dedupe: false`.
  *
  * Per call: `dedupe: false`, or `dedupe: { key }`.
  *

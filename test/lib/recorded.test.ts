@@ -120,3 +120,20 @@ describe('a recorded Response', () => {
     expect(await response.text()).toBe('{}');
   });
 });
+
+test('a recorded Response lets its methods be replaced, as ky does with json', async () => {
+  const head = {
+    url: 'http://x/',
+    redirected: false,
+    type: 'basic',
+    status: 200,
+    statusText: '',
+    headers: [],
+  } as const;
+  const response = respond(head, { bytes: new TextEncoder().encode('1') });
+  response.json = async () => `mine, of ${await response.text()}`;
+  expect(await response.json()).toBe('mine, of 1');
+  expect(Object.keys(Object.getPrototypeOf(response) as object)).toEqual(
+    expect.arrayContaining(['text', 'json', 'clone', 'url']),
+  );
+});

@@ -501,10 +501,16 @@ describe('whoever leaves', () => {
         expect(await reasons).toEqual(['caller 0', 'caller 1', 'caller 2']);
         expect(await exchange.over).toBe('cut');
         const another = await server.next();
+        await settled();
+        const joined = fetch(server.url); // the fresh one, which is still the one to join
         another.answer.end('fresh');
-        expect(await (await fresh).text()).toBe('fresh');
+        expect(await Promise.all([fresh, joined].map(async (response) => (await response).text()))).toEqual([
+          'fresh',
+          'fresh',
+        ]);
         expect(signals.flatMap((signal) => getEventListeners(signal, 'abort'))).toEqual([]);
       }
+      expect(server.exchanges).toHaveLength(6);
     },
   );
 
