@@ -28,3 +28,22 @@ describe('bench/dedupe', { timeout: 70_000 }, () => {
     }
   });
 });
+
+describe('bench/outage', { timeout: 70_000 }, () => {
+  test('spares a server that fails all but a few requests behind the breaker, and every client recovers', async () => {
+    const { code, stdout, stderr } = await smoke('outage');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    const standards = ['kyoa standard()', 'kyoa standard({ breaker: { cooldown: 1_000 } })'];
+    expect([...rows.keys()]).toEqual(['plain fetch', 'kyoa retry()', ...standards]);
+    const figures = (name: string): number[] => rows.get(name)!.slice(0, -1).map(Number);
+    for (const name of rows.keys()) expect(figures(name)).not.toContain(NaN); // "over 6" is none
+    const [plain] = figures('plain fetch');
+    expect(figures('kyoa retry()')[0]).toBeGreaterThan(plain!);
+    for (const name of standards) {
+      const [whole, end] = figures(name);
+      expect(whole).toBeLessThan(plain! / 2);
+      expect(end).toBeLessThan(0.1);
+    }
+  });
+});

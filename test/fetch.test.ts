@@ -216,10 +216,15 @@ describe('the signal of a caller', () => {
       for (let batch = 0; batch < 100; batch += 1) await Promise.all(Array.from({ length: 100 }, call));
     };
     await tenThousand(); // compiles, and fills what has a size
-    const before = await heap();
-    await tenThousand();
+    // A leak grows every time; a late compilation once.
+    const growth: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const before = await heap();
+      await tenThousand();
+      growth.push(((await heap()) - before) / 10_000);
+    }
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
-    expect(((await heap()) - before) / 10_000).toBeLessThan(50); // bytes a call; AbortSignal.any keeps about 1,000
+    expect(Math.min(...growth)).toBeLessThan(50); // bytes a call; AbortSignal.any keeps hundreds
     expect(warnings).toEqual([]);
     process.off('warning', warned);
   });

@@ -14,7 +14,8 @@ const seen = async (path: string): Promise<readonly Plain[]> =>
 
 // A comment line of an event stream says only that the server is there.
 const limits = { total: 2_500, headers: 400, idle: 350, isProgress: (chunk: Uint8Array) => chunk[0] !== 0x3a };
-const use = standard({ timeout: limits, retry: { retries: 2, backoff: constant(2) } });
+/** Fresh for each test: a breaker remembers. */
+const stack = () => standard({ timeout: limits, retry: { retries: 2, backoff: constant(2) } });
 
 beforeEach(() => ask('/reset'));
 
@@ -24,7 +25,7 @@ describe('every fault through the standard stack, in Chromium', () => {
     '$name ($path)',
     { timeout: 15_000 },
     async (fault) => {
-      const { fetch, events } = watched(use);
+      const { fetch, events } = watched(stack());
       const started = performance.now();
       const result = await run(fault, fetch);
       expect(performance.now() - started).toBeLessThan(limits.total + 1_500);
@@ -69,7 +70,7 @@ function rightFor(fault: Fault, result: Result, events: readonly KyoaEvent[]): b
 }
 
 describe('Responses in Chromium', () => {
-  const fetch = createFetch({ use });
+  const fetch = createFetch({ use: stack() });
 
   test('stay genuine: instanceof, url, redirected, type, clone, and every reader', async () => {
     const response = await fetch(at('/redirect/to'));
@@ -130,7 +131,7 @@ describe('Responses in Chromium', () => {
 });
 
 describe('the client in Chromium', () => {
-  const api = kyoa.create({ prefix: origins.origin, use });
+  const api = kyoa.create({ prefix: origins.origin, use: stack() });
 
   test('gets and sends JSON, and sends a whole body again', async () => {
     expect(await api.get('ok').json()).toMatchObject({ method: 'GET' });

@@ -104,7 +104,7 @@ function hold(options: ClaimOptions, holder: string, claimed: Version): Holding 
     return written;
   };
   /** A renewal may have been carried out though its acknowledgement got lost: then the version is not the one we know. */
-  const overOurOwn: (write: Write) => Promise<Version | undefined> = async (write) => {
+  const overOurOwn = async (write: Write): Promise<Version | undefined> => {
     const entry = await storage.get(key);
     const note = entry && parse(entry);
     return entry && note && 'holder' in note && note.holder === holder ? write(entry.version) : undefined;

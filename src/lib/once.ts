@@ -1,6 +1,7 @@
 /** One response for all who ask for it under the same key: one of them runs, the others replay what came of it. */
 import type { Context } from '../core/context.ts';
 import { IdempotencyError } from '../core/errors.ts';
+import { discard } from './body.ts';
 import { claim, type Claim, type ClaimOptions } from './claim.ts';
 import { restoreResponse, storeResponse, type Kept } from './stored-response.ts';
 import { sleep } from './timer.ts';
@@ -74,6 +75,10 @@ async function myTurn(ctx: Context, options: OnceOptions): Promise<Turn> {
 
 async function carryOut(ctx: Context, { name, isFinal }: OnceOptions, run: () => Promise<Response>): Promise<Kept> {
   const response = await run();
+  if (ctx.side === 'client' && ctx.signal.aborted) {
+    discard(response); // it came too late, and nobody holds the key for it
+    throw ctx.signal.reason;
+  }
   if (!isFinal(response)) return { response };
   const answer = await storeResponse(response, longestKept);
   if (answer.stored === undefined) ctx.emit({ type: 'idempotency.unrecorded', key: name });

@@ -56,7 +56,7 @@ export function respondent(head: Head): (body: Body) => Response {
 
 function adopt(response: Response, record: Recorded): Response {
   recorded.set(response, record);
-  return Object.setPrototypeOf(response, (prototype ??= makePrototype())) as Response;
+  return Object.setPrototypeOf(response, prototypeOver(Object.getPrototypeOf(response) as Response)) as Response;
 }
 
 /** For whoever reads chunks; a copy, because a reader may do with its chunks what it likes. */
@@ -72,10 +72,16 @@ function streamOf({ bytes }: Content): ReadableStream<Bytes> {
 /** As the platform's own methods are: ky, for one, puts a `json` of its own on a response. */
 const asThePlatforms = { configurable: true, enumerable: true, writable: true } as const;
 
-let prototype: object | undefined;
+/** One for each class of Response: a server's bridge may put another in the place of the platform's. */
+const prototypes = new WeakMap<Response, object>();
 
-function makePrototype(): object {
-  const base = Response.prototype;
+function prototypeOver(base: Response): object {
+  let prototype = prototypes.get(base);
+  if (prototype === undefined) prototypes.set(base, (prototype = makePrototype(base)));
+  return prototype;
+}
+
+function makePrototype(base: Response): object {
   const own = <Member extends keyof Response>(response: Response, member: Member): Response[Member] =>
     Reflect.get(base, member, response);
 

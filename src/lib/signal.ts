@@ -30,17 +30,16 @@ export function underCaller(caller: AbortSignal, run: (signal: AbortSignal) => P
     const stay = (): void => caller.removeEventListener('abort', leave);
     caller.addEventListener('abort', leave, { once: true });
     // Also when it throws before it has begun, the listener goes.
-    new Promise<Response>((begun) => begun(run(own.signal))).then(
-      (response) => {
+    new Promise<Response>((begun) => begun(run(own.signal)))
+      .then((response) => {
         if (caller.aborted) return discard(response);
         fail = watchBody(response, { end: stay });
         resolve(response);
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         stay();
         reject(error);
-      },
-    );
+      });
   });
 }
 

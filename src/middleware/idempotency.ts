@@ -33,7 +33,10 @@ export interface IdempotencyOptions {
   readonly conflict?: 'wait' | 'throw';
   /** In a handler: whether a request without a key is refused with a 400. @default false */
   readonly required?: boolean;
-  /** Keys of different scopes never meet. @default the origin; in a handler a digest of `Authorization` */
+  /**
+   * Keys of different scopes never meet. @default the origin; in a handler a digest of `Authorization`: where that does
+   * not say who it is, as with sessions in cookies, this must
+   */
   readonly scope?: (ctx: Context) => string | undefined | Promise<string | undefined>;
   /** Which answers are final and kept. @default below 500, but not 408, 409, 425 and 429 */
   readonly when?: When;

@@ -75,7 +75,7 @@ export function retry(options: RetryOptions = {}): Middleware {
       error: Error;
       attemptNumber: number;
     }): Promise<boolean> => {
-      if (!(error instanceof Again)) return false;
+      if (!(error instanceof Again) || ctx.signal.aborted) return false;
       const { outcome } = error;
       const asked = outcome.response && retryAfter(outcome.response);
       // A connection that was reset may just have been idle for too long: the first retry takes a fresh one at once.
@@ -94,10 +94,14 @@ export function retry(options: RetryOptions = {}): Middleware {
 
     try {
       // p-retry runs the loop. The pauses are ours: it can neither be told each of them nor interrupt one.
-      return unwrap(await pRetry(attempt, { retries: policy.retries, minTimeout: 0, signal: ctx.signal, shouldRetry }));
+      // Nor is it told the signal: it would drop an answer that comes after the abort, unread and not cancelled.
+      return unwrap(await pRetry(attempt, { retries: policy.retries, minTimeout: 0, shouldRetry }));
     } catch (error) {
-      if (!(error instanceof Again)) throw error;
-      ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...told(error.outcome) });
+      if (!(error instanceof Again)) {
+        ctx.signal.throwIfAborted(); // its own reason, also one that is no Error
+        throw error;
+      }
+      if (!ctx.signal.aborted) ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...told(error.outcome) });
       return unwrap(error.outcome);
     } finally {
       copies.close();

@@ -1,0 +1,10 @@
+/** The handler as one route of a Hono app, whose other routes and middleware are none of its business. */
+import { Hono } from 'hono';
+import type { KyoaHandler } from 'kyoa';
+
+export function shop(orders: KyoaHandler): Hono {
+  const app = new Hono();
+  app.get('/', (c) => c.text('open'));
+  app.post('/orders', (c) => orders(c.req.raw));
+  return app;
+}

@@ -1,0 +1,7 @@
+/** A handler under Node's own http, by way of a bridge from fetch: @hono/node-server here, srvx would do as well. */
+import type { Server } from 'node:http';
+import { serve } from '@hono/node-server';
+
+export function listen(handle: (request: Request) => Response | Promise<Response>, port: number): Server {
+  return serve({ fetch: (request) => handle(request), port, hostname: '127.0.0.1' }) as Server;
+}
