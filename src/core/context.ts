@@ -33,8 +33,11 @@ export interface Context {
 
 /** What a middleware may change for what runs beneath it; a member that is absent or undefined stays as it was. */
 export type Fork = {
-  readonly [Member in 'request' | 'signal' | 'deadline' | 'attempt' | 'observers']?: Context[Member] | undefined;
-};
+  readonly [Member in 'request' | 'signal' | 'attempt' | 'observers']?: Context[Member] | undefined;
+} & { readonly deadline?: Deadline };
+
+/** As a function where it may still change: of a request that several callers share. */
+export type Deadline = number | undefined | (() => number | undefined);
 
 /** Runs what is beneath. May be called again, and concurrently. */
 export type Next = (fork?: Fork) => Promise<Response>;
@@ -60,7 +63,7 @@ export function fork(ctx: Context, changes: Fork): Context {
     call,
     changes.request ?? ctx.request,
     changes.signal ?? ctx.signal,
-    changes.deadline ?? ctx.deadline,
+    changes.deadline ?? (ctx as CallContext).limit,
     changes.attempt ?? ctx.attempt,
     changes.observers ?? ctx.observers,
   );
@@ -89,7 +92,7 @@ class CallContext implements Context {
   readonly call: CallState;
   readonly request: Request;
   readonly signal: AbortSignal;
-  readonly deadline: number | undefined;
+  readonly limit: Deadline;
   readonly attempt: number;
   readonly observers: readonly Listener[];
 
@@ -97,18 +100,21 @@ class CallContext implements Context {
     call: CallState,
     request: Request,
     signal: AbortSignal,
-    deadline: number | undefined,
+    limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
   ) {
     this.call = call;
     this.request = request;
     this.signal = signal;
-    this.deadline = deadline;
+    this.limit = limit;
     this.attempt = attempt;
     this.observers = observers;
   }
 
+  get deadline(): number | undefined {
+    return typeof this.limit === 'function' ? this.limit() : this.limit;
+  }
   get id(): string {
     return this.call.id;
   }

@@ -8,16 +8,21 @@ export interface Flight {
    * A Response of one's own; `undefined` when the body is too long to share and one should send a request oneself.
    * Rejects with the reason of `signal` as soon as it aborts.
    */
-  board(signal: AbortSignal): Promise<Response | undefined>;
+  board(signal: AbortSignal, deadline?: number): Promise<Response | undefined>;
 }
 
 interface Passenger {
+  readonly deadline: number;
   resolve(response: Response | undefined): void;
   reject(error: unknown): void;
 }
 
 /** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
-export function takeOff(run: (signal: AbortSignal) => Promise<Response>, longest: number, onOver: () => void): Flight {
+export function takeOff(
+  run: (signal: AbortSignal, deadline: () => number) => Promise<Response>,
+  longest: number,
+  onOver: () => void,
+): Flight {
   const work = new AbortController();
   const aboard = new Set<Passenger>();
 
@@ -64,7 +69,11 @@ export function takeOff(run: (signal: AbortSignal) => Promise<Response>, longest
     }
   };
 
-  run(work.signal)
+  /** Of whoever can wait longest; nobody is aboard yet when the request is sent off. */
+  const latest = (): number =>
+    aboard.size === 0 ? Infinity : Math.max(...[...aboard].map(({ deadline }) => deadline));
+
+  run(work.signal, latest)
     .then(land)
     .catch((error: unknown) => {
       onOver();
@@ -72,9 +81,9 @@ export function takeOff(run: (signal: AbortSignal) => Promise<Response>, longest
     });
 
   return {
-    board: (signal) =>
+    board: (signal, deadline = Infinity) =>
       new Promise((resolve, reject) => {
-        const passenger: Passenger = { resolve, reject };
+        const passenger: Passenger = { deadline, resolve, reject };
         const left = (): void => {
           reject(signal.reason);
           leave(passenger, signal.reason);

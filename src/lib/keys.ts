@@ -43,21 +43,42 @@ function collapse(segment: string): string {
   return id.test(segment) ? ':id' : segment;
 }
 
-/** Whose answer it is, in which form, and how much of it. */
-const identityHeaders = ['authorization', 'cookie', 'accept', 'accept-language', 'range'];
+/** Of a call, and not of what it asks for or who asks: W3C Trace Context and Baggage, and customary names of a request's id. */
+const perCallHeaders: ReadonlySet<string> = new Set([
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'x-request-id',
+  'x-correlation-id',
+  'idempotency-key',
+]);
 
 /**
- * The same answer will do: same method, URL, identity headers, and modes of redirect, credentials and cache, for GET
- * and HEAD; with a `requestId` for other methods, too, as long as there is no body to compare or it is the same text.
+ * The same answer will do: same method, URL, headers but for those of tracing (identity hides in `x-api-key` as well as
+ * in `authorization`), modes and integrity, for GET and HEAD; with a `requestId` for other methods, too, as long as
+ * there is no body to compare or it is the same text.
  */
 export function sameRequest({ request, options: { requestId }, init }: Context): string | undefined {
-  const { method, url, headers, redirect, credentials, cache } = request;
+  const { method, url, headers, redirect, credentials, cache, mode, integrity } = request;
   const reads = method === 'GET' || method === 'HEAD';
   const body = reads || request.body === null ? null : bodyOrigin(request);
   if (!(reads || requestId !== undefined) || (body !== null && typeof body !== 'string')) return undefined;
   const extras = Object.entries(init);
-  if (extras.some(([, value]) => typeof value === 'object')) return undefined; // a dispatcher, say: nobody can compare it
-  const identity = identityHeaders.map((name) => headers.get(name));
+  // A dispatcher, say: nobody can compare it.
+  if (extras.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return undefined;
+  const identity = [...headers].filter(([name]) => !perCallHeaders.has(name));
   // JSON, because no value can pretend to be two.
-  return JSON.stringify([method, url, requestId, body, redirect, credentials, cache, ...identity, ...extras]);
+  return JSON.stringify([
+    method,
+    url,
+    requestId,
+    body,
+    redirect,
+    credentials,
+    cache,
+    mode,
+    integrity,
+    identity,
+    extras,
+  ]);
 }

@@ -42,15 +42,14 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
     let flight = flights.get(key);
     if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
     else {
-      // Without the first caller's deadline: the others have theirs.
-      const run = (signal: AbortSignal): Promise<Response> => next({ signal, deadline: Infinity });
+      const run = (signal: AbortSignal, deadline: () => number): Promise<Response> => next({ signal, deadline });
       const mine = takeOff(run, longestShared, () => {
         if (flights.get(key) === mine) flights.delete(key);
       });
       flights.set(key, mine);
       flight = mine;
     }
-    return (await flight.board(ctx.signal)) ?? next();
+    return (await flight.board(ctx.signal, ctx.deadline)) ?? next();
   };
 }
 

@@ -634,7 +634,7 @@ describe('the same thing', () => {
   test.each<[string, ...(Init & { url?: string })[]]>([
     ['GET', {}, {}],
     ['HEAD', { method: 'HEAD' }, { method: 'head' }],
-    ['headers that do not say whose it is', { headers: { 'x-trace': '1' } }, { headers: { 'X-Trace': '2' } }],
+    ['headers of tracing', { headers: { traceparent: '1' } }, { headers: { Traceparent: '2' } }],
     ['the same identity', { headers: { authorization: 'a' } }, { headers: { Authorization: 'a' } }],
     ['a requestId', { requestId: 'a' }, { requestId: 'a' }],
     ['POST with a requestId and no body', { method: 'POST', requestId: 'a' }, { method: 'POST', requestId: 'a' }],
