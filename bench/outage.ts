@@ -1,11 +1,10 @@
 /**
  * `npm run bench:outage`: what a client does to a server that fails altogether, and how long it goes without it once it
- * works again. Every run has a client and a server of its own, each in its own process, and so its own outage; `lanes`
- * of them go at a time, which no figure depends on: they are counts, and pauses that the contenders make. The outage is
+ * works again. Every run has a client and a server of its own, each in its own process, and so its own outage; a few go
+ * at a time, no more than the machine can keep at their rate (the table says how far behind they were). The outage is
  * met with a short past and with a long one, as a window that is full of successes takes longer to tip. The tables show
  * medians, results/outage.json all of it. `--rounds=3` repeats all of it, `--only=kyoa` runs those whose name matches,
- * `--outage=reset` that kind.
- * `--smoke`: one small outage each, kyoa and plain fetch only, and nothing written.
+ * `--outage=reset` that kind. `--smoke`: one small outage each, kyoa and plain fetch only, and nothing written.
  */
 import { fork } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -25,7 +24,7 @@ const { smoke, ...values } = parseArgs({
 }).values;
 const rounds = Number(values.rounds);
 const only = smoke ? 'plain|kyoa' : values.only;
-const lanes = 6;
+const lanes = 3;
 
 const scale = smoke
   ? { rate: 100, down: 1_500, end: 500, steady: 300, patience: 6_000 }
