@@ -4,7 +4,6 @@
  * one in `new Response` loses `url`, `redirected` and `type`): it gets a prototype between itself and its class
  * that hears of every way to read it.
  */
-import { afterIdly } from './timer.ts';
 
 /** What a policy wants to hear. */
 export interface BodyWatcher {
@@ -69,34 +68,6 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
   source.watchers.push(watcher);
   if (watcher.chunk !== undefined) source.chunks = true;
   return (error) => fail(source, error);
-}
-
-/** Longer than this and closing the connection is cheaper than reading on. */
-const shortBody = 64 * 1024;
-/** A server that dawdles over a body nobody wants loses its connection, ms. */
-const drainTime = 1_000;
-
-/**
- * Lets go of a response that nobody will read: a short body is read to its end in the background, which keeps
- * the connection for the next request, any other is cancelled. Waits for neither.
- */
-export function discard(response: Response): void {
-  if (!response.body || response.bodyUsed || response.body.locked) return;
-  const reader = response.body.getReader();
-  const cancel = (): void => void reader.cancel().catch(ignore);
-  if (Number(response.headers.get('content-length')) > shortBody) return cancel();
-  const timer = afterIdly(drainTime, cancel);
-  const drain = async (): Promise<void> => {
-    for (let length = 0; length <= shortBody;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      length += value.byteLength;
-    }
-    cancel();
-  };
-  void drain()
-    .catch(ignore)
-    .finally(() => clearTimeout(timer));
 }
 
 /** The response without our members, for a reader that goes past them to the platform's own slots. */

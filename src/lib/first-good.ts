@@ -1,5 +1,5 @@
 /** Several copies of a call under way at once: the first good answer wins, and the others are let go. */
-import { discard } from './body.ts';
+import { discard } from './discard.ts';
 import { isFailure, settle, type Outcome } from './outcome.ts';
 import { branch } from './signal.ts';
 

@@ -1,5 +1,6 @@
 /** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
-import { discard, isEventStream } from './body.ts';
+import { isEventStream } from './body.ts';
+import { discard } from './discard.ts';
 import { headOf, respondent } from './recorded.ts';
 import { sharedBody } from './shared-body.ts';
 

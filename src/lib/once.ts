@@ -1,7 +1,7 @@
 /** One response for all who ask for it under the same key: one of them runs, the others replay what came of it. */
 import type { Context } from '../core/context.ts';
 import { IdempotencyError } from '../core/errors.ts';
-import { discard } from './body.ts';
+import { discard } from './discard.ts';
 import { claim, type Claim, type ClaimOptions } from './claim.ts';
 import { restoreResponse, storeResponse, type Kept } from './stored-response.ts';
 import { sleep } from './timer.ts';

@@ -3,7 +3,7 @@ import pRetry from 'p-retry';
 import type { Middleware } from '../core/context.ts';
 import { count, forCall, func, list, pause, record } from '../core/options.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
-import { discard } from '../lib/body.ts';
+import { discard } from '../lib/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { isReset } from '../lib/network-error.ts';
 import { isTransient, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';

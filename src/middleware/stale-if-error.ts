@@ -2,7 +2,7 @@
 import type { Middleware } from '../core/context.ts';
 import { duration, forCall, func, record } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
-import { discard } from '../lib/body.ts';
+import { discard } from '../lib/discard.ts';
 import { ageOf, mayKeepRequest, sameAnswer } from '../lib/cacheable.ts';
 import type { Key } from '../lib/keys.ts';
 import { isFailure, settle, told, unwrap, type When } from '../lib/outcome.ts';

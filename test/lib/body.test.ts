@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { discard, ignore, plain, watchBody, type BodyWatcher } from '../../src/lib/body.ts';
+import { ignore, plain, watchBody, type BodyWatcher } from '../../src/lib/body.ts';
+import { discard } from '../../src/lib/discard.ts';
 import { flood, origin, settled, type Exchange, type Origin } from '../support/origin.ts';
 import { now } from '../support/faults/clock.ts';
 import { gcUntil } from '../support/sockets.ts';
