@@ -37,3 +37,11 @@ export function isTransient(error: unknown): boolean {
 export function isFailure({ response }: Outcome): boolean {
   return response === undefined || response.status >= 500;
 }
+
+/** Below 500, but these say that the request may yet be carried out. */
+const undecided = new Set([408, 409, 425, 429]);
+
+/** What was asked for has been done, or refused for good. */
+export function isFinal({ response }: Outcome): boolean {
+  return response !== undefined && response.status < 500 && !undecided.has(response.status);
+}

@@ -35,6 +35,13 @@ export function derive(request: Request, init: RequestInit): Request {
   return derived;
 }
 
+/** The same request with one header more, or another value of it. */
+export function withHeader(request: Request, name: string, value: string): Request {
+  const headers = new Headers(request.headers);
+  headers.set(name, value);
+  return derive(request, { headers });
+}
+
 /** An init, whatever is in it, resets both to their defaults (Fetch Standard, Request constructor, step 12). */
 export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
   return {

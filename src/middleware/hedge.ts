@@ -1,14 +1,14 @@
 /** Sends a second copy of a request that is slow to be answered. Stands inside `retry`, outside the `timeout` of an attempt. */
-import type { Context, Middleware } from '../core/context.ts';
+import type { Middleware } from '../core/context.ts';
 import { count, forCall, func, list, pause, ratio, record } from '../core/options.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { pastCacheLock } from '../lib/cache-lock.ts';
 import { firstGood, isPoor, safeMethods, type Run } from '../lib/first-good.ts';
 import { byRoute, type Key } from '../lib/keys.ts';
-import { latencyHistory, type Series } from '../lib/latency.ts';
 import { isTransient, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 import { replay } from '../lib/replay.ts';
 import { retryAfter } from '../lib/retry-after.ts';
+import { tail } from '../lib/tail.ts';
 import { after, type Timer } from '../lib/timer.ts';
 
 export interface HedgeOptions {
@@ -28,16 +28,8 @@ export interface HedgeOptions {
   readonly when?: When;
 }
 
-/** Fewer latencies say nothing about a tail. */
-const minSamples = 20;
-/** A ratio of 0.02 leaves the quantile twenty samples of it to go by. */
-const window = 1_000;
-/**
- * What a wait that was not seen to its end is taken for, times its length. Taken for its length, those that a quick copy
- * cut short would fall below the quantile as soon as that rises a little: measured over a lognormal tail, 8 % more
- * copies than the ratio, and at 1.5 no more than it.
- */
-const beyond = 1.5;
+/** Node's timers come up to a millisecond late when nothing holds them up, ms. */
+const punctual = 2;
 /** Ten copies in any ten seconds on top of the ratio: the token bucket of the AWS S3 transfer manager. */
 const reserve = 1;
 
@@ -48,8 +40,8 @@ const reserve = 1;
  * the original over a copy, as they were. No copies before there are 20 samples, none of a body that cannot be sent
  * twice, none beyond the budget, and none at once after an answer that asks for a pause.
  *
- * The history holds the originals' times to their headers. One that was superseded, or given up, counts with half as
- * much again as it was waited for: left out, the slow ones would be missing, and the delay would creep down.
+ * An answer that was there when the wait was over counts as one in time, though a pause of the program itself, such as
+ * a garbage collection, kept it from being heard: no copy would have mended that.
  *
  * Per call: `hedge: ratio`, `hedge: { ... }` or `hedge: false`.
  *
@@ -67,8 +59,8 @@ export function hedge(options: HedgeOptions = {}): Middleware {
       }),
     );
     if (policy === undefined || policy.hedges === 0 || !policy.methods.has(ctx.request.method)) return next();
-    const series = historyOf(ctx, policy);
-    const delay = policy.delay ?? learnt(series, policy.ratio);
+    const route = policy.delay === undefined ? tail(ctx, policy) : undefined;
+    const delay = policy.delay ?? route?.begins;
     policy.budget?.deposit();
     const copies = delay === undefined ? undefined : replay(ctx.request, ctx.signal);
     const started = performance.now();
@@ -77,15 +69,22 @@ export function hedge(options: HedgeOptions = {}): Middleware {
 
     if (delay === undefined || copies === undefined) {
       const response = await next();
-      if (series !== undefined && !isBad({ response })) series.add(elapsed());
+      if (route !== undefined && !isBad({ response })) route.answered(elapsed());
       return response;
     }
 
     let left = policy.hedges;
     let copy = 1;
     let timer: Timer;
+    let slow = false;
     const schedule = (): void => {
-      if (left > 0) timer = after(delay, contest.extend);
+      const due = elapsed() + delay;
+      const wake = (): void => {
+        // After a pause of the program itself, the answer may have come and only not been heard of.
+        if (elapsed() - due > punctual) timer = after(0, contest.extend);
+        else contest.extend();
+      };
+      if (left > 0) timer = after(delay, wake);
     };
     const suppress = (reason: 'body' | 'budget' | 'retry-after'): undefined => {
       left = 0;
@@ -93,7 +92,9 @@ export function hedge(options: HedgeOptions = {}): Middleware {
     };
     const more = async (failed?: Outcome): Promise<Run | undefined> => {
       clearTimeout(timer);
-      if (left === 0 || (failed && !mayMend(failed))) return undefined;
+      slow ||= failed === undefined;
+      // A programming error, or the refusal of a policy beneath, befalls every copy alike.
+      if (left === 0 || (failed && failed.response === undefined && !isTransient(failed.error))) return undefined;
       if (failed?.response && asksForPause(failed.response)) return suppress('retry-after');
       const request = await copies.again();
       if (contest.over) return undefined;
@@ -121,15 +122,13 @@ export function hedge(options: HedgeOptions = {}): Middleware {
     } finally {
       clearTimeout(timer);
       copies.close();
-      if (answered) series?.add(elapsed());
-      else if (waiting && elapsed() > delay) series?.add(elapsed() * beyond);
+      if (answered) route?.answered(slow ? elapsed() : Math.min(elapsed(), delay));
+      else if (waiting && elapsed() > delay) route?.outwaited(elapsed());
     }
   };
 }
 
 const members = ['ratio', 'hedges', 'delay', 'methods', 'budget', 'key', 'when'];
-
-type Settings = ReturnType<typeof parse>;
 
 function parse(options: HedgeOptions) {
   record('hedge', options, members);
@@ -143,23 +142,6 @@ function parse(options: HedgeOptions) {
     key: func('hedge key', options.key ?? byRoute),
     when: func('hedge when', options.when ?? isPoor),
   };
-}
-
-/** A superseded latency is known only to be beyond the delay of its ratio, so each ratio has a history of its own. */
-function historyOf(ctx: Context, { delay, ratio, key }: Settings): Series | undefined {
-  const route = delay === undefined && ratio > 0 ? key(ctx) : undefined;
-  return route === undefined ? undefined : latencyHistory(ctx.storage).series(`hedge ${ratio} ${route}`, window);
-}
-
-function learnt(series: Series | undefined, ratio: number): number | undefined {
-  if (series === undefined || series.window.size < minSamples) return undefined;
-  // The next of n + 1 latencies, not one of these n, is to be beyond it with the probability `ratio`.
-  return series.window.quantile(Math.min(1, (1 - ratio) * (1 + 1 / series.window.size)));
-}
-
-/** A programming error, or the refusal of a policy beneath, befalls every copy alike. */
-function mayMend({ response, error }: Outcome): boolean {
-  return response !== undefined || isTransient(error);
 }
 
 function asksForPause(response: Response): boolean {

@@ -4,12 +4,12 @@ import { IdempotencyError } from '../core/errors.ts';
 import { duration, forCall, func, invalid, list, oneOf, record } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
 import { digest, fingerprint } from '../lib/fingerprint.ts';
+import { keyFault, longestKey, unusableKey } from '../lib/idempotency-fault.ts';
 import { readKey, writeKey } from '../lib/idempotency-key.ts';
 import { byOrigin } from '../lib/keys.ts';
 import { once } from '../lib/once.ts';
-import type { Outcome, When } from '../lib/outcome.ts';
-import { problem } from '../lib/problem.ts';
-import { derive } from '../lib/replay.ts';
+import { isFinal, type When } from '../lib/outcome.ts';
+import { withHeader } from '../lib/replay.ts';
 
 export interface IdempotencyOptions {
   /** @default 'Idempotency-Key' */
@@ -85,17 +85,11 @@ async function send(policy: Settings, ctx: Context, next: Next): Promise<Respons
   });
 }
 
-/** The longest key that Stripe takes, too. */
-const longestKey = 255;
-
 async function serve(policy: Settings, ctx: Context, next: Next): Promise<Response> {
   const { header, required, conflict = 'throw', lease = 60_000 } = policy;
   const key = readKey(ctx.request.headers, header);
   if (key === undefined && !required) return next();
-  if (!key || key.length > longestKey) {
-    const detail = `Send a key of 1 to ${longestKey} characters, a new one for each new request.`;
-    return fault(400, `${header} is missing or unusable`, detail);
-  }
+  if (!key || key.length > longestKey) return unusableKey(header);
   // Once begun, the work is done and its result kept, whether or not its client stays to hear of it.
   const { signal } = new AbortController();
   const options = { ...(await subject(policy, ctx, key, ctx.request)), conflict, lease };
@@ -103,9 +97,7 @@ async function serve(policy: Settings, ctx: Context, next: Next): Promise<Respon
     return await once(ctx, options, () => next({ signal, deadline: Infinity }));
   } catch (error) {
     if (!(error instanceof IdempotencyError)) throw error;
-    const { code, message } = error;
-    if (code === 'IDEMPOTENCY_MISMATCH') return fault(422, `${header} was used for another request`, message);
-    return fault(409, 'A request with this key is under way', message, { 'retry-after': '1' });
+    return keyFault(header, error);
   }
 }
 
@@ -124,8 +116,6 @@ async function subject(policy: Settings, ctx: Context, name: string, request: Re
 
 type Settings = ReturnType<typeof parse>;
 const members = 'header methods generate format ttl lease storage conflict required scope when'.split(' ');
-/** Below 500, but these say that the request may yet be carried out. */
-const undecided = new Set([408, 409, 425, 429]);
 
 function parse(options: IdempotencyOptions) {
   record('idempotency', options, members);
@@ -149,21 +139,6 @@ function parse(options: IdempotencyOptions) {
   };
 }
 
-function isFinal({ response }: Outcome): boolean {
-  return response !== undefined && response.status < 500 && !undecided.has(response.status);
-}
-
 async function principal(ctx: Context): Promise<string> {
   return ctx.side === 'client' ? byOrigin(ctx) : digest(ctx.request.headers.get('authorization') ?? '');
-}
-
-function withHeader(request: Request, name: string, value: string): Request {
-  const headers = new Headers(request.headers);
-  headers.set(name, value);
-  return derive(request, { headers });
-}
-
-function fault(status: number, title: string, detail: string, headers?: Record<string, string>): Response {
-  const type = 'https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/';
-  return problem(status, { type, title, detail }, headers);
 }

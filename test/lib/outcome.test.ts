@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { KyoaError, StorageError, TimeoutError } from '../../src/core/errors.ts';
-import { isFailure, isTransient, settle, told, unwrap } from '../../src/lib/outcome.ts';
+import { isFailure, isFinal, isTransient, settle, told, unwrap } from '../../src/lib/outcome.ts';
 
 describe('outcome', () => {
   test('is the response of what resolves, and comes back out of it', async () => {
@@ -58,5 +58,13 @@ describe('outcome', () => {
     expect(failures).toEqual([500, 503, 599]);
     expect(isFailure({ error: new Error('below') })).toBe(true);
     expect(isFailure({ error: undefined })).toBe(true);
+  });
+
+  test('is final below 500, unless the request may yet be carried out', () => {
+    const final = [200, 204, 304, 400, 404, 408, 409, 422, 425, 429, 500, 503].filter((status) =>
+      isFinal({ response: new Response(null, { status }) }),
+    );
+    expect(final).toEqual([200, 204, 304, 400, 404, 422]);
+    expect(isFinal({ error: new Error('below') })).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { derive, noteBody, replay as replayUnder, type Replay } from '../../src/lib/replay.ts';
+import { bodyOrigin, derive, noteBody, replay as replayUnder, withHeader, type Replay } from '../../src/lib/replay.ts';
 import { origin, settled, type Exchange, type Origin } from '../support/origin.ts';
 
 /** Under a call that is not aborted. */
@@ -394,4 +394,12 @@ describe('replay of a derived request', () => {
       referrerPolicy: 'no-referrer',
     });
   });
+});
+
+test('a header more leaves the request as it was, and its note with it', () => {
+  const request = noted('http://api.example/', 'a body', { headers: { a: '1', b: '2' }, referrer: '' });
+  const changed = withHeader(request, 'b', '3');
+  expect(Object.fromEntries(changed.headers)).toMatchObject({ a: '1', b: '3' });
+  expect(request.headers.get('b')).toBe('2');
+  expect([changed.method, changed.referrer, bodyOrigin(changed)]).toEqual(['POST', '', 'a body']);
 });

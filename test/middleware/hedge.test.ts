@@ -607,3 +607,32 @@ describe('hedge on a real server', () => {
     expect(copy).toEqual(original);
   });
 });
+
+describe('hedge in a program that pauses', () => {
+  /** Answers as a socket does, after the timers that are due; meanwhile the program is busy, ms. */
+  const answerDuring = (pause: number): Fetch => {
+    return () =>
+      new Promise((resolve) => {
+        setImmediate(() => resolve(new Response('good')));
+        queueMicrotask(() => {
+          const until = performance.now() + pause;
+          while (performance.now() < until);
+        });
+      });
+  };
+
+  test('hears what came during the pause before it sends a copy, and takes it for in time', async () => {
+    const storage = memory();
+    const events: KyoaEvent[] = [];
+    const use = [observe((event) => events.push(event)), hedge({ ratio: 0.05 })];
+    const fetch = createFetch({ use, storage, fetch: answerDuring(40) });
+    const series = latencyHistory(storage).series('hedge 0.05 GET http://api.example/', 1_000);
+    for (let sample = 0; sample < 20; sample += 1) series.add(10);
+    // From a turn of the loop on in which the timers' own comes before the next one of `setImmediate`.
+    await new Promise((resolve) => setImmediate(resolve));
+    const response = await fetch(url);
+    expect(await response.text()).toBe('good');
+    expect(events.filter(({ type }) => type === 'attempt.sent')).toHaveLength(1);
+    expect(series.window.samples.at(-1)).toBe(10);
+  });
+});
