@@ -289,13 +289,13 @@ describe('hedge', () => {
     expect(facts()).toEqual([{ type: 'hedge.suppressed', reason: 'budget' }]);
   });
 
-  test('its own budget is the ratio and a reserve of ten in ten seconds', async () => {
+  test('its own budget is the ratio, a quarter for chance, and a reserve of ten in ten seconds', async () => {
     const { transport, sent } = scripted({ ms: 100 });
     const fetch = createFetch({ use: [hedge({ ratio: 0.1, delay: 50 })], fetch: transport });
     const answers = Array.from({ length: 200 }, () => fetch(url));
     await vi.runAllTimersAsync();
     await Promise.all(answers);
-    expect(sent).toHaveLength(200 + 20 + 10);
+    expect(sent).toHaveLength(200 + 25 + 10);
   });
 
   test('a call that overrides it shares its budget; `false` lifts the bound', async () => {
