@@ -1,7 +1,7 @@
 /** The three classic ways to have a thing done once, on the server side: what docs/idempotency.md shows does what it says. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -125,18 +125,5 @@ describe('a state machine', () => {
     const code = `return ${JSON.stringify(orders)}.map((order) => shop.take('pay', order))`;
     const taken = (await contend('state-machine.ts', 'openOrders', code)) as boolean[][];
     for (const index of orders.keys()) expect(taken.filter((one) => one[index])).toHaveLength(1);
-  });
-});
-
-describe('docs/idempotency.md', () => {
-  const page = readFileSync(join(root, 'docs/idempotency.md'), 'utf8');
-
-  const names = ['orders', 'node-http', 'hono', 'unique-key', 'token', 'state-machine'];
-  test.each(names.map((name) => `${name}.ts`))('shows %s as it is', (name) => {
-    const code = readFileSync(join(examples, name), 'utf8');
-    const shown = page.split(`\`\`\`ts\n// docs/examples/${name}\n`)[1]?.split('\n```\n')[0];
-    expect(shown).toBeDefined();
-    // Without its first line, which the text around it says in more words; an ellipsis leaves something out.
-    for (const part of shown!.split(/^\s*\/\/ \.\.\.\n/m)) expect(code).toContain(part.trimEnd());
   });
 });

@@ -1,0 +1,115 @@
+/** Every `ts` block of the pages compiles, and what can run here runs. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import * as everything from 'kyoa';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+import { root } from '../support/lanes.ts';
+import { pages } from './pages.ts';
+import { world, type World } from './world.ts';
+
+/** A block that begins with the path of a file shows that file, or parts of it. */
+const shownFile = /^(?:\/\/|<!--) (docs\/examples\/\S+)(?: -->)?\n/;
+
+const blocks = pages.flatMap(({ file, blocks }) =>
+  blocks
+    .filter(({ code, language }) => shownFile.test(code) || language === 'ts')
+    .map((block) => ({
+      ...block,
+      place: `${file}:${block.line}`,
+      module: `${file.replaceAll('/', '_')}-${block.line}.ts`,
+    })),
+);
+const shown = blocks.filter(({ code }) => shownFile.test(code));
+const snippets = blocks.filter(({ code }) => !shownFile.test(code));
+const runnable = snippets.filter(({ note }) => note !== 'no_run');
+
+let folder: string;
+let around: World;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'kyoa-docs-'));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  for (const { module, code } of snippets)
+    writeFileSync(join(folder, module), `${imported(code)}${code}\nexport {};\n`);
+  around = await world();
+});
+afterAll(async () => {
+  await around[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+/** A block without imports speaks of what kyoa exports. On its first line, so that the numbers of the lines stay. */
+function imported(code: string): string {
+  if (/^import /m.test(code)) return '';
+  const isUsed = (name: string): boolean => new RegExp(`(?<![\\w'])(?<!(?<!\\.)\\.)${name}\\b(?!['\\w]|:)`).test(code);
+  const isMade = (name: string): boolean => new RegExp(`(const|function) ${name}\\b`).test(code);
+  const names = ['kyoa', ...Object.keys(everything)].filter(
+    (name) => name !== 'default' && isUsed(name) && !isMade(name),
+  );
+  return names.length === 0 ? '' : `import { ${names.join(', ').replace('kyoa', 'default as kyoa')} } from 'kyoa'; `;
+}
+
+/** 'kyoa' and 'kyoa/...' are the sources here, without a build. */
+function sources(): Record<string, string[]> {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    exports: Record<string, string | { readonly types: string }>;
+  };
+  return Object.fromEntries(
+    Object.entries(exports).flatMap(([path, target]) =>
+      typeof target === 'string'
+        ? []
+        : [[`kyoa${path.slice(1)}`, [join(root, target.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1.ts'))]]],
+    ),
+  );
+}
+
+/** What the compiler says of all of them at once. */
+function compile(): string {
+  const compilerOptions = {
+    paths: sources(),
+    rootDir: '/',
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+    isolatedDeclarations: false,
+    declaration: false,
+    emitDeclarationOnly: false,
+  };
+  const files = [join(root, 'test/docs/world.ts'), ...snippets.map(({ module }) => module)];
+  const config = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  return spawnSync(process.execPath, [tsc], { cwd: folder, encoding: 'utf8' }).stdout;
+}
+
+describe('the blocks of code', () => {
+  test('are there', () => {
+    expect(runnable.length).toBeGreaterThan(20);
+    expect(blocks.map(({ place }) => place)).toContainEqual(expect.stringMatching(/^README\.md:/));
+    expect(new Set(snippets.map(({ note }) => note))).toEqual(new Set(['', 'no_run']));
+  });
+
+  test('compile', { timeout: 60_000 }, () => {
+    expect(compile()).toBe('');
+  });
+
+  test.each(shown)('at $place shows a file as it is', ({ code }) => {
+    const [line, file] = shownFile.exec(code)!;
+    const whole = readFileSync(join(root, file!), 'utf8');
+    // An ellipsis leaves something out.
+    for (const part of code.slice(line.length).split(/^\s*\/\/ \.\.\.\n/m)) expect(whole).toContain(part.trimEnd());
+  });
+
+  test.each(runnable)('at $place runs', async ({ module }) => {
+    const silent = ['log', 'info', 'table'] as const;
+    const spies = silent.map((method) => vi.spyOn(console, method).mockImplementation(() => {}));
+    try {
+      await import(/* @vite-ignore */ join(folder, module));
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  });
+});
