@@ -1,6 +1,6 @@
 /** Every `ts` block of the pages compiles, and what can run here runs. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { root } from '../support/lanes.ts';
 import { pages } from './pages.ts';
 import { world, type World } from './world.ts';
+
+const examples = join(root, 'docs/examples');
 
 /** A block that begins with the path of a file shows that file, or parts of it. */
 const shownFile = /^(?:\/\/|<!--) (docs\/examples\/\S+)(?: -->)?\n/;
@@ -32,6 +34,8 @@ let around: World;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'kyoa-docs-'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  // A page that goes with an example may import it.
+  for (const file of globSync('*.ts', { cwd: examples })) symlinkSync(join(examples, file), join(folder, file));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   for (const { module, code } of snippets)
     writeFileSync(join(folder, module), `${imported(code)}${code}\nexport {};\n`);
