@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { slug } from '../../docs/site/site.ts';
 import { root } from '../support/lanes.ts';
 
 export interface Page {
@@ -96,13 +97,4 @@ function anchorsOf(lines: readonly string[]): ReadonlySet<string> {
     anchors.add(unique);
   }
   return anchors;
-}
-
-/** GitHub's: small letters, no punctuation, a dash for each space. */
-function slug(heading: string): string {
-  return heading
-    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replace(/\s/g, '-');
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { webStorage } from '../../docs/examples/web-storage.ts';
 
 describe('a storage of one’s own, on localStorage', () => {
-  for (const { name, run } of storageContract(() => webStorage('contract'))) test(name, run);
+  test.each(storageContract(() => webStorage('contract')))('$name', ({ run }) => run());
 
   test('is a StorageError when it is full', async () => {
     const storage = webStorage('full');
