@@ -1,16 +1,22 @@
 /** `npm run docs:draw`: draws the pictures of the pages anew. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 import { onion } from './onion.ts';
-import { stories } from './stories.ts';
-import { timeline } from './timeline.ts';
+import { timeline, type Story } from './timeline.ts';
 
-export function drawings(): Record<string, string> {
-  const drawn = Object.entries(stories).map(([policy, story]) => [`${policy}.svg`, timeline(story)] as const);
-  return { ...Object.fromEntries(drawn), 'onion.svg': onion() };
+const folder = import.meta.dirname;
+
+/** File names and what is in them: the onion, and a good and a bad day of each policy. */
+export async function drawings(): Promise<Record<string, string>> {
+  const drawn: Record<string, string> = { 'onion.svg': onion() };
+  for (const file of globSync('stories/*.ts', { cwd: folder })) {
+    const { story } = (await import(join(folder, file))) as { story: Story };
+    drawn[`${basename(file, '.ts')}.svg`] = timeline(story);
+  }
+  return drawn;
 }
 
 if (import.meta.main) {
-  for (const [file, svg] of Object.entries(drawings())) writeFileSync(join(import.meta.dirname, file), svg);
+  for (const [file, svg] of Object.entries(await drawings())) writeFileSync(join(folder, file), svg);
 }

@@ -9,7 +9,7 @@ import { root } from '../support/lanes.ts';
 import { pages } from './pages.ts';
 
 const folder = join(root, 'docs/diagrams');
-const drawn = drawings();
+const drawn = await drawings();
 
 describe('the diagrams', () => {
   test('are all there, and no other', () => {

@@ -1,0 +1,10 @@
+import { lane, good, bad, aborted } from '../spans.ts';
+import type { Story } from '../timeline.ts';
+
+export const story: Story = {
+  title: 'race: the quicker of two endpoints answers and the other is aborted; when one fails, the other does',
+  days: [
+    { name: 'A good day', lanes: [lane('eu', good(0, 30)), lane('us', aborted(0, 30))] },
+    { name: 'A bad day', lanes: [lane('eu', bad(0, 18)), lane('us', good(0, 54))] },
+  ],
+};
