@@ -143,11 +143,25 @@ const rejected: readonly Probe[] = [
     says: 'src imports nothing outside src, the embedded default storage apart.',
   },
   {
-    what: 'the test kit importing more than core',
+    what: 'the door of the test kit importing more than its room',
     file: 'src/testing.ts',
     code: `export { helper } from './lib/helper.ts';\n`,
     rule: imports,
-    says: 'src/testing.ts imports src/core only.',
+    says: 'src/testing.ts imports src/testing only.',
+  },
+  {
+    what: 'the test kit importing a policy',
+    file: 'src/testing/script.ts',
+    code: `export { tidy } from '../middleware/tidy.ts';\n`,
+    rule: imports,
+    says: 'src/testing imports src/core, src/lib and src/testing.',
+  },
+  {
+    what: 'the test kit importing a test runner',
+    file: 'src/testing/runner.ts',
+    code: `export { test } from 'vitest';\n`,
+    rule: imports,
+    says: 'src/testing is for any test runner, and needs no package.',
   },
   {
     what: 'a file of src that stands on no floor',
@@ -259,7 +273,8 @@ import { standard } from './standard.ts';
 const kyoa: unknown = [ky, createFetch, standard];
 export default kyoa;
 `,
-  'src/testing.ts': `export type { Plain } from './core/plain.ts';\n`,
+  'src/testing.ts': `export { clause } from './testing/clause.ts';\n`,
+  'src/testing/clause.ts': `export { helper as clause } from '../lib/helper.ts';\n`,
   'src/index.ts': `export { default } from './kyoa.ts';\nexport { memory } from '../adapters/storage/memory.ts';\n`,
 };
 
