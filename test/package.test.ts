@@ -1,6 +1,16 @@
 /** What a user installs: the files that npm would publish, seen from a folder that has nothing but kyoa's dependencies. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runInThisContext } from 'node:vm';
@@ -52,10 +62,14 @@ function link(name: string): void {
 }
 
 function compile(options: object, code: string): string {
-  writeFileSync(join(consumer, 'package.json'), '{ "type": "module" }');
   writeFileSync(join(consumer, 'main.ts'), code);
+  return compileFiles(options, ['main.ts']);
+}
+
+function compileFiles(options: object, files: readonly string[]): string {
+  writeFileSync(join(consumer, 'package.json'), '{ "type": "module" }');
   const compilerOptions = { noEmit: true, strict: true, target: 'es2022', types: [], ...options };
-  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }));
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   return spawnSync(process.execPath, [tsc], { cwd: consumer, encoding: 'utf8' }).stdout;
 }
@@ -65,6 +79,30 @@ describe('the package', () => {
     const files = targets.flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)));
     expect(files.filter((file) => !existsSync(join(consumer, 'node_modules/kyoa', file)))).toEqual([]);
     expect(JSON.stringify(manifest.exports)).not.toContain('*');
+  });
+
+  test('contains nothing else: modules with their maps and types, two files for script tags, what npm shows', () => {
+    const kinds = [
+      /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
+      /^dist\/kyoa\.(bundle|global)\.js(\.map)?$/,
+      /^dist\/(src|adapters)\/([a-z-]+\/)*[a-z-]+\.(js|js\.map|d\.ts)$/,
+    ];
+    const files = globSync('**/*.*', { cwd: join(consumer, 'node_modules/kyoa') });
+    expect(files.filter((file) => !kinds.some((kind) => kind.test(file)))).toEqual([]);
+    const modules = files.filter((file) => /^dist\/(src|adapters)\/.*\.js$/.test(file));
+    const beside = modules.flatMap((file) => [`${file}.map`, file.replace(/js$/, 'd.ts')]);
+    expect(modules.length).toBeGreaterThan(50);
+    expect(beside.filter((file) => !files.includes(file))).toEqual([]);
+  });
+
+  test('keeps every default that the sources document, for editors to show', () => {
+    const defaults = (pattern: string, cwd: string): number =>
+      globSync(pattern, { cwd }).reduce((sum, file) => {
+        return sum + readFileSync(join(cwd, file), 'utf8').split('@default').length - 1;
+      }, 0);
+    const documented = defaults('{src,adapters}/**/*.ts', root);
+    expect(documented).toBeGreaterThan(50);
+    expect(defaults('dist/**/*.d.ts', join(consumer, 'node_modules/kyoa'))).toBe(documented);
   });
 
   test.each(names)('loads %s in Node', (name) => {
@@ -86,6 +124,13 @@ describe('the package', () => {
       expect(compile(options, code)).toMatch(
         /^main\.ts\(2,14\): error TS2322: Type '.*' is not assignable to type 'string'\.\s*$/,
       );
+    });
+
+    test('lets a user write what is right, and refuses what is wrong', () => {
+      cpSync(join(root, 'test/consumers/project/types'), join(consumer, 'types'), { recursive: true });
+      const lib = ['es2023', 'esnext.disposable', 'dom', 'dom.iterable'];
+      const files = ['types/use.ts', 'types/misuse.ts'];
+      expect(compileFiles({ ...resolution, lib, skipLibCheck: true }, files)).toBe('');
     });
 
     test('has no import in its declarations that leads nowhere', () => {

@@ -1,0 +1,40 @@
+/** Under node:test: its own mock timers, and virtual time in their place. */
+import assert from 'node:assert/strict';
+import { mock, test } from 'node:test';
+
+import kyoa, { createFetch, timeout } from 'kyoa';
+import { script, virtualTime } from 'kyoa/testing';
+
+const url = 'https://api.example.com/users';
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test('mock timers move the delays of a script, and timeout', async () => {
+  mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+  try {
+    const server = script([{ delay: 200, text: 'late' }, { fault: 'hang' }]);
+    const answer = server.fetch(url);
+    await settled();
+    mock.timers.tick(200);
+    assert.equal(await (await answer).text(), 'late');
+
+    const refused = createFetch({ use: [timeout(5_000)], fetch: server.fetch })(url);
+    await settled();
+    mock.timers.tick(5_000);
+    await assert.rejects(refused, { code: 'TIMEOUT' });
+    server.done();
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test('virtual time moves all of it', async () => {
+  const time = virtualTime();
+  try {
+    const server = script([{ status: 503 }, { fault: 'reset' }, { fault: 'hang' }, { delay: 200, json: ['Ada'] }]);
+    const api = kyoa.create({ fetch: server.fetch, timeout: { headers: 1_000 } });
+    assert.deepEqual(await time.until(api.get(url).json()), ['Ada']);
+    server.done();
+  } finally {
+    time.restore();
+  }
+});

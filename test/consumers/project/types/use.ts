@@ -1,0 +1,66 @@
+/** What a user writes, and the types that come of it. */
+import kyoa, {
+  adaptive,
+  byOrigin,
+  createFetch,
+  createHandler,
+  exponential,
+  hedge,
+  KyoaError,
+  memory,
+  observe,
+  retry,
+  standard,
+  timeout,
+  type Context,
+  type KyoaEvent,
+  type KyoaFetch,
+  type Middleware,
+  type Storage,
+} from 'kyoa';
+import { file } from 'kyoa/file';
+import { indexeddb } from 'kyoa/indexeddb';
+import { redis } from 'kyoa/redis';
+import { script, storageContract, virtualTime, type Reply } from 'kyoa/testing';
+
+interface User {
+  readonly name: string;
+}
+
+export const user: Promise<User> = kyoa.get('https://api.example.com/user').json<User>();
+
+const tenant: Middleware = async function tenant(ctx: Context, next) {
+  ctx.emit({ type: 'request.started', method: ctx.request.method, url: ctx.request.url });
+  return next({ attempt: ctx.attempt + 1 });
+};
+
+export const api = kyoa.create({
+  baseUrl: 'https://api.example.com/',
+  storage: indexeddb('shop'),
+  use: [
+    observe((event: KyoaEvent) => console.log(event.type, event.id, event.time)),
+    tenant,
+    ...standard({ timeout: { total: 60_000, headers: adaptive({ max: 10_000 }) }, dedupe: false }),
+    hedge({ ratio: 0.02, key: byOrigin }),
+  ],
+});
+export const inner = api.extend({ use: (stack) => stack.slice(1) });
+export const posted = api.post('orders', { json: { id: 1 }, requestId: 'order-1', retry: 2, hedge: false });
+
+export const fetch: KyoaFetch = createFetch({
+  use: [timeout(5_000), retry({ retries: 1, backoff: exponential(100, 1_000), when: (outcome) => 'error' in outcome })],
+});
+export const asThePlatforms: typeof globalThis.fetch = (input, init) => fetch(input, init);
+export const handle: (request: Request) => Promise<Response> = createHandler({}, () => new Response());
+
+export const stores: Storage[] = [memory(), file('kyoa.db', { durability: 'process' })];
+export const overRedis: typeof redis = redis;
+
+export function status(error: unknown): string | undefined {
+  return error instanceof KyoaError && error.code === 'TIMEOUT' ? error.message : undefined;
+}
+
+const reply: Reply = { status: 503, fault: 'reset' };
+export const server = script({ 'GET /users': [reply, { json: [] }], '*': () => new Response() });
+export const time = virtualTime();
+export const clauses: readonly { readonly name: string }[] = storageContract(() => memory());

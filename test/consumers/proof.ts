@@ -1,0 +1,165 @@
+/**
+ * `npm run proof:package`: installs what npm would publish into an empty folder, beside the SDKs, bundlers, compilers and
+ * runtimes of its users, and does there what they do. Needs the npm registry and Chromium.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+import { root } from '../support/lanes.ts';
+import { openPages } from './pages.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'kyoa-proof-'));
+const project = join(folder, 'project');
+const bin = (name: string): string => join(project, 'node_modules', name);
+const summary: string[] = [];
+
+try {
+  process.exitCode = (await proof()) ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function proof(): Promise<boolean> {
+  const steps: Record<string, () => boolean | Promise<boolean>> = {
+    pack,
+    install,
+    publint: () => run(process.execPath, [bin('publint/src/cli.js'), '--strict', 'node_modules/kyoa']),
+    // ESM only: a `require` of it is none of its promises, and the resolution of Node 10 knows no `exports`.
+    attw: () =>
+      run(process.execPath, [
+        bin('@arethetypeswrong/cli/dist/index.js'),
+        '../kyoa.tgz',
+        '--profile',
+        'esm-only',
+        '--quiet',
+      ]),
+    'types: TypeScript 5.9': () => compile('typescript5'),
+    'types: TypeScript 7': () => compile('typescript'),
+    'types: what an editor shows': () => run(process.execPath, ['types/hover.mjs']),
+    'types: recipes': () => compileRecipes(),
+    ...runtimes({
+      'Node 22': [bin('node22/bin/node')],
+      'Node 24': [process.execPath],
+      'Node 26': [bin('node26/bin/node')],
+      Deno: [bin('.bin/deno'), 'run', '--allow-all'],
+      Bun: [bin('.bin/bun'), 'run'],
+    }),
+    'recipes: Node 24': () => recipes(process.execPath),
+    'recipes: Node 26': () => recipes(bin('node26/bin/node')),
+    'kyoa/testing under node:test': () => run(process.execPath, ['--test', 'runners/clock.test.mjs']),
+    'kyoa/testing under Jest': () =>
+      run(process.execPath, ['--experimental-vm-modules', bin('jest/bin/jest.js'), '--config', 'runners/jest.json']),
+    ...Object.fromEntries(
+      ['vite', 'esbuild', 'rollup', 'webpack'].map((name) => [`bundle: ${name}`, () => bundle(name)]),
+    ),
+    'pages in Chromium': pages,
+  };
+
+  const failed: string[] = [];
+  for (const [name, step] of Object.entries(steps)) {
+    console.log(`\n== ${name}`);
+    const started = performance.now();
+    const passed = await step();
+    const seconds = `${((performance.now() - started) / 1_000).toFixed(1)} s`;
+    summary.push(`${passed ? 'ok    ' : 'FAILED'}  ${name.padEnd(30)} ${seconds.padStart(8)}`);
+    if (!passed) failed.push(name);
+    if (!passed && (name === 'pack' || name === 'install')) break;
+  }
+  console.log(`\n${summary.join('\n')}\n`);
+  console.log(failed.length === 0 ? 'The package holds.' : `Failed: ${failed.join(', ')}`);
+  return failed.length === 0;
+}
+
+function run(command: string, args: readonly string[], cwd: string = project): boolean {
+  const { status, error } = spawnSync(command, args, {
+    cwd,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  if (error) console.error(`${command}: ${error.message}`);
+  return status === 0;
+}
+
+function pack(): boolean {
+  if (!run('npm', ['pack', '--pack-destination', folder], root)) return false;
+  const [tarball] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  renameSync(join(folder, tarball!), join(folder, 'kyoa.tgz'));
+  return true;
+}
+
+function install(): boolean {
+  cpSync(join(import.meta.dirname, 'project'), project, { recursive: true });
+  cpSync(join(root, 'test/recipes'), join(project, 'recipes'), { recursive: true });
+  return run('npm', ['install', '../kyoa.tgz', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error']);
+}
+
+/** With every resolution that a project may have, and with the declarations of the package itself checked. */
+function compile(typescript: string): boolean {
+  return ['nodenext', 'bundler'].every((moduleResolution) => {
+    const compilerOptions = {
+      noEmit: true,
+      strict: true,
+      target: 'es2023',
+      lib: ['es2023', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'],
+      module: moduleResolution === 'bundler' ? 'esnext' : moduleResolution,
+      moduleResolution,
+      types: [],
+    };
+    return tsc(typescript, `types-${moduleResolution}.json`, { compilerOptions, include: ['types'] });
+  });
+}
+
+function compileRecipes(): boolean {
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'],
+    module: 'nodenext',
+    types: ['node'],
+    skipLibCheck: true,
+    allowImportingTsExtensions: true,
+    erasableSyntaxOnly: true,
+  };
+  return tsc('typescript', 'recipes.json', { compilerOptions, include: ['recipes'] });
+}
+
+function tsc(typescript: string, file: string, config: object): boolean {
+  writeFileSync(join(project, file), JSON.stringify(config));
+  return run(process.execPath, [bin(`${typescript}/bin/tsc`), '-p', file]);
+}
+
+function runtimes(commands: Readonly<Record<string, readonly [string, ...string[]]>>): Record<string, () => boolean> {
+  return Object.fromEntries(
+    Object.entries(commands).map(([name, [command, ...args]]) => [
+      `runtime: ${name}`,
+      () => run(command, ['--version']) && run(command, [...args, 'runtimes/load.mjs']),
+    ]),
+  );
+}
+
+/** Node 22 lacks `await using`, in which they are written. */
+function recipes(node: string): boolean {
+  return run(node, ['--test', '--test-timeout=20000', 'recipes/*.recipe.ts']);
+}
+
+function bundle(bundler: string): boolean {
+  mkdirSync(join(project, 'out'), { recursive: true });
+  if (!run(process.execPath, ['apps/build.mjs', bundler])) return false;
+  for (const page of ['app', 'fetch']) {
+    const code = readFileSync(join(project, 'out', bundler, `${page}.js`));
+    const kB = (length: number): string => `${(length / 1_000).toFixed(1)} kB`;
+    summary.push(`        ${bundler} ${page}.js: ${kB(code.length)}, gzip ${kB(gzipSync(code, { level: 9 }).length)}`);
+  }
+  return true;
+}
+
+async function pages(): Promise<boolean> {
+  const wrong = await openPages(project);
+  for (const line of wrong) console.error(line);
+  return wrong.length === 0;
+}

@@ -1,0 +1,105 @@
+/** A server on loopback that speaks as much of a protocol as a recipe needs, has its bad moments, and counts. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** One request, with what came of its answer: `cut` when the client was gone before the answer was complete. */
+export interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Promise<string>;
+  readonly over: Promise<'complete' | 'cut'>;
+}
+
+export interface Loopback extends AsyncDisposable {
+  /** `http://127.0.0.1:port`, without a slash at the end. */
+  readonly url: string;
+  readonly seen: readonly Seen[];
+  /** Answers the next requests with a status, or closes their connections without a byte. */
+  trouble(...next: (number | 'reset')[]): void;
+}
+
+export async function loopback(
+  answer: (seen: Seen, response: ServerResponse, request: IncomingMessage) => void | Promise<void>,
+): Promise<Loopback> {
+  const seen: Seen[] = [];
+  const ahead: (number | 'reset')[] = [];
+
+  const server = createServer((request, response) => {
+    const { method = '', url = '', headers } = request;
+    const next = ahead.shift();
+    // Who answers with a handler of a framework reads the request by that.
+    const over = once(response, 'close').then(() => (response.writableFinished ? 'complete' : 'cut'));
+    let body: Promise<string> | undefined;
+    const entry: Seen = {
+      method,
+      url,
+      headers,
+      over,
+      get body() {
+        return (body ??= text(request));
+      },
+    };
+    seen.push(entry);
+    if (next === 'reset') request.socket.resetAndDestroy();
+    else if (next !== undefined) void entry.body.then(() => json(response, { message: 'a bad moment' }, next));
+    else
+      void Promise.resolve(answer(entry, response, request)).catch((error: unknown) =>
+        response.destroy(error as Error),
+      );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    trouble: (...next) => void ahead.push(...next),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+export function json(response: ServerResponse, value: unknown, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+/** Sends the first part, waits for the word that it has arrived, then sends the rest, if there is one. */
+export async function inTwo(
+  response: ServerResponse,
+  first: string,
+  arrived: Promise<void>,
+  rest: string,
+): Promise<void> {
+  response.write(first);
+  await arrived;
+  response.end(rest);
+}
+
+/** The other way round: a body whose second part is made only when the first has arrived at the server. */
+export function uploading(arrived: Promise<void>): ReadableStream<Uint8Array> {
+  const parts = [Promise.resolve('first '), arrived.then(() => 'second')];
+  return new ReadableStream({
+    async pull(controller) {
+      const part = await parts.shift();
+      if (part === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(part));
+    },
+  });
+}
+
+/** A word between a test and its server. */
+export function word(): { readonly given: Promise<void>; give(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { given: promise, give: resolve };
+}
+
+async function text(request: IncomingMessage): Promise<string> {
+  let whole = '';
+  for await (const chunk of request.setEncoding('utf8')) whole += chunk as string;
+  return whole;
+}

@@ -1,0 +1,82 @@
+import { createTRPCClient, httpBatchStreamLink } from '@trpc/client';
+import { createFetch, standard } from 'kyoa';
+
+const client = (url: string) =>
+  createTRPCClient<Shop>({
+    links: [httpBatchStreamLink({ url, fetch: createFetch({ use: standard() }) })], // and no retryLink
+  });
+
+/** Queries are GETs and mutations POSTs, so kyoa retries the ones and sends the others once. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { TRPCClientError } from '@trpc/client';
+import { initTRPC, TRPCError } from '@trpc/server';
+import { createHTTPHandler } from '@trpc/server/adapters/standalone';
+
+import { loopback, word, type Loopback } from './loopback.ts';
+
+let arrived = word();
+const t = initTRPC.create();
+const shop = t.router({
+  items: t.procedure.query(() => [{ id: 1 }]),
+  nothing: t.procedure.query(() => {
+    throw new TRPCError({ code: 'NOT_FOUND', message: 'not here' });
+  }),
+  order: t.procedure.mutation(() => ({ id: 7 })),
+  news: t.procedure.query(async function* news() {
+    yield 'first';
+    await arrived.given;
+    yield 'second';
+  }),
+});
+type Shop = typeof shop;
+
+const serve = (): Promise<Loopback> => {
+  const handler = createHTTPHandler({ router: shop });
+  return loopback((_, response, request) => handler(request, response));
+};
+
+test('a query survives a 503 and a reset', async () => {
+  await using server = await serve();
+  server.trouble(503, 'reset');
+  assert.deepEqual(await client(server.url).items.query(), [{ id: 1 }]);
+  assert.equal(server.seen.length, 3);
+});
+
+test('a mutation is sent once', async () => {
+  await using server = await serve();
+  server.trouble(503);
+  await assert.rejects(client(server.url).order.mutate(), TRPCClientError);
+  assert.equal(server.seen.length, 1);
+});
+
+test('a 4xx is the error of the SDK', async () => {
+  await using server = await serve();
+  const refused = client(server.url).nothing.query();
+  await assert.rejects(refused, (error) => error instanceof TRPCClientError && error.data.code === 'NOT_FOUND');
+  assert.equal(server.seen.length, 1);
+});
+
+test('a stream arrives as it is sent', async () => {
+  arrived = word();
+  await using server = await serve();
+  const parts: string[] = [];
+  for await (const part of await client(server.url).news.query()) {
+    parts.push(part);
+    arrived.give(); // the server sends on only when the first part is here
+  }
+  assert.deepEqual(parts, ['first', 'second']);
+});
+
+test('an abort in the middle of a stream reaches the server', async () => {
+  arrived = word();
+  await using server = await serve();
+  const caller = new AbortController();
+  const news = await client(server.url).news.query(undefined, { signal: caller.signal });
+  await assert.rejects(async () => {
+    for await (const _ of news) caller.abort();
+  });
+  assert.equal(await server.seen[0]?.over, 'cut');
+  arrived.give();
+});
