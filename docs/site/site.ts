@@ -5,6 +5,9 @@ import { dirname, join, posix } from 'node:path';
 import { Marked, type Tokens } from 'marked';
 
 const docs = join(import.meta.dirname, '..');
+const root = join(docs, '..');
+/** What pages link to beyond their folder, from the root on; its address on the site is the same. */
+const beyond = ['LICENSE', ...globSync('test/recipes/*.recipe.ts', { cwd: root })];
 
 /** The path of each file of the site, and what is in it. */
 export function site(): Map<string, string> {
@@ -14,7 +17,7 @@ export function site(): Map<string, string> {
     ...pages.map((page) => [addressOf(page), pageOf(page)] as const),
     ...assets.map((asset) => [asset, readFileSync(join(docs, asset), 'utf8')] as const),
     ['front.html', pageOf('../README.md')],
-    ['LICENSE', readFileSync(join(docs, '../LICENSE'), 'utf8')],
+    ...beyond.map((file) => [file, readFileSync(join(root, file), 'utf8')] as const),
   ]);
 }
 
@@ -89,7 +92,7 @@ function target(href: string, from: string, here: string): string {
   const [path = '', anchor] = href.split('#');
   // The front page says docs/storage.md where the others say storage.md, and they ../LICENSE where it says LICENSE.
   const file = posix.join(from, path).replace(/^\.\.\/docs\//, '');
-  const address = file === '../LICENSE' ? 'LICENSE' : addressOf(file);
+  const address = beyond.includes(file.slice(3)) ? file.slice(3) : addressOf(file);
   return relative(here, address) + (anchor === undefined ? '' : `#${anchor}`);
 }
 
