@@ -13,12 +13,13 @@ export const entries = {
   './file': 'adapters/storage/file.ts',
   './indexeddb': 'adapters/storage/indexeddb.ts',
   './redis': 'adapters/storage/redis.ts',
+  './undici': 'adapters/transport/undici.ts',
   './testing': 'src/testing.ts',
 };
 
 const root = import.meta.dirname;
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const dependencies = Object.keys(manifest.dependencies);
+const dependencies = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)];
 
 const modules = {
   input: Object.values(entries),

@@ -1,11 +1,12 @@
 /** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
 import { memory } from '../adapters/storage/memory.ts';
+import { noteBody } from './core/body-origin.ts';
 import { compose } from './core/compose.ts';
 import { createContext, type Context, type Handler, type Middleware } from './core/context.ts';
 import { func, list, record, type Override } from './core/options.ts';
 import type { Storage } from './core/storage.ts';
 import { plain } from './lib/body.ts';
-import { noteBody, referrerOf } from './lib/replay.ts';
+import { referrerOf } from './lib/replay.ts';
 import { signalOf, underCaller } from './lib/signal.ts';
 import type { BreakerOverride } from './middleware/breaker.ts';
 import type { DedupeOptions } from './middleware/dedupe.ts';

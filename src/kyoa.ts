@@ -10,6 +10,7 @@ import ky, {
   type ResponsePromise,
 } from 'ky';
 import { memory } from '../adapters/storage/memory.ts';
+import { noteBody } from './core/body-origin.ts';
 import type { Middleware } from './core/context.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
@@ -23,7 +24,6 @@ import {
   type FetchExtension,
   type KyoaFetch,
 } from './fetch.ts';
-import { noteBody } from './lib/replay.ts';
 import { signalOf, underCallers } from './lib/signal.ts';
 import { standard } from './standard.ts';
 

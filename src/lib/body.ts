@@ -4,6 +4,7 @@
  * one in `new Response` loses `url`, `redirected` and `type`): it gets a prototype between itself and its class
  * that hears of every way to read it.
  */
+import { isUnopened } from '../core/unopened.ts';
 
 /** What a policy wants to hear. */
 export interface BodyWatcher {
@@ -56,7 +57,7 @@ const prototypes = new WeakMap<object, object>();
  */
 export function watchBody(response: Response, watcher: BodyWatcher): (error: unknown) => void {
   const known = watched.get(response);
-  const body = known === undefined ? response.body : ownBody(response, known);
+  const body = isUnopened(response) || (known === undefined ? response.body : ownBody(response, known));
   // Whoever has read the body before it was watched has it whole, or never will.
   const ended = body ? (known === undefined ? response.bodyUsed || undefined : known.source.ended) : true;
   if (ended !== undefined) {
@@ -156,7 +157,7 @@ function reading(name: Reader) {
     const { source, base } = state;
     if (source.failure !== undefined) return Promise.reject(source.failure.error);
     const relays = source.chunks || state.relayed !== undefined;
-    const body = relays ? relayed(this, state).body : ownBody(this, state);
+    const body = relays ? relayed(this, state).body : isUnopened(this) ? null : ownBody(this, state);
     const read = (): Promise<unknown> => (relays ? relayed(this, state)[name]() : base[name].call(this));
     if (this.bodyUsed || body?.locked === true) return read(); // the platform's own complaint
 

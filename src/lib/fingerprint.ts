@@ -1,7 +1,7 @@
 /** Whether two requests ask for the same thing: a digest of method, URL and body. */
+import { bodyOrigin } from '../core/body-origin.ts';
 import { readBeginning } from './beginning.ts';
 import { ignore } from './body.ts';
-import { bodyOrigin } from './replay.ts';
 
 /** Of a longer body only the beginning counts, bytes; nobody wants an upload kept in memory for this. */
 const longestBody = 1024 * 1024;

@@ -1,6 +1,6 @@
 /** What counts as the same thing: the key functions that policies share. */
+import { bodyOrigin } from '../core/body-origin.ts';
 import type { Context } from '../core/context.ts';
-import { bodyOrigin } from './replay.ts';
 
 /** Calls with the same key share state; `undefined` leaves a call out. */
 export type Key = (ctx: Context) => string | undefined;

@@ -1,7 +1,5 @@
 /** Sending a request more than once: whole again, or not at all. */
-
-/** Bodies that can be read any number of times. */
-type Rereadable = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | URLSearchParams | FormData;
+import { bodyOrigin, inheritBody, isRereadable, type Rereadable } from '../core/body-origin.ts';
 
 export interface Replay {
   /** For the first send. */
@@ -15,24 +13,9 @@ export interface Replay {
 /** Kept of a body of unknown origin; grpc-java's default for one call's retry buffer. */
 const longestRecording = 1024 * 1024;
 
-const origins = new WeakMap<Request, BodyInit>();
-
-/** Notes what a request's body was made of: the Request itself shows a stream, whatever it was. */
-export function noteBody(request: Request, body: BodyInit): void {
-  origins.set(request, isRereadable(body) ? snapshot(body) : body);
-}
-
-/** What was noted; `undefined` for a Request of somebody else's making. */
-export function bodyOrigin(request: Request): BodyInit | undefined {
-  return origins.get(request);
-}
-
 /** As `new Request(request, init)`, for an init without a body; the note goes along. */
 export function derive(request: Request, init: RequestInit): Request {
-  const derived = new Request(request, { ...referrerOf(request), ...init });
-  const origin = origins.get(request);
-  if (origin !== undefined) origins.set(derived, origin);
-  return derived;
+  return inheritBody(new Request(request, { ...referrerOf(request), ...init }), request);
 }
 
 /** The same request with one header more, or another value of it. */
@@ -53,7 +36,7 @@ export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
 /** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
 export function replay(request: Request, signal: AbortSignal): Replay | undefined {
   if (request.method === 'GET' || request.method === 'HEAD' || request.body === null) return unchanged(request);
-  const origin = origins.get(request);
+  const origin = bodyOrigin(request);
   if (origin === undefined) return recorded(request, signal);
   return isRereadable(origin) ? fromOrigin(request, origin) : undefined;
 }
@@ -64,11 +47,14 @@ function unchanged(request: Request): Replay {
 
 function fromOrigin(request: Request, body: Rereadable): Replay {
   const again = async (): Promise<Request> => {
-    if (!(body instanceof FormData)) return new Request(request, { ...referrerOf(request), body });
-    // A form's boundary is drawn when its body is made; the header must name the new one.
-    const headers = new Headers(request.headers);
-    headers.delete('content-type');
-    return new Request(request, { ...referrerOf(request), body, headers });
+    const init: RequestInit = { ...referrerOf(request), body };
+    if (body instanceof FormData) {
+      // A form's boundary is drawn when its body is made; the header must name the new one.
+      const headers = new Headers(request.headers);
+      headers.delete('content-type');
+      init.headers = headers;
+    }
+    return inheritBody(new Request(request, init), request);
   };
   return { first: request, again, close() {} };
 }
@@ -108,26 +94,4 @@ function record(copy: Request): { bytes: Promise<Blob | undefined>; stop: () => 
     return undefined;
   };
   return { bytes: read().catch(() => undefined), stop };
-}
-
-function isRereadable(body: BodyInit): body is Rereadable {
-  return (
-    typeof body === 'string' ||
-    body instanceof ArrayBuffer ||
-    ArrayBuffer.isView(body) ||
-    body instanceof Blob ||
-    body instanceof URLSearchParams ||
-    body instanceof FormData
-  );
-}
-
-/** What its owner could change before it is sent again. */
-function snapshot(body: Rereadable): Rereadable {
-  if (body instanceof URLSearchParams) return new URLSearchParams(body);
-  if (body instanceof ArrayBuffer) return body.slice(0);
-  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
-  if (!(body instanceof FormData)) return body;
-  const copy = new FormData();
-  for (const [name, value] of body) copy.append(name, value);
-  return copy;
 }

@@ -1,7 +1,8 @@
 /** The same request to another place: a URL of its own, everything else as it was. */
+import { bodyOrigin, noteBody } from '../core/body-origin.ts';
 import { readBeginning } from './beginning.ts';
 import { byteStream, type Bytes } from './byte-stream.ts';
-import { bodyOrigin, noteBody, referrerOf } from './replay.ts';
+import { referrerOf } from './replay.ts';
 
 /** `https://eu.example/v2` for `https://eu.example/v2/`: what stands before the path of a request. */
 export function baseOf(url: string): string | undefined {

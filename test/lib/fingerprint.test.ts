@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { digest, fingerprint } from '../../src/lib/fingerprint.ts';
-import { noteBody } from '../../src/lib/replay.ts';
+import { noteBody } from '../../src/core/body-origin.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { bodyOrigin, derive, noteBody, replay as replayUnder, withHeader, type Replay } from '../../src/lib/replay.ts';
+import { bodyOrigin, noteBody } from '../../src/core/body-origin.ts';
+import { derive, replay as replayUnder, withHeader, type Replay } from '../../src/lib/replay.ts';
 import { origin, settled, type Exchange, type Origin } from '../support/origin.ts';
 
 /** Under a call that is not aborted. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { bodyOrigin, noteBody } from '../../src/lib/replay.ts';
+import { bodyOrigin, noteBody } from '../../src/core/body-origin.ts';
 import { baseOf, rebase, retarget } from '../../src/lib/retarget.ts';
 
 const elsewhere = 'http://b.example/x';

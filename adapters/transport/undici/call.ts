@@ -1,0 +1,96 @@
+/** One call of fetch, from the request to the end of the answer's body, by way of redirects. */
+import { failed } from './errors.ts';
+import { Exchange, type IncomingHeaders, type Listener, type Receiver } from './exchange.ts';
+import type { Incoming } from './incoming.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { Pool } from './pool.ts';
+import { receive } from './receive.ts';
+import { follow, locationOf, mostRedirects, type Hop } from './redirect.ts';
+
+export interface Task {
+  readonly request: Request;
+  readonly signal: AbortSignal | null | undefined;
+  readonly body: Outgoing | undefined;
+  readonly poolOf: (origin: string) => Pool;
+  readonly resolve: (response: Response) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Safe and idempotent methods (RFC 9110 §9.2), and QUERY, which is both: done once, however often they arrive. */
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY']);
+
+export class Call implements Listener {
+  readonly #task: Task;
+  #hop: Hop;
+  #redirects = 0;
+  #exchange!: Exchange;
+  #incoming: Incoming | undefined;
+
+  constructor(task: Task, first: Hop) {
+    this.#task = task;
+    this.#hop = first;
+    task.signal?.addEventListener('abort', this.#abort);
+    this.#send();
+  }
+
+  answered(status: number, statusText: string, headers: IncomingHeaders): Receiver | undefined {
+    const { request } = this.#task;
+    try {
+      const location = request.redirect === 'manual' ? undefined : locationOf(status, headers['location'], this.#hop);
+      if (location !== undefined) return this.#redirect(status, location);
+      const answer = { request, status, statusText, headers, url: this.#hop.url, redirected: this.#redirects > 0 };
+      const delivery = receive(answer, this.#exchange, this.#pool.settings.body, this.#over);
+      this.#incoming = delivery.incoming;
+      if (delivery.response instanceof Response) this.#task.resolve(delivery.response);
+      else delivery.response.then(this.#task.resolve, (error: Error) => this.failed(error));
+      return delivery.receiver;
+    } catch (error) {
+      this.failed(error as Error);
+      return undefined;
+    }
+  }
+
+  failed(error: Error): void {
+    this.#over();
+    this.#task.reject(failed(error, this.#task.request));
+  }
+
+  get #pool(): Pool {
+    return this.#task.poolOf(this.#hop.origin);
+  }
+
+  #send(): void {
+    const { body, request } = this.#task;
+    const { method, origin, target, headers, hasBody } = this.#hop;
+    const pool = this.#pool;
+    const repeatable = idempotent.has(method) || request.headers.has('idempotency-key');
+    this.#exchange = new Exchange(
+      { method, origin, target, headers, body: hasBody ? body : undefined, repeatable },
+      pool,
+      this,
+    );
+    pool.send(this.#exchange);
+  }
+
+  #redirect(status: number, to: URL): undefined {
+    if (this.#task.request.redirect === 'error') throw new Error('unexpected redirect');
+    if (this.#redirects === mostRedirects) throw new Error('redirect count exceeded');
+    const next = follow(this.#hop, status, to);
+    if (next.hasBody && this.#task.body?.again === false)
+      throw new Error('a body that can be sent once was redirected');
+    this.#redirects += 1;
+    this.#hop = next;
+    this.#send();
+  }
+
+  /** The caller's reason reaches them as it is, whether they wait for the headers or read the body. */
+  readonly #abort = (): void => {
+    const { reason } = this.#task.signal!;
+    this.#over();
+    this.#task.reject(reason);
+    this.#incoming?.abort(reason);
+    this.#exchange.fail(reason instanceof Error ? reason : new Error('The call was aborted', { cause: reason }));
+  };
+
+  readonly #over = (): void => this.#task.signal?.removeEventListener('abort', this.#abort);
+}

@@ -1,0 +1,16 @@
+/** Errors in the form that fetch has them: a TypeError whose cause says what it was. */
+import { TimeoutError } from '../../../src/core/errors.ts';
+
+/** Before there is a response. */
+export function failed(error: Error, request: Request): Error {
+  return isTimeout(error) ? new TimeoutError(error, { request }) : new TypeError('fetch failed', { cause: error });
+}
+
+/** While the body comes. */
+export function terminated(error: Error, request: Request): Error {
+  return isTimeout(error) ? new TimeoutError(error, { request }) : new TypeError('terminated', { cause: error });
+}
+
+function isTimeout(error: Error): error is TimeoutError {
+  return error instanceof TimeoutError && error.request === undefined;
+}

@@ -1,0 +1,24 @@
+/** The headers of an answer: nobody may change them, as with fetch's own. */
+import type { IncomingHeaders } from './exchange.ts';
+
+export class ReadOnlyHeaders extends Headers {
+  constructor(incoming: IncomingHeaders) {
+    super();
+    for (const name in incoming) {
+      if (name.startsWith(':')) continue; // what HTTP/2 has in place of a status line
+      const value = incoming[name]!;
+      if (typeof value === 'string') super.append(name, value);
+      else for (const each of value) super.append(name, each);
+    }
+  }
+
+  override append(): void {
+    throw new TypeError('Headers.append: immutable');
+  }
+  override delete(): void {
+    throw new TypeError('Headers.delete: immutable');
+  }
+  override set(): void {
+    throw new TypeError('Headers.set: immutable');
+  }
+}

@@ -1,0 +1,143 @@
+/** The options of the transport, checked where it is built, and what they come to for one origin. */
+import type { ConnectionOptions } from 'node:tls';
+
+import { count, duration, func, invalid, record } from '../../../src/core/options.ts';
+import type { Pressure } from './pressure.ts';
+
+/** ms; `false` or `Infinity` for no limit. */
+export type TransportLimit = number | false;
+
+/** What each origin may have of its own. */
+export interface OriginOptions {
+  /** Open at a time, to one origin; further requests wait. @default 1_024, Envoy's bound for a cluster */
+  readonly connections?: number;
+  /** Requests on one HTTP/1.1 connection at a time; 1 is safest, as an answer waits for the one before it. @default 1 */
+  readonly pipelining?: number;
+  /** How long an idle connection is kept where the server does not say, ms; `false` to use each once. @default 4_000, undici's */
+  readonly keepAlive?: number | false;
+  /** To a connection, TLS and proxy included. @default 5_000 */
+  readonly connect?: TransportLimit;
+  /** From the end of the request to the answer's headers. @default 10_000 */
+  readonly headers?: TransportLimit;
+  /** The longest silence of the server while the body is being read. @default 10_000 */
+  readonly body?: TransportLimit;
+  /** For the next 64 KB of the request's body to be taken. @default 5_000 */
+  readonly write?: TransportLimit;
+  /** Whether HTTP/2 is offered to https origins. @default true */
+  readonly http2?: boolean;
+  /** Options of `tls.connect`: `ca`, `cert`, `key`, `rejectUnauthorized`, ... */
+  readonly tls?: ConnectionOptions;
+  /** An HTTP proxy, as `http://user:password@proxy.example:3128`; https goes through it in a tunnel. @default none */
+  readonly proxy?: string | URL | false;
+}
+
+export interface UndiciOptions extends OriginOptions {
+  /** How long the addresses of a host are remembered, ms; `false` to ask each time. @default 30_000, the JVM's */
+  readonly dns?: number | false;
+  /** Options for single origins, laid over the others: `{ 'https://slow.example': { headers: 20_000 } }`. */
+  readonly origins?: Readonly<Record<string, OriginOptions>>;
+  /** Hears when an origin comes under pressure, once an episode. */
+  readonly onPressure?: (pressure: Pressure) => void;
+}
+
+export interface Proxy {
+  readonly origin: string;
+  /** Of the request to the proxy. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether the origin is reached through a tunnel; plain http is sent to the proxy itself. */
+  readonly tunnel: boolean;
+}
+
+export interface OriginSettings {
+  readonly connections: number;
+  readonly pipelining: number;
+  /** 0 for none. */
+  readonly keepAlive: number;
+  readonly connect: number;
+  readonly headers: number;
+  readonly body: number;
+  readonly write: number;
+  readonly http2: boolean;
+  readonly tls: ConnectionOptions;
+  readonly proxy: Proxy | undefined;
+}
+
+export interface Settings {
+  readonly dns: number;
+  readonly onPressure: ((pressure: Pressure) => void) | undefined;
+  forOrigin(origin: string): OriginSettings;
+}
+
+const perOrigin = [
+  'connections',
+  'pipelining',
+  'keepAlive',
+  'connect',
+  'headers',
+  'body',
+  'write',
+  'http2',
+  'tls',
+  'proxy',
+];
+
+export function parse(options: UndiciOptions): Settings {
+  record('undici', options, [...perOrigin, 'dns', 'origins', 'onPressure']);
+  const { dns = 30_000, origins = {}, onPressure } = options;
+  parseOrigin('undici', options, 'https://any.example');
+  const ofOrigins = new Map<string, OriginOptions>();
+  for (const [origin, own] of Object.entries(origins)) {
+    const name = `undici origins[${JSON.stringify(origin)}]`;
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw invalid('undici origins', origin, 'origins, as https://api.example.com without anything behind');
+    }
+    parseOrigin(name, record(name, own, perOrigin), origin);
+    ofOrigins.set(origin, own);
+  }
+  return {
+    dns: limit('undici dns', dns, 0),
+    onPressure: onPressure && func('undici onPressure', onPressure),
+    forOrigin: (origin) => parseOrigin('undici', { ...options, ...ofOrigins.get(origin) }, origin),
+  };
+}
+
+function parseOrigin(name: string, options: OriginOptions, origin: string): OriginSettings {
+  const { http2 = true, tls = {} } = options;
+  if (typeof http2 !== 'boolean') throw invalid(`${name} http2`, http2, 'true or false');
+  if (typeof tls !== 'object' || tls === null) throw invalid(`${name} tls`, tls, 'an object of options of tls.connect');
+  return {
+    connections: count(`${name} connections`, options.connections ?? 1_024, 1),
+    pipelining: finite(`${name} pipelining`, count(`${name} pipelining`, options.pipelining ?? 1, 1)),
+    keepAlive: limit(`${name} keepAlive`, options.keepAlive ?? 4_000, 0),
+    connect: limit(`${name} connect`, options.connect ?? 5_000),
+    headers: limit(`${name} headers`, options.headers ?? 10_000),
+    body: limit(`${name} body`, options.body ?? 10_000),
+    write: limit(`${name} write`, options.write ?? 5_000),
+    http2,
+    tls,
+    proxy: options.proxy ? proxyFor(`${name} proxy`, options.proxy, origin) : undefined,
+  };
+}
+
+function limit(name: string, value: number | false, none = Infinity): number {
+  return value === false ? none : duration(name, value);
+}
+
+function finite(name: string, value: number): number {
+  if (value !== Infinity) return value;
+  throw invalid(name, value, 'a number that is not Infinity');
+}
+
+function proxyFor(name: string, given: string | URL, origin: string): Proxy {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw invalid(name, 'something else', 'the URL of an HTTP proxy'); // not shown: it may hold a password
+  }
+  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const authorization = url.username && `Basic ${Buffer.from(user).toString('base64')}`;
+  return {
+    origin: url.origin,
+    headers: authorization ? { 'proxy-authorization': authorization } : {},
+    tunnel: origin.startsWith('https:'),
+  };
+}

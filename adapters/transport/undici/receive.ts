@@ -1,0 +1,82 @@
+/** From the head of an answer to a Response, and to what takes the bytes of its body. */
+import { TimeoutError } from '../../../src/core/errors.ts';
+import { Decoding, decodersOf } from './decode.ts';
+import { terminated } from './errors.ts';
+import type { Exchange, IncomingHeaders, Receiver } from './exchange.ts';
+import { ReadOnlyHeaders } from './headers.ts';
+import { Incoming } from './incoming.ts';
+import { matches } from './integrity.ts';
+import { respond, type Head } from './response.ts';
+import { Watch } from './watch.ts';
+
+export interface Answer {
+  readonly request: Request;
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: IncomingHeaders;
+  readonly url: string;
+  readonly redirected: boolean;
+}
+
+export interface Delivery {
+  readonly response: Response | Promise<Response>;
+  /** The body on its way, if there is one. */
+  readonly incoming: Incoming | undefined;
+  readonly receiver: Receiver;
+}
+
+/** Statuses whose answers have no body (Fetch Standard, null body status). */
+const withoutBody: ReadonlySet<number> = new Set([101, 204, 205, 304]);
+
+/** `limit` is for the server's silence, ms; `over` is called when there is nothing left to abort. */
+export function receive(answer: Answer, exchange: Exchange, limit: number, over: () => void): Delivery {
+  const { request, status, statusText, url, redirected } = answer;
+  const headers = new ReadOnlyHeaders(answer.headers);
+  const head: Head = { status, statusText, headers, url, redirected };
+  const explain = (error: Error): Error => terminated(error, request);
+  const silence = new Watch(limit, (elapsed) => exchange.fail(new TimeoutError({ phase: 'idle', limit, elapsed })));
+
+  if (request.method === 'HEAD' || withoutBody.has(status)) {
+    const incoming = new Incoming({ source: exchange, silence, explain, over });
+    if (request.integrity !== '') check(request.integrity, new Uint8Array());
+    return { response: respond(head, null), incoming: undefined, receiver: incoming };
+  }
+
+  const codings = decodersOf(headers.get('content-encoding') ?? '');
+  const decoding = codings.length === 0 ? undefined : new Decoding(codings, exchange);
+  const incoming = new Incoming({ source: decoding ?? exchange, silence, explain, over });
+  if (decoding !== undefined) decoding.sink = incoming;
+  const response = request.integrity === '' ? handedOver(head, incoming) : checked(head, incoming, request.integrity);
+  return { response, incoming, receiver: decoding ?? incoming };
+}
+
+/** Whoever drops a response unread, as a program may, does not know that it holds a connection. */
+const dropped = new FinalizationRegistry<Incoming>((incoming) => {
+  if (!incoming.wanted) incoming.cancel();
+});
+
+function handedOver(head: Head, incoming: Incoming): Response {
+  const response = respond(head, incoming);
+  // Most bodies come with their headers: only for the others it matters.
+  queueMicrotask(() => {
+    if (!incoming.ended) dropped.register(response, incoming);
+  });
+  return response;
+}
+
+async function checked(head: Head, incoming: Incoming, integrity: string): Promise<Response> {
+  const body = Buffer.concat(await incoming.readAll());
+  check(integrity, body);
+  const whole = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    type: 'bytes',
+    start(controller) {
+      if (body.length > 0) controller.enqueue(body);
+      controller.close();
+    },
+  });
+  return respond(head, whole);
+}
+
+function check(integrity: string, body: Uint8Array): void {
+  if (!matches(integrity, body)) throw new Error('integrity mismatch');
+}

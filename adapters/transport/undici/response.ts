@@ -1,0 +1,160 @@
+/**
+ * A genuine Response whose body is made when it is asked for: `json()`, `text()` and their kin read the bytes as they
+ * came, and only `body` and `clone()` pay for a stream.
+ */
+import { Readable } from 'node:stream';
+
+import { unopened } from '../../../src/core/unopened.ts';
+import type { Incoming } from './incoming.ts';
+
+/** What an answer is but for its body. */
+export interface Head {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Headers;
+  readonly url: string;
+  readonly redirected: boolean;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+class LazyResponse extends Response {
+  readonly #head: Head;
+  readonly #incoming: Incoming | undefined;
+  #stream: ReadableStream<Bytes> | null | undefined;
+  /** Read as a whole, past any stream. */
+  #taken = false;
+
+  constructor(head: Head, body: Incoming | ReadableStream<Bytes> | null) {
+    super(null);
+    this.#head = head;
+    if (body === null || body instanceof ReadableStream) this.#stream = body;
+    else this.#incoming = body;
+  }
+
+  override get status(): number {
+    return this.#head.status;
+  }
+  override get statusText(): string {
+    return this.#head.statusText;
+  }
+  override get ok(): boolean {
+    return this.#head.status >= 200 && this.#head.status <= 299;
+  }
+  override get headers(): Headers {
+    return this.#head.headers;
+  }
+  override get url(): string {
+    return this.#head.url;
+  }
+  override get redirected(): boolean {
+    return this.#head.redirected;
+  }
+  override get type(): ResponseType {
+    return 'basic'; // as Node's own says
+  }
+
+  /** See `isUnopened`. */
+  get [unopened](): boolean {
+    return this.#stream === undefined && !this.#taken;
+  }
+
+  override get body(): ReadableStream<Bytes> | null {
+    if (this.#stream === undefined) {
+      this.#stream = this.#open(this.#incoming!);
+      if (this.#taken) this.#stream.getReader(); // read already: it stays locked, as the platform's does
+    }
+    return this.#stream;
+  }
+
+  override get bodyUsed(): boolean {
+    return this.#taken || (this.#stream != null && isDisturbed(this.#stream));
+  }
+
+  override clone(): Response {
+    if (this.bodyUsed || this.#stream?.locked === true) {
+      throw new TypeError('Response.clone: Body has already been consumed.');
+    }
+    const { body } = this;
+    if (body === null) return new LazyResponse(this.#head, null);
+    const [mine, other] = body.tee();
+    this.#stream = mine;
+    return new LazyResponse(this.#head, other);
+  }
+
+  override async text(): Promise<string> {
+    const bytes = await this.#read();
+    return bytes.length === 0 ? '' : decode(bytes);
+  }
+
+  override async json(): Promise<unknown> {
+    return JSON.parse(decode(await this.#read()));
+  }
+
+  override async bytes(): Promise<Bytes> {
+    return new Uint8Array(await this.#read()); // a copy: what came from the socket is part of a larger buffer
+  }
+
+  override async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  override async blob(): Promise<Blob> {
+    return this.#plain(await this.#read()).blob();
+  }
+
+  override async formData(): Promise<FormData> {
+    return this.#plain(await this.#read()).formData();
+  }
+
+  /** The platform's own, for what depends on the content type. */
+  #plain(bytes: Uint8Array): Response {
+    const type = this.#head.headers.get('content-type');
+    return new Response(Buffer.from(bytes), type === null ? {} : { headers: { 'content-type': type } });
+  }
+
+  async #read(): Promise<Uint8Array> {
+    if (this.bodyUsed) throw new TypeError('Body is unusable: Body has already been read');
+    if (this.#stream === null) return nothing;
+    if (this.#stream !== undefined) return new Response(this.#stream).bytes();
+    this.#taken = true;
+    const chunks = await this.#incoming!.readAll();
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  }
+
+  /** Its source holds on to the response: whoever has only the stream still has the answer. */
+  #open(incoming: Incoming): ReadableStream<Bytes> {
+    return new ReadableStream<Bytes>({
+      type: 'bytes',
+      pull: async (controller) => {
+        const chunks = await this.#next(incoming);
+        for (const chunk of chunks) controller.enqueue(new Uint8Array(chunk));
+        if (chunks.length > 0) return;
+        controller.close();
+        if ('byobRequest' in controller) controller.byobRequest?.respond(0);
+      },
+      cancel: () => incoming.cancel(),
+    });
+  }
+
+  #next(incoming: Incoming): Promise<Uint8Array[]> {
+    return incoming.read();
+  }
+}
+
+/** A body that is a stream already comes with it; `null` for none. */
+export function respond(head: Head, body: Incoming | ReadableStream<Bytes> | null): Response {
+  return new LazyResponse(head, body);
+}
+
+/** Typed for Node's own streams only; it knows the web's as well. */
+function isDisturbed(stream: ReadableStream): boolean {
+  return Readable.isDisturbed(stream as unknown as Readable);
+}
+
+const nothing = new Uint8Array();
+const utf8 = new TextDecoder();
+
+function decode(bytes: Uint8Array): string {
+  return utf8.decode(bytes);
+}
