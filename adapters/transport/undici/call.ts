@@ -75,9 +75,10 @@ export class Call implements Listener {
   #redirect(status: number, to: URL): undefined {
     if (this.#task.request.redirect === 'error') throw new Error('unexpected redirect');
     if (this.#redirects === mostRedirects) throw new Error('redirect count exceeded');
-    const next = follow(this.#hop, status, to);
-    if (next.hasBody && this.#task.body?.again === false)
+    if (status !== 303 && this.#hop.hasBody && this.#task.body?.again === false) {
       throw new Error('a body that can be sent once was redirected');
+    }
+    const next = follow(this.#hop, status, to);
     this.#redirects += 1;
     this.#hop = next;
     this.#send();

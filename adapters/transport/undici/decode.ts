@@ -30,10 +30,7 @@ const mostCodings = 5;
 
 /** Undoes the codings of a `Content-Encoding`, last one first; none of them when one is unknown, as fetch does. */
 export function decodersOf(contentEncoding: string): readonly Decoder[] {
-  const codings = contentEncoding
-    .split(',')
-    .map((coding) => coding.trim().toLowerCase())
-    .filter((coding) => coding !== '' && coding !== 'identity');
+  const codings = contentEncoding.split(',').map((coding) => coding.trim().toLowerCase());
   if (codings.length > mostCodings) throw new Error(`more than ${mostCodings} content codings`);
   const found = codings.map((coding) => (Object.hasOwn(decoders, coding) ? decoders[coding] : undefined));
   return found.every((decoder) => decoder !== undefined) ? found.toReversed() : [];

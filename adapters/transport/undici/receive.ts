@@ -42,7 +42,8 @@ export function receive(answer: Answer, exchange: Exchange, limit: number, over:
     return { response: respond(head, null), incoming: undefined, receiver: incoming };
   }
 
-  const codings = decodersOf(headers.get('content-encoding') ?? '');
+  const coding = headers.get('content-encoding');
+  const codings = coding === null ? [] : decodersOf(coding);
   const decoding = codings.length === 0 ? undefined : new Decoding(codings, exchange);
   const incoming = new Incoming({ source: decoding ?? exchange, silence, explain, over });
   if (decoding !== undefined) decoding.sink = incoming;
@@ -70,7 +71,7 @@ async function checked(head: Head, incoming: Incoming, integrity: string): Promi
   const whole = new ReadableStream<Uint8Array<ArrayBuffer>>({
     type: 'bytes',
     start(controller) {
-      if (body.length > 0) controller.enqueue(body);
+      if (body.length > 0) controller.enqueue(new Uint8Array(body));
       controller.close();
     },
   });

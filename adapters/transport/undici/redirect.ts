@@ -27,7 +27,6 @@ export function locationOf(status: number, location: string | string[] | undefin
   if (!statuses.has(status) || location === undefined) return undefined;
   // Sent as bytes, mostly of UTF-8, which a header shows as Latin-1.
   const text = Buffer.from(String(location), 'latin1').toString();
-  if (!URL.canParse(text, from.url)) throw new Error(`redirected to ${JSON.stringify(text)}, which is no URL`);
   const url = new URL(text, from.url);
   if (!isHttp(url.href)) throw new Error('redirected to a URL that is not of http or https');
   url.hash ||= from.fragment;
