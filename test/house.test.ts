@@ -185,6 +185,20 @@ const rejected: readonly Probe[] = [
     says: 'An adapter imports src/core and packages',
   },
   {
+    what: 'the transport importing lib',
+    file: 'adapters/transport/undici.ts',
+    code: `export { helper } from '../../src/lib/helper.ts';\n`,
+    rule: imports,
+    says: 'The transport imports src/core',
+  },
+  {
+    what: 'a part of the transport importing lib',
+    file: 'adapters/transport/undici/part.ts',
+    code: `export { helper } from '../../../src/lib/helper.ts';\n`,
+    rule: imports,
+    says: 'A part of the transport imports src/core',
+  },
+  {
     what: 'the playground importing the sources',
     file: 'playground/inside.ts',
     code: `export { helper } from '../src/lib/helper.ts';\n`,
@@ -245,6 +259,12 @@ import { readFile } from 'node:fs/promises';
 import type { Plain } from '../../src/core/plain.ts';
 
 export const plain = async ({ signal }: Plain): Promise<Buffer> => readFile('plain', { signal });
+`,
+  'adapters/transport/undici/piece.ts': `
+import { errors } from 'undici';
+import type { Plain } from '../../../src/core/plain.ts';
+
+export const piece = (plain: Plain): unknown => [plain, errors];
 `,
   'adapters/storage/memory.ts': `export const memory = new Map<string, string>();\n`,
   'playground/outside.ts': `

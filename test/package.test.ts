@@ -48,7 +48,7 @@ beforeAll(() => {
   ];
   execFileSync('tar', ['-xzf', join(consumer, filename), '-C', modules]);
   execFileSync('mv', [join(modules, 'package'), join(modules, 'kyoa')]);
-  for (const name of Object.keys(manifest.dependencies)) link(name);
+  for (const name of [...Object.keys(manifest.dependencies), 'undici']) link(name);
 });
 
 afterAll(() => {

@@ -1,15 +1,20 @@
 /** A fetch for Node on undici's connections: faster than the global one, with the limits and the pools of a server. */
 import { Call } from './undici/call.ts';
 import { cachedLookup } from './undici/lookup.ts';
-import { parse, type UndiciOptions } from './undici/options.ts';
+import { parse, type OriginStats, type UndiciOptions } from './undici/options.ts';
 import { outgoing } from './undici/outgoing.ts';
-import { Pool, type OriginStats } from './undici/pool.ts';
+import { Pool } from './undici/pool.ts';
 import { hop, isHttp } from './undici/redirect.ts';
 import { headersOf, refuseBadPort, requestOf, signalOf } from './undici/request.ts';
 
-export type { OriginOptions, TransportLimit, UndiciOptions } from './undici/options.ts';
-export type { OriginStats } from './undici/pool.ts';
-export type { Pressure } from './undici/pressure.ts';
+export type {
+  OriginOptions,
+  OriginStats,
+  Pressure,
+  TlsOptions,
+  TransportLimit,
+  UndiciOptions,
+} from './undici/options.ts';
 
 export interface UndiciFetch extends AsyncDisposable {
   (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
@@ -66,7 +71,7 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
       hasBody: body !== undefined,
     });
     return new Promise((resolve, reject) => {
-      void new Call({ request, signal, body, poolOf, resolve, reject }, first);
+      void new Call({ request, signal, body, poolOf }, first, { resolve, reject });
     });
   };
 

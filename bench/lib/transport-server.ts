@@ -18,7 +18,7 @@ if (import.meta.main) {
     let unread = '';
     socket.setNoDelay(true);
     socket.on('data', (bytes) => {
-      const heads = (unread + bytes.latin1Slice()).split('\r\n\r\n');
+      const heads = (unread + bytes.toString('latin1')).split('\r\n\r\n');
       unread = heads.pop()!;
       for (const _ of heads) socket.write(answer);
     });

@@ -12,8 +12,12 @@ export interface Task {
   readonly signal: AbortSignal | null | undefined;
   readonly body: Outgoing | undefined;
   readonly poolOf: (origin: string) => Pool;
-  readonly resolve: (response: Response) => void;
-  readonly reject: (error: unknown) => void;
+}
+
+/** How to settle the caller's promise. */
+export interface Caller {
+  resolve(response: Response): void;
+  reject(error: unknown): void;
 }
 
 /** Safe and idempotent methods (RFC 9110 §9.2), and QUERY, which is both: done once, however often they arrive. */
@@ -21,13 +25,16 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 
 export class Call implements Listener {
   readonly #task: Task;
+  /** Let go of once settled: by their promise it holds the Response, which is to be collected if they drop it. */
+  #caller: Caller | undefined;
   #hop: Hop;
   #redirects = 0;
   #exchange!: Exchange;
   #incoming: Incoming | undefined;
 
-  constructor(task: Task, first: Hop) {
+  constructor(task: Task, first: Hop, caller: Caller) {
     this.#task = task;
+    this.#caller = caller;
     this.#hop = first;
     task.signal?.addEventListener('abort', this.#abort);
     this.#send();
@@ -41,8 +48,8 @@ export class Call implements Listener {
       const answer = { request, status, statusText, headers, url: this.#hop.url, redirected: this.#redirects > 0 };
       const delivery = receive(answer, this.#exchange, this.#pool.settings.body, this.#over);
       this.#incoming = delivery.incoming;
-      if (delivery.response instanceof Response) this.#task.resolve(delivery.response);
-      else delivery.response.then(this.#task.resolve, (error: Error) => this.failed(error));
+      if (delivery.response instanceof Response) this.#resolve(delivery.response);
+      else delivery.response.then(this.#resolve, (error: Error) => this.failed(error));
       return delivery.receiver;
     } catch (error) {
       this.failed(error as Error);
@@ -52,7 +59,7 @@ export class Call implements Listener {
 
   failed(error: Error): void {
     this.#over();
-    this.#task.reject(failed(error, this.#task.request));
+    this.#reject(failed(error, this.#task.request));
   }
 
   get #pool(): Pool {
@@ -88,10 +95,20 @@ export class Call implements Listener {
   readonly #abort = (): void => {
     const { reason } = this.#task.signal!;
     this.#over();
-    this.#task.reject(reason);
+    this.#reject(reason);
     this.#incoming?.abort(reason);
     this.#exchange.fail(reason instanceof Error ? reason : new Error('The call was aborted', { cause: reason }));
   };
+
+  readonly #resolve = (response: Response): void => {
+    this.#caller?.resolve(response);
+    this.#caller = undefined;
+  };
+
+  #reject(error: unknown): void {
+    this.#caller?.reject(error);
+    this.#caller = undefined;
+  }
 
   readonly #over = (): void => this.#task.signal?.removeEventListener('abort', this.#abort);
 }

@@ -33,6 +33,7 @@ export function connector(settings: OriginSettings, lookup: Lookup | undefined):
     });
     watch.start();
     const opening = connect(target, done);
+    opening?.once('close', () => watch.stop()); // given up by whoever wanted it
     return opening;
   };
 }

@@ -1,11 +1,45 @@
 /** The options of the transport, checked where it is built, and what they come to for one origin. */
-import type { ConnectionOptions } from 'node:tls';
-
 import { count, duration, func, invalid, record } from '../../../src/core/options.ts';
-import type { Pressure } from './pressure.ts';
 
 /** ms; `false` or `Infinity` for no limit. */
 export type TransportLimit = number | false;
+
+type Certificate = string | Uint8Array | readonly (string | Uint8Array)[];
+
+/** Options of Node's `tls.connect`; the usual ones by name, the others are passed on. */
+export interface TlsOptions {
+  readonly ca?: Certificate;
+  readonly cert?: Certificate;
+  readonly key?: Certificate;
+  readonly passphrase?: string;
+  readonly rejectUnauthorized?: boolean;
+  readonly servername?: string;
+  readonly minVersion?: string;
+  readonly [option: string]: unknown;
+}
+
+export interface OriginStats {
+  /** Open connections, and those of them that nobody holds. */
+  readonly connected: number;
+  readonly free: number;
+  /** Requests that have a connection, and it is still being opened or made ready. */
+  readonly pending: number;
+  /** Requests on the wire, until their bodies are over. */
+  readonly running: number;
+  /** Requests that wait for a connection. */
+  readonly queued: number;
+  /** How long the oldest request has held its connection, ms. */
+  readonly longestHold: number;
+}
+
+export interface Pressure extends OriginStats {
+  readonly origin: string;
+  /**
+   * `running`: more than 80 % of `connections` are in use; `queued`: more than 10 requests wait for one; `hold`: a
+   * request has held its connection for more than 30 s.
+   */
+  readonly reason: 'running' | 'queued' | 'hold';
+}
 
 /** What each origin may have of its own. */
 export interface OriginOptions {
@@ -25,8 +59,7 @@ export interface OriginOptions {
   readonly write?: TransportLimit;
   /** Whether HTTP/2 is offered to https origins. @default true */
   readonly http2?: boolean;
-  /** Options of `tls.connect`: `ca`, `cert`, `key`, `rejectUnauthorized`, ... */
-  readonly tls?: ConnectionOptions;
+  readonly tls?: TlsOptions;
   /** An HTTP proxy, as `http://user:password@proxy.example:3128`; https goes through it in a tunnel. @default none */
   readonly proxy?: string | URL | false;
 }
@@ -58,7 +91,7 @@ export interface OriginSettings {
   readonly body: number;
   readonly write: number;
   readonly http2: boolean;
-  readonly tls: ConnectionOptions;
+  readonly tls: TlsOptions;
   readonly proxy: Proxy | undefined;
 }
 

@@ -5,22 +5,8 @@ import { connector, type Connect } from './connect.ts';
 import { Connection, type Owner } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import type { Lookup } from './lookup.ts';
-import type { OriginSettings } from './options.ts';
-import { gauge, type Gauge, type Pressure } from './pressure.ts';
-
-export interface OriginStats {
-  /** Open connections, and those of them that nobody holds. */
-  readonly connected: number;
-  readonly free: number;
-  /** Requests that have a connection, and it is still being opened or made ready. */
-  readonly pending: number;
-  /** Requests on the wire, until their bodies are over. */
-  readonly running: number;
-  /** Requests that wait for a connection. */
-  readonly queued: number;
-  /** How long the oldest request has held its connection, ms. */
-  readonly longestHold: number;
-}
+import type { OriginSettings, OriginStats, Pressure } from './options.ts';
+import { gauge, type Gauge } from './pressure.ts';
 
 /**
  * Not undici's own Pool: that one can neither give a replay a fresh connection, nor let a request out of its queue,

@@ -1,14 +1,5 @@
 /** Tells when an origin comes under pressure, once an episode. */
-import type { OriginStats } from './pool.ts';
-
-export interface Pressure extends OriginStats {
-  readonly origin: string;
-  /**
-   * `running`: more than 80 % of `connections` are in use; `queued`: more than 10 requests wait for one; `hold`: a
-   * request has held its connection for more than 30 s.
-   */
-  readonly reason: 'running' | 'queued' | 'hold';
-}
+import type { Pressure } from './options.ts';
 
 const share = 0.8;
 const longestQueue = 10;
