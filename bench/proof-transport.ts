@@ -5,12 +5,13 @@
  */
 import { getEventListeners, once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
-import { createServer as createListener, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createListener, type AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { undici } from '../adapters/transport/undici.ts';
+import { openSockets } from '../test/support/sockets.ts';
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '100000' } } });
 const calls = Number(values.calls);
@@ -43,17 +44,13 @@ const server = createServer((request, answer) => {
 });
 /** Takes connections and says no word of TLS. */
 const stalling = createListener((socket) => socket.on('error', () => {}).resume());
-const open = new Set<Socket>();
 for (const listener of [server, stalling]) {
-  listener.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.on('close', () => open.delete(socket));
-  });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
 }
-const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-const stalled = `https://127.0.0.1:${(stalling.address() as AddressInfo).port}`;
+const ports = [server, stalling].map((listener) => (listener.address() as AddressInfo).port);
+const origin = `http://127.0.0.1:${ports[0]}`;
+const stalled = `https://127.0.0.1:${ports[1]}`;
 
 const shared = new AbortController();
 const transport = undici({ connections: 48, connect: 5_000, headers: 5_000, body: 5_000, write: 5_000 });
@@ -116,8 +113,7 @@ const stats = Object.values(transport.stats());
 const left = stats.reduce((sum, { running, pending, queued }) => sum + running + pending + queued, 0);
 const listeners = getEventListeners(shared.signal, 'abort').length;
 await transport.close();
-if (open.size > 0) await Promise.race([Promise.all([...open].map((socket) => once(socket, 'close'))), pause(2_000)]);
-const sockets = open.size;
+const sockets = ports.flatMap((port) => openSockets(port)).length;
 const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 for (const listener of [server, stalling]) listener.close();
 server.closeAllConnections();
@@ -129,8 +125,4 @@ console.log({ calls, left, listeners, sockets, timers, heapPerCall: grown / call
 if (left > 0 || listeners > 0 || sockets > 0 || timers > 0 || grown > 1_000_000) {
   console.error('Something is left.');
   process.exitCode = 1;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -47,3 +47,23 @@ describe('bench/outage', { timeout: 70_000 }, () => {
     }
   });
 });
+
+describe('bench/transport', { timeout: 70_000 }, () => {
+  test('answers every request rightly, and leaves out the peers', async () => {
+    const { code, stdout, stderr } = await smoke('transport');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    expect([...rows.keys()]).toEqual([
+      'global fetch',
+      'kyoa undici()',
+      'createFetch on undici()',
+      'standard() on undici()',
+      'kyoa.get on undici()',
+      'standard() on the global fetch',
+    ]);
+    for (const cells of rows.values()) {
+      expect(Number(cells[0]!.replace(',', ''))).toBeGreaterThan(0);
+      expect(cells.at(-2)).toBe('0'); // wrong answers
+    }
+  });
+});

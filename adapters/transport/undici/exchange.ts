@@ -36,8 +36,9 @@ export interface Listener {
 
 export type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** A body that nobody wants is read on up to here, for the sake of the connection; bytes. */
+/** A body that nobody wants is read on up to here, for the sake of the connection; bytes, and ms. */
 const shortBody = 64 * 1024;
+const drainTime = 1_000;
 
 export class Exchange implements Dispatcher.DispatchHandler, Source {
   /** Since when it has held its connection, on the clock of `performance.now()`. */
@@ -61,6 +62,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Source {
   #answered = false;
   #over = false;
   #discarded = 0;
+  #drain: NodeJS.Timeout | undefined;
 
   constructor(message: Message, pool: Pool, listener: Listener) {
     this.#message = message;
@@ -131,6 +133,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Source {
     this.#headers.stop();
     this.#answered = true;
     this.#receiver = this.#listener.answered(status, statusText, headers);
+    if (this.#receiver === undefined) this.#drain = setTimeout(() => this.cancel(), drainTime).unref();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -144,6 +147,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Source {
     if (connection.failure !== undefined) return this.onResponseError(undefined, connection.failure);
     connection.used = true;
     this.#over = true;
+    clearTimeout(this.#drain);
     this.#receiver?.end();
     this.#pool.done(this, connection, true);
   }
@@ -180,6 +184,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Source {
   #finish(error: Error): void {
     this.#over = true;
     this.#headers.stop();
+    clearTimeout(this.#drain);
     this.#message.body?.cancel?.(error);
     if (this.#answered) this.#receiver?.fail(error);
     else this.#listener.failed(error);

@@ -31,9 +31,20 @@ export class Incoming implements Receiver {
   #paused = false;
   #failure: { readonly error: unknown } | undefined;
   #waiter: Waiter | undefined;
+  #registered = false;
 
   constructor(options: IncomingOptions) {
     this.#options = options;
+  }
+
+  /** When the response is collected unread, nobody will read this any more. */
+  belongsTo(response: Response): void {
+    // Most bodies come with their headers, and are over by then.
+    queueMicrotask(() => {
+      if (this.ended) return;
+      this.#registered = true;
+      dropped.register(response, this, this);
+    });
   }
 
   /** Whether somebody waits for more. */
@@ -103,6 +114,8 @@ export class Incoming implements Receiver {
 
   #finish(): void {
     this.ended = true;
+    // An error holds, by its stack, what was on it; the registry would hold the error for as long as the response.
+    if (this.#registered) dropped.unregister(this);
     this.#settle();
     this.#options.over();
   }
@@ -129,6 +142,11 @@ export class Incoming implements Receiver {
     this.#options.source.resume();
   }
 }
+
+/** Whoever drops a response unread, as a program may, does not know that it holds a connection. */
+const dropped = new FinalizationRegistry<Incoming>((incoming) => {
+  if (!incoming.wanted) incoming.cancel();
+});
 
 interface Waiter {
   /** Waits for the end, not for the next chunk. */

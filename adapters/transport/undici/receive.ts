@@ -51,17 +51,9 @@ export function receive(answer: Answer, exchange: Exchange, limit: number, over:
   return { response, incoming, receiver: decoding ?? incoming };
 }
 
-/** Whoever drops a response unread, as a program may, does not know that it holds a connection. */
-const dropped = new FinalizationRegistry<Incoming>((incoming) => {
-  if (!incoming.wanted) incoming.cancel();
-});
-
 function handedOver(head: Head, incoming: Incoming): Response {
   const response = respond(head, incoming);
-  // Most bodies come with their headers: only for the others it matters.
-  queueMicrotask(() => {
-    if (!incoming.ended) dropped.register(response, incoming);
-  });
+  incoming.belongsTo(response);
   return response;
 }
 

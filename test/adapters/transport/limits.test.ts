@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { undici, type UndiciFetch, type UndiciOptions } from '../../../adapters/transport/undici.ts';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
+import { origin } from '../../support/origin.ts';
 import { gcUntil } from '../../support/sockets.ts';
 
 let server: FaultServer;
@@ -155,6 +156,16 @@ test('a response that is dropped unread does not hold its connection', async () 
   await drop();
   await gcUntil(() => transport.stats()[server.origin]!.running === 0);
   await server.until(({ open }) => open === 0);
+});
+
+test('a redirect whose body does not end loses its connection, and the call goes on', async () => {
+  await using slow = await origin(({ request, answer }) => {
+    if (request.url === '/') answer.writeHead(302, { location: '/there' }).write('a beginning');
+    else answer.end('there');
+  });
+  transport = undici();
+  expect(await read(slow.url)).toBe('there');
+  expect(await slow.exchanges[0]!.over).toBe('cut');
 });
 
 test('a stream that outlives its response goes on', async () => {
