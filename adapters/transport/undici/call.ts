@@ -1,7 +1,8 @@
 /** One call of fetch, from the request to the end of the answer's body, by way of redirects. */
 import { failed } from './errors.ts';
-import { Exchange, type IncomingHeaders, type Listener, type Receiver } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import type { Incoming } from './incoming.ts';
+import type { IncomingHeaders, Listener, Receiver } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Pool } from './pool.ts';
 import { receive } from './receive.ts';

@@ -2,8 +2,8 @@
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 
-import type { Receiver } from './exchange.ts';
 import type { Incoming, Source } from './incoming.ts';
+import type { Receiver } from './message.ts';
 
 type Decoder = (first: Uint8Array) => Transform;
 

@@ -4,37 +4,10 @@ import { errors, type Dispatcher } from 'undici';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Source } from './incoming.ts';
+import type { IncomingHeaders, Listener, Message, Receiver } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Pool } from './pool.ts';
 import { Watch } from './watch.ts';
-
-export interface Message {
-  readonly method: string;
-  readonly origin: string;
-  /** Path and query. */
-  readonly target: string;
-  /** Names and values by turns. */
-  readonly headers: readonly string[];
-  readonly body: Outgoing | undefined;
-  /** Whether it may be sent a second time: what it asks for is done once, however often it arrives. */
-  readonly repeatable: boolean;
-}
-
-/** Takes the bytes of a body as they come. */
-export interface Receiver {
-  push(chunk: Uint8Array): void;
-  end(): void;
-  fail(error: Error): void;
-}
-
-export interface Listener {
-  /** The headers have come; the receiver gets the body, without one it is let go of. */
-  answered(status: number, statusText: string, headers: IncomingHeaders): Receiver | undefined;
-  /** There will be no headers. */
-  failed(error: Error): void;
-}
-
-export type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** A body that nobody wants is read on up to here, for the sake of the connection; bytes, and ms. */
 const shortBody = 64 * 1024;

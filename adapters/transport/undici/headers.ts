@@ -1,5 +1,5 @@
 /** The headers of an answer: nobody may change them, as with fetch's own. */
-import type { IncomingHeaders } from './exchange.ts';
+import type { IncomingHeaders } from './message.ts';
 
 export class ReadOnlyHeaders extends Headers {
   constructor(incoming: IncomingHeaders) {

@@ -1,5 +1,5 @@
 /** The bytes of an answer between the connection, which pushes them, and whoever reads. */
-import type { Receiver } from './exchange.ts';
+import type { Receiver } from './message.ts';
 import type { Watch } from './watch.ts';
 
 /** Where the bytes come from, as far as a reader can steer it. */

@@ -2,10 +2,11 @@
 import { TimeoutError } from '../../../src/core/errors.ts';
 import { Decoding, decodersOf } from './decode.ts';
 import { terminated } from './errors.ts';
-import type { Exchange, IncomingHeaders, Receiver } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import { ReadOnlyHeaders } from './headers.ts';
 import { Incoming } from './incoming.ts';
 import { matches } from './integrity.ts';
+import type { IncomingHeaders, Receiver } from './message.ts';
 import { respond, type Head } from './response.ts';
 import { Watch } from './watch.ts';
 

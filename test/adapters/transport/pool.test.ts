@@ -203,6 +203,27 @@ describe('under kyoa', () => {
     ]);
   });
 
+  test('standard() makes no stream of a body that is read whole', async () => {
+    const fetch = createFetch({ use: standard(), fetch: transport });
+    let streams = 0;
+    const counted = new Proxy(ReadableStream, {
+      construct(target, args, self) {
+        streams += 1;
+        return Reflect.construct(target, args, self) as object;
+      },
+    });
+    vi.stubGlobal('ReadableStream', counted);
+    try {
+      const response = await fetch(server.url('/ok?size=4'), { signal: new AbortController().signal });
+      expect(await response.text()).toBe('kyoa');
+      expect(streams).toBe(0);
+      expect(response.body).not.toBeNull();
+      expect(streams).toBe(1);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
   test('the client face works on it', async () => {
     const api = kyoa.create({ fetch: transport });
     expect(await api.post(server.url('/ok'), { json: { a: 1 } }).json()).toMatchObject({
