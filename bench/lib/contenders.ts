@@ -1,0 +1,255 @@
+/** Who is measured at getting a piece of JSON, each as its documentation says and with the features that it has. */
+import { handFused } from './hand-fused.ts';
+
+/** The body of the answer, parsed. */
+export type GetJson = (url: string) => Promise<unknown>;
+
+export interface Contender {
+  /** What must be installed for it. */
+  readonly packages?: readonly string[];
+  /** What of the standard stack's it has here. */
+  readonly has: string;
+  /** It has a transport of its own, so that nothing can be stubbed beneath it. */
+  readonly ownTransport?: true;
+  /** Loads it: a process has but the one that it measures. All others go through the global fetch. */
+  readonly make: () => GetJson | Promise<GetJson>;
+}
+
+export const contenders: Readonly<Record<string, Contender>> = {
+  'raw fetch': {
+    has: 'nothing',
+    make: () => async (url) => (await fetch(url)).json(),
+  },
+  'by hand, one closure': {
+    has: 'timeouts, retry, dedupe, breaker',
+    make: handFused,
+  },
+  'kyoa createFetch, standard()': {
+    has: 'timeouts, retry, dedupe, breaker, idempotency',
+    async make() {
+      const { createFetch, standard } = await import('../../src/index.ts');
+      const fetch = createFetch({ use: standard() });
+      return async (url) => (await fetch(url)).json();
+    },
+  },
+  'kyoa createFetch, nothing in it': {
+    has: 'nothing',
+    async make() {
+      const { createFetch } = await import('../../src/index.ts');
+      const fetch = createFetch();
+      return async (url) => (await fetch(url)).json();
+    },
+  },
+  kyoa: {
+    has: 'the same, under ky’s API',
+    async make() {
+      const { default: kyoa } = await import('../../src/index.ts');
+      return (url) => kyoa.get(url).json();
+    },
+  },
+  ky: {
+    packages: ['ky'],
+    has: 'timeout, retry',
+    async make() {
+      const { default: ky } = await import('ky');
+      return (url) => ky.get(url).json();
+    },
+  },
+  'ky, timeout and retry off': {
+    packages: ['ky'],
+    has: 'nothing',
+    async make() {
+      const { default: ky } = await import('ky');
+      const api = ky.create({ timeout: false, retry: 0 });
+      return (url) => api.get(url).json();
+    },
+  },
+  'p-retry + p-timeout': {
+    packages: ['p-retry', 'p-timeout'],
+    has: 'timeout, retry',
+    async make() {
+      const { default: pRetry } = await import('p-retry');
+      const { default: pTimeout } = await import('p-timeout');
+      const attempt = async (url: string): Promise<unknown> => {
+        const work = new AbortController();
+        const answer = fetch(url, { signal: work.signal }).then((response) => response.json());
+        return pTimeout(answer, { milliseconds: 10_000, fallback: () => work.abort() });
+      };
+      return (url) => pRetry(() => attempt(url), { retries: 3 });
+    },
+  },
+  ofetch: {
+    packages: ['ofetch'],
+    has: 'timeout, retry',
+    async make() {
+      const { ofetch } = await load<{ ofetch: (url: string, options: object) => Promise<unknown> }>('ofetch');
+      return (url) => ofetch(url, { timeout: 10_000, retry: 3 });
+    },
+  },
+  wretch: {
+    packages: ['wretch'],
+    has: 'retry, dedupe',
+    async make() {
+      const { default: wretch } = await load<{ default: () => Wretch }>('wretch');
+      const { retry, dedupe } =
+        await load<Record<'retry' | 'dedupe', (options?: object) => unknown>>('wretch/middlewares');
+      const api = wretch().middlewares([dedupe(), retry({ maxAttempts: 3 })]);
+      return (url) => api.url(url).get().json();
+    },
+  },
+  'up-fetch': {
+    packages: ['up-fetch'],
+    has: 'timeout, retry',
+    async make() {
+      const { up } = await load<{ up: (fetch: unknown, defaults: () => object) => GetJson }>('up-fetch');
+      return up(fetch, () => ({ timeout: 10_000, retry: { attempts: 3 } }));
+    },
+  },
+  ffetch: {
+    packages: ['@fetchkit/ffetch'],
+    has: 'timeout, retry, breaker',
+    async make() {
+      const { createClient } = await load<{ createClient: (options: object) => typeof fetch }>('@fetchkit/ffetch');
+      const client = createClient({ timeout: 10_000, retries: 3, circuit: { threshold: 20, reset: 2_000 } });
+      return async (url) => (await client(url)).json();
+    },
+  },
+  cockatiel: {
+    packages: ['cockatiel'],
+    has: 'timeout, retry, breaker',
+    async make() {
+      const { wrap, retry, timeout, circuitBreaker, handleAll, ...kinds } = await load<Cockatiel>('cockatiel');
+      const policy = wrap(
+        retry(handleAll, { maxAttempts: 3, backoff: new kinds.ExponentialBackoff() }),
+        circuitBreaker(handleAll, { halfOpenAfter: 2_000, breaker: new kinds.ConsecutiveBreaker(20) }),
+        timeout(10_000, kinds.TimeoutStrategy.Cooperative),
+      );
+      return (url) => policy.execute(async ({ signal }) => (await fetch(url, { signal })).json());
+    },
+  },
+  opossum: {
+    packages: ['opossum'],
+    has: 'timeout, breaker',
+    async make() {
+      const { default: CircuitBreaker } = await load<{ default: new (run: GetJson) => { fire: GetJson } }>('opossum');
+      const breaker = new CircuitBreaker(async (url) => (await fetch(url)).json());
+      return (url) => breaker.fire(url);
+    },
+  },
+  'koa-compose, six empty layers': {
+    packages: ['koa-compose'],
+    has: 'nothing',
+    async make() {
+      const { default: compose } = await load<{ default: (layers: readonly KoaLayer[]) => KoaLayer }>('koa-compose');
+      const run = compose(Array.from({ length: 6 }, (): KoaLayer => (_ctx, next) => next()));
+      return async (url) => ((await run({}, async () => fetch(url))) as Response).json();
+    },
+  },
+  axios: {
+    packages: ['axios', 'axios-retry'],
+    has: 'timeout, retry',
+    async make() {
+      const { default: axios } = await load<{ default: { create: (options: object) => Axios } }>('axios');
+      const { default: axiosRetry } = await load<{ default: (api: Axios, options: object) => void }>('axios-retry');
+      const api = axios.create({ adapter: 'fetch', timeout: 10_000 });
+      axiosRetry(api, { retries: 3 });
+      return async (url) => (await api.get(url)).data;
+    },
+  },
+  'axios over node:http': {
+    packages: ['axios', 'axios-retry'],
+    has: 'timeout, retry',
+    ownTransport: true,
+    async make() {
+      const { Agent } = await import('node:http');
+      const { default: axios } = await load<{ default: { create: (options: object) => Axios } }>('axios');
+      const { default: axiosRetry } = await load<{ default: (api: Axios, options: object) => void }>('axios-retry');
+      const api = axios.create({ adapter: 'http', timeout: 10_000, httpAgent: new Agent({ keepAlive: true }) });
+      axiosRetry(api, { retries: 3 });
+      return async (url) => (await api.get(url)).data;
+    },
+  },
+  got: {
+    packages: ['got'],
+    has: 'timeout, retry',
+    ownTransport: true,
+    async make() {
+      const { Agent } = await import('node:http');
+      const { got } = await load<{ got: { extend: (options: object) => Got } }>('got');
+      const options = {
+        agent: { http: new Agent({ keepAlive: true }) },
+        timeout: { request: 10_000 },
+        retry: { limit: 3 },
+      };
+      const api = got.extend(options);
+      return (url) => api(url).json();
+    },
+  },
+  'undici request': {
+    packages: ['undici'],
+    has: 'limits of the socket',
+    ownTransport: true,
+    async make() {
+      const { request } = await load<Undici>('undici');
+      return async (url) => (await request(url)).body.json();
+    },
+  },
+  'undici request + interceptors': {
+    packages: ['undici'],
+    has: 'retry, dedupe, limits of the socket',
+    ownTransport: true,
+    async make() {
+      const { request, Agent, interceptors } = await load<Undici>('undici');
+      const dispatcher = new Agent().compose(interceptors.retry(), interceptors.deduplicate());
+      return async (url) => (await request(url, { dispatcher })).body.json();
+    },
+  },
+  'undici fetch + interceptors': {
+    packages: ['undici'],
+    has: 'retry, dedupe, limits of the socket',
+    ownTransport: true,
+    async make() {
+      const { fetch, Agent, interceptors } = await load<Undici>('undici');
+      const dispatcher = new Agent().compose(interceptors.retry(), interceptors.deduplicate());
+      return async (url) => (await fetch(url, { dispatcher })).json();
+    },
+  },
+};
+
+interface Wretch {
+  middlewares(list: readonly unknown[]): Wretch;
+  url(url: string): { get(): { json(): Promise<unknown> } };
+}
+
+interface Cockatiel {
+  readonly handleAll: unknown;
+  readonly wrap: (...policies: unknown[]) => {
+    execute: <T>(run: (context: { signal: AbortSignal }) => Promise<T>) => Promise<T>;
+  };
+  readonly retry: (what: unknown, options: object) => unknown;
+  readonly circuitBreaker: (what: unknown, options: object) => unknown;
+  readonly timeout: (ms: number, strategy: unknown) => unknown;
+  readonly ExponentialBackoff: new () => object;
+  readonly ConsecutiveBreaker: new (failures: number) => object;
+  readonly TimeoutStrategy: { readonly Cooperative: unknown };
+}
+
+type KoaLayer = (context: object, next: () => Promise<unknown>) => Promise<unknown>;
+
+interface Axios {
+  get(url: string): Promise<{ data: unknown }>;
+}
+
+type Got = (url: string) => { json(): Promise<unknown> };
+
+interface Undici {
+  readonly request: (url: string, options?: object) => Promise<{ body: { json(): Promise<unknown> } }>;
+  readonly fetch: (url: string, options: object) => Promise<Response>;
+  readonly Agent: new () => { compose(...interceptors: unknown[]): object };
+  readonly interceptors: { readonly retry: () => unknown; readonly deduplicate: () => unknown };
+}
+
+/** By a name that the compiler does not follow: the peers are not installed with the main package. */
+async function load<Module>(name: string): Promise<Module> {
+  return (await import(name)) as Module;
+}

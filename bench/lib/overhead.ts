@@ -1,0 +1,64 @@
+/** What one contender adds to a transport that answers at once. Run by `bench/overhead.ts` in a process of its own. */
+import { contenders, type GetJson } from './contenders.ts';
+import { median } from './report.ts';
+
+export interface Task {
+  readonly contender: string;
+  /** Of `calls` calls each, by turns with as many of the transport alone. */
+  readonly chunks: number;
+  readonly calls: number;
+}
+
+export interface Figures {
+  /** ns a call. */
+  readonly time: number;
+  /** The transport alone, in the same process. */
+  readonly stub: number;
+  /** Bytes a call. */
+  readonly allocated: number;
+  readonly stubAllocated: number;
+}
+
+const url = 'http://api.example/users';
+const transport = async (): Promise<Response> =>
+  new Response('{"ok":true}', { headers: { 'content-type': 'application/json' } });
+const alone: GetJson = async () => (await transport()).json();
+
+async function measure({ contender, chunks, calls }: Task): Promise<Figures> {
+  globalThis.fetch = transport;
+  const get = await contenders[contender]!.make();
+  await time(get, 10 * calls);
+  await time(alone, 10 * calls);
+  const times: number[] = [];
+  const stubs: number[] = [];
+  for (let chunk = 0; chunk < chunks; chunk += 1) {
+    times.push(await time(get, calls));
+    stubs.push(await time(alone, calls));
+  }
+  const [allocated, stubAllocated] = [await allocation(get), await allocation(alone)];
+  return { time: median(times), stub: median(stubs), allocated, stubAllocated };
+}
+
+async function time(get: GetJson, calls: number): Promise<number> {
+  const started = process.hrtime.bigint();
+  for (let call = 0; call < calls; call += 1) await get(url);
+  return Number(process.hrtime.bigint() - started) / calls;
+}
+
+/** What the heap grows by in so few calls that nothing is collected meanwhile: see `--min-semi-space-size` there. */
+async function allocation(get: GetJson): Promise<number> {
+  const calls = 100;
+  const samples: number[] = [];
+  for (let sample = 0; sample < 5; sample += 1) {
+    gc!();
+    const before = process.memoryUsage().heapUsed;
+    for (let call = 0; call < calls; call += 1) await get(url);
+    samples.push((process.memoryUsage().heapUsed - before) / calls);
+  }
+  return median(samples);
+}
+
+if (import.meta.main) {
+  process.send!(await measure(JSON.parse(process.argv[2]!) as Task));
+  process.exit(); // some leave timers behind
+}
