@@ -1,6 +1,7 @@
 /** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
 import { memory } from '../adapters/storage/memory.ts';
 import { noteBody } from './core/body-origin.ts';
+import { Branch } from './core/branch.ts';
 import { compose } from './core/compose.ts';
 import { createContext, type Context, type Handler, type Middleware } from './core/context.ts';
 import { func, list, record, type Override } from './core/options.ts';
@@ -125,8 +126,8 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
     const request = asGiven ? input : new Request(input, { ...rest, ...forRequest, ...bad });
     if (standard.body) noteBody(request, standard.body);
     const call = { options, init: rest, storage, side: 'client', stack: use } as const;
-    const run = (own: AbortSignal): Promise<Response> => pipeline(createContext(call, request, own));
-    return caller ? underCaller(caller, run) : run(new AbortController().signal);
+    const run = (own: Branch): Promise<Response> => pipeline(createContext(call, request, own));
+    return caller ? underCaller(caller, run) : run(new Branch());
   };
 
   return asKyoaFetch(fetch, ({ use: change, ...others }) =>
@@ -171,7 +172,7 @@ export function createHandler(
     const call = { options: { ...options }, init: {}, storage, side: 'server', stack: use } as const;
     const handle = (request: Request): Promise<Response> =>
       // A platform reads the body from within, past the members that say how far it is: it gets a plain Response.
-      underCaller(request.signal, (signal) => pipeline(createContext(call, request, signal))).then(plain);
+      underCaller(request.signal, (own) => pipeline(createContext(call, request, own))).then(plain);
     return Object.assign(handle, { with: (more: CallOptions) => withOptions({ ...options, ...more }) });
   };
   return withOptions({});
@@ -228,11 +229,10 @@ function globalFetch(): Fetch {
 
 /** The terminal: hands the request to the transport. */
 function send(transport: Fetch | undefined): Handler {
-  const transmit = async ({ request, signal, init }: Context): Promise<Response> =>
+  const transmit: Handler = ({ request, signal, init }) =>
     (transport ?? globalFetch()).call(globalThis, request, { ...init, ...referrerOf(request), signal });
 
-  return async (ctx) => {
-    if (ctx.observers.length === 0) return transmit(ctx);
+  const tell: Handler = async (ctx) => {
     const { request, attempt } = ctx;
     ctx.emit({ type: 'attempt.sent', attempt, method: request.method, url: request.url });
     const started = performance.now();
@@ -246,4 +246,6 @@ function send(transport: Fetch | undefined): Handler {
       throw error;
     }
   };
+
+  return (ctx) => (ctx.observers.length === 0 ? transmit(ctx) : tell(ctx));
 }

@@ -1,4 +1,5 @@
 /** What a middleware sees of a call. Never assigned to: a branch of a call gets a fork of its parent's context. */
+import { Branch, type Source } from './branch.ts';
 import { invalid } from './options.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import type { Storage } from './storage.ts';
@@ -33,8 +34,8 @@ export interface Context {
 
 /** What a middleware may change for what runs beneath it; a member that is absent or undefined stays as it was. */
 export type Fork = {
-  readonly [Member in 'request' | 'signal' | 'attempt' | 'observers']?: Context[Member] | undefined;
-} & { readonly deadline?: Deadline };
+  readonly [Member in 'request' | 'attempt' | 'observers']?: Context[Member] | undefined;
+} & { readonly signal?: Source | undefined; readonly deadline?: Deadline };
 
 /** As a function where it may still change: of a request that several callers share. */
 export type Deadline = number | undefined | (() => number | undefined);
@@ -53,8 +54,13 @@ export interface Call {
   readonly stack: readonly Middleware[];
 }
 
-export function createContext(call: Call, request: Request, signal: AbortSignal): Context {
-  return new CallContext(new CallState(call), request, signal, undefined, 1, nobody);
+export function createContext(call: Call, request: Request, source: Source): Context {
+  return new CallContext(new CallState(call), request, source, undefined, 1, nobody);
+}
+
+/** What `ctx.signal` stands for, without making it. */
+export function sourceOf(ctx: Context): Source {
+  return (ctx as CallContext).source ?? ctx.signal; // somebody may have a context of their own making
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
@@ -62,7 +68,7 @@ export function fork(ctx: Context, changes: Fork): Context {
   return new CallContext(
     call,
     changes.request ?? ctx.request,
-    changes.signal ?? ctx.signal,
+    changes.signal ?? sourceOf(ctx),
     changes.deadline ?? (ctx as CallContext).limit,
     changes.attempt ?? ctx.attempt,
     changes.observers ?? ctx.observers,
@@ -91,7 +97,7 @@ class CallState {
 class CallContext implements Context {
   readonly call: CallState;
   readonly request: Request;
-  readonly signal: AbortSignal;
+  readonly source: Source;
   readonly limit: Deadline;
   readonly attempt: number;
   readonly observers: readonly Listener[];
@@ -99,19 +105,22 @@ class CallContext implements Context {
   constructor(
     call: CallState,
     request: Request,
-    signal: AbortSignal,
+    source: Source,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
   ) {
     this.call = call;
     this.request = request;
-    this.signal = signal;
+    this.source = source;
     this.limit = limit;
     this.attempt = attempt;
     this.observers = observers;
   }
 
+  get signal(): AbortSignal {
+    return this.source instanceof Branch ? this.source.signal : this.source;
+  }
   get deadline(): number | undefined {
     return typeof this.limit === 'function' ? this.limit() : this.limit;
   }

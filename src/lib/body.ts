@@ -6,6 +6,8 @@
  */
 import { isUnopened } from '../core/unopened.ts';
 
+import { attached } from './attached.ts';
+
 /** What a policy wants to hear. */
 export interface BodyWatcher {
   /** Once: read to the end (`complete`), cancelled or failed. At once for a response without a body. */
@@ -48,7 +50,7 @@ type Controller = ReadableStreamDefaultController<Bytes> | ReadableByteStreamCon
 type Reader = 'text' | 'json' | 'arrayBuffer' | 'blob' | 'bytes' | 'formData';
 const readers: readonly Reader[] = ['text', 'json', 'arrayBuffer', 'blob', 'bytes', 'formData'];
 
-const watched = new WeakMap<Response, Watched>();
+const watched = attached<Watched>();
 const prototypes = new WeakMap<object, object>();
 
 /**
@@ -73,7 +75,7 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
 
 /** The response without our members, for a reader that goes past them to the platform's own slots. */
 export function plain(response: Response): Response {
-  return watched.has(response) ? new Response(response.body, response) : response;
+  return watched.get(response) === undefined ? response : new Response(response.body, response);
 }
 
 /** It has no end to wait for. */
@@ -130,7 +132,7 @@ function members(base: Response): PropertyDescriptorMap {
         Object.setPrototypeOf(this, base);
         try {
           const copy = this.clone();
-          if (!watched.has(copy)) watch(copy, source);
+          if (watched.get(copy) === undefined) watch(copy, source);
           return copy;
         } finally {
           Object.setPrototypeOf(this, ours);

@@ -1,4 +1,5 @@
 /** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
+import { Branch, onAbort, type Source } from '../core/branch.ts';
 import { isEventStream } from './body.ts';
 import { discard } from './discard.ts';
 import { headOf, respondent } from './recorded.ts';
@@ -7,9 +8,9 @@ import { sharedBody } from './shared-body.ts';
 export interface Flight {
   /**
    * A Response of one's own; `undefined` when the body is too long to share and one should send a request oneself.
-   * Rejects with the reason of `signal` as soon as it aborts.
+   * Rejects with the reason of `caller` as soon as it aborts.
    */
-  board(signal: AbortSignal, deadline?: number): Promise<Response | undefined>;
+  board(caller: Source, deadline?: number): Promise<Response | undefined>;
 }
 
 interface Passenger {
@@ -20,11 +21,11 @@ interface Passenger {
 
 /** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
 export function takeOff(
-  run: (signal: AbortSignal, deadline: () => number) => Promise<Response>,
+  run: (own: Branch, deadline: () => number) => Promise<Response>,
   longest: number,
   onOver: () => void,
 ): Flight {
-  const work = new AbortController();
+  const work = new Branch();
   const aboard = new Set<Passenger>();
 
   const leave = (passenger: Passenger, reason: unknown): void => {
@@ -74,7 +75,7 @@ export function takeOff(
   const latest = (): number =>
     aboard.size === 0 ? Infinity : Math.max(...[...aboard].map(({ deadline }) => deadline));
 
-  run(work.signal, latest)
+  run(work, latest)
     .then(land)
     .catch((error: unknown) => {
       onOver();
@@ -82,16 +83,14 @@ export function takeOff(
     });
 
   return {
-    board: (signal, deadline = Infinity) =>
+    board: (caller, deadline = Infinity) =>
       new Promise((resolve, reject) => {
         const passenger: Passenger = { deadline, resolve, reject };
-        const left = (): void => {
-          reject(signal.reason);
-          leave(passenger, signal.reason);
-        };
         aboard.add(passenger);
-        if (signal.aborted) left();
-        else signal.addEventListener('abort', left, { once: true });
+        onAbort(caller, (reason) => {
+          reject(reason);
+          leave(passenger, reason);
+        });
       }),
   };
 }

@@ -67,18 +67,8 @@ export function sameRequest({ request, options: { requestId }, init }: Context):
   // A dispatcher, say: nobody can compare it.
   if (extras.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return undefined;
   const identity = [...headers].filter(([name]) => !perCallHeaders.has(name));
-  // JSON, because no value can pretend to be two.
-  return JSON.stringify([
-    method,
-    url,
-    requestId,
-    body,
-    redirect,
-    credentials,
-    cache,
-    mode,
-    integrity,
-    identity,
-    extras,
-  ]);
+  const isPlain = identity.length + extras.length === 0 && requestId === undefined && body === null && integrity === '';
+  // JSON, because no value can pretend to be two; the others are single words, and the URL is what remains.
+  const particular = isPlain ? '' : JSON.stringify([requestId, body, integrity, identity, extras]);
+  return `${method} ${redirect} ${credentials} ${cache} ${mode} ${particular} ${url}`;
 }

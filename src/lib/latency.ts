@@ -57,17 +57,21 @@ interface Route extends Series {
 function create(storage: Storage): LatencyHistory {
   const routes = new Map<string, Route>();
   const dirty = new Map<string, Route>();
+  let newest: Route | undefined;
   let timer: Timer;
   let dirtySince = 0;
+  let touched = 0;
   let writing: Promise<void> | undefined;
 
   const series = (name: string, length: number): Route => {
     let route = routes.get(name);
+    if (route !== undefined && route === newest) return route;
     if (route === undefined) {
       route = open(name, length);
       if (routes.size >= mostRoutes) routes.delete(routes.keys().next().value!);
     } else routes.delete(name);
     routes.set(name, route); // last in the order of use
+    newest = route;
     return route;
   };
 
@@ -93,14 +97,20 @@ function create(storage: Storage): LatencyHistory {
   const load = async (name: string): Promise<readonly number[]> => parse((await storage.get(keyOf(name)))?.value);
 
   const schedule = (name: string, route: Route): void => {
-    const now = performance.now();
+    touched = performance.now();
     if (dirty.size === 0) {
-      dirtySince = now;
+      dirtySince = touched;
       onHide('addEventListener', write);
+      timer = afterIdly(quiet, writeWhenDue);
     }
     dirty.set(name, route);
-    clearTimeout(timer);
-    timer = afterIdly(Math.min(quiet, dirtySince + longestDelay - now), write);
+  };
+
+  /** One timer for many samples: that another has come meanwhile is seen when it fires. */
+  const writeWhenDue = (): void => {
+    const left = Math.min(touched + quiet, dirtySince + longestDelay) - performance.now();
+    if (left > 0) timer = afterIdly(left, writeWhenDue);
+    else write();
   };
 
   const write = (): void => void flush();

@@ -34,10 +34,10 @@ export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
 }
 
 /** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
-export function replay(request: Request, signal: AbortSignal): Replay | undefined {
+export function replay(request: Request, signal: AbortSignal | (() => AbortSignal)): Replay | undefined {
   if (request.method === 'GET' || request.method === 'HEAD' || request.body === null) return unchanged(request);
   const origin = bodyOrigin(request);
-  if (origin === undefined) return recorded(request, signal);
+  if (origin === undefined) return recorded(request, typeof signal === 'function' ? signal() : signal);
   return isRereadable(origin) ? fromOrigin(request, origin) : undefined;
 }
 

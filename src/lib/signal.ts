@@ -1,15 +1,15 @@
 /** Abort signals: a child for a branch of a call, and the bridge from the caller's signal to the call's own. */
+import { Branch, onAbort, type Source } from '../core/branch.ts';
 import { watchBody } from './body.ts';
 import { discard } from './discard.ts';
 
 /**
- * A controller that aborts with its parent and never touches it. It stays registered on the parent, so the
- * parent must be the signal of a call (`ctx.signal`), never a longer-lived one: see `underCaller`.
+ * Aborts with its parent and never touches it. It stays registered on the parent, so the parent must be of a call
+ * (`ctx.signal`), never a longer-lived one: see `underCaller`.
  */
-export function branch(parent: AbortSignal): AbortController {
-  const child = new AbortController();
-  if (parent.aborted) child.abort(parent.reason);
-  else parent.addEventListener('abort', () => child.abort(parent.reason), { once: true });
+export function branch(parent: Source): Branch {
+  const child = new Branch();
+  onAbort(parent, (reason) => child.abort(reason));
   return child;
 }
 
@@ -19,9 +19,9 @@ export function branch(parent: AbortSignal): AbortController {
  * over: rejected, or its body read, cancelled or failed. (`AbortSignal.any` keeps hundreds of bytes a call
  * on a long-lived signal in Node 22.)
  */
-export function underCaller(caller: AbortSignal, run: (signal: AbortSignal) => Promise<Response>): Promise<Response> {
+export function underCaller(caller: AbortSignal, run: (own: Branch) => Promise<Response>): Promise<Response> {
   if (caller.aborted) return Promise.reject(caller.reason);
-  const own = new AbortController();
+  const own = new Branch();
   return new Promise((resolve, reject) => {
     let fail = reject;
     const leave = (): void => {
@@ -31,7 +31,7 @@ export function underCaller(caller: AbortSignal, run: (signal: AbortSignal) => P
     const stay = (): void => caller.removeEventListener('abort', leave);
     caller.addEventListener('abort', leave, { once: true });
     // Also when it throws before it has begun, the listener goes.
-    new Promise<Response>((begun) => begun(run(own.signal)))
+    new Promise<Response>((begun) => begun(run(own)))
       .then((response) => {
         if (caller.aborted) return discard(response);
         fail = watchBody(response, { end: stay });
@@ -48,11 +48,11 @@ export function underCaller(caller: AbortSignal, run: (signal: AbortSignal) => P
 export function underCallers(
   [signal, ...others]: readonly AbortSignal[],
   run: (signal: AbortSignal) => Promise<Response>,
-  joint: AbortController = new AbortController(),
+  joint: Branch = new Branch(),
 ): Promise<Response> {
   if (signal === undefined) return run(joint.signal);
   return underCaller(signal, (own) => {
-    own.addEventListener('abort', () => joint.abort(own.reason), { once: true });
+    own.onAbort((reason) => joint.abort(reason));
     return underCallers(others, run, joint);
   });
 }

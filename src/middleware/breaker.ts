@@ -1,5 +1,5 @@
 /** Spares a server that fails, and its callers the wait. Stands inside `retry`, outside the `timeout` of an attempt. */
-import type { Middleware } from '../core/context.ts';
+import { sourceOf, type Middleware } from '../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../core/errors.ts';
 import { count, duration, forCall, func, ratio, record } from '../core/options.ts';
 import type { Backoff } from '../lib/backoff.ts';
@@ -106,7 +106,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     const started = policy.slowOver === Infinity ? 0 : performance.now();
     const outcome = await settle(next());
     if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
-    if (ctx.signal.aborted) aborted();
+    if (sourceOf(ctx).aborted) aborted();
     else {
       const failed = policy.when(outcome, ctx);
       const slow = policy.slowOver !== Infinity && performance.now() - started > policy.slowOver;

@@ -1,5 +1,6 @@
 /** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
-import type { Middleware } from '../core/context.ts';
+import type { Branch } from '../core/branch.ts';
+import { sourceOf, type Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
 import { takeOff, type Flight } from '../lib/flight.ts';
 import { sameRequest, type Key } from '../lib/keys.ts';
@@ -42,14 +43,14 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
     let flight = flights.get(key);
     if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
     else {
-      const run = (signal: AbortSignal, deadline: () => number): Promise<Response> => next({ signal, deadline });
+      const run = (signal: Branch, deadline: () => number): Promise<Response> => next({ signal, deadline });
       const mine = takeOff(run, longestShared, () => {
         if (flights.get(key) === mine) flights.delete(key);
       });
       flights.set(key, mine);
       flight = mine;
     }
-    return (await flight.board(ctx.signal, ctx.deadline)) ?? next();
+    return (await flight.board(sourceOf(ctx), ctx.deadline)) ?? next();
   };
 }
 

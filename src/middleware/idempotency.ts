@@ -61,7 +61,7 @@ export interface IdempotencyOptions {
 export function idempotency(options: IdempotencyOptions = {}): Middleware {
   const own = parse(options);
 
-  return async function idempotency(ctx, next) {
+  return function idempotency(ctx, next) {
     const policy = forCall(ctx.options['idempotency'], own, (override: IdempotencyOptions) =>
       parse({ ...options, ...override }),
     );

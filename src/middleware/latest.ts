@@ -1,4 +1,5 @@
 /** Lets a newer call replace an older one: search as you type. Stands outside `retry`. */
+import type { Branch } from '../core/branch.ts';
 import type { Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
@@ -19,7 +20,7 @@ export interface LatestOptions {
  */
 export function latest(options: LatestOptions): Middleware {
   const own = parse(options);
-  const current = new Map<string, AbortController>();
+  const current = new Map<string, Branch>();
 
   return async function latest(ctx, next) {
     const key = forCall(ctx.options['latest'], own, parse)?.key(ctx);
@@ -29,7 +30,7 @@ export function latest(options: LatestOptions): Middleware {
     const mine = branch(ctx.signal);
     current.set(key, mine);
     try {
-      return await underCaller(mine.signal, (signal) => next({ signal }));
+      return await underCaller(mine.signal, (own) => next({ signal: own }));
     } finally {
       if (current.get(key) === mine) current.delete(key);
     }

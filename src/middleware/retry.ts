@@ -1,13 +1,13 @@
 /** Sends a request again when that may help. Stands inside the total `timeout`, outside the one of an attempt. */
 import pRetry from 'p-retry';
-import type { Middleware } from '../core/context.ts';
+import type { Context, Middleware, Next } from '../core/context.ts';
 import { count, forCall, func, list, pause, record } from '../core/options.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { discard } from '../lib/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { isReset } from '../lib/network-error.ts';
 import { isTransient, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
-import { replay } from '../lib/replay.ts';
+import { replay, type Replay } from '../lib/replay.ts';
 import { refusedUntil } from '../lib/refusal.ts';
 import { retryAfter } from '../lib/retry-after.ts';
 import { sleep } from '../lib/timer.ts';
@@ -53,60 +53,68 @@ export function retry(options: RetryOptions = {}): Middleware {
       }),
     );
     if (policy === undefined || policy.retries === 0 || !mayRepeat(ctx.request, policy)) return next();
-    const copies = replay(ctx.request, ctx.signal);
+    const copies = replay(ctx.request, () => ctx.signal);
     if (copies === undefined) return next();
     policy.budget?.deposit();
 
-    let request: Request | undefined = copies.first;
-    let wait = 0;
-    let stop: Stop | undefined;
-
-    const attempt = async (attempt: number): Promise<Outcome> => {
-      if (attempt > 1) await sleep(wait, ctx.signal);
-      const outcome = await settle(next({ request, attempt }));
-      if (policy.when(outcome, ctx)) throw new Again(outcome);
-      return outcome;
-    };
-
-    const shouldRetry = async ({
-      error,
-      attemptNumber: retry,
-    }: {
-      error: Error;
-      attemptNumber: number;
-    }): Promise<boolean> => {
-      if (!(error instanceof Again) || ctx.signal.aborted) return false;
-      const { outcome } = error;
-      const asked = outcome.response && retryAfter(outcome.response);
-      // A connection that was reset may just have been idle for too long: the first retry takes a fresh one at once.
-      wait = asked ?? (retry === 1 && isReset(outcome.error) ? 0 : policy.backoff(retry, policy.random));
-      if (asked !== undefined && asked > policy.maxRetryAfter) stop = 'retry-after';
-      else if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) stop = 'deadline';
-      // A breaker beneath is open: better the outcome that there is, now, than its refusal after a pause.
-      else if (Date.now() + wait < (refusedUntil(outcome) ?? 0)) stop = 'breaker';
-      else if ((request = await copies.again()) === undefined) stop = 'body';
-      else if (policy.budget?.withdraw() === false) stop = 'budget';
-      if (stop !== undefined) return false;
-      ctx.emit({ type: 'retry.scheduled', retry, delay: wait, ...told(outcome) });
-      if (outcome.response) discard(outcome.response);
-      return true;
-    };
-
     try {
-      // p-retry runs the loop. The pauses are ours: it can neither be told each of them nor interrupt one.
-      // Nor is it told the signal: it would drop an answer that comes after the abort, unread and not cancelled.
-      return unwrap(await pRetry(attempt, { retries: policy.retries, minTimeout: 0, shouldRetry }));
-    } catch (error) {
-      if (!(error instanceof Again)) {
-        ctx.signal.throwIfAborted(); // its own reason, also one that is no Error
-        throw error;
-      }
-      if (!ctx.signal.aborted) ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...told(error.outcome) });
-      return unwrap(error.outcome);
+      const outcome = await settle(next({ request: copies.first, attempt: 1 }));
+      return policy.when(outcome, ctx) ? await repeat(outcome, copies, policy, ctx, next) : unwrap(outcome);
     } finally {
       copies.close();
     }
   };
+}
+
+/** p-retry runs the loop, entered once there is something to repeat: its first attempt is the one that was made. */
+async function repeat(first: Outcome, copies: Replay, policy: Settings, ctx: Context, next: Next): Promise<Response> {
+  let request: Request | undefined;
+  let wait = 0;
+  let stop: Stop | undefined;
+
+  const attempt = async (attempt: number): Promise<Outcome> => {
+    if (attempt === 1) throw new Again(first);
+    await sleep(wait, ctx.signal);
+    const outcome = await settle(next({ request, attempt }));
+    if (policy.when(outcome, ctx)) throw new Again(outcome);
+    return outcome;
+  };
+
+  const shouldRetry = async ({
+    error,
+    attemptNumber: retry,
+  }: {
+    error: Error;
+    attemptNumber: number;
+  }): Promise<boolean> => {
+    if (!(error instanceof Again) || ctx.signal.aborted) return false;
+    const { outcome } = error;
+    const asked = outcome.response && retryAfter(outcome.response);
+    // A connection that was reset may just have been idle for too long: the first retry takes a fresh one at once.
+    wait = asked ?? (retry === 1 && isReset(outcome.error) ? 0 : policy.backoff(retry, policy.random));
+    if (asked !== undefined && asked > policy.maxRetryAfter) stop = 'retry-after';
+    else if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) stop = 'deadline';
+    // A breaker beneath is open: better the outcome that there is, now, than its refusal after a pause.
+    else if (Date.now() + wait < (refusedUntil(outcome) ?? 0)) stop = 'breaker';
+    else if ((request = await copies.again()) === undefined) stop = 'body';
+    else if (policy.budget?.withdraw() === false) stop = 'budget';
+    if (stop !== undefined) return false;
+    ctx.emit({ type: 'retry.scheduled', retry, delay: wait, ...told(outcome) });
+    if (outcome.response) discard(outcome.response);
+    return true;
+  };
+
+  try {
+    // The pauses are ours: it can neither be told each of them nor interrupt one. Nor is it told the signal: it would drop an answer that comes after the abort, unread and not cancelled.
+    return unwrap(await pRetry(attempt, { retries: policy.retries, minTimeout: 0, shouldRetry }));
+  } catch (error) {
+    if (!(error instanceof Again)) {
+      ctx.signal.throwIfAborted(); // its own reason, also one that is no Error
+      throw error;
+    }
+    if (!ctx.signal.aborted) ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...told(error.outcome) });
+    return unwrap(error.outcome);
+  }
 }
 
 /** Safe and idempotent methods of RFC 9110 §9.2, and QUERY, which is both. */

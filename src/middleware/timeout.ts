@@ -1,6 +1,6 @@
 /** Limits how long a call may take. Outside `retry` it bounds the whole, inside it each attempt. */
 import pTimeout from 'p-timeout';
-import type { Context, Middleware } from '../core/context.ts';
+import { sourceOf, type Context, type Middleware } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { duration, forCall, func, record } from '../core/options.ts';
 import type { Adaptive, Measurement } from '../lib/adaptive.ts';
@@ -8,7 +8,7 @@ import { ignore, isEventStream, watchBody } from '../lib/body.ts';
 import { discard } from '../lib/discard.ts';
 import { branch } from '../lib/signal.ts';
 import { silence } from '../lib/silence.ts';
-import { afterIdly, longestDelay } from '../lib/timer.ts';
+import { after, afterIdly, letGo, longestDelay, type Timer } from '../lib/timer.ts';
 
 /** ms, or learnt from history; a limit that is absent, `false` or `Infinity` does not apply. */
 export type Limit = number | Adaptive | false;
@@ -44,48 +44,67 @@ export function timeout(options: number | TimeoutOptions): Middleware {
       if (limits === none) return next();
       const total = limits.total.measure(ctx, 'total');
       const headers = limits.headers.measure(ctx, 'headers');
-      const [phase, first] =
-        headers.limit < total.limit ? (['headers', headers] as const) : (['total', total] as const);
+      const phase = headers.limit < total.limit ? 'headers' : 'total';
+      const first = phase === 'headers' ? headers : total;
 
       const started = performance.now();
       const elapsed = (): number => performance.now() - started;
-      const work = branch(ctx.signal);
+      let fail: (error: unknown) => void = ignore;
       const expire = (phase: Phase, wait: Measurement): TimeoutError => {
         const facts = { phase, limit: wait.limit, elapsed: elapsed() };
         const error = new TimeoutError(facts, { request: ctx.request });
         wait.expired();
         ctx.emit({ type: 'timeout.exceeded', ...facts });
         work.abort(error);
+        fail(error);
         return error;
       };
 
-      const answer = next({ signal: work.signal, deadline: earlier(ctx.deadline, started + first.limit) });
-      const response = await pTimeout(answer, {
+      const work = branch(sourceOf(ctx));
+      const below = next({ signal: work, deadline: earlier(ctx.deadline, started + first.limit) });
+      const answer = new Promise<Response>((resolve, reject) => {
+        work.onAbort(reject); // at once, whatever is beneath makes of the abort
+        below.then(resolve, reject);
+      });
+      let timer: Timer;
+      const race = pTimeout(answer, {
         milliseconds: first.limit,
-        signal: ctx.signal,
+        // The timer of the total runs on to the last byte.
+        customTimers: {
+          setTimeout: ((run: () => void, ms: number) => (timer = after(ms, run))) as typeof setTimeout,
+          clearTimeout: ignore,
+        },
         // p-timeout's own error would cost every call a stack trace; this one is made when it is needed.
         fallback() {
           throw expire(phase, first);
         },
-      }).catch((error: unknown) => {
-        answer.then(discard, ignore); // should it come late
-        throw error;
       });
+      let response: Response;
+      try {
+        response = await race;
+      } catch (error) {
+        clearTimeout(timer);
+        below.then(discard, ignore); // should it come late
+        throw error;
+      }
       headers.answered(elapsed());
 
       const left = isEventStream(response) ? Infinity : total.limit - elapsed();
-      if (left <= longestDelay) {
-        const timer = afterIdly(left, () => fail(expire('total', total)));
+      if (phase === 'headers' || left > longestDelay) {
+        clearTimeout(timer);
+        timer = afterIdly(left, () => expire('total', total));
+      } else letGo(timer);
+      if (timer !== undefined) {
         const end = (complete: boolean): void => {
           clearTimeout(timer);
           if (complete) total.answered(elapsed());
         };
-        const fail = watchBody(response, { end });
+        fail = watchBody(response, { end });
       }
       const idle = limits.idle.measure(ctx, 'idle');
       if (idle.limit < left) {
-        const onExceeded = (): void => fail(expire('idle', idle));
-        const fail = watchBody(response, silence({ wait: idle, isProgress: limits.isProgress, onExceeded }));
+        const onExceeded = (): void => void expire('idle', idle);
+        fail = watchBody(response, silence({ wait: idle, isProgress: limits.isProgress, onExceeded }));
       }
       return response;
     } satisfies Middleware,

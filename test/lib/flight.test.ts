@@ -23,7 +23,7 @@ function start(longest = 100): Started {
   });
   const over = vi.fn();
   let signal!: AbortSignal;
-  const flight = takeOff((given) => ((signal = given), answer), longest, over);
+  const flight = takeOff((given) => ((signal = given.signal), answer), longest, over);
   const board: Started['board'] = () => {
     const own = new AbortController();
     const response = flight.board(own.signal);

@@ -81,7 +81,7 @@ describe('signal of a caller', () => {
   test('is not the signal that the call runs under', async () => {
     const controller = new AbortController();
     let own: AbortSignal | undefined;
-    await underCaller(controller.signal, async (signal) => {
+    await underCaller(controller.signal, async ({ signal }) => {
       own = signal;
       return new Response(null);
     });
@@ -94,7 +94,7 @@ describe('signal of a caller', () => {
   test.for(reasons)('rejects at once, for its own reason, and the server sees it go: %o', async (reason) => {
     await using server = await origin(() => {}); // never answers
     const controller = new AbortController();
-    const answer = underCaller(controller.signal, (signal) => fetch(server.url, { signal }));
+    const answer = underCaller(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(controller.signal)).toBe(1);
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort(reason);
@@ -115,7 +115,7 @@ describe('signal of a caller', () => {
     const controller = new AbortController();
     const answer = underCaller(
       controller.signal,
-      (signal) =>
+      ({ signal }) =>
         new Promise((_resolve, reject) => {
           signal.addEventListener('abort', () => reject(new Error('of the transport')));
         }),
@@ -140,7 +140,8 @@ describe('signal of a caller', () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     for (const hears of [true, false]) {
       const controller = new AbortController();
-      const run = (signal: AbortSignal): Promise<Response> => fetch(server.url, hears ? { signal } : {});
+      const run = ({ signal }: { signal: AbortSignal }): Promise<Response> =>
+        fetch(server.url, hears ? { signal } : {});
       const response = await underCaller(controller.signal, run);
       const reason = reasonOf(reading[how]!(response));
       await settled();
@@ -155,7 +156,7 @@ describe('signal of a caller', () => {
   test('fails a body that nobody has begun to read', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const controller = new AbortController();
-    const response = await underCaller(controller.signal, (signal) => fetch(server.url, { signal }));
+    const response = await underCaller(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     controller.abort('enough');
     expect(await reasonOf(response.text())).toBe('enough');
     expect(await server.exchanges[0]!.over).toBe('cut');
@@ -164,7 +165,7 @@ describe('signal of a caller', () => {
   test('aborts the call also after a garbage collection', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const controller = new AbortController();
-    const response = await underCaller(controller.signal, (signal) => fetch(server.url, { signal }));
+    const response = await underCaller(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     const reason = reasonOf(response.text());
     const canary = abandonedObject();
     await gcUntil(() => canary.deref() === undefined);
@@ -227,27 +228,27 @@ describe('signal of a caller is left without a listener when', () => {
 
   test('the body has been read', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
-    const response = await underCaller(caller, (signal) => fetch(server.url, { signal }));
+    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(1);
     expect(await response.text()).toBe('hello');
   });
 
   test('the body has been read as a stream', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
-    const response = await underCaller(caller, (signal) => fetch(server.url, { signal }));
+    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
     for await (const chunk of response.body!) expect(chunk).toHaveLength(5);
   });
 
   test('the body is cancelled', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
-    const response = await underCaller(caller, (signal) => fetch(server.url, { signal }));
+    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
     await response.body!.cancel();
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
 
   test('the body fails', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
-    const response = await underCaller(caller, (signal) => fetch(server.url, { signal }));
+    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
     const reason = reasonOf(response.text());
     server.exchanges[0]!.answer.destroy();
     expect(await reason).toMatchObject({ message: 'terminated' });
@@ -255,13 +256,13 @@ describe('signal of a caller is left without a listener when', () => {
 
   test('there is no body', async () => {
     await using server = await origin(({ answer }) => void answer.writeHead(204).end());
-    await underCaller(caller, (signal) => fetch(server.url, { signal }));
+    await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(0);
   });
 
   test('the body was read beneath', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
-    await underCaller(caller, async (signal) => {
+    await underCaller(caller, async ({ signal }) => {
       const response = await fetch(server.url, { signal });
       await response.text();
       return response;

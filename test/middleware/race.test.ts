@@ -78,7 +78,13 @@ describe('race', () => {
       [undefined, 1],
       [['post'], 3],
     ] as const) {
-      const { fetch, sent } = stub([race(bases, methods && { methods })], () => new Response());
+      let send!: () => void;
+      const all = new Promise<void>((resolve) => (send = resolve)); // an answer before would keep others from being sent
+      const { fetch, sent } = stub([race(bases, methods && { methods })], async (copy) => {
+        if (copy === sentTo) send();
+        await all;
+        return new Response();
+      });
       await fetch('https://api.example/orders', { method: 'POST', body: 'order' });
       expect(sent.map(({ url }) => url)).toHaveLength(sentTo);
       expect(sent[0]!.url).toBe('https://eu.example/orders');
