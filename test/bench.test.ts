@@ -67,3 +67,41 @@ describe('bench/transport', { timeout: 70_000 }, () => {
     }
   });
 });
+
+describe('bench/overhead', { timeout: 70_000 }, () => {
+  test('measures everybody who is installed over a stubbed fetch, and the closure by hand beside', async () => {
+    const { code, stdout, stderr } = await smoke('overhead');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    for (const name of ['raw fetch', 'by hand, one closure', 'kyoa createFetch, standard()', 'kyoa', 'ky'])
+      expect(Number(rows.get(name)![1]), name).toBeGreaterThan(0);
+  });
+});
+
+describe('bench/throughput', { timeout: 70_000 }, () => {
+  test('has the standard stack at no less than half of the requests of the closure by hand', async () => {
+    const { code, stdout, stderr } = await smoke('throughput');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    expect(Number(rows.get('by hand, one closure')![3])).toBe(1);
+    expect(Number(rows.get('kyoa createFetch, standard()')![3])).toBeGreaterThan(0.5);
+  });
+});
+
+describe('bench/onion', { timeout: 70_000 }, () => {
+  test('prints what a layer costs', async () => {
+    const { code, stdout, stderr } = await smoke('onion');
+    expect([code, stderr]).toEqual([0, '']);
+    expect([...rowsOf(stdout).keys()]).toContain('kyoa compose, a layer that returns next()');
+  });
+});
+
+describe('bench/memory', { timeout: 70_000 }, () => {
+  test('finds no listener of kyoa’s on a signal that outlives its calls', async () => {
+    const { code, stdout, stderr } = await smoke('memory');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    expect([...rows.keys()]).toEqual(['kyoa createFetch, standard()', 'kyoa']);
+    for (const cells of rows.values()) expect(cells.at(-2)).toBe('0');
+  });
+});
