@@ -37,6 +37,14 @@ export interface Adaptive {
   measure(ctx: Context, what: string): Measurement;
 }
 
+/** The same limit for every call, ms. */
+export function fixed(limit: number): Adaptive {
+  const measurement: Measurement = { limit, answered() {}, expired() {} };
+  return { measure: () => measurement };
+}
+
+export const never: Adaptive = fixed(Infinity);
+
 /** How fast a limit that has been backed off comes down again: alpha of RFC 6298 §2. */
 const gain = 1 / 8;
 

@@ -1,14 +1,14 @@
 /** Limits how long a call may take. Outside `retry` it bounds the whole, inside it each attempt. */
-import pTimeout from 'p-timeout';
 import { sourceOf, type Context, type Middleware } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { duration, forCall, func, record } from '../core/options.ts';
-import type { Adaptive, Measurement } from '../lib/adaptive.ts';
+import { fixed, never, type Adaptive, type Measurement } from '../lib/adaptive.ts';
 import { ignore, isEventStream, watchBody } from '../lib/body.ts';
 import { discard } from '../lib/discard.ts';
 import { branch } from '../lib/signal.ts';
 import { silence } from '../lib/silence.ts';
-import { after, afterIdly, letGo, longestDelay, type Timer } from '../lib/timer.ts';
+import { afterIdly, letGo, longestDelay } from '../lib/timer.ts';
+import { within } from '../lib/within.ts';
 
 /** ms, or learnt from history; a limit that is absent, `false` or `Infinity` does not apply. */
 export type Limit = number | Adaptive | false;
@@ -66,22 +66,11 @@ export function timeout(options: number | TimeoutOptions): Middleware {
         work.onAbort(reject); // at once, whatever is beneath makes of the abort
         below.then(resolve, reject);
       });
-      let timer: Timer;
-      const race = pTimeout(answer, {
-        milliseconds: first.limit,
-        // The timer of the total runs on to the last byte.
-        customTimers: {
-          setTimeout: ((run: () => void, ms: number) => (timer = after(ms, run))) as typeof setTimeout,
-          clearTimeout: ignore,
-        },
-        // p-timeout's own error would cost every call a stack trace; this one is made when it is needed.
-        fallback() {
-          throw expire(phase, first);
-        },
-      });
+      const race = within(first.limit, answer, () => expire(phase, first));
+      let { timer } = race;
       let response: Response;
       try {
-        response = await race;
+        response = await race.answer;
       } catch (error) {
         clearTimeout(timer);
         below.then(discard, ignore); // should it come late
@@ -120,7 +109,6 @@ type Settings = Readonly<Record<Phase, Adaptive>> & Pick<TimeoutOptions, 'isProg
 type Instance = Middleware & { readonly limits: Settings };
 
 const phases: readonly Phase[] = ['total', 'headers', 'idle'];
-const never = fixed(Infinity);
 const none: Settings = { total: never, headers: never, idle: never };
 
 function parse(given: number | TimeoutOptions): Settings {
@@ -132,11 +120,6 @@ function parse(given: number | TimeoutOptions): Settings {
   };
   if (options.isProgress !== undefined) func('timeout isProgress', options.isProgress);
   return { ...options, total: limit('total'), headers: limit('headers'), idle: limit('idle') };
-}
-
-function fixed(limit: number): Adaptive {
-  const measurement: Measurement = { limit, answered() {}, expired() {} };
-  return { measure: () => measurement };
 }
 
 function limitsFor(ctx: Context, self: Instance): Settings {

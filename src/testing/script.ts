@@ -85,7 +85,7 @@ export function script(replies: Replies | Routes): Script {
     async fetch(input, init = {}) {
       const request = new Request(input, init);
       const caller = init.signal ?? (input instanceof Request ? signalOf(input) : new AbortController().signal);
-      return underCaller(caller, (signal) => answer(request, init, signal));
+      return underCaller(caller, ({ signal }) => answer(request, init, signal));
     },
     done() {
       const wrong = parts.filter(({ left }) => left() > 0).map(({ name, left }) => `${left()} left over for ${name}`);
