@@ -14,12 +14,14 @@ export const entries = {
   './indexeddb': 'adapters/storage/indexeddb.ts',
   './redis': 'adapters/storage/redis.ts',
   './undici': 'adapters/transport/undici.ts',
+  './opentelemetry': 'adapters/telemetry/opentelemetry.ts',
+  './prometheus': 'adapters/telemetry/prometheus.ts',
   './testing': 'src/testing.ts',
 };
 
 const root = import.meta.dirname;
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const dependencies = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)];
+const dependencies = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
 
 const modules = {
   input: Object.values(entries),

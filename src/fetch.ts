@@ -52,6 +52,16 @@ export interface CallOptions {
   readonly fallback?: Override<FallbackOptions>;
   /** `false` to go unobserved. */
   readonly observe?: boolean;
+  /** `false` to write no line. */
+  readonly log?: boolean;
+  /** `false` to send no `traceparent`. */
+  readonly trace?: boolean;
+  /** `false` not to be counted. */
+  readonly metrics?: boolean;
+  /** `false` for no spans and measurements. */
+  readonly opentelemetry?: boolean;
+  /** `false` not to be counted. */
+  readonly prometheus?: boolean;
 }
 
 /** The members of an init that are kyoa's; whatever neither fetch nor kyoa knows goes to the transport. */
@@ -70,6 +80,11 @@ export const callOptionNames: readonly string[] = [
   'staleIfError',
   'fallback',
   'observe',
+  'log',
+  'trace',
+  'metrics',
+  'opentelemetry',
+  'prometheus',
 ] satisfies (keyof CallOptions)[];
 
 /** The call signature alone: what runtimes hang on their `fetch` besides is not needed. */
@@ -234,15 +249,16 @@ function send(transport: Fetch | undefined): Handler {
 
   const tell: Handler = async (ctx) => {
     const { request, attempt } = ctx;
-    ctx.emit({ type: 'attempt.sent', attempt, method: request.method, url: request.url });
+    const { method, url } = request;
+    ctx.emit({ type: 'attempt.sent', attempt, method, url });
     const started = performance.now();
     const duration = (): number => performance.now() - started;
     try {
       const response = await transmit(ctx);
-      ctx.emit({ type: 'attempt.answered', attempt, status: response.status, duration: duration() });
+      ctx.emit({ type: 'attempt.answered', attempt, method, url, status: response.status, duration: duration() });
       return response;
     } catch (error) {
-      ctx.emit({ type: 'attempt.failed', attempt, error, duration: duration() });
+      ctx.emit({ type: 'attempt.failed', attempt, method, url, error, duration: duration() });
       throw error;
     }
   };

@@ -23,6 +23,7 @@ import { root } from './support/lanes.ts';
 interface Manifest {
   readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
   readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
 }
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
@@ -48,7 +49,7 @@ beforeAll(() => {
   ];
   execFileSync('tar', ['-xzf', join(consumer, filename), '-C', modules]);
   execFileSync('mv', [join(modules, 'package'), join(modules, 'kyoa')]);
-  for (const name of [...Object.keys(manifest.dependencies), 'undici']) link(name);
+  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(name);
 });
 
 afterAll(() => {

@@ -17,8 +17,22 @@ export type Fact =
       readonly attempts: number;
     }
   | { readonly type: 'attempt.sent'; readonly attempt: number; readonly method: string; readonly url: string }
-  | { readonly type: 'attempt.answered'; readonly attempt: number; readonly status: number; readonly duration: number }
-  | { readonly type: 'attempt.failed'; readonly attempt: number; readonly error: unknown; readonly duration: number }
+  | {
+      readonly type: 'attempt.answered';
+      readonly attempt: number;
+      readonly method: string;
+      readonly url: string;
+      readonly status: number;
+      readonly duration: number;
+    }
+  | {
+      readonly type: 'attempt.failed';
+      readonly attempt: number;
+      readonly method: string;
+      readonly url: string;
+      readonly error: unknown;
+      readonly duration: number;
+    }
   | {
       readonly type: 'timeout.exceeded';
       readonly phase: 'total' | 'headers' | 'idle';

@@ -1,0 +1,52 @@
+/**
+ * W3C Trace Context: which trace a call belongs to.
+ *
+ * @see https://www.w3.org/TR/trace-context-1/
+ */
+import type { Context } from '../core/context.ts';
+
+export interface TraceContext {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  /** 00, or 01 for one that the caller may have recorded. */
+  readonly flags: string;
+}
+
+/** By `ctx.state`, which all forks of a call share. */
+const calls = new WeakMap<object, TraceContext>();
+
+/** The trace of the request, else that of the call so far; `undefined` when there is neither. */
+export function traceOf({ request, state }: Context): TraceContext | undefined {
+  return parseTraceparent(request.headers.get('traceparent')) ?? calls.get(state);
+}
+
+/** As `traceOf`, or a new one. Sampled, because whoever comes first decides, and a trace nobody records is no use. */
+export function joinTrace(ctx: Context): TraceContext {
+  const trace = traceOf(ctx) ?? { traceId: randomHex(32), flags: '01' };
+  calls.set(ctx.state, trace);
+  return trace;
+}
+
+/** With a fresh span id, in version 00. */
+export function traceparent({ traceId, flags }: TraceContext): string {
+  return `00-${traceId}-${randomHex(16)}-${flags}`;
+}
+
+const format = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-([\da-f]{2})(-.*)?$/;
+
+/** `undefined` for one that is not valid. Of a later version what version 00 knows (§3.2.4), of the flags `sampled`. */
+export function parseTraceparent(header: string | null): TraceContext | undefined {
+  const [, version, traceId, flags, more] = format.exec(header ?? '') ?? [];
+  if (traceId === undefined || (version === '00' && more !== undefined)) return undefined;
+  return { traceId, flags: Number.parseInt(flags!, 16) & 1 ? '01' : '00' };
+}
+
+/** As OpenTelemetry's own generator: unique, not secret. */
+function randomHex(digits: number): string {
+  let hex = '';
+  while (hex.length < digits)
+    hex += Math.floor(Math.random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
+  return hex;
+}

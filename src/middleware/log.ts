@@ -1,0 +1,98 @@
+/** Writes one line of JSON per call. Stands outermost, for whole calls; inside `retry` a line is an attempt's. */
+import type { Middleware } from '../core/context.ts';
+import { verdictOf } from '../core/conventions.ts';
+import { observed } from '../core/observed.ts';
+import { func, invalid, list, oneOf, record } from '../core/options.ts';
+import { redactor, type Redactor } from '../core/redact.ts';
+import { traceOf } from '../lib/trace-context.ts';
+
+export type LogLevel = 'info' | 'warn' | 'error';
+
+export interface LogOptions {
+  /** Who writes: a member of every line. @default none */
+  readonly service?: string;
+  /** The least level that is written. @default 'info' */
+  readonly level?: LogLevel;
+  /** Takes a line, without a line break. @default the console's method of that level */
+  readonly write?: (line: string, level: LogLevel) => void;
+  /** Names of parameters and fields whose values are secrets besides the usual ones. @default [] */
+  readonly redact?: readonly string[];
+}
+
+/**
+ * `time` (ISO 8601), `level`, `service`, `traceId` (of `trace`, or of the caller's `traceparent`), `id`, `method`,
+ * `url`, `status`, `duration` (ms, to the headers), `attempts`; `error` with `name`, `code`, `message` and `cause`.
+ * The level is `error` for a call that failed or was answered with 500 and above, `warn` for 400 and above and for more
+ * than one attempt, else `info`, as also for a call that its caller gave up.
+ *
+ * Headers and bodies are not written. Of URLs, also of those in messages, go credentials, fragments, and values of
+ * parameters that are named like a secret (`token`, `api_key`, `signature`, ...); of messages whatever looks like a
+ * header or a pair with a secret. A secret that stands in a path or under a name of your own is yours to name, or to
+ * take out in `write`. A `write` that throws breaks nothing.
+ *
+ * Per call: `log: false`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`
+ */
+export function log(options: LogOptions = {}): Middleware {
+  const { service, least, write, redact } = parse(options);
+
+  return async function log(ctx, next) {
+    if (ctx.options['log'] === false) return next();
+    return observed(ctx, next, (event) => {
+      if (event.type !== 'request.settled') return;
+      const verdict = verdictOf(event, ctx.signal);
+      const isOdd = verdict !== 'aborted' && (event.attempts > 1 || (event.status ?? 0) >= 400);
+      const level = verdict === 'failure' ? 'error' : isOdd ? 'warn' : 'info';
+      if (levels.indexOf(level) < least) return;
+      const line = JSON.stringify({
+        time: new Date(event.time).toISOString(),
+        level,
+        service,
+        traceId: traceOf(ctx)?.traceId,
+        id: event.id,
+        method: event.method,
+        url: redact.url(event.url),
+        status: event.status,
+        duration: Math.round(event.duration * 100) / 100,
+        attempts: event.attempts,
+        error: event.status === undefined ? describe(event.error, redact) : undefined,
+      });
+      return write(line, level);
+    });
+  };
+}
+
+const levels: readonly LogLevel[] = ['info', 'warn', 'error'];
+/** An error whose causes go deeper, or round in a circle, is told so far. */
+const deepest = 4;
+
+function parse(options: LogOptions) {
+  record('log', options, ['service', 'level', 'write', 'redact']);
+  const { service, level = 'info', redact = [] } = options;
+  if (service !== undefined && typeof service !== 'string') throw invalid('log service', service, 'a string');
+  return {
+    service,
+    least: levels.indexOf(oneOf('log level', level, levels)),
+    write: func('log write', options.write ?? ((line: string, level: LogLevel) => console[level](line))),
+    redact: redactor(list('log redact', redact)),
+  };
+}
+
+interface Description {
+  readonly name: string;
+  readonly code?: string;
+  readonly message: string;
+  readonly cause?: Description;
+}
+
+function describe(error: unknown, redact: Redactor, depth = 1): Description {
+  if (!(error instanceof Error)) return { name: typeof error, message: redact.text(String(error)) };
+  const { name, message, cause, code } = error as Error & { readonly code?: unknown };
+  return {
+    name,
+    ...(typeof code === 'string' && { code }),
+    message: redact.text(message),
+    ...(cause !== undefined && depth < deepest && { cause: describe(cause, redact, depth + 1) }),
+  };
+}
