@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { filesOf, findChromium, findRedis, lanes, root, type LaneName } from './support/lanes.ts';
+import { filesOf, findChromium, findPrometheus, findRedis, lanes, root, type LaneName } from './support/lanes.ts';
 
 interface Counts {
   passed: number;
@@ -25,6 +25,7 @@ interface Tool {
 const tools: readonly Tool[] = [
   { name: 'Chromium', lanes: ['node', 'browser'], package: 'chromium', find: findChromium },
   { name: 'redis-server', lanes: ['redis'], package: 'redis-server', find: findRedis },
+  { name: 'Prometheus', lanes: ['node'], package: 'prometheus', find: findPrometheus },
 ];
 
 const all = Object.keys(lanes) as LaneName[];
@@ -130,7 +131,7 @@ function provide(chosen: readonly LaneName[]): boolean {
   }
 
   console.log(`${names} not found: installing with apt-get, as this is Debian and we are root.`);
-  // The tests start their own Redis: runlevel 1 keeps the package from starting one.
+  // The tests start their own servers: runlevel 1 keeps the packages from starting some.
   const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const wait = ['-qq', '-o', 'DPkg::Lock::Timeout=300'];
   if (!run('apt-get', [...wait, 'update'], env) || !run('apt-get', [...wait, ...install], env)) return false;

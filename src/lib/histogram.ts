@@ -16,7 +16,7 @@ export interface Histogram {
   add(duration: number): void;
   /**
    * ms, by linear interpolation within the bucket, as `histogram_quantile` of Prometheus, but within what was seen: the
-   * error is below the width of the bucket. `undefined` before there is anything.
+   * error is below the width of the bucket. `q` is above 0. `undefined` before there is anything.
    */
   quantile(q: number): number | undefined;
   snapshot(): HistogramSnapshot;

@@ -35,8 +35,21 @@ export function findChromium(): string | undefined {
 }
 
 export function findRedis(): string | undefined {
+  return onPath('redis-server');
+}
+
+export function findPrometheus(): string | undefined {
+  return onPath('prometheus');
+}
+
+/** Comes with Prometheus. */
+export function findPromtool(): string | undefined {
+  return onPath('promtool');
+}
+
+function onPath(command: string): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(':');
-  return existing(folders.map((folder) => join(folder, 'redis-server')));
+  return existing(folders.map((folder) => join(folder, command)));
 }
 
 function existing(paths: readonly string[]): string | undefined {

@@ -1,0 +1,124 @@
+/**
+ * `npm run proof:alerts`: a real Prometheus scrapes an example under the rules that ship in docs/operations. Each fault
+ * must make its alerts fire, with the labels of what is broken, and every one must clear when the fault is over; every
+ * query of the dashboard must return data. The rules are as they ship but for their clocks: windows of 5 minutes and
+ * `for` of 1 and 5 minutes are seconds here. `--smoke`: all faults at once, and a hold counts as long after 2 s.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { promtool, startPrometheus, type Alert } from '../test/support/prometheus.ts';
+import { plant, type Fault } from './lib/plant.ts';
+
+const smoke = process.argv.includes('--smoke');
+const shipped = new URL('../docs/operations/', import.meta.url);
+const file = (name: string): string => readFileSync(new URL(name, shipped), 'utf8');
+
+/** Which alerts a fault must raise, and the label that names what is broken. */
+const expected: Record<Fault, readonly (readonly [alert: string, label?: string])[]> = {
+  slow: [['KyoaSlow', 'server_address']],
+  failing: [['KyoaErrors', 'server_address']],
+  flaky: [['KyoaErrors', 'server_address'], ['KyoaRetryBudgetExhausted']],
+  down: [
+    ['KyoaErrors', 'server_address'],
+    ['KyoaCircuitOpen', 'key'],
+  ],
+  holding: [
+    ['KyoaPoolBusy', 'origin'],
+    ['KyoaPoolWaiting', 'origin'],
+    ['KyoaPoolHeld', 'origin'],
+  ],
+};
+const all = Object.keys(expected) as Fault[];
+/** How long an alert may take, ms. */
+const patience = smoke ? 15_000 : 60_000;
+/** Between two looks, ms. */
+const interval = 250;
+
+console.log(promtool(['check', 'rules', new URL('alerts.yml', shipped).pathname]).trim());
+const rules = file('alerts.yml')
+  .replaceAll('[5m]', '[2s]')
+  .replaceAll(/for: [15]m/g, 'for: 500ms')
+  .replaceAll('_hold_seconds) > 30', smoke ? '_hold_seconds) > 2' : '_hold_seconds) > 30');
+
+const problems: string[] = [];
+await using shop = await plant();
+const prometheus = await startPrometheus({ target: shop.target, rules, interval });
+try {
+  await until('the first scrape', () => prometheus.scrapes());
+  await sleep(smoke ? 1_500 : 5_000);
+  const early = await firing();
+  if (early.length > 0) problems.push(`fired without a fault: ${early.map(named).join(', ')}`);
+
+  for (const faults of smoke ? [all] : all.map((fault) => [fault])) {
+    const alerts = faults.flatMap((fault) => expected[fault].map(([name, label]) => nameOf(fault, name, label)));
+    const started = performance.now();
+    for (const fault of faults) shop.start(fault);
+    for (const alert of alerts) {
+      await until(`${alert} fires`, async () => (await firing()).map(named).includes(alert));
+      console.log(`${alert} fired after ${seconds(started)}`);
+    }
+    if (faults.includes('down')) await checkDashboard();
+    const strangers = (await firing()).map(named).filter((alert) => !alerts.includes(alert) && !follows(alert));
+    if (strangers.length > 0) problems.push(`fired besides under ${faults.join(', ')}: ${strangers.join(', ')}`);
+
+    const over = performance.now();
+    await Promise.all(faults.map((fault) => shop.stop(fault)));
+    await until('all alerts clear', async () => (await prometheus.alerts()).length === 0);
+    console.log(`${faults.join(', ')} over: all clear after ${seconds(over)}`);
+  }
+  promtool(['check', 'metrics'], await shop.registry.metrics());
+  console.log('promtool check metrics: nothing to say');
+} catch (error) {
+  problems.push(String(error));
+} finally {
+  await prometheus.stop();
+}
+for (const problem of problems) console.error(problem);
+console.log(problems.length === 0 ? 'proved: every alert fires and clears' : 'NOT PROVED');
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+async function firing(): Promise<readonly Alert[]> {
+  return (await prometheus.alerts()).filter(({ state }) => state === 'firing');
+}
+
+function nameOf(fault: Fault, name: string, label?: string): string {
+  const origin = shop.originOf(fault);
+  return `${name} ${label === undefined ? 'shop' : label === 'server_address' ? new URL(origin).hostname : origin}`;
+}
+
+function named({ labels }: Alert): string {
+  const { alertname, server_address: address, key, origin, job } = labels;
+  return `${alertname} ${address ?? key ?? origin ?? job}`;
+}
+
+/** Where requests are slow connections are held, and a server that is down uses up the retries before its circuit opens. */
+function follows(alert: string): boolean {
+  return /^Kyoa(Slow|Pool\w+|RetryBudgetExhausted) /.test(alert);
+}
+
+async function checkDashboard(): Promise<void> {
+  const { panels } = JSON.parse(file('dashboard.json')) as { panels: { title: string; targets: { expr: string }[] }[] };
+  let queries = 0;
+  for (const { title, targets } of panels) {
+    for (const { expr } of targets) {
+      queries += 1;
+      const query = expr.replaceAll('$__rate_interval', '2s').replaceAll('$job', '.+');
+      const series = await prometheus.query(query);
+      if (series.length === 0) problems.push(`the dashboard's panel "${title}" is empty: ${query}`);
+    }
+  }
+  console.log(`${queries} queries of ${panels.length} panels of the dashboard asked`);
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + patience;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited ${patience / 1_000} s in vain: ${what}`);
+    await sleep(interval);
+  }
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,104 @@
+/** A real Prometheus of the tests' own: its data in a folder of its own, on a port that nobody had, gone with `stop`. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { findPrometheus, findPromtool } from './lanes.ts';
+import { freePort } from './redis.ts';
+
+export interface Alert {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: 'pending' | 'firing';
+}
+
+export interface Series {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: readonly [time: number, value: string];
+}
+
+export interface PrometheusServer {
+  readonly alerts: () => Promise<readonly Alert[]>;
+  readonly query: (expression: string) => Promise<readonly Series[]>;
+  /** Whether the last scrape of every target went well. */
+  readonly scrapes: () => Promise<boolean>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface Setting {
+  /** host:port of what is scraped, as the job `shop`. */
+  readonly target: string;
+  /** The text of a rule file. */
+  readonly rules: string;
+  /** Between scrapes and between evaluations of the rules, ms. */
+  readonly interval: number;
+}
+
+export async function startPrometheus({ target, rules, interval }: Setting): Promise<PrometheusServer> {
+  const command = findPrometheus();
+  if (command === undefined) throw new Error('prometheus is not installed: apt-get install prometheus');
+  const folder = mkdtempSync(join(tmpdir(), 'kyoa-prometheus-'));
+  writeFileSync(join(folder, 'rules.yml'), rules);
+  writeFileSync(
+    join(folder, 'prometheus.yml'),
+    JSON.stringify({
+      global: {
+        scrape_interval: `${interval}ms`,
+        scrape_timeout: `${interval}ms`,
+        evaluation_interval: `${interval}ms`,
+      },
+      rule_files: [join(folder, 'rules.yml')],
+      scrape_configs: [{ job_name: 'shop', static_configs: [{ targets: [target] }] }],
+    }),
+  );
+  const address = `127.0.0.1:${await freePort()}`;
+  const server = spawn(
+    command,
+    [
+      `--config.file=${join(folder, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--web.listen-address=${address}`,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const exit = once(server, 'exit');
+  const stop = async (): Promise<void> => {
+    server.kill('SIGKILL');
+    await exit;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const ask = async <Data>(path: string): Promise<Data> => {
+    const answer = (await (await fetch(`http://${address}/api/v1/${path}`)).json()) as { data: Data; error?: string };
+    if (answer.error !== undefined) throw new Error(`${path}: ${answer.error}`);
+    return answer.data;
+  };
+
+  const lines: string[] = [];
+  for await (const line of createInterface(server.stderr)) {
+    lines.push(line);
+    if (!line.includes('Server is ready to receive web requests')) continue;
+    // Read on, or a full pipe would stop the server.
+    server.stderr.resume();
+    return {
+      alerts: async () => (await ask<{ alerts: Alert[] }>('alerts')).alerts,
+      query: async (expression) =>
+        (await ask<{ result: Series[] }>(`query?query=${encodeURIComponent(expression)}`)).result,
+      scrapes: async () => {
+        const { activeTargets } = await ask<{ activeTargets: { health: string }[] }>('targets');
+        return activeTargets.every(({ health }) => health === 'up');
+      },
+      stop,
+    };
+  }
+  await stop();
+  throw new Error(`prometheus has ended: ${lines.join('\n')}`);
+}
+
+/** `promtool check rules file`, `promtool check metrics` with metrics as input: what it said, or it throws that. */
+export function promtool(args: readonly string[], input?: string): string {
+  const command = findPromtool();
+  if (command === undefined) throw new Error('promtool is not installed: apt-get install prometheus');
+  return execFileSync(command, args, { encoding: 'utf8', ...(input !== undefined && { input }) });
+}
