@@ -18,22 +18,22 @@ import { durationBuckets, errorTypeOf, methodOf, other, serverOf, verdictOf } fr
 import { counters } from '../../src/core/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
 import { observed } from '../../src/core/observed.ts';
-import { invalid, record } from '../../src/core/options.ts';
-import { redactor } from '../../src/core/redact.ts';
+import { invalid, list, record } from '../../src/core/options.ts';
+import { redactor, type Redactor } from '../../src/core/redact.ts';
 
 export interface OpenTelemetryOptions {
   /** @default `trace.getTracer('kyoa')` */
   readonly tracer?: Tracer;
   /** @default `metrics.getMeter('kyoa')` */
   readonly meter?: Meter;
+  /** Names of parameters whose values are secrets besides the usual ones. @default [] */
+  readonly redact?: readonly string[];
 }
 
 export type OpenTelemetry = Middleware & {
   /** The part that stands next to the transport, where each attempt passes. */
   readonly attempt: Middleware;
 };
-
-const { url: redactUrl } = redactor();
 
 /**
  * ```ts
@@ -56,7 +56,8 @@ const { url: redactUrl } = redactor();
  * @see https://opentelemetry.io/docs/specs/semconv/http/
  */
 export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry {
-  record('opentelemetry', options, ['tracer', 'meter']);
+  record('opentelemetry', options, ['tracer', 'meter', 'redact']);
+  const redact = redactor(list('opentelemetry redact', options.redact ?? []));
   const tracer = options.tracer ?? trace.getTracer('kyoa');
   const meter = options.meter ?? metrics.getMeter('kyoa');
   if (typeof tracer?.startSpan !== 'function') throw invalid('opentelemetry tracer', tracer, 'a Tracer');
@@ -85,7 +86,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
   async function opentelemetry(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     if (isOff(ctx)) return next();
     const common = attributesOf(ctx.request);
-    const attributes = { ...common, 'url.full': redactUrl(ctx.request.url), 'kyoa.request.id': ctx.id };
+    const attributes = { ...common, 'url.full': redact.url(ctx.request.url), 'kyoa.request.id': ctx.id };
     const span = tracer.startSpan(`kyoa ${nameOf(common)}`, { attributes });
     const telemetry = trace.setSpan(context.active(), span);
     callOf(ctx).telemetry = telemetry;
@@ -98,7 +99,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
         const outcome = { 'kyoa.outcome': verdictOf(event, ctx.signal) };
         calls.record(event.duration / 1_000, { ...common, ...outcome }, telemetry);
       } else if (!/^(request|attempt)\./.test(event.type) && span.isRecording()) {
-        span.addEvent(event.type, factsOf(event), event.time);
+        span.addEvent(event.type, factsOf(event, redact), event.time);
       }
     });
   }
@@ -115,7 +116,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
         kind: SpanKind.CLIENT,
         attributes: {
           ...common,
-          'url.full': redactUrl(ctx.request.url),
+          'url.full': redact.url(ctx.request.url),
           ...(common['http.request.method'] === other && { 'http.request.method_original': ctx.request.method }),
           ...(call.sent > 0 && { 'http.request.resend_count': call.sent }),
         },
@@ -189,17 +190,17 @@ function countDecisions(meter: Meter): (event: KyoaEvent) => void {
   return (event) => {
     const found = all.get(event.type);
     if (found === undefined) return;
-    const facts = factsOf(event);
+    const facts = event as unknown as Attributes;
     found.counter.add(1, Object.fromEntries(found.labels.map((label) => [`kyoa.${label}`, facts[label]])));
   };
 }
 
 /** What an attribute can hold; an error by its type, for its message may tell secrets. */
-function factsOf({ type: _type, id: _id, time: _time, ...facts }: KyoaEvent): Attributes {
+function factsOf({ type: _type, id: _id, time: _time, ...facts }: KyoaEvent, redact: Redactor): Attributes {
   const attributes: Attributes = {};
   for (const [name, fact] of Object.entries(facts)) {
     if (name === 'error') attributes['error.type'] = errorTypeOf(fact);
-    else if (name === 'url') attributes['url.full'] = redactUrl(String(fact));
+    else if (name === 'url') attributes['url.full'] = redact.url(String(fact));
     else if (typeof fact === 'string' || typeof fact === 'number' || typeof fact === 'boolean') attributes[name] = fact;
   }
   return attributes;

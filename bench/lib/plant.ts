@@ -19,6 +19,7 @@ import {
   hedge,
   retry,
   timeout,
+  type CallOptions,
   type Fetch,
   type KyoaFetch,
 } from '../../src/index.ts';
@@ -99,7 +100,8 @@ export async function plant(): Promise<Plant> {
     ],
     fetch: pools.fetch,
   });
-  const traffic = faults.map((fault) => call(fetch, `${originOf(fault)}/`));
+  // A hedge would mend what is to fail.
+  const traffic = faults.map((fault) => call(fetch, `${originOf(fault)}/`, { hedge: fault === 'slow' }));
   const metrics = await listen((_, answer) => {
     void registry.metrics().then((text) => answer.setHeader('content-type', registry.contentType).end(text));
   }, '127.0.0.1');
@@ -134,10 +136,10 @@ export async function plant(): Promise<Plant> {
   };
 }
 
-function call(fetch: KyoaFetch, url: string): NodeJS.Timeout {
+function call(fetch: KyoaFetch, url: string, options: CallOptions): NodeJS.Timeout {
   return setInterval(() => {
     // Whatever comes of it is in the metrics.
-    fetch(url, { dedupe: false })
+    fetch(url, { dedupe: false, ...options })
       .then((response) => response.text())
       .catch(() => {});
   }, pace);
