@@ -105,3 +105,13 @@ describe('bench/memory', { timeout: 70_000 }, () => {
     for (const cells of rows.values()) expect(cells.at(-2)).toBe('0');
   });
 });
+
+describe('bench/telemetry', { timeout: 70_000 }, () => {
+  test('measures every stack against the one that nobody watches', async () => {
+    const { code, stdout, stderr } = await smoke('telemetry');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    expect(rows.get('standard()')?.[1]).toBe('1.00');
+    expect(Number(rows.get('with log + trace + metrics')?.[1])).toBeGreaterThan(0);
+  });
+});

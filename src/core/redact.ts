@@ -20,6 +20,9 @@ const inQueries = ['code', 'pin'];
 /** Of an error's message, characters; four times as much is read, so that no secret is cut in two. */
 const longestText = 1_000;
 
+/** Names of parameters recur, and to judge one takes a microsecond. */
+const mostJudged = 1_000;
+
 /** @param names of parameters and fields whose values are secrets besides */
 export function redactor(names: readonly string[] = []): Redactor {
   const exact = new Set([...short, ...names].map(bare));
@@ -32,15 +35,27 @@ export function redactor(names: readonly string[] = []): Redactor {
   const url = (url: string): string => {
     if (/^data:/i.test(url)) return `data:${redacted}`;
     if (!/[@?#]/.test(url)) return url;
-    const [address, query] = url.split('#', 1)[0]!.split(/\?(.*)/s, 2) as [string, string?];
-    const open = address.replace(/^([a-z][a-z\d+.-]*:)?\/\/[^/\\]*@/i, `$1//${redacted}:${redacted}@`);
-    return query === undefined ? open : `${open}?${query.split('&').map(parameter).join('&')}`;
+    const [whole, query] = cut(cut(url, '#')[0], '?');
+    const address = whole.includes('@')
+      ? whole.replace(/^([a-z][a-z\d+.-]*:)?\/\/[^/\\]*@/i, `$1//${redacted}:${redacted}@`)
+      : whole;
+    return query === undefined ? address : `${address}?${query.split('&').map(parameter).join('&')}`;
+  };
+
+  const judged = new Map<string, boolean>();
+  const isSecretParameter = (name: string): boolean => {
+    let secret = judged.get(name);
+    if (secret === undefined) {
+      if (judged.size >= mostJudged) judged.clear();
+      judged.set(name, (secret = isSecret(decode(name), parameters)));
+    }
+    return secret;
   };
 
   const parameter = (pair: string): string => {
-    const [name, value] = pair.split(/=(.*)/s, 2) as [string, string?];
+    const [name, value] = cut(pair, '=');
     if (value === undefined || value === '') return pair;
-    if (isSecret(decode(name), parameters)) return `${name}=${redacted}`;
+    if (isSecretParameter(name)) return `${name}=${redacted}`;
     // An address within an address, as of a redirect.
     const inner = decode(value);
     const open = inner.includes('//') ? url(inner) : inner;
@@ -67,7 +82,14 @@ function bare(name: string): string {
   return name.toLowerCase().replace(/[^a-z\d]/g, '');
 }
 
+/** Before and after the first `mark`. */
+function cut(text: string, mark: string): readonly [before: string, after?: string] {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
 function decode(text: string): string {
+  if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch {

@@ -41,12 +41,15 @@ export function parseTraceparent(header: string | null): TraceContext | undefine
   return { traceId, flags: Number.parseInt(flags!, 16) & 1 ? '01' : '00' };
 }
 
+/** Of the bits that a random number has. */
+const digitsAtOnce = 13;
+
 /** As OpenTelemetry's own generator: unique, not secret. */
 function randomHex(digits: number): string {
   let hex = '';
-  while (hex.length < digits)
-    hex += Math.floor(Math.random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0');
-  return hex;
+  while (hex.length < digits) {
+    const more = Math.floor(Math.random() * 16 ** digitsAtOnce);
+    hex += more.toString(16).padStart(digitsAtOnce, '0');
+  }
+  return hex.slice(0, digits);
 }

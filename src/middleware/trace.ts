@@ -20,7 +20,7 @@ export function trace(): Middleware {
   return async function trace(ctx, next) {
     if (ctx.options['trace'] === false) return next();
     const trace = joinTrace(ctx);
-    const request = derive(ctx.request, {});
+    const request = derive(ctx.request);
     // A state belongs to the parent that it came with (§3.3).
     if (parseTraceparent(request.headers.get('traceparent')) === undefined) request.headers.delete('tracestate');
     request.headers.set('traceparent', traceparent(trace));
