@@ -36,7 +36,8 @@ const format = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-
 
 /** `undefined` for one that is not valid. Of a later version what version 00 knows (§3.2.4), of the flags `sampled`. */
 export function parseTraceparent(header: string | null): TraceContext | undefined {
-  const [, version, traceId, flags, more] = format.exec(header ?? '') ?? [];
+  if (header === null) return undefined;
+  const [, version, traceId, flags, more] = format.exec(header) ?? [];
   if (traceId === undefined || (version === '00' && more !== undefined)) return undefined;
   return { traceId, flags: Number.parseInt(flags!, 16) & 1 ? '01' : '00' };
 }
