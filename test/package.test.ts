@@ -85,6 +85,7 @@ describe('the package', () => {
   test('contains nothing else: modules with their maps and types, two files for script tags, what npm shows', () => {
     const kinds = [
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
+      /^docs\/operations(\.md|\/(alerts\.yml|dashboard\.json))$/,
       /^dist\/kyoa\.(bundle|global)\.js(\.map)?$/,
       /^dist\/(src|adapters)\/([a-z-]+\/)*[a-z-]+\.(js|js\.map|d\.ts)$/,
     ];

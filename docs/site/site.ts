@@ -12,7 +12,7 @@ const beyond = ['LICENSE', ...globSync('test/recipes/*.recipe.ts', { cwd: root }
 /** The path of each file of the site, and what is in it. */
 export function site(): Map<string, string> {
   const pages = globSync('**/*.md', { cwd: docs }).sort();
-  const assets = [...globSync(['**/*.svg', 'examples/*'], { cwd: docs }), 'site/style.css'];
+  const assets = [...globSync(['**/*.svg', 'examples/*', 'operations/*'], { cwd: docs }), 'site/style.css'];
   return new Map([
     ...pages.map((page) => [addressOf(page), pageOf(page)] as const),
     ...assets.map((asset) => [asset, readFileSync(join(docs, asset), 'utf8')] as const),

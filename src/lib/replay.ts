@@ -13,10 +13,14 @@ export interface Replay {
 /** Kept of a body of unknown origin; grpc-java's default for one call's retry buffer. */
 const longestRecording = 1024 * 1024;
 
-/** As `new Request(request, init)`, for an init without a body; the note goes along. Without an init a third of the cost. */
+/**
+ * As `new Request(request, init)`, for an init without a body; the note goes along. Without an init a third of the cost.
+ * Node loses an empty referrer even then.
+ */
 export function derive(request: Request, init?: RequestInit): Request {
-  const derived = init === undefined ? new Request(request) : new Request(request, { ...referrerOf(request), ...init });
-  return inheritBody(derived, request);
+  const kept = referrerOf(request);
+  const plain = init === undefined && kept.referrer === undefined && kept.referrerPolicy === undefined;
+  return inheritBody(plain ? new Request(request) : new Request(request, { ...kept, ...init }), request);
 }
 
 /** The same request with one header more, or another value of it. */
