@@ -1,0 +1,34 @@
+/** The bar at the top: where the calls go, running or not, and a link that shares all of it. */
+import type { Session } from '../model/types.ts';
+import { writeLink } from '../model/link.ts';
+import { copy } from './clipboard.ts';
+import { announce, byId, h, icon, set, write } from './dom.ts';
+import type { Part } from './part.ts';
+
+const play = 'M5 3.5v9l7-4.5z';
+const pause = 'M5.5 3.5v9M10.5 3.5v9';
+
+export function mountBar(session: Session): Part {
+  const run = byId('run');
+  const label = h('span', {});
+  const kinds = { server: 'against the real flaky server', simulated: 'on a network simulated in this page' };
+  write(byId('where'), `Running ${kinds[session.network]}, through the built package`);
+  byId('share').addEventListener('click', () => copy(location.href, byId('share')));
+  run.addEventListener('click', () => {
+    if (session.running) session.stop();
+    else session.start();
+    announce(session.running ? 'Calls are running' : 'No new calls');
+  });
+  update();
+
+  function update(): void {
+    write(label, session.running ? 'Pause' : 'Run');
+    run.replaceChildren(icon(session.running ? pause : play), label);
+    set(run, { 'aria-pressed': String(session.running) });
+    const hash = writeLink(session.configuration);
+    const wanted = hash.startsWith('#') || hash === '' ? hash : `#${hash}`;
+    if (wanted !== location.hash) history.replaceState(null, '', wanted || location.pathname);
+  }
+
+  return { update };
+}

@@ -1,0 +1,55 @@
+/** Elements in one expression, and texts that are written only when they change. */
+
+/** Functions are listeners (`onclick`), `true` is an empty attribute, `false` and `undefined` none at all. */
+export type Props = Readonly<Record<string, unknown>>;
+
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  set(element, props);
+  element.append(...children);
+  return element;
+}
+
+export function s<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  props: Props = {},
+  ...children: readonly (Node | string)[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  set(element, props);
+  element.append(...children);
+  return element;
+}
+
+export function set(element: Element, props: Props): void {
+  for (const [name, value] of Object.entries(props)) {
+    if (typeof value === 'function') element.addEventListener(name.slice(2), value as EventListener);
+    else if (value === undefined || value === false) element.removeAttribute(name);
+    else element.setAttribute(name, value === true ? '' : String(value));
+  }
+}
+
+export function write(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** The element that the page's HTML has under this id. */
+export function byId(id: string): HTMLElement {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`The page has no #${id}`);
+  return element;
+}
+
+/** Tells it to whoever listens to the page rather than looks at it. */
+export function announce(text: string): void {
+  write(byId('announce'), text);
+}
+
+/** A small drawing in the size and colour of the text beside it. */
+export function icon(path: string): SVGSVGElement {
+  return s('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' }, s('path', { d: path }));
+}

@@ -1,0 +1,57 @@
+/** Numbers as the page shows them. */
+import type { Unit } from '../model/types.ts';
+
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+export function milliseconds(value: number | undefined): string {
+  if (value === undefined || Number.isNaN(value)) return '–';
+  return value < 999.5 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(2)} s`;
+}
+
+/** Rounded down, so that 100 % means every one of them. */
+export function percent(share: number | undefined): string {
+  if (share === undefined || Number.isNaN(share)) return '–';
+  return share === 1 ? '100 %' : `${(Math.floor(share * 1_000 + 1e-9) / 10).toFixed(1)} %`;
+}
+
+export function ratio(value: number | undefined): string {
+  return value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(2);
+}
+
+/** A setting with its unit, to three figures. */
+export function measure(value: number, unit: Unit): string {
+  const short = (n: number): string => String(Number(n.toPrecision(3)));
+  switch (unit) {
+    case 'ms':
+      return value < 1_000 ? `${short(value)} ms` : `${short(value / 1_000)} s`;
+    case 's':
+      return `${short(value)} s`;
+    case 'share':
+      return `${short(value * 100)} %`;
+    case 'times':
+      return `× ${short(value)}`;
+    case 'per second':
+      return `${short(value)} /s`;
+    case 'count':
+    case 'none':
+      return short(value);
+  }
+}
+
+/** As it stands behind a field. */
+export const unitLabels: Readonly<Record<Unit, string>> = {
+  ms: 'ms',
+  s: 's',
+  share: '0–1',
+  times: '×',
+  count: '',
+  'per second': '/s',
+  none: '',
+};
+
+/** A policy in words, `staleIfError` as "stale if error". */
+export function spaced(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

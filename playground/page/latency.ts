@@ -1,0 +1,136 @@
+/** Latencies as they come: a dot for each call, the quantiles of both lanes as lines, and the limit that is learnt. */
+import uPlot from 'uplot';
+import type { Dots, Session, Ticks } from '../model/types.ts';
+import { byId, h, write } from './dom.ts';
+import { milliseconds } from './format.ts';
+import { palette } from './palette.ts';
+import type { Part } from './part.ts';
+
+/** Seconds on the x axis. */
+const SPAN = 30;
+const HEIGHT = 210;
+
+interface Line {
+  readonly name: string;
+  /** A token of the palette. */
+  readonly colour: string;
+  readonly dash?: number[];
+  readonly width: number;
+  readonly of: (ticks: Ticks) => readonly number[];
+}
+
+const lines: readonly Line[] = [
+  { name: 'p50', colour: 'answered', width: 1.5, of: ({ kyoa }) => kyoa.p50 },
+  { name: 'p95', colour: 'hedged', width: 1.5, of: ({ kyoa }) => kyoa.p95 },
+  { name: 'p99', colour: 'accent', width: 2.2, of: ({ kyoa }) => kyoa.p99 },
+  { name: 'plain p99', colour: 'plain', dash: [4, 4], width: 2, of: ({ plain }) => plain.p99 },
+  { name: 'adaptive limit', colour: 'timed-out', dash: [9, 4], width: 2, of: ({ limit }) => limit },
+];
+
+export function mountLatency(session: Session): Part {
+  const values = lines.map(() => h('b', { class: 'number' }, '–'));
+  const key = h(
+    'ul',
+    { class: 'legend chart-key', 'aria-label': 'Lines of the chart' },
+    ...lines.map(({ name, colour, dash }, i) =>
+      h('li', {}, h('i', { class: dash ? 'line dashed' : 'line', style: `--hue: var(--${colour})` }), name, values[i]!),
+    ),
+  );
+  const stage = h('div', {
+    class: 'chart',
+    role: 'img',
+    'aria-label': 'Latency of the calls of the last half minute, on a logarithmic scale; the figures are above',
+  });
+  byId('latency').append(h('header', {}, h('h3', {}, 'Latency'), key), stage);
+  let chart: uPlot | undefined;
+
+  function repaint(): void {
+    chart?.destroy();
+    chart = new uPlot(options(stage.clientWidth, paintDots), data(), stage);
+  }
+
+  function data(): uPlot.AlignedData {
+    const ticks = session.ticks();
+    return [ticks.time.map((ms) => ms / 1_000), ...lines.map(({ of }) => of(ticks).map((y) => (y > 0 ? y : null)))];
+  }
+
+  function paintDots(plot: uPlot): void {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    dots(plot, session.dots('plain'), 'plain', 0.5);
+    dots(plot, session.dots('kyoa'), 'answered', 0.75);
+    ctx.restore();
+  }
+
+  function tick(): void {
+    if (!chart) return;
+    const now = session.now / 1_000;
+    const rows = data();
+    chart.batch(() => {
+      chart!.setData(rows, false);
+      chart!.setScale('x', { min: now - SPAN, max: now });
+      chart!.setScale('y', { min: 3, max: 10_000 });
+    });
+    lines.forEach((_, i) => write(values[i]!, milliseconds(rows[i + 1]?.at(-1) ?? undefined)));
+  }
+
+  return { tick, repaint };
+}
+
+/** Good answers as dots; what was lost sits at the top as a short stroke. */
+function dots(plot: uPlot, { time, latency, outcome }: Dots, colour: string, alpha: number): void {
+  const { ctx } = plot;
+  const size = 2.4 * devicePixelRatio;
+  const from = plot.scales['x']?.min ?? 0;
+  ctx.globalAlpha = alpha;
+  for (let i = time.length - 1; i >= 0 && time[i]! / 1_000 > from; i -= 1) {
+    const isGood = outcome[i] === 'answered';
+    const x = plot.valToPos(time[i]! / 1_000, 'x', true);
+    const y = plot.valToPos(Math.max(3, latency[i]!), 'y', true);
+    ctx.fillStyle = palette[isGood ? colour : 'failed']!;
+    if (isGood) ctx.fillRect(x - size / 2, y - size / 2, size, size);
+    else ctx.fillRect(x - size / 4, plot.bbox.top, size / 2, colour === 'plain' ? size * 2 : size * 3.4);
+  }
+  ctx.globalAlpha = 1;
+}
+
+function options(width: number, draw: (plot: uPlot) => void): uPlot.Options {
+  const axis: uPlot.Axis = {
+    stroke: palette['muted']!,
+    font: '11px Inter, system-ui, sans-serif',
+    grid: { stroke: palette['line']!, width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [6, 4, 0, 0],
+    cursor: { show: false },
+    legend: { show: false },
+    scales: { x: { time: false, auto: false }, y: { distr: 3, auto: false } },
+    axes: [
+      { ...axis, size: 24, values: (plot, ticks) => ticks.map((t) => secondsAgo(t, plot)) },
+      { ...axis, size: 46, splits: () => [10, 100, 1_000, 10_000], values: (_, ticks) => ticks.map(milliseconds) },
+    ],
+    series: [
+      {},
+      ...lines.map(({ name, colour, width, dash }) => ({
+        label: name,
+        stroke: palette[colour]!,
+        width,
+        points: { show: false },
+        spanGaps: false,
+        ...(dash && { dash }),
+      })),
+    ],
+    hooks: { drawAxes: [draw] },
+  };
+}
+
+function secondsAgo(time: number, { scales }: uPlot): string {
+  const ago = Math.round((scales['x']?.max ?? 0) - time);
+  return ago === 0 ? 'now' : `−${ago} s`;
+}

@@ -1,0 +1,103 @@
+/** The onion's layers as a list, outermost first: switch them, move them, edit them, add one. */
+import { catalogue } from '../model/catalogue.ts';
+import type { PolicyDescriptor, PolicyEntry, Session, Stack } from '../model/types.ts';
+import { announce, byId, h, write } from './dom.ts';
+import { spaced } from './format.ts';
+import { createLayer } from './layer.ts';
+import type { Layer } from './layer.ts';
+import { hueOf } from './palette.ts';
+import type { Part } from './part.ts';
+import { makeSortable } from './sortable.ts';
+
+export function mountLayers(session: Session): Part {
+  const list = h('ol', { class: 'layers', 'aria-label': 'Layers, outermost first' });
+  const help = h(
+    'p',
+    { id: 'move-help', class: 'layers-help' },
+    'Drag a handle, or focus it: space grabs, arrows move, space drops, escape puts it back.',
+  );
+  const shelf = h('div', { class: 'chips', role: 'group', 'aria-label': 'Add a layer' });
+  const problem = h('p', { class: 'complaint', role: 'alert' });
+  const layers = new Map<string, Layer>();
+  let shelved = '';
+  byId('layers').append(list, problem, h('div', { class: 'shelf' }, h('b', {}, 'Add'), shelf), help);
+
+  makeSortable(list, {
+    moved: (ids) => configure(ids.map((id) => session.configuration.stack.find((entry) => entry.id === id)!)),
+    order: () => session.configuration.stack.map(({ id }) => id),
+  });
+
+  function configure(stack: Stack): void {
+    session.configure({ stack });
+  }
+
+  function edit(changed: PolicyEntry): void {
+    configure(session.configuration.stack.map((entry) => (entry.id === changed.id ? changed : entry)));
+  }
+
+  function remove(id: string): void {
+    configure(session.configuration.stack.filter((entry) => entry.id !== id));
+    list.querySelector<HTMLElement>('.handle')?.focus();
+    announce('Layer removed');
+  }
+
+  /** Before the layer that usually comes after it. */
+  function add({ name, initial }: PolicyDescriptor): void {
+    const { stack } = session.configuration;
+    const place = catalogue.findIndex((each) => each.name === name);
+    const later = stack.findIndex(({ policy }) => catalogue.findIndex((each) => each.name === policy) > place);
+    const taken = new Set(stack.map(({ id }) => id));
+    const id = taken.has(name) ? `${name}-2` : name;
+    const entry: PolicyEntry = { id: taken.has(id) ? `${name}-3` : id, policy: name, on: true, options: initial };
+    configure(stack.toSpliced(later < 0 ? stack.length : later, 0, entry));
+    announce(`${spaced(name)} added`);
+  }
+
+  function update(): void {
+    const { stack } = session.configuration;
+    for (const [id, layer] of layers) {
+      if (stack.some((entry) => entry.id === id)) continue;
+      layer.element.remove();
+      layers.delete(id);
+    }
+    stack.forEach((entry, i) => {
+      const layer = layers.get(entry.id) ?? createLayer(entry, { edit, remove });
+      layers.set(entry.id, layer);
+      if (list.children[i] !== layer.element) list.insertBefore(layer.element, list.children[i] ?? null);
+      layer.show(entry, i + 1, stack.length, session.problems);
+    });
+    const homeless = session.problems.find(({ entry, option }) => option === undefined || !layers.has(entry));
+    write(problem, homeless?.message ?? '');
+    stock(stack);
+  }
+
+  function stock(stack: Stack): void {
+    const missing = catalogue.filter(({ name, most }) => stack.filter(({ policy }) => policy === name).length < most);
+    const key = missing.map(({ name }) => name).join();
+    if (key === shelved) return;
+    shelved = key;
+    shelf.replaceChildren(
+      ...missing.map((descriptor) =>
+        h(
+          'button',
+          {
+            class: 'chip hued',
+            type: 'button',
+            style: `--hue: ${hueOf(descriptor.name)}`,
+            title: descriptor.about,
+            'aria-label': `Add ${spaced(descriptor.name)}: ${descriptor.about}`,
+            onclick: () => add(descriptor),
+          },
+          spaced(descriptor.name),
+        ),
+      ),
+    );
+  }
+
+  function tick(): void {
+    for (const counts of session.layers()) layers.get(counts.entry)?.count(counts);
+  }
+
+  update();
+  return { update, tick };
+}

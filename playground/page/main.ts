@@ -1,0 +1,57 @@
+/** The page: opens the session that its address asks for, and mounts the parts that show it. */
+import { readLink } from '../model/link.ts';
+import { openSession } from '../model/session.ts';
+import { mountBar } from './bar.ts';
+import { mountCode } from './code.ts';
+import { announce } from './dom.ts';
+import { mountDuel } from './duel.ts';
+import { mountGuide } from './guide.ts';
+import { mountLatency } from './latency.ts';
+import { mountLayers } from './layers.ts';
+import { mountNetwork } from './network.ts';
+import { readPalette } from './palette.ts';
+import { startLoop } from './part.ts';
+import type { Part } from './part.ts';
+import { mountPay } from './pay.ts';
+import { mountRings } from './rings.ts';
+import { mountTheme } from './theme.ts';
+import { mountWaterfall } from './waterfall.ts';
+
+const link = readLink(location.hash);
+const session = await openSession({ link });
+const mounts = [
+  mountBar,
+  mountDuel,
+  mountGuide,
+  mountNetwork,
+  mountRings,
+  mountLayers,
+  mountWaterfall,
+  mountLatency,
+  mountPay,
+  mountCode,
+];
+const parts: readonly Part[] = mounts.map((mount) => mount(session));
+
+mountTheme(repaint);
+let width = 0;
+new ResizeObserver(() => {
+  if (document.body.clientWidth === width) return;
+  width = document.body.clientWidth;
+  repaint();
+}).observe(document.body);
+session.subscribe((what) => {
+  for (const part of parts) part[what === 'payments' ? 'payments' : 'update']?.();
+});
+addEventListener('hashchange', () => session.configure(readLink(location.hash).configuration));
+addEventListener('pagehide', ({ persisted }) => persisted || session.close());
+if (link.complaints.length > 0) announce(link.complaints.join(' '));
+
+startLoop(parts);
+session.start();
+document.documentElement.dataset['ready'] = '';
+
+function repaint(): void {
+  readPalette();
+  for (const part of parts) part.repaint?.();
+}

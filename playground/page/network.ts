@@ -1,0 +1,92 @@
+/** The network: presets, the outage switch, calls a second, and a slider for everything that can go wrong. */
+import type { SettingField, Session } from '../model/types.ts';
+import { presets } from '../network/presets.ts';
+import { settingFields } from '../network/fields.ts';
+import { announce, byId, h, set, write } from './dom.ts';
+import type { Part } from './part.ts';
+import { settingOf, settingPatch } from './setting-path.ts';
+import { slider } from './slider.ts';
+import { numberField, statusField, switchField } from './setting-inputs.ts';
+import type { SettingInput } from './setting-inputs.ts';
+
+const rate = {
+  label: 'Calls a second',
+  help: 'For plain fetch and kyoa each',
+  unit: 'per second',
+  min: 1,
+  max: 200,
+  step: 1,
+  scale: 'log',
+} as const;
+
+export function mountNetwork(session: Session): Part {
+  const names = Object.keys(presets);
+  const chips = names.map((name) =>
+    h('button', { class: 'chip', type: 'button', title: presets[name]?.about, onclick: () => choose(name) }, name),
+  );
+  const about = h('p', { class: 'network-about' });
+  const outage = h(
+    'button',
+    { class: 'outage', type: 'button', role: 'switch', onclick: toggle },
+    h('b', {}, 'Outage'),
+    h('span', {}, 'Nobody answers, anywhere'),
+    h('i', { 'aria-hidden': 'true' }),
+  );
+  const pace = slider(rate, (value) => session.configure({ rate: value }));
+  const fault = h('p', { class: 'complaint', role: 'alert' });
+  const inputs = settingFields
+    .filter(({ path }) => path !== 'outage')
+    .map((field) => ({ field, ...inputFor(field, (value) => change(field.path, value)) }));
+
+  const groups = [...new Set(inputs.map(({ field }) => field.group))].map((group, i) =>
+    h(
+      'details',
+      { class: 'group', open: i < 2 },
+      h('summary', {}, group),
+      ...inputs.filter(({ field }) => field.group === group).map(({ element }) => element),
+    ),
+  );
+  const chipRow = h('div', { class: 'chips', role: 'group', 'aria-label': 'Presets' }, ...chips);
+  byId('network').append(chipRow, about, outage, pace.element, fault, ...groups);
+  update();
+
+  function choose(preset: string): void {
+    session.configure({ preset });
+    announce(`${preset}: ${presets[preset]?.about}`);
+  }
+
+  function toggle(): void {
+    const next = !session.configuration.settings.outage;
+    change('outage', next);
+    announce(next ? 'Outage: nobody answers' : 'The outage is over');
+  }
+
+  function change(path: string, value: unknown): void {
+    try {
+      session.changeSettings(settingPatch(path, value));
+      write(fault, '');
+    } catch (error) {
+      write(fault, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  function update(): void {
+    const { preset, settings, rate } = session.configuration;
+    names.forEach((name, i) => set(chips[i]!, { 'aria-pressed': String(name === preset) }));
+    write(about, presets[preset]?.about ?? '');
+    set(outage, { 'aria-checked': String(settings.outage) });
+    pace.show(rate);
+    for (const { field, show } of inputs) show(settingOf(settings, field.path));
+    if (session.fault) write(fault, session.fault);
+  }
+
+  return { update };
+}
+
+function inputFor(field: SettingField, changed: (value: unknown) => void): SettingInput {
+  if (field.kind === 'switch') return switchField(field, changed);
+  if (field.kind === 'statuses') return statusField(field, changed);
+  if (field.max - field.min > 1e6) return numberField(field, changed); // no slider is as long as a seed
+  const { element, show } = slider(field, changed);
+  return { element, show: (value) => show(Number(value)) };
+}

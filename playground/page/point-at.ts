@@ -1,0 +1,22 @@
+/** Draws the eye to the part of the page that a scenario speaks of. */
+import type { Step } from '../model/types.ts';
+import { byId } from './dom.ts';
+
+const parts: Readonly<Record<Step['watch'], string>> = {
+  network: 'network',
+  onion: 'rings',
+  waterfall: 'waterfall',
+  chart: 'latency',
+  compare: 'duel',
+  pay: 'pay',
+  code: 'code',
+};
+
+export function pointAt(part: Step['watch'] | undefined): void {
+  for (const each of document.querySelectorAll('.watched')) each.classList.remove('watched');
+  if (part === undefined) return;
+  const element = byId(parts[part]);
+  const place = element.closest('.card') ?? element;
+  place.classList.add('watched');
+  if (part === 'pay' || part === 'code') place.scrollIntoView({ block: 'nearest' });
+}

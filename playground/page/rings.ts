@@ -1,0 +1,86 @@
+/** The onion, drawn: a skin for each layer that is on, its name along it, the core in the middle. */
+import type { PolicyEntry, Session } from '../model/types.ts';
+import { byId, h, s } from './dom.ts';
+import { mountFlights } from './flights.ts';
+import { spaced } from './format.ts';
+import { drawing, radii } from './geometry.ts';
+import { hueOf } from './palette.ts';
+import type { Part } from './part.ts';
+
+export function mountRings(session: Session): Part {
+  const { width, height } = drawing;
+  const picture = s('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img' });
+  const canvas = h('canvas', { 'aria-hidden': 'true' });
+  const flights = mountFlights(session, canvas);
+  const host = byId('rings');
+  host.append(picture, canvas);
+  let drawn = '';
+  let glows: SVGCircleElement[] = [];
+  let acted: number[] = [];
+
+  function update(): void {
+    const entries = session.configuration.stack.filter(({ on }) => on);
+    const key = entries.map(({ id, policy }) => `${id} ${policy}`).join();
+    if (key === drawn && picture.childElementCount > 0) return;
+    drawn = key;
+    acted = [];
+    const at = radii(entries.length);
+    const skins = entries.map((entry, i) => skin(entry, at[i]!, at[i]! - at[i + 1]!, i));
+    glows = skins.map(({ glow }) => glow);
+    const names = entries.map(({ policy }) => spaced(policy)).join(', ');
+    picture.setAttribute('aria-label', `The onion, outermost first: ${names || 'no layer'}; fetch is its core`);
+    picture.replaceChildren(path(), ...skins.map(({ element }) => element), core());
+  }
+
+  /** A skin glows when its layer has sent more, or less, than it was asked to. */
+  function tick(): void {
+    session.layers().forEach(({ entered, beneath, inside }, i) => {
+      const extra = Math.abs(beneath - entered + (beneath < entered ? inside : 0));
+      const glow = glows[i];
+      if (glow) glow.style.opacity = extra > (acted[i] ?? extra) ? '1' : '0';
+      acted[i] = extra;
+    });
+  }
+
+  update();
+  return { update, tick, frame: flights.frame, repaint: flights.repaint };
+}
+
+function skin({ id, policy }: PolicyEntry, r: number, thickness: number, index: number) {
+  const { x, y } = drawing;
+  const size = Math.min(12.5, thickness * 0.84);
+  const line = r - thickness / 2 - size * 0.36;
+  const arc = `arc-${index}`;
+  const glow = s('circle', { class: 'glow', cx: x, cy: y, r: r - thickness / 2, 'stroke-width': thickness });
+  const element = s(
+    'g',
+    { class: 'skin', 'data-entry': id, style: `--hue: ${hueOf(policy)}; --depth: ${index}` },
+    s('circle', { class: 'flesh', cx: x, cy: y, r }),
+    glow,
+    s('path', { id: arc, d: `M ${x - line} ${y} A ${line} ${line} 0 0 1 ${x + line} ${y}`, fill: 'none' }),
+    s('text', { 'font-size': size }, s('textPath', { href: `#${arc}`, startOffset: '50%' }, spaced(policy))),
+  );
+  return { element, glow };
+}
+
+function core(): SVGElement {
+  const { x, y, core } = drawing;
+  return s(
+    'g',
+    { class: 'core' },
+    s('circle', { cx: x, cy: y, r: core }),
+    s('text', { x, y: y + 4 }, 'fetch'),
+  );
+}
+
+/** The way in and the way out. */
+function path(): SVGElement {
+  const { x, y, outer, width } = drawing;
+  return s(
+    'g',
+    { class: 'way' },
+    s('path', { d: `M 4 ${y} H ${x - outer} M ${x + outer} ${y} H ${width - 10} m -6 -5 l 6 5 l -6 5` }),
+    s('text', { x: 4, y: y - 12 }, 'call'),
+    s('text', { x: width - 4, y: y - 12, 'text-anchor': 'end' }, 'answer'),
+  );
+}

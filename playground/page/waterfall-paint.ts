@@ -1,0 +1,116 @@
+/** Draws the waterfall: a row for each call, now at the right edge, a bar for each attempt. */
+import type { AttemptRecord, CallRecord } from '../model/types.ts';
+import { drawGlyph, glyphs } from './glyphs.ts';
+import type { Fate } from './glyphs.ts';
+import { palette } from './palette.ts';
+
+export interface View {
+  readonly width: number;
+  readonly row: number;
+  /** ms from the left edge to the right one. */
+  readonly window: number;
+  readonly now: number;
+  readonly selected: CallRecord | undefined;
+}
+
+/** Pixels on the right that belong to the marks of what has just ended. */
+const MARGIN = 10;
+
+export function xOf(time: number, { width, window, now }: View): number {
+  return width - MARGIN - ((now - time) / window) * (width - MARGIN);
+}
+
+export function paintWaterfall(
+  context: CanvasRenderingContext2D,
+  rows: readonly (readonly CallRecord[])[],
+  view: View,
+): void {
+  const height = rows.length * view.row;
+  context.clearRect(0, 0, view.width, height);
+  paintSeconds(context, view, height);
+  context.lineWidth = 1.8;
+  context.lineCap = 'round';
+  rows.forEach((row, i) => {
+    const y = (i + 0.5) * view.row;
+    for (const call of row) {
+      if (call === view.selected) paintSelection(context, call, y, view);
+      paintCall(context, call, y, view);
+    }
+  });
+}
+
+function paintSeconds(context: CanvasRenderingContext2D, view: View, height: number): void {
+  context.fillStyle = palette['line']!;
+  for (let second = Math.floor(view.now / 1_000); second * 1_000 > view.now - view.window; second -= 1) {
+    context.fillRect(Math.round(xOf(second * 1_000, view)), 0, 1, height);
+  }
+}
+
+function paintSelection(context: CanvasRenderingContext2D, call: CallRecord, y: number, view: View): void {
+  const from = xOf(call.start, view) - 9;
+  const to = xOf(call.end ?? view.now, view) + 9;
+  context.fillStyle = palette['raised']!;
+  context.strokeStyle = palette['focus']!;
+  context.beginPath();
+  context.roundRect(from, y - view.row / 2, to - from, view.row, 6);
+  context.fill();
+  context.stroke();
+}
+
+function paintCall(context: CanvasRenderingContext2D, call: CallRecord, y: number, view: View): void {
+  const start = xOf(call.start, view);
+  const end = xOf(call.end ?? view.now, view);
+  // The thread that its attempts hang on: pauses before a retry, waits in a queue.
+  context.fillStyle = palette['edge']!;
+  for (let x = start; x < end; x += 5) context.fillRect(x, y - 0.5, 2, 1);
+
+  const copies = call.attempts.some(({ kind }) => kind === 'hedge' || kind === 'race');
+  for (const attempt of call.attempts) paintAttempt(context, attempt, copies ? y + offset(attempt) : y, view, copies);
+  const own = fateOf(call);
+  if (own && call.end !== undefined) mark(context, own, end, y);
+}
+
+/** A hedged copy runs below its original. */
+function offset({ kind }: AttemptRecord): number {
+  return kind === 'hedge' || kind === 'race' ? 3.5 : -3.5;
+}
+
+function paintAttempt(
+  context: CanvasRenderingContext2D,
+  attempt: AttemptRecord,
+  y: number,
+  view: View,
+  isThin: boolean,
+): void {
+  const x = xOf(attempt.start, view);
+  const end = xOf(attempt.end ?? view.now, view);
+  const thickness = isThin ? 3 : 5;
+  const { outcome, kind } = attempt;
+  context.fillStyle = outcome === 'running' ? palette['edge']! : palette[glyphs[outcome].colour]!;
+  context.globalAlpha = outcome === 'cancelled' ? 0.55 : 0.8;
+  context.fillRect(x, y - thickness / 2, Math.max(2, end - x), thickness);
+  context.globalAlpha = 1;
+  if (kind !== 'first') {
+    context.fillStyle = kind === 'retry' ? palette['fail-better']! : palette['hedged']!;
+    context.fillRect(x - 1, y - thickness / 2 - 2, 2.5, thickness + 4);
+  }
+  if (outcome !== 'running') mark(context, outcome, end, y);
+}
+
+function mark(context: CanvasRenderingContext2D, fate: Fate, x: number, y: number): void {
+  const colour = palette[glyphs[fate].colour]!;
+  context.fillStyle = colour;
+  context.strokeStyle = colour;
+  drawGlyph(context, fate, x, y);
+}
+
+/** What became of a call that its attempts do not show. */
+function fateOf({ marks, attempts, outcome }: CallRecord): Fate | undefined {
+  if (marks.has('rejected')) return 'rejected';
+  if (marks.has('replayed')) return 'kept';
+  if (marks.has('deduped')) return 'shared';
+  if (marks.has('stale') || marks.has('fallback')) return 'spare';
+  if (outcome === 'late') return 'timed out';
+  if (attempts.length > 0 || outcome === 'running') return undefined;
+  return outcome === 'answered' || outcome === 'bad answer' || outcome === 'timed out' ? outcome : 'broken';
+}
