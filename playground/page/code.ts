@@ -17,14 +17,25 @@ export function mountCode(session: Session): Part {
   const tabs = forms.map(([each, title], i) =>
     h(
       'button',
-      { class: 'chip', type: 'button', role: 'tab', id: `code-tab-${i}`, 'aria-controls': 'code-panel', onclick: () => show(each) },
+      {
+        class: 'chip',
+        type: 'button',
+        role: 'tab',
+        id: `code-tab-${i}`,
+        'aria-controls': 'code-panel',
+        onclick: () => show(each),
+      },
       title,
     ),
   );
   const panel = h('pre', { id: 'code-panel', role: 'tabpanel', tabindex: 0, class: 'code' });
   const button = h('button', { class: 'button small', type: 'button' }, 'Copy');
   button.addEventListener('click', () => copy(text, button, panel));
-  const list = h('div', { class: 'chips', role: 'tablist', 'aria-label': 'Form of the code', onkeydown: steer }, ...tabs);
+  const list = h(
+    'div',
+    { class: 'chips', role: 'tablist', 'aria-label': 'Form of the code', onkeydown: steer },
+    ...tabs,
+  );
   byId('code').append(h('div', { class: 'code-tools' }, list, button), panel);
   update();
 

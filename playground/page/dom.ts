@@ -1,7 +1,10 @@
 /** Elements in one expression, and texts that are written only when they change. */
 
 /** Functions are listeners (`onclick`), `true` is an empty attribute, `false` and `undefined` none at all. */
-export type Props = Readonly<Record<string, unknown>>;
+export type Props = Readonly<Record<string, string | number | boolean | undefined | Listener>>;
+
+// As of a method, so that a listener for clicks is one.
+type Listener = { listen(event: Event): unknown }['listen'];
 
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -27,7 +30,7 @@ export function s<K extends keyof SVGElementTagNameMap>(
 
 export function set(element: Element, props: Props): void {
   for (const [name, value] of Object.entries(props)) {
-    if (typeof value === 'function') element.addEventListener(name.slice(2), value as EventListener);
+    if (typeof value === 'function') element.addEventListener(name.slice(2), value);
     else if (value === undefined || value === false) element.removeAttribute(name);
     else element.setAttribute(name, value === true ? '' : String(value));
   }

@@ -34,8 +34,7 @@ export function measure(value: number, unit: Unit): string {
       return `× ${short(value)}`;
     case 'per second':
       return `${short(value)} /s`;
-    case 'count':
-    case 'none':
+    default:
       return short(value);
   }
 }

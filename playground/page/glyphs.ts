@@ -1,7 +1,16 @@
 /** The marks of the waterfall: each fate has a colour and a shape, in the picture as in its legend. */
 import { s } from './dom.ts';
 
-export type Fate = 'answered' | 'bad answer' | 'broken' | 'timed out' | 'cancelled' | 'kept' | 'shared' | 'rejected' | 'spare';
+export type Fate =
+  | 'answered'
+  | 'bad answer'
+  | 'broken'
+  | 'timed out'
+  | 'cancelled'
+  | 'kept'
+  | 'shared'
+  | 'rejected'
+  | 'spare';
 
 interface Glyph {
   /** The token of its colour. */

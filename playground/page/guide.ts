@@ -41,7 +41,8 @@ export function mountGuide(session: Session): Part {
     bar,
   );
   panel.addEventListener('keydown', ({ key }) => key === 'Escape' && end());
-  byId('scenarios').append(h('div', { class: 'strip' }, ...cards), panel);
+  byId('scenarios').append(...cards);
+  byId('tour').append(panel);
 
   function begin(scenario: Scenario): void {
     const before = tour?.before ?? session.configuration;

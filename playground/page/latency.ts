@@ -8,7 +8,7 @@ import type { Part } from './part.ts';
 
 /** Seconds on the x axis. */
 const SPAN = 30;
-const HEIGHT = 210;
+const HEIGHT = 250;
 
 interface Line {
   readonly name: string;
@@ -107,12 +107,12 @@ function options(width: number, draw: (plot: uPlot) => void): uPlot.Options {
   return {
     width,
     height: HEIGHT,
-    padding: [6, 4, 0, 0],
+    padding: [6, 16, 0, 0],
     cursor: { show: false },
     legend: { show: false },
     scales: { x: { time: false, auto: false }, y: { distr: 3, auto: false } },
     axes: [
-      { ...axis, size: 24, values: (plot, ticks) => ticks.map((t) => secondsAgo(t, plot)) },
+      { ...axis, size: 24, splits: everyTen, values: (plot, ticks) => ticks.map((t) => secondsAgo(t, plot)) },
       { ...axis, size: 46, splits: () => [10, 100, 1_000, 10_000], values: (_, ticks) => ticks.map(milliseconds) },
     ],
     series: [
@@ -128,6 +128,11 @@ function options(width: number, draw: (plot: uPlot) => void): uPlot.Options {
     ],
     hooks: { drawAxes: [draw] },
   };
+}
+
+function everyTen({ scales }: uPlot): number[] {
+  const now = scales['x']?.max ?? 0;
+  return [now - 30, now - 20, now - 10, now];
 }
 
 function secondsAgo(time: number, { scales }: uPlot): string {

@@ -57,7 +57,14 @@ export function mountPay(session: Session): Part {
       { class: `button ${lane === 'kyoa' ? 'primary' : ''}`, type: 'button', onclick: press },
       title,
     );
-    const element = h('div', { class: 'pay-lane' }, button, h('p', { class: 'charged' }, 'charged ', times), note, last);
+    const element = h(
+      'div',
+      { class: 'pay-lane' },
+      button,
+      h('p', { class: 'charged' }, 'charged ', times),
+      note,
+      last,
+    );
 
     function press(): void {
       pressed += 1;

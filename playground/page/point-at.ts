@@ -12,11 +12,14 @@ const parts: Readonly<Record<Step['watch'], string>> = {
   code: 'code',
 };
 
+const narrow = matchMedia('(width < 760px)');
+
 export function pointAt(part: Step['watch'] | undefined): void {
   for (const each of document.querySelectorAll('.watched')) each.classList.remove('watched');
   if (part === undefined) return;
   const element = byId(parts[part]);
   const place = element.closest('.card') ?? element;
   place.classList.add('watched');
-  if (part === 'pay' || part === 'code') place.scrollIntoView({ block: 'nearest' });
+  if (narrow.matches) element.scrollIntoView({ block: 'start' });
+  else if (part === 'pay' || part === 'code') place.scrollIntoView({ block: 'nearest' });
 }

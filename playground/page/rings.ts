@@ -65,12 +65,7 @@ function skin({ id, policy }: PolicyEntry, r: number, thickness: number, index: 
 
 function core(): SVGElement {
   const { x, y, core } = drawing;
-  return s(
-    'g',
-    { class: 'core' },
-    s('circle', { cx: x, cy: y, r: core }),
-    s('text', { x, y: y + 4 }, 'fetch'),
-  );
+  return s('g', { class: 'core' }, s('circle', { cx: x, cy: y, r: core }), s('text', { x, y: y + 4 }, 'fetch'));
 }
 
 /** The way in and the way out. */

@@ -14,7 +14,7 @@ export function switchField({ label, help }: SettingField, changed: (value: bool
     role: 'switch',
     'aria-label': label,
     title: help,
-    onclick: () => changed(button.getAttribute('aria-checked') !== 'true'),
+    onclick: (): void => changed(button.getAttribute('aria-checked') !== 'true'),
   });
   return {
     element: h('div', { class: 'field' }, h('span', { 'aria-hidden': 'true' }, label), button),
@@ -38,7 +38,7 @@ function textField(
   changed: (text: string) => void,
   text: (value: unknown) => string,
 ): SettingInput {
-  const input = h('input', { inputmode: 'numeric', title: help, onchange: () => changed(input.value) });
+  const input = h('input', { inputmode: 'numeric', title: help, onchange: (): void => changed(input.value) });
   return {
     element: h('label', { class: 'field' }, h('span', {}, label), input),
     show(value) {

@@ -4,30 +4,29 @@ import { mountCall } from './call.ts';
 import { fit } from './canvas.ts';
 import { announce, byId, h, set, write } from './dom.ts';
 import { glyphIcon } from './glyphs.ts';
-import type { Fate } from './glyphs.ts';
 import type { Part } from './part.ts';
 import { createTracks } from './tracks.ts';
 import { paintWaterfall, xOf } from './waterfall-paint.ts';
 import type { View } from './waterfall-paint.ts';
 
-const ROWS = 18;
+const ROWS = 22;
 const ROW = 16;
 /** ms. */
 const WINDOW = { wide: 5_000, narrow: 3_000 };
 
-const legend: readonly (readonly [string, Fate | string])[] = [
+const legend = [
   ['answered', 'answered'],
   ['error answer', 'bad answer'],
   ['connection lost', 'broken'],
   ['timed out', 'timed out'],
   ['cancelled', 'cancelled'],
-  ['retried', 'tick fail-better'],
-  ['hedged', 'tick hedged'],
+  ['retried', undefined, 'fail-better'],
+  ['hedged', undefined, 'hedged'],
   ['replayed', 'kept'],
   ['shared', 'shared'],
   ['rejected', 'rejected'],
   ['substitute', 'spare'],
-];
+] as const;
 
 export function mountWaterfall(session: Session): Part {
   const canvas = h('canvas', { 'aria-hidden': 'true' });
@@ -39,13 +38,18 @@ export function mountWaterfall(session: Session): Part {
       tabindex: 0,
       role: 'application',
       'aria-roledescription': 'waterfall of calls',
-      'aria-label': 'Calls as they happen. Left and right arrow choose a call, space freezes the picture, escape lets go',
+      'aria-label':
+        'Calls as they happen. Left and right arrow choose a call, space freezes the picture, escape lets go',
       onpointerdown: pick,
       onkeydown: steer,
     },
     canvas,
   );
-  const freeze = h('button', { class: 'button small', type: 'button', 'aria-pressed': 'false', onclick: toggle }, 'Freeze');
+  const freeze = h(
+    'button',
+    { class: 'button small', type: 'button', 'aria-pressed': 'false', onclick: toggle },
+    'Freeze',
+  );
   const crowd = h('span', { class: 'crowd' });
   byId('waterfall-tools').append(crowd, freeze);
   byId('waterfall').append(stage, h('ul', { class: 'legend', 'aria-label': 'Legend' }, ...legend.map(entryOf)));
@@ -116,11 +120,8 @@ export function mountWaterfall(session: Session): Part {
   return { frame, tick, repaint };
 }
 
-function entryOf([name, shape]: readonly [string, Fate | string]): HTMLElement {
-  const [kind, colour] = shape.split(' ');
-  const picture =
-    kind === 'tick'
-      ? h('i', { class: 'legend-tick', style: `background: var(--${colour})` })
-      : glyphIcon(shape as Fate);
-  return h('li', {}, picture, name);
+/** What began as another request has a tick at its beginning instead of a mark at its end. */
+function entryOf([name, fate, tick]: (typeof legend)[number]): HTMLElement {
+  const style = `background: var(--${tick})`;
+  return h('li', {}, fate ? glyphIcon(fate) : h('i', { class: 'legend-tick', style }), name);
 }
