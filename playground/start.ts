@@ -1,12 +1,12 @@
 /** `npm start`: plain fetch and kyoa side by side, against the bundled flaky server. */
-import { count } from './figures.ts';
-import { help, readFlags } from './flags.ts';
-import type { Flags } from './flags.ts';
-import { startFlaky } from './flaky.ts';
-import type { Flaky } from './flaky.ts';
-import { createPaint } from './paint.ts';
-import { run } from './run.ts';
-import { losses, verdict } from './summary.ts';
+import { count } from './terminal/figures.ts';
+import { help, readFlags } from './terminal/flags.ts';
+import type { Flags } from './terminal/flags.ts';
+import { startFlaky } from './server/flaky.ts';
+import type { Flaky } from './server/flaky.ts';
+import { createPaint } from './terminal/paint.ts';
+import { run } from './terminal/run.ts';
+import { losses, verdict } from './terminal/summary.ts';
 
 /** ms; long enough for any answer that is still worth having. */
 const PATIENCE = 5_000;

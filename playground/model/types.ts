@@ -3,7 +3,8 @@
  * seldom it is told by `subscribe`, what changes with every call it reads when it draws.
  *
  *   import { openSession } from '../model/session.ts';        (options?: SessionOptions) => Promise<Session>
- *   import { presets, settingFields } from '../network/...';  names, abouts and sliders of the weather
+ *   import { presets } from '../network/presets.ts';          names and abouts of the weathers
+ *   import { settingFields } from '../network/fields.ts';      sliders and switches of the weather
  *   import { catalogue } from '../model/catalogue.ts';        readonly PolicyDescriptor[], in their usual order
  *   import { scenarios } from '../model/scenarios.ts';        readonly Scenario[]
  *   import { generate } from '../model/code.ts';              (stack, form: CodeForm) => string
@@ -13,71 +14,18 @@
  * Durations are ms and shares are 0..1, unless a unit says otherwise. Times are ms on the session's clock, which begins
  * at 0 with every `reset`.
  */
+import type { Unit } from '../network/fields.ts';
+import type { Payment } from '../network/ledger.ts';
+import type { Region } from '../network/regions.ts';
+import type { Patch, Settings } from '../network/settings.ts';
 
 // The weather: what the network does to requests -----------------------------------------------------------------
 
-/** The regions that can be called; the first is where a request without an endpoint goes. */
-export type Region = 'eu' | 'us' | 'ap';
-
-export interface RegionWeather {
-  /** Nobody answers there. */
-  readonly outage: boolean;
-  /** Its latencies, times so much. */
-  readonly slower: number;
-  /** The share of error answers that comes on top. */
-  readonly errors: number;
-}
-
-export interface Settings {
-  /** Both lanes draw their mishaps from it: the same seed, the same mishaps in the same order. */
-  readonly seed: number;
-  /** Lognormal: half of the answers take less than `median` ms; `sigma` is the spread of their logarithm. */
-  readonly latency: {
-    readonly median: number;
-    readonly sigma: number;
-    /** The far tail: this share of the answers takes `factor` times as long. */
-    readonly slow: { readonly share: number; readonly factor: number };
-  };
-  /** `retryAfter` in seconds, 0 for none. */
-  readonly errors: { readonly rate: number; readonly statuses: readonly number[]; readonly retryAfter: number };
-  readonly resets: number;
-  readonly stalls: number;
-  /** This share of the bodies arrives in ten pieces, `gap` ms apart. */
-  readonly drip: { readonly share: number; readonly gap: number };
-  /** Nobody answers anywhere. */
-  readonly outage: boolean;
-  readonly regions: Readonly<Record<Region, RegionWeather>>;
-}
-
-/** Any part of the settings, as `{ latency: { median: 40 } }`. */
-export type Patch<T = Settings> = {
-  readonly [K in keyof T]?: T[K] extends readonly unknown[] ? T[K] : T[K] extends object ? Patch<T[K]> : T[K];
-};
-
-export interface Preset {
-  readonly about: string;
-  readonly settings: Settings;
-}
-
-export type Unit = 'ms' | 's' | 'share' | 'times' | 'count' | 'per second' | 'none';
-
-/** A slider, switch or field of the weather. */
-export interface SettingField {
-  /** Its path, such as `latency.slow.share`. */
-  readonly path: string;
-  /** The heading it stands under: `Latency`, `Failures`, `Regions`, ... */
-  readonly group: string;
-  readonly label: string;
-  readonly help: string;
-  readonly kind: 'number' | 'switch' | 'statuses';
-  /** `share` is 0..1 and best shown in per cent. */
-  readonly unit: Unit;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
-  /** The slider's scale: `log` for what spans orders of magnitude (then 0, where allowed, is its left end). */
-  readonly scale: 'linear' | 'log';
-}
+export type { SettingField, Unit } from '../network/fields.ts';
+export type { Payment } from '../network/ledger.ts';
+export type { Preset } from '../network/presets.ts';
+export type { Region } from '../network/regions.ts';
+export type { Patch, RegionWeather, Settings } from '../network/settings.ts';
 
 // The stack: what stands between the caller and the network ------------------------------------------------------
 
@@ -292,16 +240,6 @@ export interface Dots {
 }
 
 // Once only -------------------------------------------------------------------------------------------------------
-
-/** What the server has on an order. */
-export interface Payment {
-  readonly lane: LaneName;
-  readonly order: string;
-  /** Requests for it that reached the server. */
-  readonly arrivals: number;
-  /** How often money went over the counter. */
-  readonly executions: number;
-}
 
 /** What a press of the button came to. */
 export interface PayResult {

@@ -1,0 +1,90 @@
+/** Every value of the weather: what it means, what it may be, and how it is set by hand. */
+import { regions } from './regions.ts';
+
+export type Unit = 'ms' | 's' | 'share' | 'times' | 'count' | 'per second' | 'none';
+
+/** A slider, a switch or a list of statuses. */
+export interface SettingField {
+  /** Its path in the settings, such as `latency.slow.share`. */
+  readonly path: string;
+  /** The heading it stands under. */
+  readonly group: string;
+  readonly label: string;
+  readonly help: string;
+  readonly kind: 'number' | 'switch' | 'statuses';
+  /** A `share` is 0..1. */
+  readonly unit: Unit;
+  readonly min: number;
+  readonly max: number;
+  /** With 1 it is a whole number. */
+  readonly step: number;
+  /** `log` for what spans orders of magnitude. */
+  readonly scale: 'linear' | 'log';
+}
+
+export const settingFields: readonly SettingField[] = [
+  slider('latency.median', 'Latency', 'Median', 'ms', 0, 10_000, 'Half of the answers take less.'),
+  slider('latency.sigma', 'Latency', 'Spread', 'none', 0, 3, 'Of the logarithm of the latencies; 0 for none.'),
+  slider('latency.slow.share', 'Latency', 'Slow answers', 'share', 0, 1, 'The far tail: how many of the answers.'),
+  slider('latency.slow.factor', 'Latency', 'Slow by', 'times', 1, 1_000, 'How many times as long they take.'),
+  slider('errors.rate', 'Failures', 'Errors', 'share', 0, 1, 'Answers with one of the statuses.'),
+  {
+    ...slider('errors.statuses', 'Failures', 'Statuses', 'none', 400, 599, 'One of them for each error.'),
+    kind: 'statuses',
+    step: 1,
+  },
+  slider('errors.retryAfter', 'Failures', 'Retry-After', 's', 0, 3_600, 'Sent along with errors; 0 for none.'),
+  slider('resets', 'Failures', 'Resets', 'share', 0, 1, 'Connections that break before any byte of an answer.'),
+  slider('stalls', 'Failures', 'Stalls', 'share', 0, 1, 'Requests that are taken and never answered.'),
+  slider('drip.share', 'Failures', 'Slow bodies', 'share', 0, 1, 'Bodies that arrive in ten pieces.'),
+  slider('drip.gap', 'Failures', 'Pause between pieces', 'ms', 0, 10_000, 'Ten of these for a slow body.'),
+  toggle('outage', 'Failures', 'Outage', 'Every connection is reset at once.'),
+  ...regions.flatMap((region) => [
+    toggle(`regions.${region}.outage`, 'Regions', `${region} is down`, 'Every connection there is reset at once.'),
+    slider(
+      `regions.${region}.slower`,
+      'Regions',
+      `${region} slower by`,
+      'times',
+      1,
+      100,
+      'Its latencies, times so much.',
+    ),
+    slider(`regions.${region}.errors`, 'Regions', `${region} errors`, 'share', 0, 1, 'Errors that come on top there.'),
+  ]),
+  slider('seed', 'Chance', 'Seed', 'none', 0, 2 ** 32 - 1, 'The same seed, the same mishaps in the same order.', 1),
+];
+
+const byPath = new Map(settingFields.map((field) => [field.path, field]));
+
+/** What is wrong with a value, undefined for nothing. */
+export function complaintAbout(path: string, value: unknown): string | undefined {
+  const { kind, min, max, step } = byPath.get(path)!;
+  if (kind === 'switch') return typeof value === 'boolean' ? undefined : 'must be true or false';
+
+  const fits = (one: unknown): boolean =>
+    typeof one === 'number' && one >= min && one <= max && (step < 1 || Number.isInteger(one));
+  if (kind === 'number') {
+    return fits(value) ? undefined : `must be a ${step < 1 ? '' : 'whole '}number from ${min} to ${max}`;
+  }
+  return Array.isArray(value) && value.length > 0 && value.every(fits)
+    ? undefined
+    : `must be a list of statuses from ${min} to ${max}`;
+}
+
+function slider(
+  path: string,
+  group: string,
+  label: string,
+  unit: Unit,
+  min: number,
+  max: number,
+  help: string,
+  step = unit === 'ms' || unit === 's' ? 1 : unit === 'times' ? 0.1 : unit === 'share' ? 0.001 : 0.05,
+): SettingField {
+  return { path, group, label, help, kind: 'number', unit, min, max, step, scale: max > 50 ? 'log' : 'linear' };
+}
+
+function toggle(path: string, group: string, label: string, help: string): SettingField {
+  return { path, group, label, help, kind: 'switch', unit: 'none', min: 0, max: 1, step: 1, scale: 'linear' };
+}

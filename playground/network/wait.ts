@@ -1,0 +1,30 @@
+/** A pause that its signal ends. */
+
+/** @throws the signal's reason */
+export function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
+    };
+    const leave = (): void => {
+      end();
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      end();
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', leave);
+    if (signal.aborted) leave();
+  });
+}
+
+/** Ends with the signal only. */
+export function silence(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const leave = (): void => reject(signal.reason as Error);
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+  });
+}

@@ -1,0 +1,153 @@
+/**
+ * The flaky API server: a real HTTP server whose every mishap is drawn from a seed.
+ *
+ *   any  /api/...     the API, as network/api.ts tells
+ *   GET  /control     the settings; PUT lays any part of them, or a { preset }, over the current ones
+ *   GET  /presets     the settings that have a name
+ *   GET  /stats       requests and outcomes of each lane; DELETE starts every lane afresh: its counts and its script
+ *   GET  /payments    what was executed, and how often; DELETE forgets it
+ *   GET  /doors       further ports that serve the same
+ *   GET  /...         the page, where it has been built
+ */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { memory } from 'kyoa';
+import { createApi } from '../network/api.ts';
+import type { Stats } from '../network/api.ts';
+import { createLedger } from '../network/ledger.ts';
+import type { Payment } from '../network/ledger.ts';
+import { presets } from '../network/presets.ts';
+import type { Reply } from '../network/reply.ts';
+import { isSettingError } from '../network/settings.ts';
+import type { Patch, Settings } from '../network/settings.ts';
+import { meet } from './meet.ts';
+import type { Site } from './site.ts';
+import { preflight, readJson, send } from './send.ts';
+
+export interface FlakyOptions {
+  readonly settings: Settings;
+  /** 0, the default, takes any free port. */
+  readonly port?: number;
+  /** How many further ports serve the same, for browsers, which open six connections to each. @default 0 */
+  readonly doors?: number;
+  /** The page that is served besides. */
+  readonly site?: Site;
+}
+
+export interface Flaky {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly settings: () => Settings;
+  readonly change: (patch: Patch) => void;
+  readonly stats: () => Stats;
+  readonly payments: () => Promise<readonly Payment[]>;
+  /** Ends every connection, also those that wait for an answer. */
+  readonly close: () => Promise<void>;
+}
+
+export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyOptions): Promise<Flaky> {
+  const ledger = createLedger(memory());
+  const api = createApi(settings, ledger);
+
+  const listen = (req: IncomingMessage, res: ServerResponse): void => {
+    route(req, res).catch((error: unknown) => {
+      if (res.headersSent || req.socket.destroyed) return; // its caller left while it was being read
+      send(res, { status: 500, body: { error: String(error) } });
+    });
+  };
+  const front = await open(listen, port);
+  const others = await Promise.all(Array.from({ length: doors }, () => open(listen, 0)));
+
+  async function route(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    if (req.method === 'OPTIONS') return send(res, preflight(req));
+
+    const url = new URL(req.url ?? '/', 'http://localhost');
+    const key = req.headers['idempotency-key'];
+    const visit = api.receive({
+      method: req.method ?? 'GET',
+      url,
+      key: typeof key === 'string' ? key : undefined,
+      body: () => readJson(req),
+    });
+    if (visit !== undefined) {
+      const { lane, fate, reply, weather } = visit;
+      return lane.count(await meet(fate, await reply, weather, res));
+    }
+    const reply = await page(req, url.pathname);
+    if (reply !== undefined) return send(res, reply);
+    if (site === undefined || !site.serve(req, res)) {
+      send(res, {
+        status: 404,
+        body: { error: 'There are /api/..., /control, /presets, /stats, /payments and /doors' },
+      });
+    }
+  }
+
+  async function page(req: IncomingMessage, pathname: string): Promise<Reply | undefined> {
+    switch (`${req.method} ${pathname}`) {
+      case 'GET /control':
+        return { status: 200, body: api.settings() };
+      case 'PUT /control':
+        return control(await readJson(req));
+      case 'GET /presets':
+        return { status: 200, body: presets };
+      case 'GET /stats':
+        return { status: 200, body: api.stats() };
+      case 'DELETE /stats':
+        api.forget();
+        return { status: 204 };
+      case 'GET /payments':
+        return { status: 200, body: await ledger.list() };
+      case 'DELETE /payments':
+        await ledger.clear();
+        return { status: 204 };
+      case 'GET /doors':
+        return { status: 200, body: { ports: others.map(portOf) } };
+      default:
+        return undefined;
+    }
+  }
+
+  function control(wish: unknown): Reply {
+    try {
+      api.change(wish);
+      return { status: 200, body: api.settings() };
+    } catch (error) {
+      if (!isSettingError(error)) throw error;
+      return { status: 400, body: { field: error.field, error: error.message } };
+    }
+  }
+
+  return {
+    url: `http://127.0.0.1:${portOf(front)}`,
+    settings: api.settings,
+    change: api.change,
+    stats: api.stats,
+    payments: ledger.list,
+    async close() {
+      await Promise.all([front, ...others].map(shut));
+    },
+  };
+}
+
+async function open(listen: (req: IncomingMessage, res: ServerResponse) => void, port: number): Promise<Server> {
+  const server = createServer(listen);
+  server.keepAliveTimeout = 60_000; // a connection closed for being idle would be chance without a seed
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+function shut(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server listens on no port');
+  return address.port;
+}

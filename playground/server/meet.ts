@@ -1,0 +1,44 @@
+/** A request meets its fate: the delay, the answer, the reset, the silence. */
+import type { ServerResponse } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Fate, Outcome } from '../network/fate.ts';
+import { failure } from '../network/reply.ts';
+import type { Reply } from '../network/reply.ts';
+import type { Settings } from '../network/settings.ts';
+import { send, trickle } from './send.ts';
+
+/** Resolves to how it ended, once everything is sent that ever will be. */
+export async function meet(fate: Fate, reply: Reply, weather: Settings, res: ServerResponse): Promise<Outcome> {
+  const gone = new AbortController();
+  res.once('close', () => gone.abort());
+
+  try {
+    await act(fate, reply, weather, res, gone.signal);
+    return fate.outcome;
+  } catch (error) {
+    if (gone.signal.aborted) return 'abandoned';
+    throw error;
+  }
+}
+
+async function act(
+  fate: Fate,
+  reply: Reply,
+  { errors, drip }: Settings,
+  res: ServerResponse,
+  gone: AbortSignal,
+): Promise<void> {
+  if ('delay' in fate) await wait(fate.delay, undefined, { signal: gone });
+
+  switch (fate.outcome) {
+    case 'answered':
+      return fate.drips ? trickle(res, reply, drip.gap, gone) : send(res, reply);
+    case 'failed':
+      return send(res, failure(fate.status, errors.retryAfter));
+    case 'reset':
+    case 'refused':
+      res.socket?.resetAndDestroy(); // a real RST, as of a crashed process
+      return;
+    case 'stalled': // the caller waits for ever, or until it has had enough
+  }
+}
