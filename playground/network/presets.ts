@@ -63,11 +63,14 @@ export const presets: Readonly<Record<string, Preset>> = {
   }),
 };
 
-/** A preset by its name; a hyphen may stand for a blank, so that a shell needs no quotes. */
-export function findPreset(name: string): Preset | undefined {
-  return [name, name.replaceAll('-', ' ')]
-    .filter((spelling) => Object.hasOwn(presets, spelling))
-    .map((spelling) => presets[spelling])[0];
+/** A preset by its name; a hyphen may stand for a blank, so that a shell needs no quotes, and a link no escapes. */
+export function findPreset(spelling: string): Preset | undefined {
+  const name = presetName(spelling);
+  return name === undefined ? undefined : presets[name];
+}
+
+export function presetName(spelling: string): string | undefined {
+  return [spelling, spelling.replaceAll('-', ' ')].find((name) => Object.hasOwn(presets, name));
 }
 
 /** The settings that a wish asks for: a patch of the current ones, `{ preset }` by name, or a patch over a preset. */

@@ -1,0 +1,142 @@
+/** What became of the last calls through kyoa, from its own events and from what passes the innermost layer. */
+import { TimeoutError } from 'kyoa';
+import type { Context, KyoaEvent, Middleware } from 'kyoa';
+import { regions } from '../network/regions.ts';
+import { describe } from './describe.ts';
+import { ofError, ofResponse } from './outcome.ts';
+import type { Ending } from './outcome.ts';
+import { ring } from './ring.ts';
+import type { AttemptRecord, CallMark, CallRecord, EventRecord } from './types.ts';
+
+export interface CallLog {
+  /** Outermost: opens a record, and closes that of a call which fails. */
+  readonly outermost: Middleware;
+  /** For `observe`, next to it. */
+  readonly hear: (event: KyoaEvent) => void;
+  /** Innermost: each request that goes to the network. */
+  readonly innermost: Middleware;
+  /** A call whose answer has been read to its end, or could not be. */
+  readonly close: (response: Response, ending: Ending) => void;
+  /** Newest first. */
+  readonly read: () => readonly CallRecord[];
+}
+
+/** Calls that are kept. */
+const capacity = 200;
+/** Events of a call that are kept: a storm of retries goes on for ever. */
+const mostEvents = 100;
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+interface Open extends Writable<CallRecord> {
+  readonly id: string;
+  readonly marks: Set<CallMark>;
+  readonly attempts: Writable<AttemptRecord>[];
+  readonly events: EventRecord[];
+  /** What the next request will be. */
+  coming: AttemptRecord['kind'];
+}
+
+const marks: Readonly<Record<string, CallMark>> = {
+  'retry.scheduled': 'retried',
+  'hedge.launched': 'hedged',
+  'dedupe.joined': 'deduped',
+  'idempotency.replayed': 'replayed',
+  'breaker.rejected': 'rejected',
+  'limit.rejected': 'rejected',
+  'timeout.exceeded': 'timed out',
+  'stale-if-error.served': 'stale',
+  'fallback.used': 'fallback',
+  'limit.queued': 'queued',
+};
+
+/** `clock`: ms. */
+export function createCallLog(clock: () => number): CallLog {
+  const log = ring<Open>(capacity);
+  const byId = new Map<string, Open>();
+  const byResponse = new WeakMap<Response, Open>();
+  let number = 0;
+
+  return {
+    async outermost(ctx, next) {
+      const call = open(ctx, (number += 1), clock());
+      const gone = log.push(call);
+      if (gone !== undefined) byId.delete(gone.id);
+      byId.set(call.id, call);
+      try {
+        const response = await next();
+        byResponse.set(response, call);
+        return response;
+      } catch (error) {
+        Object.assign(call, ofError(ctx.signal.aborted ? ctx.signal.reason : error), { end: clock() });
+        throw error;
+      }
+    },
+    hear(event) {
+      const call = byId.get(event.id);
+      if (call === undefined) return;
+      const mark = marks[event.type];
+      if (mark !== undefined) call.marks.add(mark);
+      if (event.type === 'retry.scheduled') call.coming = 'retry';
+      if (event.type === 'hedge.launched') call.coming = 'hedge';
+      if (call.events.length < mostEvents) {
+        call.events.push({ time: clock(), type: event.type, detail: describe(event) });
+      } else call.dropped += 1;
+    },
+    async innermost(ctx, next) {
+      const call = byId.get(ctx.id);
+      const attempt = begin(ctx, call?.attempts.length ?? 0, call?.coming ?? 'first', clock());
+      if (call !== undefined) {
+        call.attempts.push(attempt);
+        // Of an endpoint's race the others follow without a word.
+        call.coming = ctx.stack.some(({ name }) => name === 'race') ? 'race' : 'retry';
+      }
+      try {
+        const response = await next();
+        const { outcome } = ofResponse(response);
+        Object.assign(attempt, { outcome, status: response.status, end: clock() });
+        return response;
+      } catch (error) {
+        Object.assign(attempt, { outcome: ctx.signal.aborted ? ended(ctx) : 'broken', end: clock() });
+        throw error;
+      }
+    },
+    close(response, ending) {
+      const call = byResponse.get(response);
+      if (call !== undefined) Object.assign(call, ending, { end: clock() });
+    },
+    read: () => log.toArray().toReversed(),
+  };
+}
+
+function open({ id, request: { method, url } }: Context, number: number, start: number): Open {
+  return {
+    id,
+    number,
+    method,
+    path: new URL(url).pathname,
+    start,
+    end: undefined,
+    outcome: 'running',
+    label: '',
+    marks: new Set(),
+    attempts: [],
+    events: [],
+    dropped: 0,
+    coming: 'first',
+  };
+}
+
+function begin(
+  { request: { url } }: Context,
+  before: number,
+  kind: AttemptRecord['kind'],
+  start: number,
+): Writable<AttemptRecord> {
+  const segment = new URL(url).pathname.split('/')[1];
+  const region = regions.find((each) => each === segment) ?? regions[0];
+  return { number: before + 1, kind, region, start, end: undefined, outcome: 'running', status: undefined };
+}
+
+function ended({ signal }: Context): 'timed out' | 'cancelled' {
+  return signal.reason instanceof TimeoutError ? 'timed out' : 'cancelled';
+}

@@ -1,0 +1,37 @@
+/** What the page begins with. */
+import { presets } from '../network/presets.ts';
+import type { Configuration, Stack } from './types.ts';
+
+/** kyoa's standard stack with a hedge, its keys kept in the browser; the other layers are there to be switched on. */
+export const usualStack: Stack = [
+  { id: 'total', policy: 'timeout', on: true, options: { total: 5_000 } },
+  { id: 'dedupe', policy: 'dedupe', on: true, options: {} },
+  { id: 'idempotency', policy: 'idempotency', on: true, options: { storage: 'indexeddb' } },
+  { id: 'retry', policy: 'retry', on: true, options: {} },
+  { id: 'hedge', policy: 'hedge', on: true, options: {} },
+  { id: 'breaker', policy: 'breaker', on: true, options: {} },
+  {
+    id: 'attempt',
+    policy: 'timeout',
+    on: true,
+    options: {
+      'headers.kind': 'p99',
+      'headers.factor': 2,
+      'headers.min': 200,
+      'headers.max': 2_500,
+      'headers.minSamples': 20,
+    },
+  },
+  { id: 'endpoints', policy: 'endpoints', on: false, options: {} },
+];
+
+export const usual: Configuration = {
+  preset: 'flaky',
+  settings: presets['flaky']!.settings,
+  rate: 40,
+  stack: usualStack,
+};
+
+/** Calls a second. */
+export const slowest = 1;
+export const fastest = 200;

@@ -1,0 +1,168 @@
+/**
+ * A configuration in the hash of a URL, short enough to be sent along:
+ *
+ *   #v=1&net=flaky&latency.median=40&rate=100&use=timeout(total:5000)~retry(retries:2,statuses:503+429)~-hedge()
+ *
+ * The settings that differ from the preset by their paths; the layers outermost first, with a hyphen those that are off.
+ */
+import { settingFields } from '../network/fields.ts';
+import { presetName, presets } from '../network/presets.ts';
+import { change } from '../network/settings.ts';
+import type { Settings } from '../network/settings.ts';
+import { catalogue } from './catalogue.ts';
+import { fastest, slowest, usual } from './configuration.ts';
+import type { Configuration, Link, OptionDescriptor, OptionValue, PolicyEntry, PolicyName, Stack } from './types.ts';
+
+const version = '1';
+
+/** With its `#`. */
+export function writeLink({ preset, settings, rate, stack }: Configuration): string {
+  const base = presets[preset]!.settings;
+  const weather = settingFields
+    .map(({ path }) => [path, at(settings, path), at(base, path)] as const)
+    .filter(([, value, before]) => JSON.stringify(value) !== JSON.stringify(before))
+    .map(([path, value]) => `${path}=${write(value as OptionValue)}`);
+  const parts = [`v=${version}`, `net=${preset.replaceAll(' ', '-')}`, ...weather, `rate=${rate}`];
+  return `#${[...parts, `use=${stack.map(writeEntry).join('~')}`].join('&')}`;
+}
+
+/** Never throws: what cannot be read is left as it usually is, and complained about. */
+export function readLink(hash: string): Link {
+  const text = hash.replace(/^#/, '');
+  if (text === '') return { configuration: usual, hasWeather: false, complaints: [] };
+
+  const parts = new Map(text.split('&').map((part) => split(part, '=')));
+  if (parts.get('v') !== version) {
+    const complaint = `This link is of another version than ${version}, so everything is as usual`;
+    return { configuration: usual, hasWeather: false, complaints: [complaint] };
+  }
+  const complaints: string[] = [];
+  const complain = (complaint: string): void => void complaints.push(complaint);
+  const { v: _, net, rate, use, ...weather } = Object.fromEntries(parts);
+
+  const preset = net === undefined ? usual.preset : presetName(net);
+  if (preset === undefined) complain(`There is no weather called '${net}'`);
+  return {
+    configuration: {
+      preset: preset ?? usual.preset,
+      settings: readWeather(presets[preset ?? usual.preset]!.settings, weather, complain),
+      rate: rate === undefined ? usual.rate : readRate(rate, complain),
+      stack: use === undefined ? usual.stack : readStack(use, complain),
+    },
+    hasWeather: net !== undefined || Object.keys(weather).length > 0,
+    complaints,
+  };
+}
+
+type Complain = (complaint: string) => void;
+
+function readWeather(base: Settings, given: Readonly<Record<string, string>>, complain: Complain): Settings {
+  let settings = base;
+  for (const [path, text] of Object.entries(given)) {
+    const field = settingFields.find((each) => each.path === path);
+    if (field === undefined) {
+      complain(`There is no setting called '${path}'`);
+      continue;
+    }
+    try {
+      settings = change(settings, nested(path, read(field.kind === 'statuses' ? 'numbers' : field.kind, text)));
+    } catch (error) {
+      complain((error as Error).message);
+    }
+  }
+  return settings;
+}
+
+function readRate(text: string, complain: Complain): number {
+  const rate = Number(text);
+  if (rate >= slowest && rate <= fastest) return rate;
+  complain(`rate must be a number from ${slowest} to ${fastest}, not '${text}'`);
+  return usual.rate;
+}
+
+function readStack(text: string, complain: Complain): Stack {
+  const entries = text === '' ? [] : text.split('~').map((part) => readEntry(part, complain));
+  const counts = new Map<PolicyName, number>();
+  return entries.flatMap((entry) => {
+    if (entry === undefined) return [];
+    const count = (counts.get(entry.policy) ?? 0) + 1;
+    counts.set(entry.policy, count);
+    return [{ ...entry, id: `${entry.policy}-${count}` }];
+  });
+}
+
+function readEntry(text: string, complain: Complain): Omit<PolicyEntry, 'id'> | undefined {
+  const [, off, name, inner] = /^(-?)(\w+)\((.*)\)$/.exec(text) ?? [];
+  const policy = catalogue.find((each) => each.name === name);
+  if (policy === undefined || inner === undefined) {
+    complain(`'${text}' is no layer`);
+    return undefined;
+  }
+  const options: Record<string, OptionValue> = {};
+  for (const part of inner === '' ? [] : inner.split(',')) {
+    const [option, value] = split(part, ':');
+    const descriptor = policy.options.find((each) => each.name === option);
+    const known = descriptor && read(descriptor.kind, value);
+    if (known === undefined) complain(`'${part}' is no option of ${policy.name}`);
+    else options[option] = known;
+  }
+  return { policy: policy.name, on: off === '', options };
+}
+
+function writeEntry({ policy, on, options }: PolicyEntry): string {
+  const inner = Object.entries(options).map(([name, value]) => `${name}:${write(value)}`);
+  return `${on ? '' : '-'}${policy}(${inner.join(',')})`;
+}
+
+/** Nothing in it may end what it stands in. */
+function write(value: OptionValue): string {
+  return [value]
+    .flat()
+    .map((each) => encodeURIComponent(String(each)).replaceAll(/[()~']/g, escape))
+    .join('+');
+}
+
+function escape(character: string): string {
+  return `%${character.charCodeAt(0).toString(16)}`;
+}
+
+function read(kind: OptionDescriptor['kind'], text: string): OptionValue | undefined {
+  const list = text === '' ? [] : text.split('+').map(decode);
+  switch (kind) {
+    case 'number':
+      return text === '' || Number.isNaN(Number(text)) ? undefined : Number(text);
+    case 'switch':
+      return text === 'true' || text === 'false' ? text === 'true' : undefined;
+    case 'numbers':
+      return list.some((each) => Number.isNaN(Number(each))) ? undefined : list.map(Number);
+    case 'words':
+      return list;
+    case 'choice':
+    case 'text':
+      return decode(text);
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray per cent sign
+  }
+}
+
+function split(text: string, separator: string): [name: string, value: string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function at(settings: Settings, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, name) => Reflect.get(value as object, name), settings);
+}
+
+function nested(path: string, value: unknown): unknown {
+  return path
+    .split('.')
+    .toReversed()
+    .reduce((inner, name) => ({ [name]: inner }), value);
+}

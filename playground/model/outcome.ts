@@ -1,0 +1,33 @@
+/** How a call ended, in the words of the page. */
+import { nameError } from './describe.ts';
+import type { CallOutcome } from './types.ts';
+
+export interface Ending {
+  readonly outcome: CallOutcome;
+  readonly label: string;
+}
+
+/** The reason of an abort by the caller, who has waited long enough. */
+export class ImpatienceError extends Error {
+  override readonly name = 'ImpatienceError';
+}
+
+const outcomes: Readonly<Record<string, CallOutcome>> = {
+  TIMEOUT: 'timed out',
+  CIRCUIT_OPEN: 'rejected',
+  LIMIT_EXCEEDED: 'rejected',
+  IDEMPOTENCY_CONFLICT: 'rejected',
+  IDEMPOTENCY_MISMATCH: 'rejected',
+  STORAGE: 'rejected',
+};
+
+export function ofResponse({ ok, status }: Response): Ending {
+  return { outcome: ok ? 'answered' : 'bad answer', label: String(status) };
+}
+
+export function ofError(error: unknown): Ending {
+  if (error instanceof ImpatienceError) return { outcome: 'late', label: 'late' };
+  const label = nameError(error);
+  if (Object.hasOwn(outcomes, label)) return { outcome: outcomes[label]!, label };
+  return { outcome: 'broken', label: error instanceof TypeError ? 'broken' : label };
+}

@@ -1,0 +1,51 @@
+import { regions } from '../../network/regions.ts';
+import { call, choice, group, members, number, plain } from './policy.ts';
+import type { Given, Policy } from './policy.ts';
+import type { Expression } from '../expression.ts';
+
+const ejecting = { option: 'eject', is: [true] };
+
+export const endpoints: Policy = {
+  name: 'endpoints',
+  title: 'endpoints',
+  about: 'Sends each attempt to one of several regions: canary by weight, failover by ejection.',
+  place: 'Inside retry, hedge and breaker.',
+  most: 1,
+  initial: {},
+  options: [
+    ...regions.map((region) => {
+      return number(
+        `weight.${region}`,
+        `Weight of ${region}`,
+        'count',
+        [0, 100],
+        1,
+        'Its share of the calls; 0 for none.',
+      );
+    }),
+    choice('pick', 'Pick', ['weighted', 'fastest'], 'By weight, or the faster of two.'),
+    {
+      name: 'eject',
+      label: 'Eject',
+      kind: 'switch',
+      unit: 'none',
+      default: true,
+      help: 'Leaves one that fails alone.',
+    },
+    number('eject.failures', 'After failures', 'count', [1, 50], 5, 'In a row.', ejecting),
+    number('eject.for', 'For', 'ms', [500, 120_000, 500], 30_000, 'Longer each time.', ejecting),
+    number('eject.share', 'At most', 'share', [0, 1, 0.05], 0.5, 'Of the regions at a time.', ejecting),
+  ],
+  express: (given, origin) => {
+    const list = regions.map((region) => {
+      return members({ url: `${origin}/${region}`, weight: given.value(`weight.${region}`) });
+    });
+    return call('endpoints', list, members({ ...plain(given, 'pick'), eject: ejectOf(given) }));
+  },
+};
+
+function ejectOf(given: Given): Expression | undefined {
+  if (given.choice('eject') === false) return false;
+  const [failures, time, share] = ['failures', 'for', 'share'].map((name) => given.value(`eject.${name}`));
+  return group({ failures, for: time, share });
+}

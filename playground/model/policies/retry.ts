@@ -1,0 +1,42 @@
+import { budgetOf, budgetOptions, call, choice, list, members, number, plain } from './policy.ts';
+import type { Given, Policy } from './policy.ts';
+import type { Expression } from '../expression.ts';
+
+const growing = { option: 'backoff', is: ['exponential', 'decorrelated'] };
+const defaults = { base: 200, cap: 10_000 };
+
+export const retry: Policy = {
+  name: 'retry',
+  title: 'retry',
+  about: 'Sends a request again when that may help, with jitter and a budget.',
+  place: 'Inside the total timeout, outside the one of an attempt.',
+  most: 1,
+  initial: {},
+  options: [
+    number('retries', 'Retries', 'count', [0, 10], 3, 'Attempts after the first.'),
+    choice('backoff', 'Backoff', ['exponential', 'decorrelated', 'constant'], 'How the pauses grow.'),
+    number('backoff.base', 'Base', 'ms', [0, 5_000, 10], defaults.base, 'The first pause at most.'),
+    number('backoff.cap', 'Cap', 'ms', [0, 60_000, 100], defaults.cap, 'No pause is longer.', growing),
+    list('statuses', 'Statuses', 'numbers', [408, 429, 500, 502, 503, 504], 'Answers worth another attempt.'),
+    number('maxRetryAfter', 'Longest Retry-After', 'ms', [0, 120_000, 500], 60_000, 'A longer one ends the retrying.'),
+    ...budgetOptions(0.2, 10),
+  ],
+  express: (given) =>
+    call(
+      'retry',
+      members({
+        ...plain(given, 'retries'),
+        backoff: backoffOf(given),
+        ...plain(given, 'statuses', 'maxRetryAfter'),
+        budget: budgetOf(given),
+      }),
+    ),
+};
+
+function backoffOf(given: Given): Expression | undefined {
+  const kind = String(given.choice('backoff'));
+  const [base, cap] = [given.number('backoff.base'), given.number('backoff.cap')];
+  if (kind === 'exponential' && base === undefined && cap === undefined) return undefined;
+  const first = base ?? defaults.base;
+  return kind === 'constant' ? call(kind, first) : call(kind, first, cap ?? defaults.cap);
+}
