@@ -25,9 +25,8 @@ export function mountBar(session: Session): Part {
     write(label, session.running ? 'Pause' : 'Run');
     run.replaceChildren(icon(session.running ? pause : play), label);
     set(run, { 'aria-pressed': String(session.running) });
-    const hash = writeLink(session.configuration);
-    const wanted = hash.startsWith('#') || hash === '' ? hash : `#${hash}`;
-    if (wanted !== location.hash) history.replaceState(null, '', wanted || location.pathname);
+    const link = writeLink(session.configuration);
+    if (link !== location.hash) history.replaceState(null, '', link);
   }
 
   return { update };

@@ -38,7 +38,7 @@ export function createLayer(first: PolicyEntry, { edit, remove }: Edits): Layer 
   const body = h(
     'div',
     { class: 'layer-options', id: panel, hidden: true },
-    h('p', {}, descriptor.place),
+    h('p', {}, `${descriptor.about} ${descriptor.place}`),
     options.element,
     h('button', { class: 'button small', type: 'button', onclick: () => remove(entry.id) }, `Remove ${name}`),
   );

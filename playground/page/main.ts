@@ -1,6 +1,7 @@
 /** The page: opens the session that its address asks for, and mounts the parts that show it. */
 import { readLink } from '../model/link.ts';
 import { openSession } from '../model/session.ts';
+import { mountAnchors } from './anchors.ts';
 import { mountBar } from './bar.ts';
 import { mountCode } from './code.ts';
 import { announce } from './dom.ts';
@@ -33,6 +34,7 @@ const mounts = [
 ];
 const parts: readonly Part[] = mounts.map((mount) => mount(session));
 
+mountAnchors();
 mountTheme(repaint);
 let width = 0;
 new ResizeObserver(() => {

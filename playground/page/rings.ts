@@ -42,6 +42,14 @@ export function mountRings(session: Session): Part {
     });
   }
 
+  /** The layer that is looked at in the list shows where it lies. */
+  byId('layers').addEventListener('pointerover', ({ target }) => {
+    const id = target instanceof Element ? target.closest<HTMLElement>('.layer')?.dataset['id'] : undefined;
+    for (const skin of picture.querySelectorAll<SVGElement>('.skin')) {
+      skin.classList.toggle('seen', skin.dataset['entry'] === id);
+    }
+  });
+
   update();
   return { update, tick, frame: flights.frame, repaint: flights.repaint };
 }

@@ -1,0 +1,45 @@
+/** The built page, as `npm start` serves it or as any static host would. */
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+
+import { presets } from '../../../playground/network/presets.ts';
+import { startFlaky } from '../../../playground/server/flaky.ts';
+import { openSite } from '../../../playground/server/site.ts';
+import { root } from '../../support/lanes.ts';
+
+export type Network = 'server' | 'simulated';
+
+export interface Served {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+const folder = process.env['SITE'] ?? join(root, 'dist/playground');
+
+const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+export async function serve(network: Network): Promise<Served> {
+  if (network === 'server') {
+    return startFlaky({ settings: presets['flaky']!.settings, doors: 8, site: openSite(folder) });
+  }
+  const server = createServer(({ url = '/' }, response) => {
+    const file = join(folder, url === '/' ? 'index.html' : url);
+    if (!existsSync(file)) return void response.writeHead(404).end();
+    response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream');
+    return void response.end(readFileSync(file));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

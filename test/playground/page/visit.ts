@@ -1,0 +1,67 @@
+/** The built page in a real Chromium, on the network of its choice, by a visitor who hears every complaint. */
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
+
+import { findChromium } from '../../support/lanes.ts';
+import { serve, type Network, type Served } from './serve.ts';
+
+export interface Wishes {
+  readonly width?: number;
+  readonly height?: number;
+  readonly scheme?: 'light' | 'dark';
+  readonly reducedMotion?: boolean;
+  readonly hash?: string;
+}
+
+export interface Visitors extends AsyncDisposable {
+  readonly url: string;
+  /** A page of a browser profile of its own, or of one that is there already. */
+  visit(wishes?: Wishes, profile?: BrowserContext): Promise<Page>;
+  /** Closes every page. */
+  leave(): Promise<void>;
+  /** What any page has put on the console as an error, or thrown. */
+  readonly complaints: readonly string[];
+}
+
+export async function visitors(network: Network): Promise<Visitors> {
+  const served: Served = await serve(network);
+  const path = findChromium();
+  const browser: Browser = await chromium.launch({
+    ...(path && { executablePath: path }),
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
+  const complaints: string[] = [];
+
+  return {
+    url: served.url,
+    complaints,
+    async visit({ width = 1_440, height = 900, scheme = 'light', reducedMotion = false, hash = '' } = {}, profile) {
+      const context =
+        profile ??
+        (await browser.newContext({
+          viewport: { width, height },
+          colorScheme: scheme,
+          reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
+          permissions: ['clipboard-read', 'clipboard-write'],
+        }));
+      const page = await context.newPage();
+      page.setDefaultTimeout(8_000);
+      page.on('pageerror', (error) => complaints.push(String(error)));
+      page.on('console', (message) => {
+        // A browser logs every request that fails as an error, and here most of them are meant to.
+        if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
+          complaints.push(message.text());
+        }
+      });
+      await page.goto(`${served.url}/${hash}`);
+      await page.waitForSelector('html[data-ready]');
+      return page;
+    },
+    async leave() {
+      await Promise.all(browser.contexts().map((context) => context.close()));
+    },
+    async [Symbol.asyncDispose]() {
+      await browser.close();
+      await served.close();
+    },
+  };
+}
