@@ -43,7 +43,7 @@ describe('the page for everyone', { timeout: 30_000 }, () => {
     const page = await guests.visit({ scheme, width, height: 812 });
     expect(await violations(page)).toEqual([]);
     await page.locator('.scenario').first().click();
-    for (const name of await page.locator('.layer-name').all()) await name.click();
+    await page.locator('.layer-name').evaluateAll((names) => names.forEach((name) => (name as HTMLElement).click()));
     await page.locator('.waterfall-stage').focus();
     await page.waitForFunction(() => document.querySelector('.duel-kyoa td:nth-child(2)')?.textContent?.includes('%'));
     await page.keyboard.press('ArrowRight');
@@ -54,8 +54,8 @@ describe('the page for everyone', { timeout: 30_000 }, () => {
   test.each([375, 768, 1_024, 1_440])('never scrolls sideways at %i px', async (width) => {
     const page = await guests.visit({ width, height: 812 });
     await page.locator('.scenario').first().click();
-    for (const name of await page.locator('.layer-name').all()) await name.click();
-    for (const summary of await page.locator('.group:not([open]) > summary').all()) await summary.click();
+    await page.locator('.layer-name').evaluateAll((names) => names.forEach((name) => (name as HTMLElement).click()));
+    await page.locator('.group').evaluateAll((groups) => groups.forEach((group) => group.setAttribute('open', '')));
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   });
 

@@ -18,7 +18,7 @@ export interface Served {
   readonly close: () => Promise<void>;
 }
 
-const folder = process.env['SITE'] ?? join(root, 'dist/playground');
+const folder = join(root, 'playground/dist');
 
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
 

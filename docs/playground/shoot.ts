@@ -1,0 +1,65 @@
+/** Takes the pictures of this folder again: `node docs/playground/shoot.ts`. Wants pngquant to make them small. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+import type { Page } from 'playwright';
+
+import { visitors, type Wishes } from '../../test/playground/page/visit.ts';
+
+const folder = import.meta.dirname;
+const desktop = { width: 1_440, height: 900 };
+const phone = { width: 375, height: 812 };
+
+await using guests = await visitors('simulated');
+for (const scheme of ['light', 'dark'] as const) {
+  await shoot(`page-${scheme}`, { ...desktop, scheme }, warm);
+  await shoot(`phone-${scheme}`, { ...phone, scheme }, warm);
+}
+const ids = await scenarios();
+for (const [i, id] of ids.entries()) {
+  // Each in one light on the desktop and in the other on the phone.
+  const schemes = i % 2 === 0 ? (['light', 'dark'] as const) : (['dark', 'light'] as const);
+  await Promise.all([
+    shoot(`${id}-desktop`, { ...desktop, scheme: schemes[0] }, (page) => tour(page, id)),
+    shoot(`${id}-phone`, { ...phone, scheme: schemes[1] }, (page) => tour(page, id)),
+  ]);
+}
+
+async function shoot(name: string, wishes: Wishes, prepare: (page: Page) => Promise<void>): Promise<void> {
+  const page = await guests.visit(wishes);
+  await prepare(page);
+  const path = join(folder, `${name}.png`);
+  await page.screenshot({ path });
+  await page.context().close();
+  spawnSync('pngquant', ['--force', '--skip-if-larger', '--speed', '1', '--output', path, '64', path]);
+  console.log(name);
+}
+
+/** Until there is something to see. */
+async function warm(page: Page): Promise<void> {
+  await calls(page, 250);
+}
+
+/** To the middle of the story. */
+async function tour(page: Page, id: string): Promise<void> {
+  await calls(page, 40);
+  await page.locator(`[data-scenario="${id}"]`).click();
+  await page.getByRole('button', { name: 'Next', exact: true }).click();
+  await page.waitForTimeout(5_000);
+}
+
+async function calls(page: Page, least: number): Promise<void> {
+  await page.waitForFunction(
+    (least) =>
+      Number(document.querySelector('.layer-count .number:last-child')?.textContent?.replaceAll(',', '')) > least,
+    least,
+    { timeout: 60_000 },
+  );
+}
+
+async function scenarios(): Promise<string[]> {
+  const page = await guests.visit();
+  const ids = await page.locator('.scenario').evaluateAll((cards) => cards.map(({ dataset }) => dataset['scenario']!));
+  await page.context().close();
+  return ids;
+}
