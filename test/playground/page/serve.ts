@@ -1,8 +1,10 @@
-/** The built page, as `npm start` serves it or as any static host would. */
+/** The page, built of what lies in the repository, as `npm start` serves it or as any static host would. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 
 import { presets } from '../../../playground/network/presets.ts';
@@ -18,11 +20,12 @@ export interface Served {
   readonly close: () => Promise<void>;
 }
 
-const folder = join(root, 'playground/dist');
+let built: string | undefined;
 
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
 
 export async function serve(network: Network): Promise<Served> {
+  const folder = (built ??= build());
   if (network === 'server') {
     return startFlaky({ settings: presets['flaky']!.settings, doors: 8, site: openSite(folder) });
   }
@@ -42,4 +45,14 @@ export async function serve(network: Network): Promise<Served> {
       await once(server, 'close');
     },
   };
+}
+
+/** Once for each process, into a folder of its own; `npm run build` goes before. */
+function build(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'kyoa-page-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
+  const rollup = join(root, 'node_modules/rollup/dist/bin/rollup');
+  const args = ['--config', 'playground/rollup.config.mjs', '--file', join(folder, 'main.js'), '--silent'];
+  execFileSync(process.execPath, [rollup, ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  return folder;
 }
