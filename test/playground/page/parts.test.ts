@@ -144,7 +144,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
   });
 
   test('once only > kyoa is charged once however it is pressed: hammered, reloaded, in two tabs', async () => {
-    const page = await guests.visit({ hash: '#' });
+    const page = await guests.visit();
     await press(page, 'steady');
     for (let i = 0; i < 5; i += 1) await press(page, 'Pay with kyoa');
     await until(page, '.pay-lane:nth-child(2) .charged b', /^1×$/);

@@ -9,6 +9,7 @@ export interface Wishes {
   readonly height?: number;
   readonly scheme?: 'light' | 'dark';
   readonly reducedMotion?: boolean;
+  /** Names the weather, which a server keeps from one page to the next. @default flaky */
   readonly hash?: string;
 }
 
@@ -34,7 +35,10 @@ export async function visitors(network: Network): Promise<Visitors> {
   return {
     url: served.url,
     complaints,
-    async visit({ width = 1_440, height = 900, scheme = 'light', reducedMotion = false, hash = '' } = {}, profile) {
+    async visit(
+      { width = 1_440, height = 900, scheme = 'light', reducedMotion = false, hash = '#v=1&net=flaky' } = {},
+      profile,
+    ) {
       const context =
         profile ??
         (await browser.newContext({
