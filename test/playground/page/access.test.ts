@@ -26,7 +26,7 @@ async function violations(page: Page): Promise<string[]> {
   });
 }
 
-describe('the page for everyone', { timeout: 30_000 }, () => {
+describe('the page for everyone', { timeout: 60_000 }, () => {
   let guests: Visitors;
   beforeAll(async () => {
     guests = await visitors('simulated');

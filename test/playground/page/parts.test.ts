@@ -14,7 +14,7 @@ async function until(page: Page, selector: string, passes: RegExp): Promise<void
   await expect.poll(() => page.locator(selector).first().textContent(), { timeout: 8_000 }).toMatch(passes);
 }
 
-describe.each(['server', 'simulated'] as const)('the page on the %s network', { timeout: 30_000 }, (network) => {
+describe.each(['server', 'simulated'] as const)('the page on the %s network', { timeout: 60_000 }, (network) => {
   let guests: Visitors;
   beforeAll(async () => {
     guests = await visitors(network);

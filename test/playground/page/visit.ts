@@ -10,6 +10,7 @@ export interface Wishes {
   readonly scheme?: 'light' | 'dark';
   readonly reducedMotion?: boolean;
   /** Names the weather, which a server keeps from one page to the next. @default flaky */
+  /** Names the weather, which a server keeps from one page to the next. @default flaky */
   readonly hash?: string;
 }
 
