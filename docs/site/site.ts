@@ -10,12 +10,14 @@ const root = join(docs, '..');
 const beyond = ['LICENSE', ...globSync('test/recipes/*.recipe.ts', { cwd: root })];
 
 /** The path of each file of the site, and what is in it. */
-export function site(): Map<string, string> {
+export function site(): Map<string, string | Buffer> {
   const pages = globSync('**/*.md', { cwd: docs }).sort();
   const assets = [...globSync(['**/*.svg', 'examples/*', 'operations/*'], { cwd: docs }), 'site/style.css'];
-  return new Map([
+  const pictures = globSync('**/*.png', { cwd: docs });
+  return new Map<string, string | Buffer>([
     ...pages.map((page) => [addressOf(page), pageOf(page)] as const),
     ...assets.map((asset) => [asset, readFileSync(join(docs, asset), 'utf8')] as const),
+    ...pictures.map((picture) => [picture, readFileSync(join(docs, picture))] as const),
     ['front.html', pageOf('../README.md')],
     ...beyond.map((file) => [file, readFileSync(join(root, file), 'utf8')] as const),
   ]);

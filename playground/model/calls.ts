@@ -100,9 +100,9 @@ export function createCallLog(clock: () => number): CallLog {
         throw error;
       }
     },
-    close(response, ending) {
+    close(response, { outcome, label }) {
       const call = byResponse.get(response);
-      if (call !== undefined) Object.assign(call, ending, { end: clock() });
+      if (call !== undefined) Object.assign(call, { outcome, label, end: clock() });
     },
     read: () => log.toArray().toReversed(),
   };

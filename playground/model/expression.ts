@@ -70,7 +70,7 @@ export function namesIn(expression: Expression): readonly string[] {
       return [expression.callee, ...expression.args.flatMap(namesIn)];
     case 'name':
       return [expression.name];
-    case 'thunk':
+    default:
       return namesIn(expression.value);
   }
 }

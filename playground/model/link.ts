@@ -137,8 +137,7 @@ function read(kind: OptionDescriptor['kind'], text: string): OptionValue | undef
       return list.some((each) => Number.isNaN(Number(each))) ? undefined : list.map(Number);
     case 'words':
       return list;
-    case 'choice':
-    case 'text':
+    default:
       return decode(text);
   }
 }

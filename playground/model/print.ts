@@ -32,7 +32,7 @@ export function print(expression: Expression, indent = 0, scope = ''): string {
     }
     case 'name':
       return scope + expression.name;
-    case 'thunk':
+    default:
       return `() => (${print(expression.value, indent, scope)})`;
   }
 }

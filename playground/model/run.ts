@@ -88,8 +88,8 @@ export function createRun(network: Network): Run {
     layers: () => counter.read(entries),
     calls: log.read,
     measures: (lane) => lanes[lane].meter.read(),
-    ticks: ticks.read,
+    ticks: () => ticks.read(),
     dots: (lane) => lanes[lane].dots.read(),
-    close: builder.close,
+    close: () => builder.close(),
   };
 }

@@ -12,7 +12,7 @@ import { readLink } from './link.ts';
 import { createRun } from './run.ts';
 import { tickEvery } from './ticks.ts';
 import { createTraffic } from './traffic.ts';
-import type { Configuration, Problem, Session, SessionOptions } from './types.ts';
+import type { Problem, Session, SessionOptions } from './types.ts';
 
 export interface Options extends SessionOptions {
   /** @default the flaky server that served the page, else its image within the page */
@@ -65,6 +65,10 @@ export async function openSession(options: Options = {}): Promise<Session> {
     configuration = { ...configuration, settings, preset: preset ?? configuration.preset };
     tell('state');
   };
+  /** Once the network has heard what it is to be like: a script that begins anew begins with the first call. */
+  const send = (): void => {
+    wish(async () => running && traffic.start());
+  };
   const install = (): void => {
     problems = run.use(configuration.stack);
   };
@@ -89,7 +93,7 @@ export async function openSession(options: Options = {}): Promise<Session> {
     start() {
       if (running) return;
       running = true;
-      traffic.start();
+      send();
       ticking = setInterval(() => run.tick(), tickEvery);
       tell('state');
     },
@@ -105,7 +109,9 @@ export async function openSession(options: Options = {}): Promise<Session> {
       run = createRun(network);
       install();
       before.close().catch(blame);
+      traffic.stop();
       command(configuration.settings); // with its seed, which begins the script again
+      send();
       tell('state');
     },
     configure(wanted) {
@@ -181,7 +187,11 @@ function withoutSeed(settings: Settings, before: number): Patch {
 
 async function findNetwork(settings: Settings): Promise<Network> {
   const origin = new URL('.', document.baseURI).href.replace(/\/$/, '');
-  return (await findServer(origin)) ?? simulatedNetwork({ settings, storage: indexeddb('kyoa-playground-server') });
+  const isServed = document.documentElement.dataset['network'] === 'server';
+  return (
+    (isServed ? await findServer(origin) : undefined) ??
+    simulatedNetwork({ settings, storage: indexeddb('kyoa-playground-server') })
+  );
 }
 
 function isSame(one: Settings, other: Settings): boolean {

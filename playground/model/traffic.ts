@@ -18,7 +18,7 @@ export function createTraffic(rate: number, call: () => void): Traffic {
     const now = performance.now();
     due = Math.max(due, now - longestDebt);
     for (; due <= now; due += 1_000 / rate) call();
-    timer = setTimeout(run, due - performance.now());
+    timer = setTimeout(run, Math.max(0, due - performance.now()));
   };
 
   return {

@@ -48,7 +48,7 @@ async function meet({ fate, weather }: Visit, reply: Promise<Reply>, signal: Abo
     case 'reset':
     case 'refused':
       throw new TypeError('Failed to fetch'); // as Chromium words it
-    case 'stalled':
+    default:
       return silence(signal);
   }
 }

@@ -29,8 +29,8 @@ export function simulatedNetwork({ settings, storage }: SimulatedOptions): Netwo
       return api.settings();
     },
     stats: async () => api.stats(),
-    payments: ledger.list,
-    clearPayments: ledger.clear,
+    payments: () => ledger.list(),
+    clearPayments: () => ledger.clear(),
     close: () => storage.close(),
   };
 }

@@ -124,7 +124,7 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
     settings: api.settings,
     change: api.change,
     stats: api.stats,
-    payments: ledger.list,
+    payments: () => ledger.list(),
     async close() {
       await Promise.all([front, ...others].map(shut));
     },

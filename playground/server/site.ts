@@ -1,4 +1,5 @@
-/** The built page over HTTP: files of one folder, compressed where it pays, kept by browsers where their name says so. */
+/** The built page over HTTP: the files of one folder, compressed where it pays. */
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join, relative, sep } from 'node:path';
@@ -11,6 +12,7 @@ export interface Site {
 
 interface File {
   readonly type: string;
+  readonly etag: string;
   /** By the name of its encoding, best first; `identity` is always there. */
   readonly bodies: ReadonlyMap<string, Buffer>;
 }
@@ -61,18 +63,19 @@ export function openSite(folder: string): Site {
       const accepted = tokens(headers['accept-encoding']);
       const encoding = [...file.bodies.keys()].find((name) => accepted.has(name)) ?? 'identity';
       const body = file.bodies.get(encoding)!;
-      res.writeHead(200, {
+      const isKnown = headers['if-none-match'] === file.etag;
+      res.writeHead(isKnown ? 304 : 200, {
         'content-type': file.type,
-        'content-length': body.length,
-        ...(encoding !== 'identity' && { 'content-encoding': encoding }),
+        etag: file.etag,
         vary: 'accept-encoding',
-        // A name with a hash in it never means anything else.
-        'cache-control': /-[\w-]{8,}\.\w+$/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache',
+        'cache-control': 'no-cache', // asked for each time, sent when it has changed
         'x-content-type-options': 'nosniff',
         'referrer-policy': 'no-referrer',
+        ...(encoding !== 'identity' && { 'content-encoding': encoding }),
+        ...(!isKnown && { 'content-length': body.length }),
         ...(file.type.startsWith('text/html') && { 'content-security-policy': policy }),
       });
-      res.end(method === 'HEAD' ? undefined : body);
+      res.end(isKnown || method === 'HEAD' ? undefined : body);
       return true;
     },
   };
@@ -80,10 +83,20 @@ export function openSite(folder: string): Site {
 
 function read(path: string): File {
   const type = types[extname(path)] ?? 'application/octet-stream';
-  const identity = readFileSync(path);
-  const bodies = new Map([['identity', identity]]);
-  if (!/^(text|application\/json|image\/svg)/.test(type)) return { type, bodies };
-  return { type, bodies: new Map([['br', brotliCompressSync(identity)], ['gzip', gzipSync(identity)], ...bodies]) };
+  const identity = extname(path) === '.html' ? marked(readFileSync(path, 'utf8')) : readFileSync(path);
+  const etag = `W/"${createHash('sha256').update(identity).digest('base64url').slice(0, 16)}"`;
+  const packed = /^(text|image\/svg)/.test(type)
+    ? ([
+        ['br', brotliCompressSync(identity)],
+        ['gzip', gzipSync(identity)],
+      ] as const)
+    : [];
+  return { type, etag, bodies: new Map([...packed, ['identity', identity]]) };
+}
+
+/** So that the page knows without asking: a static host would answer 404, which a browser logs as an error. */
+function marked(html: string): Buffer {
+  return Buffer.from(html.replace('<html ', '<html data-network="server" '));
 }
 
 /** Of `Accept-Encoding`; nobody asks a page's server for weights. */

@@ -12,9 +12,14 @@ export interface Flags {
   readonly seconds: number;
   /** Calls a second, for each contender. */
   readonly rate: number;
+  /** Ends after the table. */
+  readonly once: boolean;
+  /** 0 for any free one. */
+  readonly port: number;
 }
 
-export const help: string = `Drives the same calls through plain fetch and through kyoa, against a flaky server.
+export const help: string = `Drives the same calls through plain fetch and through kyoa, against a flaky server, and then serves the
+playground on it until Ctrl-C.
 
   npm start -- [flags]
 
@@ -25,11 +30,13 @@ ${Object.entries(presets)
   --seed <n>        the same seed gives the same mishaps in the same order (1)
   --seconds <n>     how long to send calls (8)
   --rate <n>        calls a second, for each of the two (150)
+  --once            ends after the table
+  --port <n>        where to serve (any free port)
   --help            this text`;
 
 /** Throws an error whose message is meant for the user. */
 export function readFlags(args: readonly string[]): Flags {
-  const { preset: name, seed, seconds, rate, help } = parse(args);
+  const { preset: name, seed, seconds, rate, port, once, help } = parse(args);
   const preset = findPreset(name);
   if (!preset) {
     const names = Object.keys(presets).map(hyphened).join(', ');
@@ -42,10 +49,13 @@ export function readFlags(args: readonly string[]): Flags {
     seed: readNumber('--seed', seed, 0, 2 ** 32 - 1, Number.isInteger),
     seconds: readNumber('--seconds', seconds, 1, 600),
     rate: readNumber('--rate', rate, 1, 1_000),
+    once,
+    port: readNumber('--port', port, 0, 65_535, Number.isInteger),
   };
 }
 
-type Texts = Readonly<Record<'preset' | 'seed' | 'seconds' | 'rate', string>> & { readonly help: boolean };
+type Texts = Readonly<Record<'preset' | 'seed' | 'seconds' | 'rate' | 'port', string>> &
+  Readonly<Record<'once' | 'help', boolean>>;
 
 function parse(args: readonly string[]): Texts {
   try {
@@ -56,6 +66,8 @@ function parse(args: readonly string[]): Texts {
         seed: { type: 'string', default: '1' },
         seconds: { type: 'string', default: '8' },
         rate: { type: 'string', default: '150' },
+        port: { type: 'string', default: '0' },
+        once: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     }).values;

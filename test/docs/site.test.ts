@@ -7,10 +7,12 @@ import { site } from '../../docs/site/site.ts';
 import { pages } from './pages.ts';
 
 const files = site();
-const htmls = [...files].filter(([path]) => path.endsWith('.html') && !path.startsWith('examples/'));
+const htmls = [...files]
+  .filter(([path]) => path.endsWith('.html') && !path.startsWith('examples/'))
+  .map(([path, html]) => [path, String(html)] as const);
 
 function ids(path: string): readonly string[] {
-  return Array.from((files.get(path) ?? '').matchAll(/ id="([^"]+)"/g), ([, id]) => id!);
+  return Array.from(String(files.get(path) ?? '').matchAll(/ id="([^"]+)"/g), ([, id]) => id!);
 }
 
 describe('the site', () => {

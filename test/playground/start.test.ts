@@ -1,6 +1,7 @@
 /** The whole of `npm start` but the build: this needs `dist/`. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -10,7 +11,7 @@ const ENOUGH = 30_000;
 
 describe('npm start', () => {
   test('ends by itself and says that kyoa answered at least 99.5 %', { timeout: ENOUGH }, async () => {
-    const { code, stdout, stderr } = await start('--seconds', '2');
+    const { code, stdout, stderr } = await start('--once', '--seconds', '2');
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(success(stdout, 'kyoa')).toBeGreaterThanOrEqual(99.5);
@@ -19,9 +20,23 @@ describe('npm start', () => {
   });
 
   test('writes no escape codes where there is no terminal', { timeout: ENOUGH }, async () => {
-    const { stdout } = await start('--seconds', '1', '--preset', 'steady');
+    const { stdout } = await start('--once', '--seconds', '1', '--preset', 'steady');
     expect(stdout).not.toContain('\x1b');
     expect(stdout).toContain('plain fetch lost none of 150 calls; kyoa lost none.');
+  });
+
+  test('goes on serving after the table, until Ctrl-C', { timeout: ENOUGH }, async () => {
+    const child = launch('--seconds', '1', '--preset', 'steady');
+    let stdout = '';
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      stdout += String(chunk);
+      if (stdout.includes('until Ctrl-C')) break;
+    }
+    expect(stdout).toContain('kyoa lost none.');
+    const [, url] = /server +(\S+)/.exec(stdout) ?? [];
+    expect((await fetch(`${url}/api/items`)).status).toBe(200);
+    child.kill('SIGINT');
+    expect(await once(child, 'close')).toEqual([0, null]);
   });
 
   test('shows its flags', { timeout: ENOUGH }, async () => {
@@ -38,11 +53,16 @@ describe('npm start', () => {
   });
 });
 
-async function start(...flags: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+function launch(...flags: string[]): ChildProcessByStdio<null, Readable, Readable> {
   const script = fileURLToPath(new URL('../../playground/start.ts', import.meta.url));
   const { FORCE_COLOR: _, ...env } = process.env; // a test runner in colour hands it on
   const child = spawn(process.execPath, [script, ...flags], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill());
+  return child;
+}
+
+async function start(...flags: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = launch(...flags);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

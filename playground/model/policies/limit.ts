@@ -16,7 +16,7 @@ export const limit: Policy = {
       option: 'kind',
       is: ['fixed'],
     }),
-    number('aimd.initial', 'At first', 'count', [1, 500], 20, 'Where it begins.', learnt),
+    number('aimd.initial', 'At first', 'count', [1, 200], 20, 'Where it begins.', learnt),
     number('aimd.max', 'Most', 'count', [1, 1_000], 200, 'It never grows beyond.', learnt),
     number('rate.count', 'Starts', 'count', [1, 1_000], undefined, 'Never more in any window.'),
     number('rate.window', 'Window', 'ms', [100, 60_000, 100], 1_000, 'Of the starts.'),
@@ -29,7 +29,7 @@ export const limit: Policy = {
       'limit',
       members({
         concurrency: given.choice('kind') === 'aimd' ? aimd : given.value('concurrency'),
-        rate: count === undefined ? undefined : group({ count, window: given.choice('rate.window') as number }),
+        rate: count === undefined ? undefined : group({ count, window: given.choice('rate.window') }),
         ...plain(given, 'queue'),
       }),
     );

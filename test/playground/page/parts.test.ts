@@ -160,6 +160,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(other, '.pay-lane:nth-child(2) .pay-last', /Replayed the first answer/);
     await until(other, '.pay-lane:nth-child(2) .charged b', /^1×$/);
 
+    await page.bringToFront(); // a tab behind another gets no frames to be clicked in
     for (let i = 0; i < 3; i += 1) await press(page, 'Pay with plain fetch');
     await until(page, '.pay-lane:nth-child(1) .charged b', /^3×$/);
     await until(other, '.pay-lane:nth-child(1) .charged b', /^3×$/);

@@ -11,11 +11,23 @@ describe('flags', () => {
       seed: 1,
       seconds: 8,
       rate: 150,
+      once: false,
+      port: 0,
     });
   });
 
   test('are read, with a blank or an equals sign', () => {
-    const flags = readFlags(['--preset', 'slow-tail', '--seed=7', '--seconds', '2.5', '--rate=300', '--help']);
+    const flags = readFlags([
+      '--preset',
+      'slow-tail',
+      '--seed=7',
+      '--seconds',
+      '2.5',
+      '--rate=300',
+      '--port=4000',
+      '--once',
+      '--help',
+    ]);
     expect(flags).toEqual({
       help: true,
       name: 'slow-tail',
@@ -23,6 +35,8 @@ describe('flags', () => {
       seed: 7,
       seconds: 2.5,
       rate: 300,
+      once: true,
+      port: 4000,
     });
   });
 
@@ -41,7 +55,17 @@ describe('flags', () => {
   });
 
   test('are all in the help, presets included', () => {
-    for (const word of ['--preset', '--seed', '--seconds', '--rate', '--help', 'slow-tail', 'rate-limited']) {
+    for (const word of [
+      '--preset',
+      '--seed',
+      '--seconds',
+      '--rate',
+      '--once',
+      '--port',
+      '--help',
+      'slow-tail',
+      'rate-limited',
+    ]) {
       expect(help).toContain(word);
     }
   });

@@ -1,0 +1,127 @@
+import * as kyoa from 'kyoa';
+import * as storages from 'kyoa/indexeddb';
+import { transformSync } from 'oxc-transform';
+import { describe, expect, test } from 'vitest';
+import { catalogue, express } from '../../../playground/model/catalogue.ts';
+import { generate } from '../../../playground/model/code.ts';
+import { usualStack } from '../../../playground/model/configuration.ts';
+import { evaluate } from '../../../playground/model/evaluate.ts';
+import { scenarios } from '../../../playground/model/scenarios.ts';
+import { createBuilder } from '../../../playground/model/stack.ts';
+import type { CodeForm, OptionDescriptor, OptionValue, Stack } from '../../../playground/model/types.ts';
+
+/** Every option of every policy set to something else than its default, one at a time and all at once. */
+const stacks: readonly (readonly [string, Stack])[] = [
+  ['the usual stack', usualStack],
+  ...scenarios.flatMap(({ id, steps }) =>
+    steps.map(({ title, change }) => [`${id}: ${title}`, change.stack!] as const),
+  ),
+  ...catalogue.flatMap((policy) =>
+    policy.options.map((option) => {
+      const values = { ...policy.initial, [option.name]: other(option) };
+      const options = { ...values, ...(option.only && { [option.only.option]: option.only.is[0]! }) };
+      return [`${policy.name} ${option.name}`, [{ id: 'one', policy: policy.name, on: true, options }]] as const;
+    }),
+  ),
+];
+
+describe('the code', () => {
+  test.each(stacks)('of %s compiles, and means what runs', async (_name, stack) => {
+    for (const form of ['module', 'script tag'] as const) {
+      expect(recorded(generate(stack, form), form)).toEqual(running(stack));
+    }
+  });
+
+  test('says only what is not a default', () => {
+    expect(generate([{ id: 'retry', policy: 'retry', on: true, options: {} }], 'module')).toBe(
+      `import { createFetch, retry } from 'kyoa';
+
+const fetch = createFetch({
+  use: [
+    retry(),
+  ],
+});
+
+const response = await fetch('https://api.example.com/api/items?id=1');
+`,
+    );
+  });
+
+  test('leaves out what is off', () => {
+    const stack = usualStack.map((entry) => ({ ...entry, on: entry.policy === 'hedge' }));
+    expect(generate(stack, 'script tag')).toContain('use: [\n      kyoa.hedge(),\n    ]');
+  });
+});
+
+test('every policy can be built with every option that is shown', () => {
+  const builder = createBuilder({ origin: 'https://api.example.com', onLimit: () => {} });
+  for (const [name, stack] of stacks) expect([name, builder.build(stack).problems]).toEqual([name, []]);
+});
+
+type Trace = readonly [callee: string, args: readonly unknown[]];
+
+/** The library, as a list of what is asked of it, in order. */
+function recorder(): { readonly trace: Trace[]; readonly library: Record<string, unknown> } {
+  const trace: Trace[] = [];
+  const library = Object.fromEntries(
+    Object.entries({ ...kyoa, ...storages }).map(([name, value]) => {
+      if (typeof value !== 'function' || name === 'byRoute' || name === 'byOrigin') return [name, value];
+      return [
+        name,
+        (...args: unknown[]) => {
+          trace.push([name, args.map(plain)]);
+          return (value as (...args: unknown[]) => unknown)(...args);
+        },
+      ];
+    }),
+  );
+  return { trace, library };
+}
+
+/** What the code asks of kyoa when it runs. */
+function recorded(code: string, form: CodeForm): readonly Trace[] {
+  const { trace, library } = recorder();
+  const script = form === 'module' ? code : /<script type="module">(.*)<\/script>/s.exec(code)![1]!;
+  const { code: stripped, errors } = transformSync('code.ts', script);
+  expect(errors).toEqual([]);
+  const body = stripped.replaceAll(/^import .*$/gm, '').replace(/const response[^]*$/, '');
+  const imports =
+    form === 'module' ? [...stripped.matchAll(/^import \{ (.*) \}/gm)].flatMap(([, names]) => names!.split(', ')) : [];
+  // oxlint-disable-next-line typescript/no-implied-eval -- the code is what is tested
+  new Function('kyoa', ...imports, body)(library, ...imports.map((name) => library[name]));
+  return trace.filter(([callee]) => callee !== 'createFetch');
+}
+
+/** What the page asks of kyoa for the same stack. */
+function running(stack: Stack): readonly Trace[] {
+  const { trace, library } = recorder();
+  for (const entry of stack.filter(({ on }) => on)) evaluate(express(entry, 'https://api.example.com'), {}, library);
+  return trace;
+}
+
+/** In JSON's terms; a function is told by what it makes of nothing, if by anything. */
+function plain(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_key, each: unknown) => {
+      if (typeof each !== 'function') return each;
+      return each.length === 0 && each.name === '' ? [(each as () => unknown)()] : each.name || 'function';
+    }) ?? 'null',
+  );
+}
+
+function other({ kind, choices, default: usual, min = 0, max = 1 }: OptionDescriptor): OptionValue {
+  switch (kind) {
+    case 'number':
+      return usual === max ? min : max;
+    case 'switch':
+      return usual !== true;
+    case 'choice':
+      return choices!.at(-1)!;
+    case 'numbers':
+      return [503];
+    case 'words':
+      return ['POST'];
+    default:
+      return 'it\'s \\ "gone" (for now)';
+  }
+}
