@@ -1,9 +1,9 @@
 /** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
 import { memory } from '../adapters/storage/memory.ts';
 import { noteBody } from './core/body-origin.ts';
-import { Branch } from './core/branch.ts';
+import { Branch, branchOf } from './core/branch.ts';
 import { compose } from './core/compose.ts';
-import { createContext, type Context, type Handler, type Middleware } from './core/context.ts';
+import { createContext, sourceOf, type Context, type Handler, type Middleware } from './core/context.ts';
 import { func, list, record, type Override } from './core/options.ts';
 import type { Storage } from './core/storage.ts';
 import { plain } from './lib/body.ts';
@@ -244,8 +244,13 @@ function globalFetch(): Fetch {
 
 /** The terminal: hands the request to the transport. */
 function send(transport: Fetch | undefined): Handler {
-  const transmit: Handler = ({ request, signal, init }) =>
-    (transport ?? globalFetch()).call(globalThis, request, { ...init, ...referrerOf(request), signal });
+  const transmit: Handler = (ctx) => {
+    const send = transport ?? globalFetch();
+    const referrer = referrerOf(ctx.request);
+    if (branchOf in send)
+      return send(ctx.request, { ...ctx.init, ...referrer, [branchOf]: sourceOf(ctx) } as RequestInit);
+    return send.call(globalThis, ctx.request, { ...ctx.init, ...referrer, signal: ctx.signal });
+  };
 
   const tell: Handler = async (ctx) => {
     const { request, attempt } = ctx;

@@ -1,11 +1,12 @@
 /** A fetch for Node on undici's connections: faster than the global one, with the limits and the pools of a server. */
+import { branchOf, signalOf } from '../../src/core/branch.ts';
 import { Call } from './undici/call.ts';
 import { cachedLookup } from './undici/lookup.ts';
 import { parse, type OriginStats, type UndiciOptions } from './undici/options.ts';
 import { outgoing } from './undici/outgoing.ts';
 import { Pool } from './undici/pool.ts';
 import { hop, isHttp } from './undici/redirect.ts';
-import { headersOf, refuseBadPort, requestOf, signalOf } from './undici/request.ts';
+import { headersOf, refuseBadPort, requestOf, sourceOf } from './undici/request.ts';
 
 export type {
   OriginOptions,
@@ -60,9 +61,9 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
 
   const fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = requestOf(input, init);
-    const signal = signalOf(input, init);
-    if (signal?.aborted === true) throw signal.reason;
-    if (!isHttp(request.url)) return platformFetch(request, { signal: signal ?? null });
+    const source = sourceOf(input, init);
+    if (source?.aborted === true) throw source.reason;
+    if (!isHttp(request.url)) return platformFetch(request, { signal: source ? signalOf(source) : null });
 
     const body = request.body === null ? undefined : await outgoing(request, init?.body);
     const first = hop(request.url, {
@@ -71,7 +72,7 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
       hasBody: body !== undefined,
     });
     return new Promise((resolve, reject) => {
-      void new Call({ request, signal, body, poolOf }, first, { resolve, reject });
+      void new Call({ request, source, body, poolOf }, first, { resolve, reject });
     });
   };
 
@@ -84,6 +85,7 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
     stats: () => Object.fromEntries(Array.from(pools, ([origin, pool]) => [origin, pool.stats()])),
     close,
     destroy: (reason: Error = new Error('The transport was destroyed')) => end((pool) => pool.destroy(reason)),
+    [branchOf]: true,
     [Symbol.asyncDispose]: close,
   });
 }

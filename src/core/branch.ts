@@ -35,9 +35,20 @@ export class Branch {
 /** What ends a branch of a call: one of ours, or a signal of somebody else’s. */
 export type Source = Branch | AbortSignal;
 
+/** For who needs a signal. */
+export function signalOf(source: Source): AbortSignal {
+  return source instanceof Branch ? source.signal : source;
+}
+
 /** As `Branch.onAbort`, for either. */
 export function onAbort(source: Source, follow: (reason: unknown) => void): void {
   if (source instanceof Branch) source.onAbort(follow);
   else if (source.aborted) follow(source.reason);
   else source.addEventListener('abort', () => follow(source.reason), { once: true });
 }
+
+/**
+ * A transport that has this member, whatever its value, is given the branch itself: the init's member of the same name,
+ * in the place of `signal`.
+ */
+export const branchOf: unique symbol = Symbol.for('kyoa.branch') as never;

@@ -1,5 +1,5 @@
 /** What a middleware sees of a call. Never assigned to: a branch of a call gets a fork of its parent's context. */
-import { Branch, type Source } from './branch.ts';
+import { signalOf, type Source } from './branch.ts';
 import { invalid } from './options.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import type { Storage } from './storage.ts';
@@ -119,7 +119,7 @@ class CallContext implements Context {
   }
 
   get signal(): AbortSignal {
-    return this.source instanceof Branch ? this.source.signal : this.source;
+    return signalOf(this.source);
   }
   get deadline(): number | undefined {
     return typeof this.limit === 'function' ? this.limit() : this.limit;

@@ -4,13 +4,16 @@
  * one in `new Response` loses `url`, `redirected` and `type`): it gets a prototype between itself and its class
  * that hears of every way to read it.
  */
+import { arrivingOf } from '../core/arriving.ts';
 import { isUnopened } from '../core/unopened.ts';
-
 import { attached } from './attached.ts';
 
 /** What a policy wants to hear. */
 export interface BodyWatcher {
-  /** Once: read to the end (`complete`), cancelled or failed. At once for a response without a body. */
+  /**
+   * Once: read to the end, or come whole where the transport can tell (`complete`); cancelled or failed. At once for a
+   * response without a body.
+   */
   end(complete: boolean): void;
   /** The reader waits for a chunk; from here on the silence is the server's. */
   wait?(): void;
@@ -58,6 +61,11 @@ const prototypes = new WeakMap<object, object>();
  * transport is told by its signal. Holds on to no Response, so that an abandoned one can be collected.
  */
 export function watchBody(response: Response, watcher: BodyWatcher): (error: unknown) => void {
+  const coming = watcher.chunk === undefined ? arrivingOf(response) : undefined;
+  if (coming !== undefined) {
+    coming.onEnd((complete) => watcher.end(complete));
+    return (error) => coming.abort(error);
+  }
   const known = watched.get(response);
   const body = isUnopened(response) || (known === undefined ? response.body : ownBody(response, known));
   // Whoever has read the body before it was watched has it whole, or never will.
@@ -196,11 +204,14 @@ function relay(response: Response, state: Watched): ReadableStream<Bytes> {
   const open = (): NonNullable<typeof reader> => (reader ??= ownBody(response, state)!.getReader());
   const steps = {
     start(controller: Controller) {
-      state.stop = (error) => {
+      // Named before it is assigned: a function that is written to a property V8 makes in the old space, where it would
+      // keep the response and all that hangs on it until a full collection.
+      const stop = (error: unknown): void => {
         controller.error(error);
         void open().cancel(error).catch(ignore); // for a transport that does not hear its signal
       };
-      if (source.failure !== undefined) state.stop(source.failure.error);
+      state.stop = stop;
+      if (source.failure !== undefined) stop(source.failure.error);
       else source.readers.add(weakly(state));
     },
     async pull(controller: Controller) {

@@ -5,94 +5,101 @@ import { discard } from './discard.ts';
 import { headOf, respondent } from './recorded.ts';
 import { sharedBody } from './shared-body.ts';
 
-export interface Flight {
-  /**
-   * A Response of one's own; `undefined` when the body is too long to share and one should send a request oneself.
-   * Rejects with the reason of `caller` as soon as it aborts.
-   */
-  board(caller: Source, deadline?: number): Promise<Response | undefined>;
-}
-
 interface Passenger {
   readonly deadline: number;
   resolve(response: Response | undefined): void;
   reject(error: unknown): void;
 }
 
-/** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
-export function takeOff(
-  run: (own: Branch, deadline: () => number) => Promise<Response>,
-  longest: number,
-  onOver: () => void,
-): Flight {
-  const work = new Branch();
-  const aboard = new Set<Passenger>();
+type Run = (own: Branch, deadline: () => number) => Promise<Response>;
 
-  const leave = (passenger: Passenger, reason: unknown): void => {
-    if (!aboard.delete(passenger) || aboard.size > 0) return;
-    onOver();
-    work.abort(reason);
-  };
+/** A class, because there is one for every call, also for the many that nobody joins. */
+export class Flight {
+  readonly #longest: number;
+  readonly #onOver: () => void;
+  readonly #work = new Branch();
+  readonly #aboard = new Set<Passenger>();
 
-  const land = (response: Response): void => {
-    onOver();
-    const [first, ...others] = aboard;
+  /** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
+  constructor(run: Run, longest: number, onOver: () => void) {
+    this.#longest = longest;
+    this.#onOver = onOver;
+    run(this.#work, () => this.#latest())
+      .then((response) => this.#land(response))
+      .catch((error: unknown) => this.#crash(error));
+  }
+
+  /**
+   * A Response of one's own; `undefined` when the body is too long to share and one should send a request oneself.
+   * Rejects with the reason of `caller` as soon as it aborts.
+   */
+  board(caller: Source, deadline: number = Infinity): Promise<Response | undefined> {
+    return new Promise((resolve, reject) => {
+      const passenger: Passenger = { deadline, resolve, reject };
+      this.#aboard.add(passenger);
+      onAbort(caller, (reason) => {
+        reject(reason);
+        this.#leave(passenger, reason);
+      });
+    });
+  }
+
+  #leave(passenger: Passenger, reason: unknown): void {
+    if (!this.#aboard.delete(passenger) || this.#aboard.size > 0) return;
+    this.#onOver();
+    this.#work.abort(reason);
+  }
+
+  #land(response: Response): void {
+    this.#onOver();
+    const [first] = this.#aboard;
     if (first === undefined) return discard(response);
-    if (others.length === 0) return first.resolve(response); // still aboard: to leave is to abort
-    if (response.body && canBeShared(response, longest)) return share(response, response.body, first, others);
-    disembark(others, response.body ? sendOneself : () => response.clone());
+    if (this.#aboard.size === 1) return first.resolve(response); // still aboard: to leave is to abort
+    const others = [...this.#aboard].slice(1);
+    if (response.body && canBeShared(response, this.#longest))
+      return this.#share(response, response.body, first, others);
+    this.#disembark(others, response.body ? sendOneself : () => response.clone());
     first.resolve(response);
-  };
+  }
 
-  const share = (
+  #crash(error: unknown): void {
+    this.#onOver();
+    for (const passenger of this.#aboard) passenger.reject(error);
+  }
+
+  #share(
     response: Response,
     body: NonNullable<Response['body']>,
     first: Passenger,
-    others: Passenger[],
-  ): void => {
-    const cancelled = (): void => leave(first, new DOMException('Cancelled', 'AbortError'));
-    const shared = sharedBody(body, longest, cancelled, work.signal);
+    others: readonly Passenger[],
+  ): void {
+    const cancelled = (): void => this.#leave(first, new DOMException('Cancelled', 'AbortError'));
+    const shared = sharedBody(body, this.#longest, cancelled, this.#work.signal);
     const respond = respondent(headOf(response));
     first.resolve(respond(shared.stream));
     shared.whole.then(
       (content) => {
-        disembark(others, content === undefined ? sendOneself : () => respond(content));
-        if (content !== undefined) aboard.clear(); // there is nothing left to abort
+        this.#disembark(others, content === undefined ? sendOneself : () => respond(content));
+        if (content !== undefined) this.#aboard.clear(); // there is nothing left to abort
       },
-      () => disembark(others, () => respond(shared.again())),
+      () => this.#disembark(others, () => respond(shared.again())),
     );
-  };
+  }
 
-  const disembark = (passengers: readonly Passenger[], response: () => Response | undefined): void => {
+  #disembark(passengers: readonly Passenger[], response: () => Response | undefined): void {
     for (const passenger of passengers) {
-      if (!aboard.has(passenger)) continue;
+      if (!this.#aboard.has(passenger)) continue;
       passenger.resolve(response());
-      aboard.delete(passenger);
+      this.#aboard.delete(passenger);
     }
-  };
+  }
 
   /** Of whoever can wait longest; nobody is aboard yet when the request is sent off. */
-  const latest = (): number =>
-    aboard.size === 0 ? Infinity : Math.max(...[...aboard].map(({ deadline }) => deadline));
-
-  run(work, latest)
-    .then(land)
-    .catch((error: unknown) => {
-      onOver();
-      for (const passenger of aboard) passenger.reject(error);
-    });
-
-  return {
-    board: (caller, deadline = Infinity) =>
-      new Promise((resolve, reject) => {
-        const passenger: Passenger = { deadline, resolve, reject };
-        aboard.add(passenger);
-        onAbort(caller, (reason) => {
-          reject(reason);
-          leave(passenger, reason);
-        });
-      }),
-  };
+  #latest(): number {
+    let latest = this.#aboard.size === 0 ? Infinity : -Infinity;
+    for (const { deadline } of this.#aboard) latest = Math.max(latest, deadline);
+    return latest;
+  }
 }
 
 const sendOneself = (): undefined => undefined;

@@ -12,13 +12,8 @@ export function after(ms: number, run: () => void): Timer {
 /** As `after`, but does not keep a Node process alive. */
 export function afterIdly(ms: number, run: () => void): Timer {
   const timer = after(ms, run);
-  letGo(timer);
-  return timer;
-}
-
-/** From here on it does not keep a Node process alive. */
-export function letGo(timer: Timer): void {
   (timer as { unref?: () => void } | undefined)?.unref?.();
+  return timer;
 }
 
 /** Rejects with the signal's reason as soon as it aborts. */

@@ -1,27 +1,21 @@
-/** p-timeout's race, with a timer that its caller may let run on: a limit may go beyond the answer, to the last byte. */
+/**
+ * A limit, by p-timeout's race. The race begins when half of the limit is over: most answers have come by then, and
+ * p-timeout assigns a function to a property of its promise, which V8 makes in the old space. From there it keeps all of
+ * the call alive until a full collection, which made the collector's work most of what a limit cost (docs/benchmarks.md).
+ */
 import pTimeout from 'p-timeout';
 import { ignore } from './body.ts';
-import { after, type Timer } from './timer.ts';
+import { after, longestDelay, type Timer } from './timer.ts';
 
-export interface Race {
-  readonly answer: Promise<Response>;
-  /** The caller's to clear, whatever comes of the race; `undefined` for a limit that never runs out. */
-  readonly timer: Timer;
-}
-
-/** Rejects with what `expire` gives when there is no answer within `ms`. */
-export function within(ms: number, answer: Promise<Response>, expire: () => Error): Race {
-  let timer: Timer;
-  const race = pTimeout(answer, {
-    milliseconds: ms,
-    customTimers: {
-      setTimeout: ((run: () => void, ms: number) => (timer = after(ms, run))) as typeof setTimeout,
-      clearTimeout: ignore,
-    },
-    // p-timeout's own error would cost every call a stack trace; this one is made when it is needed.
-    fallback() {
-      throw expire();
-    },
+/**
+ * Runs `expire` when the answer has not settled within `ms`. The timer is its caller's to clear when it has; `undefined`
+ * for a limit that never runs out.
+ */
+export function within(ms: number, answer: Promise<unknown>, expire: () => void): Timer {
+  if (ms > longestDelay) return undefined;
+  const started = performance.now();
+  return after(ms / 2, () => {
+    const milliseconds = Math.max(1, ms - (performance.now() - started));
+    pTimeout(answer, { milliseconds, fallback: expire }).catch(ignore); // the answer itself is handled by its owner
   });
-  return { answer: race, timer };
 }

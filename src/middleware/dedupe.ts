@@ -2,7 +2,7 @@
 import type { Branch } from '../core/branch.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
-import { takeOff, type Flight } from '../lib/flight.ts';
+import { Flight } from '../lib/flight.ts';
 import { sameRequest, type Key } from '../lib/keys.ts';
 
 export interface DedupeOptions {
@@ -32,7 +32,7 @@ const longestShared = 1024 * 1024;
 export function dedupe(options: DedupeOptions = {}): Middleware {
   const own = parse(options);
   // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
-  const stacks = new WeakMap<readonly Middleware[], Map<string, Flight>>();
+  const stacks = new WeakMap<readonly Middleware[], Map<string, Aboard>>();
 
   return async function dedupe(ctx, next) {
     const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
@@ -40,18 +40,28 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
 
     let flights = stacks.get(ctx.stack);
     if (flights === undefined) stacks.set(ctx.stack, (flights = new Map()));
-    let flight = flights.get(key);
+    let flight = flights.get(key)?.flight;
     if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
     else {
+      const mine: Aboard = { flight: undefined };
       const run = (signal: Branch, deadline: () => number): Promise<Response> => next({ signal, deadline });
-      const mine = takeOff(run, longestShared, () => {
+      flight = new Flight(run, longestShared, () => {
+        mine.flight = undefined;
         if (flights.get(key) === mine) flights.delete(key);
       });
+      mine.flight = flight;
       flights.set(key, mine);
-      flight = mine;
     }
     return (await flight.board(sourceOf(ctx), ctx.deadline)) ?? next();
   };
+}
+
+/**
+ * Lets go when it is deleted: a Map that grows and shrinks leaves its former tables behind, each with what was in it and
+ * with a link to the next one, and one that has got old keeps all since then alive until a full collection.
+ */
+interface Aboard {
+  flight: Flight | undefined;
 }
 
 function parse(options: DedupeOptions): Required<DedupeOptions> {

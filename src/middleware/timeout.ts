@@ -7,7 +7,7 @@ import { ignore, isEventStream, watchBody } from '../lib/body.ts';
 import { discard } from '../lib/discard.ts';
 import { branch } from '../lib/signal.ts';
 import { silence } from '../lib/silence.ts';
-import { afterIdly, letGo, longestDelay } from '../lib/timer.ts';
+import { afterIdly, type Timer } from '../lib/timer.ts';
 import { within } from '../lib/within.ts';
 
 /** ms, or learnt from history; a limit that is absent, `false` or `Infinity` does not apply. */
@@ -50,14 +50,13 @@ export function timeout(options: number | TimeoutOptions): Middleware {
       const started = performance.now();
       const elapsed = (): number => performance.now() - started;
       let fail: (error: unknown) => void = ignore;
-      const expire = (phase: Phase, wait: Measurement): TimeoutError => {
+      const expire = (phase: Phase, wait: Measurement): void => {
         const facts = { phase, limit: wait.limit, elapsed: elapsed() };
         const error = new TimeoutError(facts, { request: ctx.request });
         wait.expired();
         ctx.emit({ type: 'timeout.exceeded', ...facts });
         work.abort(error);
         fail(error);
-        return error;
       };
 
       const work = branch(sourceOf(ctx));
@@ -67,32 +66,32 @@ export function timeout(options: number | TimeoutOptions): Middleware {
         below.then(resolve, reject);
       });
       const race = within(first.limit, answer, () => expire(phase, first));
-      let { timer } = race;
       let response: Response;
       try {
-        response = await race.answer;
+        response = await answer;
       } catch (error) {
-        clearTimeout(timer);
         below.then(discard, ignore); // should it come late
         throw error;
+      } finally {
+        clearTimeout(race);
       }
       headers.answered(elapsed());
 
       const left = isEventStream(response) ? Infinity : total.limit - elapsed();
-      if (phase === 'headers' || left > longestDelay) {
-        clearTimeout(timer);
-        timer = afterIdly(left, () => expire('total', total));
-      } else letGo(timer);
-      if (timer !== undefined) {
+      if (left < Infinity) {
+        let timer: Timer;
+        let over = false;
         const end = (complete: boolean): void => {
+          over = true;
           clearTimeout(timer);
           if (complete) total.answered(elapsed());
         };
         fail = watchBody(response, { end });
+        if (!over) timer = afterIdly(left, () => expire('total', total));
       }
       const idle = limits.idle.measure(ctx, 'idle');
       if (idle.limit < left) {
-        const onExceeded = (): void => void expire('idle', idle);
+        const onExceeded = (): void => expire('idle', idle);
         fail = watchBody(response, silence({ wait: idle, isProgress: limits.isProgress, onExceeded }));
       }
       return response;

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
-import { takeOff, type Flight } from '../../src/lib/flight.ts';
+import { Flight } from '../../src/lib/flight.ts';
 import { settled } from '../support/origin.ts';
 
 interface Started {
@@ -23,7 +23,7 @@ function start(longest = 100): Started {
   });
   const over = vi.fn();
   let signal!: AbortSignal;
-  const flight = takeOff((given) => ((signal = given.signal), answer), longest, over);
+  const flight = new Flight((given) => ((signal = given.signal), answer), longest, over);
   const board: Started['board'] = () => {
     const own = new AbortController();
     const response = flight.board(own.signal);

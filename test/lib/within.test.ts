@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
 import { within } from '../../src/lib/within.ts';
+
+const slow = new Promise<Response>(() => {});
 
 describe('within a limit', () => {
   beforeEach(() => {
@@ -9,32 +12,54 @@ describe('within a limit', () => {
     vi.useRealTimers();
   });
 
-  const slow = new Promise<Response>(() => {});
-  const late = new Error('too late');
-
-  test('an answer is the answer, and the timer runs on until somebody clears it', async () => {
-    const response = new Response('good');
-    const expire = vi.fn(() => late);
-    const { answer, timer } = within(50, Promise.resolve(response), expire);
-    expect(await answer).toBe(response);
-    expect(vi.getTimerCount()).toBe(1);
-    clearTimeout(timer);
+  test('an answer that has come by half of it never enters the race', async () => {
+    const expire = vi.fn();
+    clearTimeout(within(50, Promise.resolve(new Response()), expire));
     expect(vi.getTimerCount()).toBe(0);
+    await vi.advanceTimersByTimeAsync(50);
     expect(expire).not.toHaveBeenCalled();
   });
 
-  test('none rejects with what is made of it at that moment', async () => {
-    const expire = vi.fn(() => late);
-    const { answer } = within(50, slow, expire);
-    const settled = answer.catch((error: unknown) => error);
+  test('an answer that comes in the second half wins the race, and leaves no timer', async () => {
+    const expire = vi.fn();
+    let resolve!: (response: Response) => void;
+    const answer = new Promise<Response>((settle) => (resolve = settle));
+    within(50, answer, expire);
     await vi.advanceTimersByTimeAsync(49);
+    resolve(new Response());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(expire).not.toHaveBeenCalled();
+  });
+
+  test('an error in the second half is its owner’s to handle', async () => {
+    const expire = vi.fn();
+    let reject!: (error: unknown) => void;
+    const answer = new Promise<Response>((_, settle) => (reject = settle));
+    const handled = answer.catch((error: unknown) => error);
+    within(50, answer, expire);
+    await vi.advanceTimersByTimeAsync(49);
+    reject('no');
+    expect(await handled).toBe('no');
+    await vi.advanceTimersByTimeAsync(10);
+    expect(expire).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each([1, 2, 50, 51, 30_000])('of %d ms none expires at its end, and once', async (ms) => {
+    const expire = vi.fn();
+    within(ms, slow, expire);
+    await vi.advanceTimersByTimeAsync(ms - 1);
     expect(expire).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
-    expect(await settled).toBe(late);
+    expect(expire).toHaveBeenCalledOnce();
+    await vi.runAllTimersAsync();
+    expect(expire).toHaveBeenCalledOnce();
   });
 
   test.each([Infinity, 2 ** 31])('a limit of %d ms needs no timer', (ms) => {
-    expect(within(ms, slow, () => late).timer).toBeUndefined();
+    expect(within(ms, slow, () => {})).toBeUndefined();
     expect(vi.getTimerCount()).toBe(0);
   });
 });

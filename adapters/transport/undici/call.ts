@@ -1,4 +1,5 @@
 /** One call of fetch, from the request to the end of the answer's body, by way of redirects. */
+import { Branch, type Source } from '../../../src/core/branch.ts';
 import { failed } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import type { Incoming } from './incoming.ts';
@@ -10,7 +11,7 @@ import { follow, locationOf, mostRedirects, type Hop } from './redirect.ts';
 
 export interface Task {
   readonly request: Request;
-  readonly signal: AbortSignal | null | undefined;
+  readonly source: Source | null | undefined;
   readonly body: Outgoing | undefined;
   readonly poolOf: (origin: string) => Pool;
 }
@@ -32,12 +33,14 @@ export class Call implements Listener {
   #redirects = 0;
   #exchange!: Exchange;
   #incoming: Incoming | undefined;
+  #isOver = false;
 
   constructor(task: Task, first: Hop, caller: Caller) {
     this.#task = task;
     this.#caller = caller;
     this.#hop = first;
-    task.signal?.addEventListener('abort', this.#abort);
+    if (task.source instanceof Branch) task.source.onAbort(this.#abort);
+    else task.source?.addEventListener('abort', this.#abort);
     this.#send();
   }
 
@@ -94,7 +97,8 @@ export class Call implements Listener {
 
   /** The caller's reason reaches them as it is, whether they wait for the headers or read the body. */
   readonly #abort = (): void => {
-    const { reason } = this.#task.signal!;
+    if (this.#isOver) return;
+    const { reason } = this.#task.source!;
     this.#over();
     this.#reject(reason);
     this.#incoming?.abort(reason);
@@ -111,5 +115,10 @@ export class Call implements Listener {
     this.#caller = undefined;
   }
 
-  readonly #over = (): void => this.#task.signal?.removeEventListener('abort', this.#abort);
+  /** A branch lives no longer than its call, and forgets nobody; a signal may be long-lived. */
+  readonly #over = (): void => {
+    this.#isOver = true;
+    const { source } = this.#task;
+    if (source instanceof AbortSignal) source.removeEventListener('abort', this.#abort);
+  };
 }

@@ -4,6 +4,7 @@ import { errors, type Dispatcher } from 'undici';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Source } from './incoming.ts';
+import type { InLine, Line } from './line.ts';
 import type { IncomingHeaders, Listener, Message, Receiver } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Pool } from './pool.ts';
@@ -13,7 +14,10 @@ import { Watch } from './watch.ts';
 const shortBody = 64 * 1024;
 const drainTime = 1_000;
 
-export class Exchange implements Dispatcher.DispatchHandler, Source {
+export class Exchange implements Dispatcher.DispatchHandler, Source, InLine<Exchange> {
+  line: Line<Exchange> | undefined;
+  ahead: Exchange | undefined;
+  behind: Exchange | undefined;
   /** Since when it has held its connection, on the clock of `performance.now()`. */
   since = 0;
   /** Whether it is on the wire. */

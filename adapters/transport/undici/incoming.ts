@@ -1,4 +1,5 @@
 /** The bytes of an answer between the connection, which pushes them, and whoever reads. */
+import type { Arriving } from '../../../src/core/arriving.ts';
 import type { Receiver } from './message.ts';
 import type { Watch } from './watch.ts';
 
@@ -23,7 +24,7 @@ export interface IncomingOptions {
   readonly over: () => void;
 }
 
-export class Incoming implements Receiver {
+export class Incoming implements Receiver, Arriving {
   ended = false;
   readonly #options: IncomingOptions;
   #chunks: Uint8Array[] = [];
@@ -32,6 +33,9 @@ export class Incoming implements Receiver {
   #failure: { readonly error: unknown } | undefined;
   #waiter: Waiter | undefined;
   #registered = false;
+  /** Whether all of it has come. */
+  #complete = false;
+  #listeners: ((complete: boolean) => void)[] | undefined;
 
   constructor(options: IncomingOptions) {
     this.#options = options;
@@ -64,12 +68,19 @@ export class Incoming implements Receiver {
     }
   }
 
+  onEnd(listener: (complete: boolean) => void): void {
+    if (this.ended) listener(this.#complete);
+    else (this.#listeners ??= []).push(listener);
+  }
+
   /** Bytes have come that do not show yet: they are part of something encoded. */
   touch(): void {
     this.#options.silence.refresh();
   }
 
   end(): void {
+    if (this.ended) return;
+    this.#complete = true;
     this.#finish();
   }
 
@@ -118,6 +129,8 @@ export class Incoming implements Receiver {
     if (this.#registered) dropped.unregister(this);
     this.#settle();
     this.#options.over();
+    for (const listener of this.#listeners ?? []) listener(this.#complete);
+    this.#listeners = undefined;
   }
 
   #settle(): void {

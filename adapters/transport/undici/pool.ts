@@ -4,6 +4,7 @@ import { errors } from 'undici';
 import { connector, type Connect } from './connect.ts';
 import { Connection, type Owner } from './connection.ts';
 import type { Exchange } from './exchange.ts';
+import { Line } from './line.ts';
 import type { Lookup } from './lookup.ts';
 import type { OriginSettings, OriginStats, Pressure } from './options.ts';
 import { gauge, type Gauge } from './pressure.ts';
@@ -19,8 +20,8 @@ export class Pool implements Owner {
   readonly #connections = new Set<Connection>();
   /** With room for one more, the last used at the end: the others may fall idle and be closed. */
   readonly #free: Connection[] = [];
-  readonly #holding = new Set<Exchange>();
-  readonly #waiting = new Set<Exchange>();
+  readonly #holding = new Line<Exchange>();
+  readonly #waiting = new Line<Exchange>();
   readonly #gauge: Gauge | undefined;
   /** Whether it is known what is spoken: an https origin may take all requests on one connection. */
   #negotiated: boolean;
@@ -37,7 +38,7 @@ export class Pool implements Owner {
     this.settings = settings;
     this.#connect = connector(settings, lookup);
     this.#negotiated = !(settings.http2 && origin.startsWith('https:'));
-    const heldSince = (): number | undefined => this.#oldest?.since;
+    const heldSince = (): number | undefined => this.#holding.first?.since;
     if (onPressure !== undefined) {
       const tell = (reason: Pressure['reason']): void => onPressure({ origin, reason, ...this.stats() });
       this.#gauge = gauge(settings.connections, heldSince, tell);
@@ -75,7 +76,7 @@ export class Pool implements Owner {
   stats(): OriginStats {
     const connections = [...this.#connections];
     const pending = [...this.#holding].filter(({ started }) => !started).length;
-    const since = this.#oldest?.since;
+    const since = this.#holding.first?.since;
     return {
       connected: connections.filter(({ open }) => open).length,
       free: connections.filter(({ open, held }) => open && held === 0).length,
@@ -112,10 +113,6 @@ export class Pool implements Owner {
   disconnected(connection: Connection): void {
     if (connection.held === 0) this.#drop(connection);
     this.#next();
-  }
-
-  get #oldest(): Exchange | undefined {
-    return this.#holding.values().next().value;
   }
 
   #open(): Connection | undefined {

@@ -1,4 +1,5 @@
 /** What the caller gave as a Request, and the headers that a fetch adds to it. */
+import { branchOf, type Source } from '../../../src/core/branch.ts';
 import { acceptEncoding } from './decode.ts';
 
 /** Members that leave a Request as it is. */
@@ -12,19 +13,27 @@ const besides: ReadonlySet<string> = new Set([
 ]);
 
 /** The signal stays outside: a Request that follows one costs several times the rest of it. */
-export function requestOf(input: RequestInfo | URL, init?: RequestInit): Request {
-  const { signal, ...others } = init ?? {};
-  if (signal != null && !(signal instanceof AbortSignal)) return new Request(input, init); // the platform's complaint
-  if (!(input instanceof Request)) return new Request(input, others);
-  if (Object.keys(others).some((name) => !besides.has(name))) return new Request(input, others);
-  // As a new Request would say.
-  if (input.bodyUsed || input.body?.locked === true) return new Request(input);
-  return input;
+export function requestOf(input: RequestInfo | URL, init: RequestInit = {}): Request {
+  if (init.signal != null && !(init.signal instanceof AbortSignal)) return new Request(input, init); // the platform's complaint
+  if (input instanceof Request && staysAsItIs(init)) {
+    // As a new Request would say.
+    return input.bodyUsed || input.body?.locked === true ? new Request(input) : input;
+  }
+  const { signal: _, ...others } = init;
+  return new Request(input, others);
 }
 
-export function signalOf(input: RequestInfo | URL, init?: RequestInit): AbortSignal | null | undefined {
-  if (init?.signal !== undefined) return init.signal;
-  return input instanceof Request ? input.signal : undefined;
+function staysAsItIs(init: RequestInit): boolean {
+  for (const name in init) if (!besides.has(name)) return false;
+  return true;
+}
+
+/** What ends the call: what kyoa's own faces give, or a signal. */
+export function sourceOf(
+  input: RequestInfo | URL,
+  init: RequestInit & { readonly [branchOf]?: Source } = {},
+): Source | null | undefined {
+  return init[branchOf] ?? (init.signal !== undefined || !(input instanceof Request) ? init.signal : input.signal);
 }
 
 /** Names and values by turns. */

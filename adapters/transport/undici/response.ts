@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream';
 
+import { arriving, type Arriving } from '../../../src/core/arriving.ts';
 import { unopened } from '../../../src/core/unopened.ts';
 import type { Incoming } from './incoming.ts';
 
@@ -18,7 +19,13 @@ export interface Head {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-class LazyResponse extends Response {
+/**
+ * The platform's class but for its constructor, which makes what none of ours would use: the members are all our own.
+ */
+const Shape = function () {} as unknown as { new (): Response; prototype: Response };
+Shape.prototype = Response.prototype;
+
+class LazyResponse extends Shape {
   readonly #head: Head;
   readonly #incoming: Incoming | undefined;
   #stream: ReadableStream<Bytes> | null | undefined;
@@ -26,7 +33,7 @@ class LazyResponse extends Response {
   #taken = false;
 
   constructor(head: Head, body: Incoming | ReadableStream<Bytes> | null) {
-    super(null);
+    super();
     this.#head = head;
     if (body === null || body instanceof ReadableStream) this.#stream = body;
     else this.#incoming = body;
@@ -52,6 +59,11 @@ class LazyResponse extends Response {
   }
   override get type(): ResponseType {
     return 'basic'; // as Node's own says
+  }
+
+  /** See `arrivingOf`. */
+  get [arriving](): Arriving | undefined {
+    return this.#incoming;
   }
 
   /** See `isUnopened`. */

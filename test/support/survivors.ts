@@ -1,0 +1,34 @@
+/** Says what 3,000 calls, 64 at a time, leave in the old space. Run by `survivors.test.ts`, with `--expose-gc`. */
+import { getHeapSpaceStatistics } from 'node:v8';
+
+import { undici } from '../../adapters/transport/undici.ts';
+import { createFetch, standard } from '../../src/index.ts';
+
+const [how, origin] = process.argv.slice(2) as ['standard' | 'undici', string];
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const stub = async (): Promise<Response> => (await turn(), new Response('{"ok":true}'));
+const fetch = how === 'undici' ? undici() : createFetch({ use: standard(), fetch: stub });
+
+async function calls(count: number): Promise<void> {
+  let made = 0;
+  const lane = async (_: unknown, id: number): Promise<void> => {
+    while (made++ < count) await (await fetch(`${origin}items/${id}`)).json();
+  };
+  await Promise.all(Array.from({ length: 64 }).map(lane));
+}
+
+function old(): number {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')!.space_used_size;
+}
+
+await calls(6_000); // the compiler's turn
+const going = calls(1_000);
+await turn();
+gc!(); // what is under way gets old
+await going;
+const before = old();
+const count = 3_000;
+await calls(count);
+process.send!((old() - before) / count);
+process.disconnect();
+process.exit();
