@@ -13,7 +13,8 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 
-import type { Context, Middleware } from '../../src/core/context.ts';
+import { attached } from '../../src/core/attached.ts';
+import { sourceOf, type Context, type Middleware } from '../../src/core/context.ts';
 import { durationBuckets, errorTypeOf, methodOf, other, serverOf, verdictOf } from '../../src/core/conventions.ts';
 import { counters } from '../../src/core/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
@@ -75,7 +76,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
   });
   const decisions = countDecisions(meter);
   /** By `ctx.state`, which all forks of a call share. */
-  const known = new WeakMap<object, { telemetry: Telemetry | undefined; sent: number }>();
+  const known = attached<{ telemetry: Telemetry | undefined; sent: number }>();
   const callOf = ({ state }: Context) => {
     let call = known.get(state);
     if (call === undefined) known.set(state, (call = { telemetry: undefined, sent: 0 }));
@@ -95,8 +96,8 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
       decisions(event);
       if (event.type === 'request.settled') {
         const ended = { ...endOf(event), 'kyoa.attempts': event.attempts };
-        finish(span, ended, verdictOf(event, ctx.signal) === 'failure');
-        const outcome = { 'kyoa.outcome': verdictOf(event, ctx.signal) };
+        finish(span, ended, verdictOf(event, sourceOf(ctx)) === 'failure');
+        const outcome = { 'kyoa.outcome': verdictOf(event, sourceOf(ctx)) };
         calls.record(event.duration / 1_000, { ...common, ...outcome }, telemetry);
       } else if (!/^(request|attempt)\./.test(event.type) && span.isRecording()) {
         span.addEvent(event.type, factsOf(event, redact), event.time);
@@ -136,7 +137,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
       ended({ status: response.status }, response.status >= 400);
       return response;
     } catch (error) {
-      ended({ error }, verdictOf({ error }, ctx.signal) === 'failure');
+      ended({ error }, verdictOf({ error }, sourceOf(ctx)) === 'failure');
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 /** What happens, as metrics of Prometheus through prom-client 15: listed first, outermost. */
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 
-import type { Middleware } from '../../src/core/context.ts';
+import { sourceOf, type Middleware } from '../../src/core/context.ts';
 import { bounded, durationBuckets, errorTypeOf, methodOf, serverOf, verdictOf } from '../../src/core/conventions.ts';
 import { counters } from '../../src/core/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
@@ -112,7 +112,7 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
         const labels = {
           http_request_method: methodOf(event),
           server_address: host(serverOf(event.url).address),
-          outcome: verdictOf(event, ctx.signal),
+          outcome: verdictOf(event, sourceOf(ctx)),
         };
         calls.observe(labels, event.duration / 1_000);
       }

@@ -2,11 +2,12 @@
  * What a request's body was made of: the Request itself shows a stream, whatever it was, and a stream is slow to read
  * and can be read once. Whoever makes a Request notes it here; policies and transports ask.
  */
+import { attached } from './attached.ts';
 
 /** Bodies that can be read any number of times. */
 export type Rereadable = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | URLSearchParams | FormData;
 
-const origins = new WeakMap<Request, BodyInit>();
+const origins = attached<BodyInit>();
 
 export function noteBody(request: Request, body: BodyInit): void {
   origins.set(request, isRereadable(body) ? snapshot(body) : body);

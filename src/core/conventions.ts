@@ -3,6 +3,7 @@
  *
  * @see https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
  */
+import type { Source } from './branch.ts';
 import { TimeoutError } from './errors.ts';
 
 /** The advised bounds of `http.client.request.duration`, seconds. */
@@ -46,7 +47,7 @@ export type Verdict = 'success' | 'failure' | 'aborted';
 /** Failed is what has no answer, or one of 500 and above; aborted, what the caller gave up or another copy outran. */
 export function verdictOf(
   { status, error }: { readonly status?: number; readonly error?: unknown },
-  { aborted, reason }: AbortSignal,
+  { aborted, reason }: Source,
 ): Verdict {
   if (status !== undefined) return status >= 500 ? 'failure' : 'success';
   return aborted && !(reason instanceof TimeoutError) && !(error instanceof TimeoutError) ? 'aborted' : 'failure';

@@ -5,8 +5,8 @@
  * that hears of every way to read it.
  */
 import { arrivingOf } from '../core/arriving.ts';
+import { attached } from '../core/attached.ts';
 import { isUnopened } from '../core/unopened.ts';
-import { attached } from './attached.ts';
 
 /** What a policy wants to hear. */
 export interface BodyWatcher {

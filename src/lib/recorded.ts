@@ -2,6 +2,7 @@
  * Responses made from what is known of one: for many readers of the same bytes, and for a replay. They say of
  * themselves what the original said (`url`, `redirected`, `type`), which `new Response` cannot be told.
  */
+import { attached } from '../core/attached.ts';
 import { ignore } from './body.ts';
 import { byteStream, type Bytes } from './byte-stream.ts';
 
@@ -28,7 +29,7 @@ interface Recorded {
   readonly content: Content | undefined;
 }
 
-const recorded = new WeakMap<Response, Recorded>();
+const recorded = attached<Recorded>();
 
 export function headOf({ url, redirected, type, status, statusText, headers }: Response): Head {
   return { url, redirected, type, status, statusText, headers: [...headers] };

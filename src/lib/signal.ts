@@ -1,4 +1,5 @@
 /** Abort signals: a child for a branch of a call, and the bridge from the caller's signal to the call's own. */
+import { attached } from '../core/attached.ts';
 import { Branch, onAbort, type Source } from '../core/branch.ts';
 import { watchBody } from './body.ts';
 import { discard } from './discard.ts';
@@ -57,7 +58,7 @@ export function underCallers(
   });
 }
 
-const owners = new WeakMap<AbortSignal, Request>();
+const owners = attached<Request>();
 
 /** Keeps the Request with its signal: in Node 24 one that was collected no longer passes an abort on. */
 export function signalOf(request: Request): AbortSignal {

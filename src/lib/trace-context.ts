@@ -3,6 +3,7 @@
  *
  * @see https://www.w3.org/TR/trace-context-1/
  */
+import { attached } from '../core/attached.ts';
 import type { Context } from '../core/context.ts';
 
 export interface TraceContext {
@@ -13,7 +14,7 @@ export interface TraceContext {
 }
 
 /** By `ctx.state`, which all forks of a call share. */
-const calls = new WeakMap<object, TraceContext>();
+const calls = attached<TraceContext>();
 
 /** The trace of the request, else that of the call so far; `undefined` when there is neither. */
 export function traceOf({ request, state }: Context): TraceContext | undefined {

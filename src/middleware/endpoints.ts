@@ -1,4 +1,5 @@
 /** Sends each attempt to one of several endpoints. Stands inside `retry`, `hedge` and `breaker`. */
+import { attached } from '../core/attached.ts';
 import type { Context, Middleware } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { forCall, func, list, oneOf, record } from '../core/options.ts';
@@ -46,7 +47,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
   const roster = createRoster(list);
   const health = ejection<Member>(own.eject);
   // By `ctx.state`, which all forks of a call share; not in it, for it is the user's bag, and two of us may stand in one stack.
-  const calls = new WeakMap<Context['state'], Tried>();
+  const calls = attached<Tried>();
 
   const choose = (ctx: Context, { pick, zones, random }: Chooser, tried: Tried): Member => {
     for (const { url } of health.returning(roster.usable)) ctx.emit({ type: 'endpoint.returned', url });

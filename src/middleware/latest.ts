@@ -1,6 +1,6 @@
 /** Lets a newer call replace an older one: search as you type. Stands outside `retry`. */
 import type { Branch } from '../core/branch.ts';
-import type { Middleware } from '../core/context.ts';
+import { sourceOf, type Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
 import { branch, underCaller } from '../lib/signal.ts';
@@ -27,7 +27,7 @@ export function latest(options: LatestOptions): Middleware {
     if (key === undefined) return next();
 
     current.get(key)?.abort(new DOMException('Replaced by a newer call', 'AbortError'));
-    const mine = branch(ctx.signal);
+    const mine = branch(sourceOf(ctx));
     current.set(key, mine);
     try {
       return await underCaller(mine.signal, (own) => next({ signal: own }));

@@ -1,5 +1,5 @@
 /** Writes one line of JSON per call. Stands outermost, for whole calls; inside `retry` a line is an attempt's. */
-import type { Middleware } from '../core/context.ts';
+import { sourceOf, type Middleware } from '../core/context.ts';
 import { verdictOf } from '../core/conventions.ts';
 import { observed } from '../core/observed.ts';
 import { func, invalid, list, oneOf, record } from '../core/options.ts';
@@ -41,7 +41,7 @@ export function log(options: LogOptions = {}): Middleware {
     if (ctx.options['log'] === false) return next();
     return observed(ctx, next, (event) => {
       if (event.type !== 'request.settled') return;
-      const verdict = verdictOf(event, ctx.signal);
+      const verdict = verdictOf(event, sourceOf(ctx));
       const isOdd = verdict !== 'aborted' && (event.attempts > 1 || (event.status ?? 0) >= 400);
       const level = verdict === 'failure' ? 'error' : isOdd ? 'warn' : 'info';
       if (levels.indexOf(level) < least) return;

@@ -1,5 +1,6 @@
 /** Counts calls and measures how long they take. Stands outermost, for whole calls. */
-import type { Middleware } from '../core/context.ts';
+import type { Source } from '../core/branch.ts';
+import { sourceOf, type Middleware } from '../core/context.ts';
 import { bounded, verdictOf } from '../core/conventions.ts';
 import type { KyoaEvent } from '../core/events.ts';
 import { observed } from '../core/observed.ts';
@@ -79,8 +80,8 @@ export function metrics(options: MetricsOptions = {}): Metrics {
       if (event.type === 'request.started') inFlight += 1;
       else if (event.type === 'request.settled') inFlight -= 1;
       else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') requests.add(event.duration);
-      total.hear(event, ctx.signal);
-      tallied?.hear(event, ctx.signal);
+      total.hear(event, sourceOf(ctx));
+      tallied?.hear(event, sourceOf(ctx));
     });
   }
 
@@ -102,13 +103,13 @@ function tally() {
   const counts = { calls: 0, errors: 0, attempts: 0, retries: 0, hedges: 0 };
   return {
     durations,
-    hear(event: KyoaEvent, signal: AbortSignal): void {
+    hear(event: KyoaEvent, source: Source): void {
       if (event.type === 'attempt.sent') counts.attempts += 1;
       else if (event.type === 'retry.scheduled') counts.retries += 1;
       else if (event.type === 'hedge.launched') counts.hedges += 1;
       else if (event.type === 'request.settled') {
         counts.calls += 1;
-        if (verdictOf(event, signal) === 'failure') counts.errors += 1;
+        if (verdictOf(event, source) === 'failure') counts.errors += 1;
         durations.add(event.duration);
       }
     },

@@ -83,7 +83,8 @@ function cells(line: string): string[] {
 
 function linksOf(lines: readonly string[]): string[] {
   const text = lines.join('\n').replace(/`[^`\n]*`/g, '');
-  return Array.from(text.matchAll(/\]\(\s*([^)\s]+)\s*\)/g), ([, target]) => target!);
+  const links = text.matchAll(/(?:\]\(\s*| (?:src|srcset)=")([^)"\s]+)/g);
+  return Array.from(links, ([, target]) => target!);
 }
 
 function anchorsOf(lines: readonly string[]): ReadonlySet<string> {

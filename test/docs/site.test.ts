@@ -23,7 +23,7 @@ describe('the site', () => {
   });
 
   test.each(htmls)('%s links to what is there', (path, html) => {
-    const targets = Array.from(html.matchAll(/ (?:href|src)="([^"]+)"/g), ([, target]) => target!);
+    const targets = Array.from(html.matchAll(/ (?:href|src|srcset)="([^"]+)"/g), ([, target]) => target!);
     const dead = targets.filter((target) => {
       if (/^[a-z]+:/.test(target)) return false;
       const [file = '', anchor] = target.split('#');

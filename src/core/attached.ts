@@ -1,10 +1,9 @@
 /**
- * State of ours on an object of the platform's, seen by nobody else. A WeakMap would do the same, but keeps what dies
+ * State of ours on an object of somebody else's, seen by nobody else. A WeakMap would do the same, but keeps what dies
  * young alive until the next full collection: a call with one costs ten microseconds more, all of them the collector's.
  */
-export interface Attached<State extends object> {
+export interface Attached<State> {
   get(target: object): State | undefined;
-  /** Once for each target. */
   set(target: object, state: State): void;
 }
 
@@ -12,14 +11,19 @@ const Itself = function (target: object) {
   return target;
 } as unknown as new (target: object) => object;
 
-export function attached<State extends object>(): Attached<State> {
+export function attached<State>(): Attached<State> {
   // A class adds its private fields to whatever its parent's constructor returns.
   class Attachment extends Itself {
-    readonly #state: State;
+    #state: State;
 
     constructor(target: object, state: State) {
       super(target);
       this.#state = state;
+    }
+
+    static to(target: object, state: State): void {
+      if (#state in target) target.#state = state;
+      else void new Attachment(target, state);
     }
 
     static of(target: object): State | undefined {
@@ -28,6 +32,6 @@ export function attached<State extends object>(): Attached<State> {
   }
   return {
     get: (target) => Attachment.of(target),
-    set: (target, state) => void new Attachment(target, state),
+    set: (target, state) => Attachment.to(target, state),
   };
 }
