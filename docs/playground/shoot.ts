@@ -1,4 +1,7 @@
-/** Takes the pictures of this folder again: `node docs/playground/shoot.ts`. Wants pngquant to make them small. */
+/**
+ * Takes the pictures of this folder again: `node docs/playground/shoot.ts`, or those of one scenario: `... once`. Wants
+ * pngquant to make them small.
+ */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -9,20 +12,21 @@ import { visitors, type Wishes } from '../../test/playground/page/visit.ts';
 const folder = import.meta.dirname;
 const desktop = { width: 1_440, height: 900 };
 const phone = { width: 375, height: 812 };
+const [only] = process.argv.slice(2);
 
 await using guests = await visitors('simulated');
 for (const scheme of ['light', 'dark'] as const) {
-  await shoot(`page-${scheme}`, { ...desktop, scheme }, warm);
-  await shoot(`phone-${scheme}`, { ...phone, scheme }, warm);
-}
-const ids = await scenarios();
-for (const [i, id] of ids.entries()) {
-  // Each in one light on the desktop and in the other on the phone.
-  const schemes = i % 2 === 0 ? (['light', 'dark'] as const) : (['dark', 'light'] as const);
-  await Promise.all([
-    shoot(`${id}-desktop`, { ...desktop, scheme: schemes[0] }, (page) => tour(page, id)),
-    shoot(`${id}-phone`, { ...phone, scheme: schemes[1] }, (page) => tour(page, id)),
-  ]);
+  if (only === undefined) {
+    await shoot(`page-${scheme}`, { ...desktop, scheme }, warm);
+    await shoot(`phone-${scheme}`, { ...phone, scheme }, warm);
+  }
+  for (const id of await scenarios()) {
+    if (only !== undefined && id !== only) continue;
+    await Promise.all([
+      shoot(`${id}-desktop-${scheme}`, { ...desktop, scheme }, (page) => tour(page, id)),
+      shoot(`${id}-phone-${scheme}`, { ...phone, scheme }, (page) => tour(page, id)),
+    ]);
+  }
 }
 
 async function shoot(name: string, wishes: Wishes, prepare: (page: Page) => Promise<void>): Promise<void> {
@@ -45,7 +49,15 @@ async function tour(page: Page, id: string): Promise<void> {
   await calls(page, 40);
   await page.locator(`[data-scenario="${id}"]`).click();
   await page.getByRole('button', { name: 'Next', exact: true }).click();
-  await page.waitForTimeout(5_000);
+  if (id === 'once') await hammer(page);
+  await page.waitForTimeout(10_000);
+}
+
+/** Both buttons, as an impatient customer does. */
+async function hammer(page: Page): Promise<void> {
+  for (const name of ['Pay with plain fetch', 'Pay with kyoa']) {
+    for (let press = 0; press < 5; press += 1) await page.getByRole('button', { name }).click();
+  }
 }
 
 async function calls(page: Page, least: number): Promise<void> {

@@ -71,6 +71,7 @@ function marked(here: string, page = 'README.md'): Marked {
   return new Marked({
     walkTokens(token) {
       if (token.type === 'link' || token.type === 'image') token['href'] = target(String(token['href']), from, here);
+      if (token.type === 'html') token['text'] = pictured(String(token['text']), from, here);
     },
     renderer: {
       heading({ tokens, depth, text }: Tokens.Heading): string {
@@ -96,6 +97,11 @@ function target(href: string, from: string, here: string): string {
   const file = posix.join(from, path).replace(/^\.\.\/docs\//, '');
   const address = beyond.includes(file.slice(3)) ? file.slice(3) : addressOf(file);
   return relative(here, address) + (anchor === undefined ? '' : `#${anchor}`);
+}
+
+/** Of pictures that are HTML, because there is one for light and one for dark. */
+function pictured(html: string, from: string, here: string): string {
+  return html.replace(/(?<= (?:src|srcset)=")[^"]+/g, (href) => target(href, from, here));
 }
 
 function relative(here: string, there: string): string {

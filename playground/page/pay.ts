@@ -81,7 +81,8 @@ export function mountPay(session: Session): Part {
         const executions = payment?.executions ?? 0;
         if (executions > 1 && times.textContent !== `${executions}×`) announce(`Charged ${executions} times`);
         write(times, `${executions}×`);
-        write(note, `${payment?.arrivals ?? 0} requests reached the server`);
+        const arrivals = payment?.arrivals ?? 0;
+        write(note, `${arrivals} ${arrivals === 1 ? 'request' : 'requests'} reached the server`);
         element.dataset['grade'] = executions > 1 ? 'bad' : executions === 1 ? 'good' : '';
       },
     };
