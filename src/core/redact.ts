@@ -53,8 +53,10 @@ export function redactor(names: readonly string[] = []): Redactor {
   };
 
   const parameter = (pair: string): string => {
-    const [name, value] = cut(pair, '=');
-    if (value === undefined || value === '') return pair;
+    const equals = pair.indexOf('=');
+    if (equals < 0 || equals === pair.length - 1) return pair;
+    const name = pair.slice(0, equals);
+    const value = pair.slice(equals + 1);
     if (isSecretParameter(name)) return `${name}=${redacted}`;
     // An address within an address, as of a redirect.
     const inner = decode(value);

@@ -43,15 +43,15 @@ export function parseTraceparent(header: string | null): TraceContext | undefine
   return { traceId, flags: Number.parseInt(flags!, 16) & 1 ? '01' : '00' };
 }
 
-/** Of the bits that a random number has. */
-const digitsAtOnce = 13;
+/** `toString(16)` for each would cost a call more than the rest of its trace. */
+const octets = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, '0'));
 
-/** As OpenTelemetry's own generator: unique, not secret. */
+/** As OpenTelemetry's own generator: unique, not secret. `digits` are a multiple of eight. */
 function randomHex(digits: number): string {
   let hex = '';
   while (hex.length < digits) {
-    const more = Math.floor(Math.random() * 16 ** digitsAtOnce);
-    hex += more.toString(16).padStart(digitsAtOnce, '0');
+    const bits = Math.floor(Math.random() * 2 ** 32);
+    hex += octets[bits >>> 24]! + octets[(bits >>> 16) & 255]! + octets[(bits >>> 8) & 255]! + octets[bits & 255]!;
   }
-  return hex.slice(0, digits);
+  return hex;
 }
