@@ -7,7 +7,8 @@ export class Branch {
   aborted = false;
   reason: unknown;
   #controller: AbortController | undefined;
-  #followers: ((reason: unknown) => void)[] | undefined;
+  #followers: Followers | undefined;
+  #last: Followers | undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -22,14 +23,23 @@ export class Branch {
     this.aborted = true;
     this.reason = reason;
     this.#controller?.abort(reason);
-    for (const follow of this.#followers ?? []) follow(reason);
+    for (let at = this.#followers; at !== undefined; at = at.next) at.follow(reason);
   }
 
   /** Runs once, at the abort; at once if that has been. Stays as long as the branch does. */
   onAbort(follow: (reason: unknown) => void): void {
-    if (this.aborted) follow(this.reason);
-    else (this.#followers ??= []).push(follow);
+    if (this.aborted) return follow(this.reason);
+    const last: Followers = { follow, next: undefined };
+    if (this.#last === undefined) this.#followers = last;
+    else this.#last.next = last;
+    this.#last = last;
   }
+}
+
+/** Linked, because there are one or two, and an array makes room for seventeen. */
+interface Followers {
+  readonly follow: (reason: unknown) => void;
+  next: Followers | undefined;
 }
 
 /** What ends a branch of a call: one of ours, or a signal of somebody else’s. */

@@ -1,4 +1,4 @@
-/** Whether two requests ask for the same thing: a digest of method, URL and body. */
+/** Whether two requests ask for the same thing: a digest of method, target and body. */
 import { bodyOrigin } from '../core/body-origin.ts';
 import { readBeginning } from './beginning.ts';
 import { ignore } from './body.ts';
@@ -6,10 +6,9 @@ import { ignore } from './body.ts';
 /** Of a longer body only the beginning counts, bytes; nobody wants an upload kept in memory for this. */
 const longestBody = 1024 * 1024;
 
-/** Leaves the request unread. */
-export async function fingerprint(request: Request): Promise<string> {
-  const { method, url } = request;
-  return digest(new Blob([`${method} ${url}\n`, await bodyOf(request)]));
+/** Leaves the request unread. `target` is the URL, or what of it tells two requests apart. */
+export async function fingerprint(request: Request, target: string = request.url): Promise<string> {
+  return digest(new Blob([`${request.method} ${target}\n`, await bodyOf(request)]));
 }
 
 /** 64 hexadecimal digits: SHA-256, or where a page on plain http has no `crypto.subtle`, FNV-1a in eight lanes. */

@@ -7,7 +7,8 @@ import { sharedBody } from './shared-body.ts';
 
 interface Passenger {
   readonly deadline: number;
-  resolve(response: Response | undefined): void;
+  readonly alone: () => Promise<Response>;
+  resolve(response: Response | Promise<Response>): void;
   reject(error: unknown): void;
 }
 
@@ -30,12 +31,12 @@ export class Flight {
   }
 
   /**
-   * A Response of one's own; `undefined` when the body is too long to share and one should send a request oneself.
-   * Rejects with the reason of `caller` as soon as it aborts.
+   * A Response of one's own, or what `alone` gives when the body is too long to share. Rejects with the reason of
+   * `caller` as soon as it aborts.
    */
-  board(caller: Source, deadline: number = Infinity): Promise<Response | undefined> {
+  board(caller: Source, deadline: number | undefined, alone: () => Promise<Response>): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const passenger: Passenger = { deadline, resolve, reject };
+      const passenger: Passenger = { deadline: deadline ?? Infinity, alone, resolve, reject };
       this.#aboard.add(passenger);
       onAbort(caller, (reason) => {
         reject(reason);
@@ -58,7 +59,7 @@ export class Flight {
     const others = [...this.#aboard].slice(1);
     if (response.body && canBeShared(response, this.#longest))
       return this.#share(response, response.body, first, others);
-    this.#disembark(others, response.body ? sendOneself : () => response.clone());
+    this.#disembark(others, response.body ? undefined : () => response.clone());
     first.resolve(response);
   }
 
@@ -79,17 +80,18 @@ export class Flight {
     first.resolve(respond(shared.stream));
     shared.whole.then(
       (content) => {
-        this.#disembark(others, content === undefined ? sendOneself : () => respond(content));
+        this.#disembark(others, content && (() => respond(content)));
         if (content !== undefined) this.#aboard.clear(); // there is nothing left to abort
       },
       () => this.#disembark(others, () => respond(shared.again())),
     );
   }
 
-  #disembark(passengers: readonly Passenger[], response: () => Response | undefined): void {
+  /** Without a response for each they go on alone. */
+  #disembark(passengers: readonly Passenger[], response: (() => Response) | undefined): void {
     for (const passenger of passengers) {
       if (!this.#aboard.has(passenger)) continue;
-      passenger.resolve(response());
+      passenger.resolve((response ?? passenger.alone)());
       this.#aboard.delete(passenger);
     }
   }
@@ -101,8 +103,6 @@ export class Flight {
     return latest;
   }
 }
-
-const sendOneself = (): undefined => undefined;
 
 function canBeShared(response: Response, longest: number): boolean {
   if (isEventStream(response) || Number(response.headers.get('content-length')) > longest) return false;

@@ -17,6 +17,17 @@ export function settle(answer: Promise<Response>): Promise<Outcome> {
   );
 }
 
+/** As `judge(await settle(answer))`, with a promise less for every one of the many that are simply good. */
+export function judged<Verdict>(
+  answer: Promise<Response>,
+  judge: (outcome: Outcome) => Verdict | Promise<Verdict>,
+): Promise<Verdict> {
+  return answer.then(
+    (response) => judge({ response }),
+    (error: unknown) => judge({ error }),
+  );
+}
+
 /** The outcome as `next()` gave it: the response returned, the error thrown as it was. */
 export function unwrap(outcome: Outcome): Response {
   if (outcome.response !== undefined) return outcome.response;

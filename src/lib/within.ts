@@ -4,18 +4,51 @@
  * the call alive until a full collection, which made the collector's work most of what a limit cost (docs/benchmarks.md).
  */
 import pTimeout from 'p-timeout';
+import type { Branch } from '../core/branch.ts';
 import { ignore } from './body.ts';
-import { after, longestDelay, type Timer } from './timer.ts';
+import { discard } from './discard.ts';
+import { after, longestDelay } from './timer.ts';
+
+export interface Limited {
+  readonly work: Branch;
+  readonly below: Promise<Response>;
+  /** Once, with the response that is handed on. */
+  readonly arrived: (response: Response) => Response;
+  /** Aborts the work. */
+  readonly expire: () => void;
+}
 
 /**
- * Runs `expire` when the answer has not settled within `ms`. The timer is its caller's to clear when it has; `undefined`
- * for a limit that never runs out.
+ * What is below, or the reason of `work` as soon as that is aborted, whatever is below makes of it; an answer that comes
+ * too late is let go. Runs `expire` when nothing has come within `ms`.
  */
-export function within(ms: number, answer: Promise<unknown>, expire: () => void): Timer {
-  if (ms > longestDelay) return undefined;
-  const started = performance.now();
-  return after(ms / 2, () => {
-    const milliseconds = Math.max(1, ms - (performance.now() - started));
-    pTimeout(answer, { milliseconds, fallback: expire }).catch(ignore); // the answer itself is handled by its owner
+export function within(ms: number, { work, below, arrived, expire }: Limited): Promise<Response> {
+  const answer = new Promise<Response>((resolve, reject) => {
+    const started = performance.now();
+    let waiting = true;
+    const halfway = (): void => {
+      const milliseconds = Math.max(1, ms - (performance.now() - started));
+      pTimeout(answer, { milliseconds, fallback: expire }).catch(ignore); // the answer itself is its owner's to handle
+    };
+    const timer = ms > longestDelay ? undefined : after(ms / 2, halfway);
+    const settled = (): boolean => {
+      if (!waiting) return false;
+      waiting = false;
+      clearTimeout(timer);
+      return true;
+    };
+    work.onAbort((reason) => {
+      if (settled()) reject(reason);
+    });
+    below
+      .then((response) => {
+        if (settled()) resolve(arrived(response));
+        else discard(response);
+      })
+      .catch((error: unknown) => {
+        settled();
+        reject(error);
+      });
   });
+  return answer;
 }

@@ -1,4 +1,5 @@
 /** Spares a server that fails, and its callers the wait. Stands inside `retry`, outside the `timeout` of an attempt. */
+import { vouched } from '../core/compose.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../core/errors.ts';
 import { count, duration, forCall, func, ratio, record } from '../core/options.ts';
@@ -7,7 +8,7 @@ import { checkedSnapshot, type CircuitSnapshot } from '../lib/circuit-snapshot.t
 import { circuit, type Verdict } from '../lib/circuit.ts';
 import { keyed } from '../lib/keyed.ts';
 import { byOrigin, type Key } from '../lib/keys.ts';
-import { isTransient, settle, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import { isTransient, judged, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 import { announceRefusal } from '../lib/refusal.ts';
 
 export interface BreakerOptions extends BreakerOverride {
@@ -53,8 +54,7 @@ export type Breaker = Middleware & {
  *
  * Per call: `breaker: false`, or `breaker: { ... }`.
  *
- * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which says when to
- * try again.
+ * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which says until when.
  */
 export function breaker(options: BreakerOptions = {}): Breaker {
   record('breaker', options, [...perCall, 'window', 'probes', 'random', 'initial']);
@@ -73,7 +73,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
   );
   for (const key of initial.keys()) circuits.get(key);
 
-  async function breaker(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
+  function breaker(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     const policy = forCall(ctx.options['breaker'], own, (override: BreakerOverride) =>
       parse({ ...options, ...record('breaker (per call)', override, perCall) }),
     );
@@ -94,8 +94,8 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     };
     /** A limit that stands outside and ran out may be the server's failure; whatever else the abort was is not. */
     const aborted = (): void => {
-      const { reason } = ctx.signal;
-      const failed = reason instanceof TimeoutError && policy.when({ error: reason }, ctx);
+      const { reason: error } = sourceOf(ctx);
+      const failed = error instanceof TimeoutError && policy.when({ error }, ctx);
       leave(failed ? { failed, slow: false } : undefined);
     };
     if (pass.expires !== undefined) {
@@ -104,20 +104,21 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     }
 
     const started = policy.slowOver === Infinity ? 0 : performance.now();
-    const outcome = await settle(next());
-    if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
-    if (sourceOf(ctx).aborted) aborted();
-    else {
-      const failed = policy.when(outcome, ctx);
-      const slow = policy.slowOver !== Infinity && performance.now() - started > policy.slowOver;
-      leave(failed || outcome.response !== undefined ? { failed, slow } : undefined);
-      const { retryAt } = circuit;
-      if (retryAt !== undefined) announceRefusal(outcome, retryAt);
-    }
-    return unwrap(outcome);
+    return judged(next(), (outcome) => {
+      if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
+      if (sourceOf(ctx).aborted) aborted();
+      else {
+        const failed = policy.when(outcome, ctx);
+        const slow = policy.slowOver !== Infinity && performance.now() - started > policy.slowOver;
+        leave(failed || outcome.response !== undefined ? { failed, slow } : undefined);
+        const { retryAt } = circuit;
+        if (retryAt !== undefined) announceRefusal(outcome, retryAt);
+      }
+      return unwrap(outcome);
+    });
   }
 
-  return Object.assign(breaker, {
+  return Object.assign(vouched(breaker), {
     snapshot: () => Object.fromEntries(Array.from(circuits, ([key, { snapshot }]) => [key, snapshot])),
   });
 }

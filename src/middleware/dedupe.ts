@@ -1,5 +1,6 @@
 /** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
 import type { Branch } from '../core/branch.ts';
+import { vouched } from '../core/compose.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
 import { Flight } from '../lib/flight.ts';
@@ -34,7 +35,7 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
   // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
   const stacks = new WeakMap<readonly Middleware[], Map<string, Aboard>>();
 
-  return async function dedupe(ctx, next) {
+  return vouched(function dedupe(ctx, next) {
     const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
     if (key === undefined) return next();
 
@@ -52,8 +53,8 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
       mine.flight = flight;
       flights.set(key, mine);
     }
-    return (await flight.board(sourceOf(ctx), ctx.deadline)) ?? next();
-  };
+    return flight.board(sourceOf(ctx), ctx.deadline, next);
+  });
 }
 
 /**

@@ -109,9 +109,15 @@ async function subject(policy: Settings, ctx: Context, name: string, request: Re
     storage,
     ttl,
     key: `idempotency ${JSON.stringify([await scope(ctx), name])}`,
-    fingerprint: await fingerprint(request),
+    fingerprint: await fingerprint(request, ctx.side === 'server' ? targetOf(request.url) : request.url),
     isFinal: (response: Response): boolean => when({ response }, ctx),
   };
+}
+
+/** Path and query: the same handler may be reached under several names. */
+function targetOf(url: string): string {
+  const { pathname, search } = new URL(url);
+  return pathname + search;
 }
 
 type Settings = ReturnType<typeof parse>;

@@ -1,12 +1,13 @@
 /** Sends a request again when that may help. Stands inside the total `timeout`, outside the one of an attempt. */
-import pRetry from 'p-retry';
-import type { Context, Middleware, Next } from '../core/context.ts';
+import { vouched } from '../core/compose.ts';
+import { sourceOf, type Context, type Middleware, type Next } from '../core/context.ts';
 import { count, forCall, func, list, pause, record } from '../core/options.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { discard } from '../lib/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { isReset } from '../lib/network-error.ts';
-import { isTransient, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import { isTransient, judged, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import { repeat } from '../lib/repeat.ts';
 import { replay, type Replay } from '../lib/replay.ts';
 import { refusedUntil } from '../lib/refusal.ts';
 import { retryAfter } from '../lib/retry-after.ts';
@@ -44,7 +45,7 @@ export interface RetryOptions {
 export function retry(options: RetryOptions = {}): Middleware {
   const own = parse(options);
 
-  return async function retry(ctx, next) {
+  return vouched(function retry(ctx, next) {
     const policy = forCall(ctx.options['retry'], own, (override: number | RetryOptions) =>
       parse({
         ...options,
@@ -57,38 +58,26 @@ export function retry(options: RetryOptions = {}): Middleware {
     if (copies === undefined) return next();
     policy.budget?.deposit();
 
-    try {
-      const outcome = await settle(next({ request: copies.first, attempt: 1 }));
-      return policy.when(outcome, ctx) ? await repeat(outcome, copies, policy, ctx, next) : unwrap(outcome);
-    } finally {
+    return judged(next({ request: copies.first, attempt: 1 }), (outcome) => {
+      if (policy.when(outcome, ctx)) return again(outcome, copies, policy, ctx, next);
       copies.close();
-    }
-  };
+      return unwrap(outcome);
+    });
+  });
 }
 
-/** p-retry runs the loop, entered once there is something to repeat: its first attempt is the one that was made. */
-async function repeat(first: Outcome, copies: Replay, policy: Settings, ctx: Context, next: Next): Promise<Response> {
+async function again(first: Outcome, copies: Replay, policy: Settings, ctx: Context, next: Next): Promise<Response> {
   let request: Request | undefined;
   let wait = 0;
   let stop: Stop | undefined;
 
   const attempt = async (attempt: number): Promise<Outcome> => {
-    if (attempt === 1) throw new Again(first);
     await sleep(wait, ctx.signal);
-    const outcome = await settle(next({ request, attempt }));
-    if (policy.when(outcome, ctx)) throw new Again(outcome);
-    return outcome;
+    return settle(next({ request, attempt }));
   };
 
-  const shouldRetry = async ({
-    error,
-    attemptNumber: retry,
-  }: {
-    error: Error;
-    attemptNumber: number;
-  }): Promise<boolean> => {
-    if (!(error instanceof Again) || ctx.signal.aborted) return false;
-    const { outcome } = error;
+  const mayRetry = async (outcome: Outcome, retry: number): Promise<boolean> => {
+    if (sourceOf(ctx).aborted) return false;
     const asked = outcome.response && retryAfter(outcome.response);
     // A connection that was reset may just have been idle for too long: the first retry takes a fresh one at once.
     wait = asked ?? (retry === 1 && isReset(outcome.error) ? 0 : policy.backoff(retry, policy.random));
@@ -104,17 +93,17 @@ async function repeat(first: Outcome, copies: Replay, policy: Settings, ctx: Con
     return true;
   };
 
-  try {
-    // The pauses are ours: it can neither be told each of them nor interrupt one. Nor is it told the signal: it would drop an answer that comes after the abort, unread and not cancelled.
-    return unwrap(await pRetry(attempt, { retries: policy.retries, minTimeout: 0, shouldRetry }));
-  } catch (error) {
-    if (!(error instanceof Again)) {
+  const isBad = (outcome: Outcome): boolean => policy.when(outcome, ctx);
+  const { outcome, bad } = await repeat(first, { retries: policy.retries, attempt, isBad, mayRetry })
+    .catch((error: unknown) => {
       ctx.signal.throwIfAborted(); // its own reason, also one that is no Error
       throw error;
-    }
-    if (!ctx.signal.aborted) ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...told(error.outcome) });
-    return unwrap(error.outcome);
+    })
+    .finally(() => copies.close());
+  if (bad && !sourceOf(ctx).aborted) {
+    ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...told(outcome) });
   }
+  return unwrap(outcome);
 }
 
 /** Safe and idempotent methods of RFC 9110 §9.2, and QUERY, which is both. */
@@ -124,16 +113,6 @@ const members = ['retries', 'backoff', 'statuses', 'methods', 'maxRetryAfter', '
 
 type Stop = 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';
 type Settings = ReturnType<typeof parse>;
-
-/** An outcome on its way through p-retry, which goes by what is thrown and never repeats a bare TypeError. */
-class Again extends Error {
-  readonly outcome: Outcome;
-
-  constructor(outcome: Outcome) {
-    super('The outcome is worth another attempt');
-    this.outcome = outcome;
-  }
-}
 
 function parse(options: RetryOptions) {
   record('retry', options, members);

@@ -1,10 +1,10 @@
 /** Limits how long a call may take. Outside `retry` it bounds the whole, inside it each attempt. */
+import { vouched } from '../core/compose.ts';
 import { sourceOf, type Context, type Middleware } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { duration, forCall, func, record } from '../core/options.ts';
 import { fixed, never, type Adaptive, type Measurement } from '../lib/adaptive.ts';
 import { ignore, isEventStream, watchBody } from '../lib/body.ts';
-import { discard } from '../lib/discard.ts';
 import { branch } from '../lib/signal.ts';
 import { silence } from '../lib/silence.ts';
 import { afterIdly, type Timer } from '../lib/timer.ts';
@@ -39,7 +39,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
   const own = parse(options);
 
   const self: Instance = Object.assign(
-    async function timeout(ctx, next) {
+    function timeout(ctx, next) {
       const limits = limitsFor(ctx, self);
       if (limits === none) return next();
       const total = limits.total.measure(ctx, 'total');
@@ -59,46 +59,35 @@ export function timeout(options: number | TimeoutOptions): Middleware {
         fail(error);
       };
 
+      const arrived = (response: Response): Response => {
+        headers.answered(elapsed());
+        const left = isEventStream(response) ? Infinity : total.limit - elapsed();
+        if (left < Infinity) {
+          let timer: Timer;
+          let over = false;
+          const end = (complete: boolean): void => {
+            over = true;
+            clearTimeout(timer);
+            if (complete) total.answered(elapsed());
+          };
+          fail = watchBody(response, { end });
+          if (!over) timer = afterIdly(left, () => expire('total', total));
+        }
+        const idle = limits.idle.measure(ctx, 'idle');
+        if (idle.limit < left) {
+          const onExceeded = (): void => expire('idle', idle);
+          fail = watchBody(response, silence({ wait: idle, isProgress: limits.isProgress, onExceeded }));
+        }
+        return response;
+      };
+
       const work = branch(sourceOf(ctx));
       const below = next({ signal: work, deadline: earlier(ctx.deadline, started + first.limit) });
-      const answer = new Promise<Response>((resolve, reject) => {
-        work.onAbort(reject); // at once, whatever is beneath makes of the abort
-        below.then(resolve, reject);
-      });
-      const race = within(first.limit, answer, () => expire(phase, first));
-      let response: Response;
-      try {
-        response = await answer;
-      } catch (error) {
-        below.then(discard, ignore); // should it come late
-        throw error;
-      } finally {
-        clearTimeout(race);
-      }
-      headers.answered(elapsed());
-
-      const left = isEventStream(response) ? Infinity : total.limit - elapsed();
-      if (left < Infinity) {
-        let timer: Timer;
-        let over = false;
-        const end = (complete: boolean): void => {
-          over = true;
-          clearTimeout(timer);
-          if (complete) total.answered(elapsed());
-        };
-        fail = watchBody(response, { end });
-        if (!over) timer = afterIdly(left, () => expire('total', total));
-      }
-      const idle = limits.idle.measure(ctx, 'idle');
-      if (idle.limit < left) {
-        const onExceeded = (): void => expire('idle', idle);
-        fail = watchBody(response, silence({ wait: idle, isProgress: limits.isProgress, onExceeded }));
-      }
-      return response;
+      return within(first.limit, { work, below, arrived, expire: () => expire(phase, first) });
     } satisfies Middleware,
     { limits: own },
   );
-  return self;
+  return vouched(self);
 }
 
 type Phase = 'total' | 'headers' | 'idle';

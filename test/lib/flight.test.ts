@@ -13,6 +13,9 @@ interface Started {
   readonly board: () => { readonly response: Promise<Response | undefined>; readonly leave: (reason: unknown) => void };
 }
 
+/** Nothing, so that it shows who went alone. */
+const alone = async (): Promise<Response> => undefined as never;
+
 /** A flight whose request hears no signal, and answers when told. */
 function start(longest = 100): Started {
   let land!: Started['land'];
@@ -26,7 +29,7 @@ function start(longest = 100): Started {
   const flight = new Flight((given) => ((signal = given.signal), answer), longest, over);
   const board: Started['board'] = () => {
     const own = new AbortController();
-    const response = flight.board(own.signal);
+    const response = flight.board(own.signal, undefined, alone);
     response.catch(() => {});
     return { response, leave: (reason) => own.abort(reason) };
   };
@@ -100,7 +103,7 @@ describe('a flight', () => {
   test('does not carry whoever has left before boarding', async () => {
     const { flight, signal, board, land } = start();
     const staying = board();
-    await expect(flight.board(AbortSignal.abort('gone'))).rejects.toBe('gone');
+    await expect(flight.board(AbortSignal.abort('gone'), undefined, alone)).rejects.toBe('gone');
     expect(signal.aborted).toBe(false);
     land(new Response('hello'));
     expect(await textOf(staying)).toBe('hello');
@@ -109,7 +112,7 @@ describe('a flight', () => {
   test('leaves one listener with the signal of a passenger', () => {
     const { flight } = start();
     const { signal } = new AbortController();
-    void flight.board(signal);
+    void flight.board(signal, undefined, alone);
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
   });
 

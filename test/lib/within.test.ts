@@ -1,8 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import { Branch } from '../../src/core/branch.ts';
 import { within } from '../../src/lib/within.ts';
 
-const slow = new Promise<Response>(() => {});
+function start(ms: number) {
+  const work = new Branch();
+  let answer!: (response: Response) => void;
+  let fail!: (error: unknown) => void;
+  const below = new Promise<Response>((resolve, reject) => {
+    answer = resolve;
+    fail = reject;
+  });
+  const expire = vi.fn(() => work.abort('too late'));
+  const arrived = vi.fn((response: Response) => response);
+  const settled = within(ms, { work, below, arrived, expire }).catch((error: unknown) => error);
+  return { work, answer, fail, expire, arrived, settled };
+}
 
 describe('within a limit', () => {
   beforeEach(() => {
@@ -12,54 +25,72 @@ describe('within a limit', () => {
     vi.useRealTimers();
   });
 
-  test('an answer that has come by half of it never enters the race', async () => {
-    const expire = vi.fn();
-    clearTimeout(within(50, Promise.resolve(new Response()), expire));
-    expect(vi.getTimerCount()).toBe(0);
-    await vi.advanceTimersByTimeAsync(50);
-    expect(expire).not.toHaveBeenCalled();
-  });
-
-  test('an answer that comes in the second half wins the race, and leaves no timer', async () => {
-    const expire = vi.fn();
-    let resolve!: (response: Response) => void;
-    const answer = new Promise<Response>((settle) => (resolve = settle));
-    within(50, answer, expire);
-    await vi.advanceTimersByTimeAsync(49);
-    resolve(new Response());
+  test.each([0, 1, 49])('an answer after %d ms of 50 is handed on, and leaves no timer', async (ms) => {
+    const { answer, arrived, expire, settled } = start(50);
+    await vi.advanceTimersByTimeAsync(ms);
+    const response = new Response();
+    answer(response);
+    expect(await settled).toBe(response);
     await vi.advanceTimersByTimeAsync(0);
     expect(vi.getTimerCount()).toBe(0);
-    await vi.advanceTimersByTimeAsync(10);
+    expect(arrived).toHaveBeenCalledOnce();
     expect(expire).not.toHaveBeenCalled();
   });
 
-  test('an error in the second half is its owner’s to handle', async () => {
-    const expire = vi.fn();
-    let reject!: (error: unknown) => void;
-    const answer = new Promise<Response>((_, settle) => (reject = settle));
-    const handled = answer.catch((error: unknown) => error);
-    within(50, answer, expire);
-    await vi.advanceTimersByTimeAsync(49);
-    reject('no');
-    expect(await handled).toBe('no');
-    await vi.advanceTimersByTimeAsync(10);
-    expect(expire).not.toHaveBeenCalled();
+  test.each([0, 49])('an error after %d ms of 50 is the error, and leaves no timer', async (ms) => {
+    const { fail, expire, settled } = start(50);
+    await vi.advanceTimersByTimeAsync(ms);
+    fail('no');
+    expect(await settled).toBe('no');
+    await vi.advanceTimersByTimeAsync(0);
     expect(vi.getTimerCount()).toBe(0);
+    expect(expire).not.toHaveBeenCalled();
   });
 
-  test.each([1, 2, 50, 51, 30_000])('of %d ms none expires at its end, and once', async (ms) => {
-    const expire = vi.fn();
-    within(ms, slow, expire);
+  test.each([1, 2, 50, 51, 30_000])('of %d ms nothing expires at its end, and once', async (ms) => {
+    const { expire, settled } = start(ms);
     await vi.advanceTimersByTimeAsync(ms - 1);
     expect(expire).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
     expect(expire).toHaveBeenCalledOnce();
+    expect(await settled).toBe('too late');
     await vi.runAllTimersAsync();
     expect(expire).toHaveBeenCalledOnce();
   });
 
+  test.each([0, 40])('an abort after %d ms of 50 rejects at once, and leaves no timer', async (ms) => {
+    const { work, expire, settled } = start(50);
+    await vi.advanceTimersByTimeAsync(ms);
+    work.abort('bored');
+    expect(await settled).toBe('bored');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(expire).not.toHaveBeenCalled();
+  });
+
+  test('an answer that comes after it is let go', async () => {
+    const { answer, arrived, settled } = start(50);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await settled).toBe('too late');
+    const cancel = vi.fn();
+    answer(new Response(new ReadableStream({ cancel }), { headers: { 'content-length': '100000' } }));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(cancel).toHaveBeenCalledOnce();
+    expect(arrived).not.toHaveBeenCalled();
+  });
+
+  test('what handing on throws is the error', async () => {
+    const { answer, arrived, settled } = start(50);
+    arrived.mockImplementation(() => {
+      throw new Error('no history');
+    });
+    answer(new Response());
+    expect(await settled).toEqual(new Error('no history'));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test.each([Infinity, 2 ** 31])('a limit of %d ms needs no timer', (ms) => {
-    expect(within(ms, slow, () => {})).toBeUndefined();
+    start(ms);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -124,6 +124,16 @@ describe('in a handler, idempotency', () => {
     expect(done).toBe(1);
   });
 
+  test('knows its own path whatever the host it is reached under, and no other path', async () => {
+    const handle = handler();
+    const at = (address: string): Request => new Request(address, post({ key: 'k' }));
+    await handle(at('http://shop.example/orders?express=1'));
+    expect(replayed(await handle(at('http://shop.internal:8080/orders?express=1')))).toBe('true');
+    expect((await handle(at('http://shop.example/orders?express=2'))).status).toBe(422);
+    expect((await handle(at('http://shop.example/refunds?express=1'))).status).toBe(422);
+    expect(done).toBe(1);
+  });
+
   test('takes a form that is sent again for the same, though its boundary is another', async () => {
     const handle = handler({}, async (request) => Response.json({ name: (await request.formData()).get('name') }));
     const form = (name: string): FormData => {
