@@ -60,7 +60,7 @@ const scriptTag = (input, output) => ({
     virtual({ 'script-tag:everything': everything, 'script-tag:client': client }),
     resolve({ browser: true }),
     typescript(),
-    terser({ ecma: 2020, module: output.format === 'es', keep_fnames: policies }),
+    terser({ ecma: 2022, module: output.format === 'es', compress: { passes: 3 }, keep_fnames: policies }),
   ],
   onwarn: fail,
   output: { ...output, sourcemap: true },

@@ -175,7 +175,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     ownTransport: true,
     async make() {
       const { Agent } = await import('node:http');
-      const { got } = await load<{ got: { extend: (options: object) => Got } }>('got');
+      const { default: got } = await load<{ default: { extend: (options: object) => Got } }>('got');
       const options = {
         agent: { http: new Agent({ keepAlive: true }) },
         timeout: { request: 10_000 },

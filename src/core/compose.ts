@@ -27,24 +27,15 @@ export function vouched<Policy extends Middleware>(policy: Policy): Policy {
 }
 
 function layer(middleware: Middleware, name: string, below: Handler): Handler {
-  if (sound.has(middleware)) return soundLayer(middleware, below);
+  const isSound = sound.has(middleware);
   return (ctx) => {
     let passed: Promise<Response> | undefined;
     const next: Next = (changes) => (passed = below(changes === undefined ? ctx : fork(ctx, changes)));
     try {
       const answer = middleware(ctx, next);
-      if (passed !== undefined && answer === passed) return passed; // checked beneath already
+      // What was passed on is checked beneath already.
+      if (isSound || (passed !== undefined && answer === passed)) return answer;
       return Promise.resolve(answer).then((response) => checked(response, name, ctx));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
-}
-
-function soundLayer(policy: Middleware, below: Handler): Handler {
-  return (ctx) => {
-    try {
-      return policy(ctx, (changes) => below(changes === undefined ? ctx : fork(ctx, changes)));
     } catch (error) {
       return Promise.reject(error);
     }

@@ -45,14 +45,8 @@ export type Next = (fork?: Fork) => Promise<Response>;
 export type Middleware = (ctx: Context, next: Next) => Promise<Response>;
 export type Handler = (ctx: Context) => Promise<Response>;
 
-/** What all forks of a call have in common. */
-export interface Call {
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly init: Readonly<Record<string, unknown>>;
-  readonly storage: Storage;
-  readonly side: 'client' | 'server';
-  readonly stack: readonly Middleware[];
-}
+/** What all forks of a call have in common, as a face gives it. */
+export type Call = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
 
 export function createContext(call: Call, request: Request, source: Source): Context {
   return new CallContext(new CallState(call), request, source, undefined, 1, nobody);
@@ -78,13 +72,13 @@ export function fork(ctx: Context, changes: Fork): Context {
 const nobody: readonly Listener[] = [];
 
 class CallState {
-  readonly call: Call;
+  readonly given: Call;
   readonly state: Record<string, unknown> = {};
   #id: string | undefined;
 
-  constructor(call: Call) {
-    this.call = call;
-    this.#id = requestId(call.options['requestId']);
+  constructor(given: Call) {
+    this.given = given;
+    this.#id = requestId(given.options['requestId']);
   }
 
   /** A fresh one is made when first asked for: most calls are never asked. */
@@ -128,22 +122,22 @@ class CallContext implements Context {
     return this.call.id;
   }
   get options(): Readonly<Record<string, unknown>> {
-    return this.call.call.options;
+    return this.call.given.options;
   }
   get init(): Readonly<Record<string, unknown>> {
-    return this.call.call.init;
+    return this.call.given.init;
   }
   get storage(): Storage {
-    return this.call.call.storage;
+    return this.call.given.storage;
   }
   get side(): 'client' | 'server' {
-    return this.call.call.side;
+    return this.call.given.side;
   }
   get state(): Record<string, unknown> {
     return this.call.state;
   }
   get stack(): readonly Middleware[] {
-    return this.call.call.stack;
+    return this.call.given.stack;
   }
 
   emit(fact: Fact | CustomFact): void {

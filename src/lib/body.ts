@@ -1,12 +1,12 @@
 /**
  * The life of a response body after its Response has been handed over. A body outlives the policy that fetched
- * it, so limits, permits and listeners hang on its end; and the Response stays the transport's own (wrapping
- * one in `new Response` loses `url`, `redirected` and `type`): it gets a prototype between itself and its class
- * that hears of every way to read it.
+ * it, so limits, permits and listeners hang on its end; and the Response stays the transport's own, with
+ * an overlay that hears of every way to read it.
  */
 import { arrivingOf } from '../core/arriving.ts';
 import { attached } from '../core/attached.ts';
 import { isUnopened } from '../core/unopened.ts';
+import { overlay } from './overlay.ts';
 
 /** What a policy wants to hear. */
 export interface BodyWatcher {
@@ -54,7 +54,6 @@ type Reader = 'text' | 'json' | 'arrayBuffer' | 'blob' | 'bytes' | 'formData';
 const readers: readonly Reader[] = ['text', 'json', 'arrayBuffer', 'blob', 'bytes', 'formData'];
 
 const watched = attached<Watched>();
-const prototypes = new WeakMap<object, object>();
 
 /**
  * Returns how to fail the body: whoever reads it, now or later, is rejected with exactly that error; the
@@ -67,7 +66,7 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
     return (error) => coming.abort(error);
   }
   const known = watched.get(response);
-  const body = isUnopened(response) || (known === undefined ? response.body : ownBody(response, known));
+  const body = isUnopened(response) || (known === undefined ? response.body : own(response, known, 'body'));
   // Whoever has read the body before it was watched has it whole, or never will.
   const ended = body ? (known === undefined ? response.bodyUsed || undefined : known.source.ended) : true;
   if (ended !== undefined) {
@@ -99,25 +98,18 @@ function watch(response: Response, source: Source): Watched {
   const state: Watched = { source, base };
   source.copies += 1;
   watched.set(response, state);
-  Object.setPrototypeOf(response, prototypeOver(base));
+  listen(response);
   return state;
 }
 
-function prototypeOver(base: Response): object {
-  let prototype = prototypes.get(base);
-  if (prototype === undefined) {
-    prototype = Object.create(base, members(base)) as object;
-    prototypes.set(base, prototype);
-  }
-  return prototype;
-}
+const listen = overlay(members);
 
 function members(base: Response): PropertyDescriptorMap {
   const all: PropertyDescriptorMap = {
     body: {
       get(this: Response) {
         const state = watched.get(this)!;
-        const body = ownBody(this, state);
+        const body = own(this, state, 'body');
         // Being read already, past us: our stream would get nothing of it.
         if (body === null || (state.relayed === undefined && (body.locked || own(this, state, 'bodyUsed'))))
           return body;
@@ -152,12 +144,6 @@ function members(base: Response): PropertyDescriptorMap {
     // `bytes` is young; a platform that lacks it goes on lacking it.
     if (reader in base) all[reader] = { value: reading(reader) };
   }
-  // As the platform's own are: ky, for one, puts a `json` of its own on a response.
-  for (const member of Object.values(all)) {
-    member.configurable = true;
-    member.enumerable = true;
-    if ('value' in member) member.writable = true;
-  }
   return all;
 }
 
@@ -167,23 +153,19 @@ function reading(name: Reader) {
     const { source, base } = state;
     if (source.failure !== undefined) return Promise.reject(source.failure.error);
     const relays = source.chunks || state.relayed !== undefined;
-    const body = relays ? relayed(this, state).body : isUnopened(this) ? null : ownBody(this, state);
+    const body = relays ? relayed(this, state).body : isUnopened(this) ? null : own(this, state, 'body');
     const read = (): Promise<unknown> => (relays ? relayed(this, state)[name]() : base[name].call(this));
     if (this.bodyUsed || body?.locked === true) return read(); // the platform's own complaint
 
     return new Promise((resolve, reject) => {
       source.readers.add(reject); // Chromium makes a TypeError of whatever a stream failed with
-      const done = (complete: boolean): void => {
-        source.readers.delete(reject);
-        finish(source, complete);
-      };
       read().then(
         (value) => {
-          done(true);
+          finish(source, true);
           resolve(value);
         },
         (error: unknown) => {
-          done(false);
+          finish(source, false);
           reject(error);
         },
       );
@@ -201,7 +183,7 @@ function relay(response: Response, state: Watched): ReadableStream<Bytes> {
   let reader: ReadableStreamDefaultReader<Bytes> | undefined;
   let length = 0;
   // Taken at the first read, so that a clone made before it is still possible.
-  const open = (): NonNullable<typeof reader> => (reader ??= ownBody(response, state)!.getReader());
+  const open = (): NonNullable<typeof reader> => (reader ??= own(response, state, 'body')!.getReader());
   const steps = {
     start(controller: Controller) {
       // Named before it is assigned: a function that is written to a property V8 makes in the old space, where it would
@@ -253,7 +235,7 @@ function relay(response: Response, state: Watched): ReadableStream<Bytes> {
       void open().cancel(reason).catch(ignore);
     },
   };
-  return isByteStream(ownBody(response, state)!)
+  return isByteStream(own(response, state, 'body')!)
     ? new ReadableStream({ ...steps, type: 'bytes' })
     : new ReadableStream(steps, { highWaterMark: 0 });
 }
@@ -292,8 +274,4 @@ function finish(source: Source, complete: boolean): void {
 /** The member as the response's own class has it, beneath our prototype. */
 function own<Member extends keyof Response>(response: Response, { base }: Watched, member: Member): Response[Member] {
   return Reflect.get(base, member, response);
-}
-
-function ownBody(response: Response, state: Watched): ReadableStream<Bytes> | null {
-  return own(response, state, 'body');
 }

@@ -5,6 +5,7 @@
 import { attached } from '../core/attached.ts';
 import { ignore } from './body.ts';
 import { byteStream, type Bytes } from './byte-stream.ts';
+import { overlay } from './overlay.ts';
 
 /** Everything of a response but its body. */
 export interface Head {
@@ -57,7 +58,7 @@ export function respondent(head: Head): (body: Body) => Response {
 
 function adopt(response: Response, record: Recorded): Response {
   recorded.set(response, record);
-  return Object.setPrototypeOf(response, prototypeOver(Object.getPrototypeOf(response) as Response)) as Response;
+  return overlaid(response);
 }
 
 /** For whoever reads chunks; a copy, because a reader may do with its chunks what it likes. */
@@ -70,19 +71,7 @@ function streamOf({ bytes }: Content): ReadableStream<Bytes> {
   });
 }
 
-/** As the platform's own methods are: ky, for one, puts a `json` of its own on a response. */
-const asThePlatforms = { configurable: true, enumerable: true, writable: true } as const;
-
-/** One for each class of Response: a server's bridge may put another in the place of the platform's. */
-const prototypes = new WeakMap<Response, object>();
-
-function prototypeOver(base: Response): object {
-  let prototype = prototypes.get(base);
-  if (prototype === undefined) prototypes.set(base, (prototype = makePrototype(base)));
-  return prototype;
-}
-
-function makePrototype(base: Response): object {
+const overlaid = overlay((base: Response): PropertyDescriptorMap => {
   const own = <Member extends keyof Response>(response: Response, member: Member): Response[Member] =>
     Reflect.get(base, member, response);
 
@@ -90,7 +79,6 @@ function makePrototype(base: Response): object {
   const reading = (name: 'text' | 'json' | 'arrayBuffer' | 'bytes', take: (content: Content) => unknown) =>
     name in base && {
       [name]: {
-        ...asThePlatforms,
         value(this: Response): Promise<unknown> {
           const { content } = recorded.get(this)!;
           const body = own(this, 'body');
@@ -101,14 +89,12 @@ function makePrototype(base: Response): object {
       },
     };
   const fact = (member: 'url' | 'redirected' | 'type'): PropertyDescriptor => ({
-    configurable: true,
-    enumerable: true,
     get(this: Response) {
       return recorded.get(this)!.head[member];
     },
   });
 
-  return Object.create(base, {
+  return {
     url: fact('url'),
     redirected: fact('redirected'),
     type: fact('type'),
@@ -117,13 +103,12 @@ function makePrototype(base: Response): object {
     ...reading('arrayBuffer', ({ bytes }) => bytes.slice().buffer),
     ...reading('bytes', ({ bytes }) => bytes.slice()),
     clone: {
-      ...asThePlatforms,
       value(this: Response) {
         return adopt(base.clone.call(this), recorded.get(this)!);
       },
     },
-  }) as object;
-}
+  };
+});
 
 function textOf(content: Content): string {
   return (content.text ??= new TextDecoder().decode(content.bytes));
