@@ -126,12 +126,12 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
   if (transport !== undefined) func('createFetch fetch', transport);
   // A copy: by its stack a policy knows what may share an answer, and another transport may well give another one.
   const use = [...list('createFetch use', options.use ?? [])];
-  const pipeline = compose(use, send(transport));
+  const pipeline = compose(use, transmitBy(transport));
   const ours = new Set([...callOptionNames, ...use.map(({ name }) => name)]);
 
-  const fetch = async (input: RequestInfo | URL, init: RequestInit & CallOptions = {}): Promise<Response> => {
+  const send = (input: RequestInfo | URL, init: RequestInit & CallOptions = {}): Promise<Response> => {
     // Its members are getters, which a loop over an object does not see.
-    if (init instanceof Request) return fetch(new Request(input, init), { signal: init.signal });
+    if (init instanceof Request) return send(new Request(input, init), { signal: init.signal });
     const { standard, options, rest } = sort(init, ours);
     const { signal, ...forRequest } = standard;
     const caller = signal === undefined && input instanceof Request ? signalOf(input) : signal;
@@ -143,6 +143,14 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
     const call = { options, init: rest, storage, side: 'client', stack: use } as const;
     const run = (own: Branch): Promise<Response> => pipeline(createContext(call, request, own));
     return caller ? underCaller(caller, run) : run(new Branch());
+  };
+  // Not async: what an async function returns, if it is a promise, is waited for once more.
+  const fetch: typeof send = (input, init) => {
+    try {
+      return send(input, init);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   };
 
   return asKyoaFetch(fetch, ({ use: change, ...others }) =>
@@ -243,7 +251,7 @@ function globalFetch(): Fetch {
 }
 
 /** The terminal: hands the request to the transport. */
-function send(transport: Fetch | undefined): Handler {
+function transmitBy(transport: Fetch | undefined): Handler {
   const transmit: Handler = (ctx) => {
     const send = transport ?? globalFetch();
     const referrer = referrerOf(ctx.request);

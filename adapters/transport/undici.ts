@@ -3,7 +3,7 @@ import { branchOf, signalOf } from '../../src/core/branch.ts';
 import { Call } from './undici/call.ts';
 import { cachedLookup } from './undici/lookup.ts';
 import { parse, type OriginStats, type UndiciOptions } from './undici/options.ts';
-import { outgoing } from './undici/outgoing.ts';
+import { outgoing, type Outgoing } from './undici/outgoing.ts';
 import { Pool } from './undici/pool.ts';
 import { hop, isHttp } from './undici/redirect.ts';
 import { headersOf, refuseBadPort, requestOf, sourceOf } from './undici/request.ts';
@@ -59,22 +59,23 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
     return pool;
   };
 
-  const fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    const request = requestOf(input, init);
-    const source = sourceOf(input, init);
-    if (source?.aborted === true) throw source.reason;
-    if (!isHttp(request.url)) return platformFetch(request, { signal: source ? signalOf(source) : null });
+  // Not async: what an async function returns, if it is a promise, is waited for once more.
+  const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
+    new Promise((resolve, reject) => {
+      const request = requestOf(input, init);
+      const source = sourceOf(input, init);
+      if (source?.aborted === true) throw source.reason;
+      if (!isHttp(request.url)) return resolve(platformFetch(request, { signal: source ? signalOf(source) : null }));
 
-    const body = request.body === null ? undefined : await outgoing(request, init?.body);
-    const first = hop(request.url, {
-      method: request.method,
-      headers: headersOf(request),
-      hasBody: body !== undefined,
+      const send = (body: Outgoing | undefined): void => {
+        const headers = headersOf(request);
+        const first = hop(request.url, { method: request.method, headers, hasBody: body !== undefined });
+        void new Call({ request, source, body, poolOf }, first, { resolve, reject });
+      };
+      const body = request.body === null ? undefined : outgoing(request, init?.body);
+      if (body instanceof Promise) body.then(send).catch(reject);
+      else send(body);
     });
-    return new Promise((resolve, reject) => {
-      void new Call({ request, source, body, poolOf }, first, { resolve, reject });
-    });
-  };
 
   const end = async (how: (pool: Pool) => Promise<void>): Promise<void> => {
     ended = true;

@@ -5,6 +5,8 @@
 export const arriving: unique symbol = Symbol.for('kyoa.arriving') as never;
 
 export interface Arriving {
+  /** What the answer says of its body: to ask `headers` would make them. */
+  readonly contentType: string | undefined;
   /** `end` is called once: all has come, or nothing more will (`complete` is false); at once if that has been. */
   onEnd(end: (complete: boolean) => void): void;
   /** Whoever reads, now or later, is rejected with exactly this; too late when all has come. */

@@ -86,8 +86,10 @@ export function plain(response: Response): Response {
 }
 
 /** It has no end to wait for. */
-export function isEventStream({ headers }: Response): boolean {
-  return headers.get('content-type')?.startsWith('text/event-stream') === true;
+export function isEventStream(response: Response): boolean {
+  const coming = arrivingOf(response);
+  const type = coming === undefined ? response.headers.get('content-type') : coming.contentType;
+  return type?.startsWith('text/event-stream') === true;
 }
 
 /** For a promise whose outcome no longer interests anybody. */

@@ -40,15 +40,20 @@ export function within(ms: number, { work, below, arrived, expire }: Limited): P
     work.onAbort((reason) => {
       if (settled()) reject(reason);
     });
-    below
-      .then((response) => {
-        if (settled()) resolve(arrived(response));
-        else discard(response);
-      })
-      .catch((error: unknown) => {
+    below.then(
+      (response) => {
+        if (!settled()) return discard(response);
+        try {
+          resolve(arrived(response));
+        } catch (error) {
+          reject(error);
+        }
+      },
+      (error: unknown) => {
         settled();
         reject(error);
-      });
+      },
+    );
   });
   return answer;
 }

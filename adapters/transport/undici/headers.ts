@@ -22,3 +22,9 @@ export class ReadOnlyHeaders extends Headers {
     throw new TypeError('Headers.set: immutable');
   }
 }
+
+/** Of a header that was sent several times, all values, as `Headers` has them. */
+export function valueOf(incoming: IncomingHeaders, name: string): string | undefined {
+  const value = incoming[name];
+  return typeof value === 'object' ? value.join(', ') : value;
+}

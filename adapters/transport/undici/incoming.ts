@@ -15,6 +15,7 @@ export interface Source {
 const highWaterMark = 64 * 1024;
 
 export interface IncomingOptions {
+  readonly contentType: string | undefined;
   readonly source: Source;
   /** Runs while a reader waits for bytes: it measures the server's silence, not the reader's. */
   readonly silence: Watch;
@@ -39,6 +40,10 @@ export class Incoming implements Receiver, Arriving {
 
   constructor(options: IncomingOptions) {
     this.#options = options;
+  }
+
+  get contentType(): string | undefined {
+    return this.#options.contentType;
   }
 
   /** When the response is collected unread, nobody will read this any more. */

@@ -3,20 +3,15 @@ import { TimeoutError } from '../../../src/core/errors.ts';
 import { Decoding, decodersOf } from './decode.ts';
 import { terminated } from './errors.ts';
 import type { Exchange } from './exchange.ts';
-import { ReadOnlyHeaders } from './headers.ts';
+import { valueOf } from './headers.ts';
 import { Incoming } from './incoming.ts';
 import { matches } from './integrity.ts';
-import type { IncomingHeaders, Receiver } from './message.ts';
+import type { Receiver } from './message.ts';
 import { respond, type Head } from './response.ts';
 import { Watch } from './watch.ts';
 
-export interface Answer {
+export interface Answer extends Head {
   readonly request: Request;
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: IncomingHeaders;
-  readonly url: string;
-  readonly redirected: boolean;
 }
 
 export interface Delivery {
@@ -31,22 +26,22 @@ const withoutBody: ReadonlySet<number> = new Set([101, 204, 205, 304]);
 
 /** `limit` is for the server's silence, ms; `over` is called when there is nothing left to abort. */
 export function receive(answer: Answer, exchange: Exchange, limit: number, over: () => void): Delivery {
-  const { request, status, statusText, url, redirected } = answer;
-  const headers = new ReadOnlyHeaders(answer.headers);
+  const { request, status, statusText, headers, url, redirected } = answer;
   const head: Head = { status, statusText, headers, url, redirected };
+  const contentType = valueOf(headers, 'content-type');
   const explain = (error: Error): Error => terminated(error, request);
   const silence = new Watch(limit, (elapsed) => exchange.fail(new TimeoutError({ phase: 'idle', limit, elapsed })));
 
   if (request.method === 'HEAD' || withoutBody.has(status)) {
-    const incoming = new Incoming({ source: exchange, silence, explain, over });
+    const incoming = new Incoming({ contentType, source: exchange, silence, explain, over });
     if (request.integrity !== '') check(request.integrity, new Uint8Array());
     return { response: respond(head, null), incoming: undefined, receiver: incoming };
   }
 
-  const coding = headers.get('content-encoding');
-  const codings = coding === null ? [] : decodersOf(coding);
+  const coding = valueOf(headers, 'content-encoding');
+  const codings = coding === undefined ? [] : decodersOf(coding);
   const decoding = codings.length === 0 ? undefined : new Decoding(codings, exchange);
-  const incoming = new Incoming({ source: decoding ?? exchange, silence, explain, over });
+  const incoming = new Incoming({ contentType, source: decoding ?? exchange, silence, explain, over });
   if (decoding !== undefined) decoding.sink = incoming;
   const response = request.integrity === '' ? handedOver(head, incoming) : checked(head, incoming, request.integrity);
   return { response, incoming, receiver: decoding ?? incoming };

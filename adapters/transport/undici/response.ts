@@ -6,13 +6,15 @@ import { Readable } from 'node:stream';
 
 import { arriving, type Arriving } from '../../../src/core/arriving.ts';
 import { unopened } from '../../../src/core/unopened.ts';
+import { ReadOnlyHeaders, valueOf } from './headers.ts';
 import type { Incoming } from './incoming.ts';
+import type { IncomingHeaders } from './message.ts';
 
 /** What an answer is but for its body. */
 export interface Head {
   readonly status: number;
   readonly statusText: string;
-  readonly headers: Headers;
+  readonly headers: IncomingHeaders;
   readonly url: string;
   readonly redirected: boolean;
 }
@@ -28,6 +30,8 @@ Shape.prototype = Response.prototype;
 class LazyResponse extends Shape {
   readonly #head: Head;
   readonly #incoming: Incoming | undefined;
+  /** Made when they are asked for, as the stream is. */
+  #headers: Headers | undefined;
   #stream: ReadableStream<Bytes> | null | undefined;
   /** Read as a whole, past any stream. */
   #taken = false;
@@ -49,7 +53,7 @@ class LazyResponse extends Shape {
     return this.#head.status >= 200 && this.#head.status <= 299;
   }
   override get headers(): Headers {
-    return this.#head.headers;
+    return (this.#headers ??= new ReadOnlyHeaders(this.#head.headers));
   }
   override get url(): string {
     return this.#head.url;
@@ -94,44 +98,42 @@ class LazyResponse extends Shape {
     return new LazyResponse(this.#head, other);
   }
 
-  override async text(): Promise<string> {
-    const bytes = await this.#read();
-    return bytes.length === 0 ? '' : decode(bytes);
+  override text(): Promise<string> {
+    return this.#read(decode);
   }
 
-  override async json(): Promise<unknown> {
-    return JSON.parse(decode(await this.#read()));
+  override json(): Promise<unknown> {
+    return this.#read(parse);
   }
 
-  override async bytes(): Promise<Bytes> {
-    return new Uint8Array(await this.#read()); // a copy: what came from the socket is part of a larger buffer
+  override bytes(): Promise<Bytes> {
+    return this.#read(copy);
   }
 
-  override async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#read((bytes) => copy(bytes).buffer);
   }
 
-  override async blob(): Promise<Blob> {
-    return this.#plain(await this.#read()).blob();
+  override blob(): Promise<Blob> {
+    return this.#read((bytes) => this.#plain(bytes).blob());
   }
 
-  override async formData(): Promise<FormData> {
-    return this.#plain(await this.#read()).formData();
+  override formData(): Promise<FormData> {
+    return this.#read((bytes) => this.#plain(bytes).formData());
   }
 
   /** The platform's own, for what depends on the content type. */
   #plain(bytes: Uint8Array): Response {
-    const type = this.#head.headers.get('content-type');
-    return new Response(Buffer.from(bytes), type === null ? {} : { headers: { 'content-type': type } });
+    const type = valueOf(this.#head.headers, 'content-type');
+    return new Response(Buffer.from(bytes), type === undefined ? {} : { headers: { 'content-type': type } });
   }
 
-  async #read(): Promise<Uint8Array> {
-    if (this.bodyUsed) throw new TypeError('Body is unusable: Body has already been read');
-    if (this.#stream === null) return nothing;
-    if (this.#stream !== undefined) return new Response(this.#stream).bytes();
+  #read<Value>(take: (bytes: Uint8Array) => Value | Promise<Value>): Promise<Value> {
+    if (this.bodyUsed) return Promise.reject(new TypeError('Body is unusable: Body has already been read'));
+    if (this.#stream === null) return Promise.resolve(nothing).then(take);
+    if (this.#stream !== undefined) return new Response(this.#stream).bytes().then(take);
     this.#taken = true;
-    const chunks = await this.#incoming!.readAll();
-    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+    return this.#incoming!.readAll().then((chunks) => take(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
   }
 
   /** Its source holds on to the response: whoever has only the stream still has the answer. */
@@ -168,5 +170,14 @@ const nothing = new Uint8Array();
 const utf8 = new TextDecoder();
 
 function decode(bytes: Uint8Array): string {
-  return utf8.decode(bytes);
+  return bytes.length === 0 ? '' : utf8.decode(bytes);
+}
+
+function parse(bytes: Uint8Array): unknown {
+  return JSON.parse(decode(bytes));
+}
+
+/** What came from the socket is part of a larger buffer. */
+function copy(bytes: Uint8Array): Bytes {
+  return new Uint8Array(bytes);
 }
