@@ -129,16 +129,16 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
   const pipeline = compose(use, transmitBy(transport));
   const ours = new Set([...callOptionNames, ...use.map(({ name }) => name)]);
 
-  const send = (input: RequestInfo | URL, init: RequestInit & CallOptions = {}): Promise<Response> => {
+  const send = (input: RequestInfo | URL, init: RequestInit & CallOptions = nothing): Promise<Response> => {
     // Its members are getters, which a loop over an object does not see.
     if (init instanceof Request) return send(new Request(input, init), { signal: init.signal });
-    const { standard, options, rest } = sort(init, ours);
+    const { standard, options, rest } = init === nothing ? plainly : sort(init, ours);
     const { signal, ...forRequest } = standard;
     const caller = signal === undefined && input instanceof Request ? signalOf(input) : signal;
     // A Request that follows a signal follows it weakly; what is no signal gets the platform's own complaint.
     const bad = caller && !(caller instanceof AbortSignal) ? { signal: caller } : {};
     const asGiven = input instanceof Request && Object.keys(forRequest).length === 0;
-    const request = asGiven ? input : new Request(input, { ...rest, ...forRequest, ...bad });
+    const request = asGiven ? input : new Request(input, init === nothing ? init : { ...rest, ...forRequest, ...bad });
     if (standard.body) noteBody(request, standard.body);
     const call = { options, init: rest, storage, side: 'client', stack: use } as const;
     const run = (own: Branch): Promise<Response> => pipeline(createContext(call, request, own));
@@ -223,6 +223,9 @@ const requestMembers: ReadonlySet<string> = new Set([
   'window',
   'duplex',
 ]);
+
+const nothing: RequestInit & CallOptions = {};
+const plainly: Sorted = { standard: {}, options: Object.freeze({}), rest: Object.freeze({}) };
 
 interface Sorted {
   readonly standard: RequestInit;

@@ -68,6 +68,9 @@ export function sameRequest({ request, options: { requestId }, init }: Context):
   if (extras.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return undefined;
   const identity = [...headers].filter(([name]) => !perCallHeaders.has(name));
   const isPlain = identity.length + extras.length === 0 && requestId === undefined && body === null && integrity === '';
+  // Most are, and their URL is a key as it stands: no other begins like one, and the longer the key, the more it costs.
+  const isUsual = method === 'GET' && redirect === 'follow' && credentials === 'same-origin' && cache === 'default';
+  if (isPlain && isUsual && mode === 'cors') return url;
   // JSON, because no value can pretend to be two; the others are single words, and the URL is what remains.
   const particular = isPlain ? '' : JSON.stringify([requestId, body, integrity, identity, extras]);
   return `${method} ${redirect} ${credentials} ${cache} ${mode} ${particular} ${url}`;

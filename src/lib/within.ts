@@ -7,7 +7,8 @@ import pTimeout from 'p-timeout';
 import type { Branch } from '../core/branch.ts';
 import { ignore } from './body.ts';
 import { discard } from './discard.ts';
-import { after, longestDelay } from './timer.ts';
+import { longestDelay } from './timer.ts';
+import { Alarm } from './alarm.ts';
 
 export interface Limited {
   readonly work: Branch;
@@ -30,11 +31,11 @@ export function within(ms: number, { work, below, arrived, expire }: Limited): P
       const milliseconds = Math.max(1, ms - (performance.now() - started));
       pTimeout(answer, { milliseconds, fallback: expire }).catch(ignore); // the answer itself is its owner's to handle
     };
-    const timer = ms > longestDelay ? undefined : after(ms / 2, halfway);
+    const alarm = ms > longestDelay ? undefined : new Alarm(ms / 2, halfway);
     const settled = (): boolean => {
       if (!waiting) return false;
       waiting = false;
-      clearTimeout(timer);
+      alarm?.cancel();
       return true;
     };
     work.onAbort((reason) => {

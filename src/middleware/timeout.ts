@@ -4,10 +4,10 @@ import { sourceOf, type Context, type Middleware } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { duration, forCall, func, record } from '../core/options.ts';
 import { fixed, never, type Adaptive, type Measurement } from '../lib/adaptive.ts';
+import { Alarm } from '../lib/alarm.ts';
 import { ignore, isEventStream, watchBody } from '../lib/body.ts';
 import { branch } from '../lib/signal.ts';
 import { silence } from '../lib/silence.ts';
-import { afterIdly, type Timer } from '../lib/timer.ts';
 import { within } from '../lib/within.ts';
 
 /** ms, or learnt from history; a limit that is absent, `false` or `Infinity` does not apply. */
@@ -63,15 +63,15 @@ export function timeout(options: number | TimeoutOptions): Middleware {
         headers.answered(elapsed());
         const left = isEventStream(response) ? Infinity : total.limit - elapsed();
         if (left < Infinity) {
-          let timer: Timer;
+          let alarm: Alarm | undefined;
           let over = false;
           const end = (complete: boolean): void => {
             over = true;
-            clearTimeout(timer);
+            alarm?.cancel();
             if (complete) total.answered(elapsed());
           };
           fail = watchBody(response, { end });
-          if (!over) timer = afterIdly(left, () => expire('total', total));
+          if (!over) alarm = new Alarm(left, () => expire('total', total), true);
         }
         const idle = limits.idle.measure(ctx, 'idle');
         if (idle.limit < left) {

@@ -1,9 +1,10 @@
 /** A limit that runs for a while, stops, and may run again; it never keeps the process alive. */
+import { Alarm } from '../../../src/lib/alarm.ts';
 
 export class Watch {
   readonly limit: number;
   readonly #expired: (elapsed: number) => void;
-  #timer: NodeJS.Timeout | undefined;
+  #alarm: Alarm | undefined;
   #started = 0;
 
   constructor(limit: number, expired: (elapsed: number) => void) {
@@ -12,22 +13,20 @@ export class Watch {
   }
 
   start(): void {
-    if (this.limit > longestDelay) return;
     this.#started = performance.now();
-    this.#timer = setTimeout(() => this.#expired(performance.now() - this.#started), this.limit).unref();
+    const ring = (): void => this.#expired(performance.now() - this.#started);
+    if (this.limit < Infinity) this.#alarm = new Alarm(this.limit, ring, true);
   }
 
   /** From the beginning, if it runs. */
   refresh(): void {
-    this.#started = performance.now();
-    this.#timer?.refresh();
+    if (this.#alarm === undefined) return;
+    this.stop();
+    this.start();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
   }
 }
-
-/** A platform timer holds 31 bits; a longer delay would fire at once, so it means never. */
-const longestDelay = 2 ** 31 - 1;
