@@ -25,9 +25,16 @@ export class Flight {
   constructor(run: Run, longest: number, onOver: () => void) {
     this.#longest = longest;
     this.#onOver = onOver;
-    run(this.#work, () => this.#latest())
-      .then((response) => this.#land(response))
-      .catch((error: unknown) => this.#crash(error));
+    run(this.#work, () => this.#latest()).then(
+      (response) => {
+        try {
+          this.#land(response);
+        } catch (error) {
+          this.#crash(error);
+        }
+      },
+      (error: unknown) => this.#crash(error),
+    );
   }
 
   /**

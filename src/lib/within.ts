@@ -25,10 +25,9 @@ export interface Limited {
  */
 export function within(ms: number, { work, below, arrived, expire }: Limited): Promise<Response> {
   const answer = new Promise<Response>((resolve, reject) => {
-    const started = performance.now();
     let waiting = true;
     const halfway = (): void => {
-      const milliseconds = Math.max(1, ms - (performance.now() - started));
+      const milliseconds = Math.max(1, ms - (performance.now() - alarm!.since));
       pTimeout(answer, { milliseconds, fallback: expire }).catch(ignore); // the answer itself is its owner's to handle
     };
     const alarm = ms > longestDelay ? undefined : new Alarm(ms / 2, halfway);

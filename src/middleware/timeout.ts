@@ -60,8 +60,9 @@ export function timeout(options: number | TimeoutOptions): Middleware {
       };
 
       const arrived = (response: Response): Response => {
-        headers.answered(elapsed());
-        const left = isEventStream(response) ? Infinity : total.limit - elapsed();
+        const waited = elapsed();
+        headers.answered(waited);
+        const left = isEventStream(response) ? Infinity : total.limit - waited;
         if (left < Infinity) {
           let alarm: Alarm | undefined;
           let over = false;

@@ -63,7 +63,8 @@ export class Incoming implements Receiver, Arriving {
 
   push(chunk: Uint8Array): void {
     if (this.ended) return;
-    this.#chunks.push(chunk);
+    if (this.#size === 0) this.#chunks = [chunk];
+    else this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
     if (this.#waiter?.whole === true) return this.#options.silence.refresh();
     if (this.#waiter !== undefined) return this.#settle();
@@ -75,7 +76,8 @@ export class Incoming implements Receiver, Arriving {
 
   onEnd(listener: (complete: boolean) => void): void {
     if (this.ended) listener(this.#complete);
-    else (this.#listeners ??= []).push(listener);
+    else if (this.#listeners === undefined) this.#listeners = [listener];
+    else this.#listeners.push(listener);
   }
 
   /** Bytes have come that do not show yet: they are part of something encoded. */

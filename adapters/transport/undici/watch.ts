@@ -5,7 +5,6 @@ export class Watch {
   readonly limit: number;
   readonly #expired: (elapsed: number) => void;
   #alarm: Alarm | undefined;
-  #started = 0;
 
   constructor(limit: number, expired: (elapsed: number) => void) {
     this.limit = limit;
@@ -13,9 +12,10 @@ export class Watch {
   }
 
   start(): void {
-    this.#started = performance.now();
-    const ring = (): void => this.#expired(performance.now() - this.#started);
-    if (this.limit < Infinity) this.#alarm = new Alarm(this.limit, ring, true);
+    if (this.limit === Infinity) return;
+    const ring = (): void => this.#expired(performance.now() - alarm.since);
+    const alarm = new Alarm(this.limit, ring, true);
+    this.#alarm = alarm;
   }
 
   /** From the beginning, if it runs. */
