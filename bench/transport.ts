@@ -48,7 +48,9 @@ for (let round = 0; round < rounds; round += 1) {
 for (const child of [server, ...clients.values()]) child.disconnect();
 
 const machine = `${cpus().length} x ${cpus()[0]!.model}, load ${loadavg()[0]!.toFixed(1)}`;
-console.log(`GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${time} ms, after ${warmUp} ms`);
+console.log(
+  `GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
+);
 console.log([machine, ...Object.entries(versions).map(([name, version]) => `${name} ${version ?? '-'}`)].join(', '));
 console.log(`\n| | requests/s | over the ${yardstick}'s | CPU, us a request | p50, ms | over its | p99, ms | wrong |`);
 console.log('|---|---|---|---|---|---|---|---|');

@@ -5,7 +5,7 @@
  */
 import type { Entry, Storage, Version } from '../core/storage.ts';
 import { ignore } from './body.ts';
-import { afterIdly, type Timer } from './timer.ts';
+import { afterIdly, type Timer } from '../core/timer.ts';
 
 export interface ClaimOptions {
   readonly storage: Storage;

@@ -1,6 +1,6 @@
 /** Lets go of a response that nobody will read, without waiting for it. */
 import { ignore } from './body.ts';
-import { afterIdly } from './timer.ts';
+import { afterIdly } from '../core/timer.ts';
 
 /** Longer than this and closing the connection is cheaper than reading on. */
 const shortBody = 64 * 1024;

@@ -1,7 +1,7 @@
 /** A queue before a bounded number of places and starts. (p-limit's waiters cannot leave; p-queue emits events for each call.) */
 import type { Concurrency } from './aimd.ts';
 import type { StartLog } from './start-log.ts';
-import { after, type Timer } from './timer.ts';
+import { after, type Timer } from '../core/timer.ts';
 
 export interface Gate {
   /** Whether a call may run at once; if so, it does. */

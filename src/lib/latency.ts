@@ -4,7 +4,7 @@
  */
 import type { Storage } from '../core/storage.ts';
 import { ignore } from './body.ts';
-import { afterIdly, type Timer } from './timer.ts';
+import { afterIdly, type Timer } from '../core/timer.ts';
 import { slidingWindow, type Window } from './window.ts';
 
 /** The latencies of one route as one policy measures them, ms. */

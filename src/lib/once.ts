@@ -4,7 +4,7 @@ import { IdempotencyError } from '../core/errors.ts';
 import { discard } from './discard.ts';
 import { claim, type Claim, type ClaimOptions } from './claim.ts';
 import { restoreResponse, storeResponse, type Kept } from './stored-response.ts';
-import { sleep } from './timer.ts';
+import { sleep } from '../core/timer.ts';
 
 export interface OnceOptions extends ClaimOptions {
   /** The part of `key` that the caller knows. */

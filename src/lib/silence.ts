@@ -1,7 +1,7 @@
 /** Measures the server's silence while a body is read: the clock runs only while the reader waits for a chunk. */
 import type { Measurement } from './adaptive.ts';
 import type { BodyWatcher } from './body.ts';
-import { afterIdly, type Timer } from './timer.ts';
+import { afterIdly, type Timer } from '../core/timer.ts';
 
 export interface SilenceOptions {
   readonly wait: Measurement;

@@ -7,8 +7,8 @@ import pTimeout from 'p-timeout';
 import type { Branch } from '../core/branch.ts';
 import { ignore } from './body.ts';
 import { discard } from './discard.ts';
-import { longestDelay } from './timer.ts';
-import { Alarm } from './alarm.ts';
+import { longestDelay } from '../core/timer.ts';
+import { Alarm } from '../core/alarm.ts';
 
 export interface Limited {
   readonly work: Branch;

@@ -9,7 +9,7 @@ import { isTransient, unwrap, type Outcome, type When } from '../lib/outcome.ts'
 import { replay } from '../lib/replay.ts';
 import { retryAfter } from '../lib/retry-after.ts';
 import { tail } from '../lib/tail.ts';
-import { after, type Timer } from '../lib/timer.ts';
+import { after, type Timer } from '../core/timer.ts';
 
 export interface HedgeOptions {
   /** The extra load that is accepted, requests per request; the delay follows from it. @default 0.05 */

@@ -11,7 +11,7 @@ import { repeat } from '../lib/repeat.ts';
 import { replay, type Replay } from '../lib/replay.ts';
 import { refusedUntil } from '../lib/refusal.ts';
 import { retryAfter } from '../lib/retry-after.ts';
-import { sleep } from '../lib/timer.ts';
+import { sleep } from '../core/timer.ts';
 
 export interface RetryOptions {
   /** Attempts after the first; 0 for none, `Infinity` for as long as deadline and budget allow. @default 3 */

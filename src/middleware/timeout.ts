@@ -4,7 +4,7 @@ import { sourceOf, type Context, type Middleware } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { duration, forCall, func, record } from '../core/options.ts';
 import { fixed, never, type Adaptive, type Measurement } from '../lib/adaptive.ts';
-import { Alarm } from '../lib/alarm.ts';
+import { Alarm } from '../core/alarm.ts';
 import { ignore, isEventStream, watchBody } from '../lib/body.ts';
 import { branch } from '../lib/signal.ts';
 import { silence } from '../lib/silence.ts';

@@ -2,7 +2,7 @@
 import { count, invalid, oneOf, pause, record } from '../core/options.ts';
 import { byteStream, type Bytes } from '../lib/byte-stream.ts';
 import { respond } from '../lib/recorded.ts';
-import { sleep } from '../lib/timer.ts';
+import { sleep } from '../core/timer.ts';
 
 /**
  * `refused`: nobody listens. `reset`: the connection is closed before a byte of the answer. `hang`: no answer ever.

@@ -4,7 +4,7 @@
  */
 import { pause } from '../core/options.ts';
 import { ignore } from '../lib/body.ts';
-import { longestDelay } from '../lib/timer.ts';
+import { longestDelay } from '../core/timer.ts';
 
 export interface VirtualTime extends Disposable {
   /** Since `virtualTime()`, ms. */

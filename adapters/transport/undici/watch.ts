@@ -1,5 +1,5 @@
 /** A limit that runs for a while, stops, and may run again; it never keeps the process alive. */
-import { Alarm } from '../../../src/lib/alarm.ts';
+import { Alarm } from '../../../src/core/alarm.ts';
 
 export class Watch {
   readonly limit: number;

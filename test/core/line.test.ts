@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { Line, type InLine } from '../../src/lib/line.ts';
+import { Line, type InLine } from '../../src/core/line.ts';
 
 class Member implements InLine<Member> {
   line: Line<Member> | undefined;

@@ -12,7 +12,7 @@ afterEach(() => {
 
 /** Made anew, so that the platform's timers are those that are there now. */
 async function alarms() {
-  return import('../../src/lib/alarm.ts');
+  return import('../../src/core/alarm.ts');
 }
 
 describe('an alarm', () => {
@@ -89,7 +89,7 @@ describe('an alarm', () => {
 
   test('that is idle keeps no process alive, and any other does until it rings', async () => {
     vi.useRealTimers();
-    const at = "import { Alarm } from './src/lib/alarm.ts'; const ring = () => console.log('rung');";
+    const at = "import { Alarm } from './src/core/alarm.ts'; const ring = () => console.log('rung');";
     const [idle, awake] = await Promise.all([
       exitsByItself(`${at} new Alarm(60_000, ring, true);`),
       exitsByItself(`${at} new Alarm(150, ring);`),

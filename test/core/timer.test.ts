@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { after, afterIdly, longestDelay, sleep } from '../../src/lib/timer.ts';
+import { after, afterIdly, longestDelay, sleep } from '../../src/core/timer.ts';
 import { exitsByItself } from '../support/sockets.ts';
 
 /** How a promise stands once all that is due has run. */
@@ -63,7 +63,7 @@ describe('timer', () => {
 
   test('keeps no process alive when it is idle', async () => {
     const exit = await exitsByItself(`
-      import { afterIdly } from './src/lib/timer.ts';
+      import { afterIdly } from './src/core/timer.ts';
       afterIdly(60_000, () => console.log('too late'));
       console.log('done');
     `);
