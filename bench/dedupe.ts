@@ -5,11 +5,9 @@
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { findPackageJSON } from 'node:module';
-import { cpus } from 'node:os';
 import { contenders, type Figures, type Reader, type Task } from './lib/burst.ts';
 import { size } from './lib/burst-server.ts';
+import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
 
 const smoke = process.argv.includes('--smoke');
 const [rounds, calls] = smoke ? [1, 100] : [15, 1_000];
@@ -21,48 +19,40 @@ interface Row extends Figures {
   readonly upstream: number;
 }
 
-const versions = { node: process.version, undici: await versionOf('undici'), wretch: await versionOf('wretch') };
-const machine = `${cpus().length} x ${cpus()[0]!.model}`;
-const names = Object.keys(contenders);
-const present = names.filter((name) => versions[contenders[name]!.package ?? 'node'] !== undefined);
+const versions = await versionsOf(['undici', 'wretch']);
+const present = installed(contenders, versions);
 
 const server = fork(module('burst-server'), { execArgv: [] });
 const [origin] = (await once(server, 'message')) as [string];
 const rows: Row[] = [];
 for (let round = 0; round < rounds; round += 1) {
   for (const reader of readers) {
-    for (const contender of present) rows.push(await measure(contender, reader));
+    for (const [contender] of present) rows.push(await measure(contender, reader));
   }
 }
 server.disconnect();
 
-console.log(
+printHead(
   `${calls.toLocaleString('en')} identical GETs of ${size / 1_024} KB in flight, medians of ${rounds} rounds`,
+  versions,
 );
-console.log([machine, ...Object.entries(versions).map(([name, version]) => `${name} ${version ?? '-'}`)].join(', '));
 for (const reader of readers) {
-  console.log(`\nRead by ${reader}()\n`);
-  console.log('| | CPU, ms | wall, ms | RSS growth at its peak, MB | held, MB | upstream requests | wrong answers |');
-  console.log('|---|---|---|---|---|---|---|');
-  for (const contender of present) {
+  console.log(`\nRead by ${reader}()`);
+  const table = present.map(([contender]) => {
     const mine = rows.filter((row) => row.contender === contender && row.reader === reader);
     const at = (member: keyof Figures | 'upstream'): number => median(mine.map((row) => row[member]));
-    const figures = [at('cpu'), at('wall'), at('peak') / 1e6, at('held') / 1e6, at('upstream'), at('wrong')];
-    console.log(
-      `| ${contender} | ${figures.map((figure) => (Math.round(figure) || 0).toLocaleString('en')).join(' | ')} |`,
-    );
-  }
+    return [contender, at('cpu'), at('wall'), at('peak') / 1e6, at('held') / 1e6, at('upstream'), at('wrong')];
+  });
+  printTable(
+    ['CPU, ms', 'wall, ms', 'RSS growth at its peak, MB', 'held, MB', 'upstream requests', 'wrong answers'],
+    table,
+  );
 }
-const missing = names.filter((name) => !present.includes(name));
-if (missing.length > 0) console.log(`\nLeft out: ${missing.join(', ')}. To measure them: npm install --prefix bench`);
+printLeftOut(contenders, present);
 
 const ours = rows.filter(({ contender }) => contender.startsWith('kyoa'));
 if (ours.some(({ upstream, wrong }) => upstream !== 1 || wrong > 0)) process.exitCode = 1;
-if (!smoke) {
-  const file = new URL('results/dedupe.json', import.meta.url);
-  await mkdir(new URL('.', file), { recursive: true });
-  await writeFile(file, `${JSON.stringify({ machine, versions, calls, size, rounds, rows }, null, 2)}\n`);
-}
+if (!smoke) await save('dedupe', { versions, calls, size, rounds, rows });
 
 async function measure(contender: string, reader: Reader): Promise<Row> {
   const path = `/${rows.length}`;
@@ -82,17 +72,4 @@ function run(task: Task): Promise<Figures> {
 
 function module(name: string): URL {
   return new URL(`lib/${name}.ts`, import.meta.url);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-async function versionOf(name: string): Promise<string | undefined> {
-  try {
-    const manifest = JSON.parse(await readFile(findPackageJSON(name, import.meta.url)!, 'utf8')) as { version: string };
-    return manifest.version;
-  } catch {
-    return undefined; // not installed
-  }
 }

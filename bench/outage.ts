@@ -7,12 +7,10 @@
  * `--outage=reset` that kind. `--smoke`: one small outage each, kyoa and plain fetch only, and nothing written.
  */
 import { fork } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { findPackageJSON } from 'node:module';
-import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { contenders, type Figures, type Task } from './lib/outage.ts';
 import type { Outage } from './lib/outage-server.ts';
+import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
 
 const { smoke, ...values } = parseArgs({
   options: {
@@ -39,18 +37,13 @@ interface Row extends Figures {
   readonly healthy: number;
 }
 
-const packages = Object.values(contenders).flatMap(({ packages = [] }) => packages);
-const versions = new Map<string, string | undefined>([['node', process.version]]);
-versions.set('undici (global fetch)', process.versions['undici']);
-for (const name of packages) versions.set(name, await versionOf(name));
-const machine = `${cpus().length} x ${cpus()[0]!.model}, load ${loadavg()[0]!.toFixed(1)}`;
-
-const names = Object.keys(contenders).filter((name) => new RegExp(only).test(name));
-const present = names.filter((name) => (contenders[name]!.packages ?? []).every((needed) => versions.get(needed)));
+const chosen = Object.fromEntries(Object.entries(contenders).filter(([name]) => new RegExp(only).test(name)));
+const versions = await versionsOf(Object.values(contenders).flatMap(({ packages = [] }) => packages));
+const present = installed(chosen, versions);
 
 const tasks: Task[] = [];
 for (let round = 0; round < rounds; round += 1) {
-  for (const contender of present) {
+  for (const [contender] of present) {
     for (const outage of outages) {
       for (const healthy of pasts) tasks.push({ contender, outage, healthy, ...scale });
     }
@@ -65,38 +58,27 @@ const lane = async (): Promise<void> => {
 };
 await Promise.all(Array.from({ length: lanes }, lane));
 
-if (!smoke) {
-  const file = new URL('results/outage.json', import.meta.url);
-  const results = { machine, versions: Object.fromEntries(versions), ...scale, rounds, lanes, rows };
-  await mkdir(new URL('.', file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
-}
+if (!smoke) await save('outage', { versions, ...scale, rounds, lanes, rows });
 
-console.log(
+printHead(
   `${scale.rate} calls a second, an outage of ${scale.down / 1_000} s; ${rounds} of them each, ${lanes} side by side`,
-);
-console.log(
-  [machine, ...[...versions].map(([name, version]) => `${name} ${version?.replace(/^v/, '') ?? '-'}`)].join(', '),
+  versions,
 );
 for (const outage of outages) {
   for (const healthy of pasts) report(outage, healthy);
 }
-const missing = names.filter((name) => !present.includes(name));
-if (missing.length > 0) console.log(`\nLeft out: ${missing.join(', ')}. To measure them: npm install --prefix bench`);
+printLeftOut(chosen, present);
 console.log(`\nThe rate was ${Math.max(...rows.map(({ late }) => late)).toFixed(0)} ms behind at most.`);
 
 if (rows.some(({ failedBefore }) => failedBefore > 0)) {
   console.error('Calls failed before the outage: the figures are worth nothing.');
   process.exitCode = 1;
 }
+
 function report(outage: Outage, healthy: number): void {
   const how = outage === '503' ? 'every answer a 503' : 'every connection reset once the request is read';
-  console.log(`\n${healthy / 1_000} s of good answers, then ${how}\n`);
-  console.log(
-    `| | requests per call | of the last ${scale.end / 1_000} s | of the first second after | dark, s | at most | a call fails after, ms |`,
-  );
-  console.log('|---|---|---|---|---|---|---|');
-  for (const contender of present) {
+  console.log(`\n${healthy / 1_000} s of good answers, then ${how}`);
+  const table = present.map(([contender]) => {
     const mine = rows.filter((row) => row.contender === contender && row.outage === outage && row.healthy === healthy);
     const at = (member: 'whole' | 'end' | 'after'): string => decimals(median(mine.map((row) => row[member] ?? NaN)));
     const darks = mine.map((row) => row.dark ?? Infinity);
@@ -104,9 +86,13 @@ function report(outage: Outage, healthy: number): void {
       ms === Infinity ? `over ${scale.patience / 1_000}` : (ms / 1_000).toFixed(2),
     );
     const fails = median(mine.map((row) => row.failedAfter ?? Infinity));
-    const cells = [at('whole'), at('end'), at('after'), ...dark, fails === Infinity ? '-' : fails.toFixed(0)];
-    console.log(`| ${contender} | ${cells.join(' | ')} |`);
-  }
+    return [contender, at('whole'), at('end'), at('after'), ...dark, fails === Infinity ? '-' : fails];
+  });
+  const end = `of the last ${scale.end / 1_000} s`;
+  printTable(
+    ['requests per call', end, 'of the first second after', 'dark, s', 'at most', 'a call fails after, ms'],
+    table,
+  );
 }
 
 /** No call was made when none could be: the machine was busy with something else. */
@@ -121,17 +107,4 @@ function run(task: Task): Promise<Figures> {
       .on('message', (sent) => (figures = sent as Figures))
       .on('exit', (code) => (figures ? resolve(figures) : reject(new Error(`${task.contender} ended with ${code}`))));
   });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-async function versionOf(name: string): Promise<string | undefined> {
-  try {
-    const manifest = JSON.parse(await readFile(findPackageJSON(name, import.meta.url)!, 'utf8')) as { version: string };
-    return manifest.version;
-  } catch {
-    return undefined; // not installed
-  }
 }

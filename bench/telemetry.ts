@@ -3,14 +3,12 @@
  * without telemetry, in one process, every contender a turn in every round. Medians of the rounds, and the ratio to the
  * stack without; results/telemetry.json has all of it. `--smoke`: two short rounds, and nothing written.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
-
 import { Registry } from 'prom-client';
 
 import { opentelemetry } from '../adapters/telemetry/opentelemetry.ts';
 import { prometheus } from '../adapters/telemetry/prometheus.ts';
 import { createFetch, log, metrics, observe, standard, trace, type KyoaFetch, type Middleware } from '../src/index.ts';
+import { median, printHead, printTable, save, versionsOf } from './lib/report.ts';
 
 const smoke = process.argv.includes('--smoke');
 const [rounds, calls] = smoke ? [2, 200] : [41, 2_000];
@@ -49,28 +47,19 @@ const table = contenders.map(({ name, times }) => ({
   // Within a round, so that a machine that grows slow does so for both.
   ratio: median(times.map((time, round) => time / plain!.times[round]!)),
 }));
-const machine = `${cpus().length} x ${cpus()[0]!.model}, Node ${process.version}`;
-console.log(
-  `A call over a stubbed fetch, request to JSON, medians of ${rounds} rounds of ${calls} calls; ${machine}\n`,
+const versions = await versionsOf(['prom-client', '@opentelemetry/api']);
+printHead(`A call over a stubbed fetch, request to JSON, medians of ${rounds} rounds of ${calls} calls`, versions);
+printTable(
+  ['us a call', 'ratio'],
+  table.map(({ name, cost, ratio }) => [name, cost.toFixed(1), ratio.toFixed(2)]),
 );
-console.log('| | us a call | ratio |');
-console.log('|---|---|---|');
-for (const { name, cost, ratio } of table) console.log(`| ${name} | ${cost.toFixed(1)} | ${ratio.toFixed(2)} |`);
 if (written === 0) process.exitCode = 1;
 
-if (!smoke) {
-  const file = new URL('results/telemetry.json', import.meta.url);
-  await mkdir(new URL('.', file), { recursive: true });
-  await writeFile(file, `${JSON.stringify({ machine, rounds, calls, table }, null, 2)}\n`);
-}
+if (!smoke) await save('telemetry', { versions, rounds, calls, table });
 
 /** us a call. */
 async function run(fetch: KyoaFetch): Promise<number> {
   const started = performance.now();
   for (let call = 0; call < calls; call += 1) await (await fetch(url)).json();
   return ((performance.now() - started) * 1_000) / calls;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -6,10 +6,8 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { findPackageJSON } from 'node:module';
-import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
 import { contenders, type Figures, type Task } from './lib/transport.ts';
 
 const { smoke, only } = parseArgs({
@@ -21,83 +19,59 @@ const [rounds, time] = smoke ? [1, 200] : [11, 1_000];
 const inFlight = 64;
 const yardstick = 'global fetch';
 
-const packages = ['undici', 'ky', 'ofetch', 'axios', 'got'];
-const versions: Record<string, string | undefined> = { node: process.version };
-for (const name of packages) versions[name] = await versionOf(name);
-
-const names = Object.keys(contenders).filter((name) => name === yardstick || new RegExp(only).test(name));
-const present = names.filter((name) => {
-  const { package: needed } = contenders[name]!;
-  return needed === undefined || (!smoke && versions[needed] !== undefined);
-});
+const versions = await versionsOf(['undici', 'ky', 'ofetch', 'axios', 'got']);
+const chosen = Object.fromEntries(
+  Object.entries(contenders).filter(
+    ([name, { packages }]) => name === yardstick || (new RegExp(only).test(name) && !(smoke && packages)),
+  ),
+);
+const present = installed(chosen, versions);
 
 const server = fork(new URL('lib/transport-server.ts', import.meta.url), { execArgv: [] });
 const [url] = (await once(server, 'message')) as [string];
 const clients = new Map<string, ChildProcess>();
-for (const name of present) {
+for (const [name] of present) {
   const client = fork(new URL('lib/transport.ts', import.meta.url), [name, url], { execArgv: [] });
   await once(client, 'message');
   clients.set(name, client);
   await ask(client, { time: warmUp, inFlight });
 }
 
-const all = new Map<string, Figures[]>(present.map((name) => [name, []]));
+const all = new Map<string, Figures[]>(present.map(([name]) => [name, []]));
 for (let round = 0; round < rounds; round += 1) {
-  for (const name of present) all.get(name)!.push(await ask(clients.get(name)!, { time, inFlight }));
+  for (const [name] of present) all.get(name)!.push(await ask(clients.get(name)!, { time, inFlight }));
 }
 for (const child of [server, ...clients.values()]) child.disconnect();
 
-const machine = `${cpus().length} x ${cpus()[0]!.model}, load ${loadavg()[0]!.toFixed(1)}`;
-console.log(
+printHead(
   `GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
+  versions,
 );
-console.log([machine, ...Object.entries(versions).map(([name, version]) => `${name} ${version ?? '-'}`)].join(', '));
-console.log(`\n| | requests/s | over the ${yardstick}'s | CPU, us a request | p50, ms | over its | p99, ms | wrong |`);
-console.log('|---|---|---|---|---|---|---|---|');
 const rate = ({ requests, wall }: Figures): number => (1_000 * requests) / wall;
-for (const name of present) {
+const p50 = (figures: Figures): number => figures.p50;
+const table = present.map(([name]) => {
   const mine = all.get(name)!;
   const over = (figure: (figures: Figures) => number): string =>
     median(mine.map((figures, round) => figure(figures) / figure(all.get(yardstick)![round]!))).toFixed(2);
-  const p50 = ({ p50 }: Figures): number => p50;
-  const cells = [
-    Math.round(median(mine.map(rate))).toLocaleString('en'),
+  return [
+    name,
+    median(mine.map(rate)),
     over(rate),
-    median(mine.map(({ cpu }) => cpu)).toFixed(0),
+    median(mine.map(({ cpu }) => cpu)),
     median(mine.map(p50)).toFixed(2),
     over(p50),
     median(mine.map(({ p99 }) => p99)).toFixed(2),
     mine.reduce((sum, { wrong }) => sum + wrong, 0),
   ];
-  console.log(`| ${name} | ${cells.join(' | ')} |`);
-}
-const missing = names.filter((name) => !present.includes(name));
-if (missing.length > 0) console.log(`\nLeft out: ${missing.join(', ')}. To measure them: npm install --prefix bench`);
+});
+const over = `over the ${yardstick}'s`;
+printTable(['requests/s', over, 'CPU, us a request', 'p50, ms', 'over its', 'p99, ms', 'wrong'], table);
+printLeftOut(chosen, present);
 
-if (!smoke && only === '') {
-  const file = new URL('results/transport.json', import.meta.url);
-  await mkdir(new URL('.', file), { recursive: true });
-  await writeFile(
-    file,
-    `${JSON.stringify({ machine, versions, inFlight, time, rounds: Object.fromEntries(all) }, null, 2)}\n`,
-  );
-}
+if (!smoke && only === '') await save('transport', { versions, inFlight, time, rounds: Object.fromEntries(all) });
 
 async function ask(client: ChildProcess, task: Task): Promise<Figures> {
   client.send(task);
   const [figures] = (await once(client, 'message')) as [Figures];
   return figures;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-async function versionOf(name: string): Promise<string | undefined> {
-  try {
-    const manifest = JSON.parse(await readFile(findPackageJSON(name, import.meta.url)!, 'utf8')) as { version: string };
-    return manifest.version;
-  } catch {
-    return undefined; // not installed
-  }
 }

@@ -3,6 +3,7 @@
  * `bench/dedupe.ts` in a process of its own, so that no contender pays for another's garbage.
  */
 import { bodyOf } from './burst-server.ts';
+import { load } from './load.ts';
 
 export type Reader = 'text' | 'arrayBuffer';
 
@@ -30,7 +31,7 @@ type Get = (url: string) => Promise<Record<Reader, () => Promise<string | ArrayB
 
 interface Contender {
   /** What must be installed for it. */
-  readonly package?: 'undici' | 'wretch';
+  readonly packages?: readonly string[];
   /** Loads it: a process has but the one that it measures. */
   readonly make: () => Get | Promise<Get>;
 }
@@ -50,7 +51,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   'undici request + deduplicate': {
-    package: 'undici',
+    packages: ['undici'],
     async make() {
       const { request, Agent, interceptors } = await load<Undici>('undici');
       const dispatcher = new Agent().compose(interceptors.deduplicate());
@@ -58,7 +59,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   'undici fetch + deduplicate': {
-    package: 'undici',
+    packages: ['undici'],
     async make() {
       const { fetch, Agent, interceptors } = await load<Undici>('undici');
       const dispatcher = new Agent().compose(interceptors.deduplicate());
@@ -66,7 +67,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   'wretch dedupe()': {
-    package: 'wretch',
+    packages: ['wretch'],
     async make() {
       const { default: wretch } = await load<Wretch>('wretch');
       const { dedupe } = await load<WretchMiddlewares>('wretch/middlewares');
@@ -93,11 +94,6 @@ interface Wretcher {
 
 interface WretchMiddlewares {
   readonly dedupe: () => unknown;
-}
-
-/** By a name that the compiler does not follow: the peers are not installed with the main package. */
-async function load<Module>(name: string): Promise<Module> {
-  return (await import(name)) as Module;
 }
 
 async function burst(get: Get, { reader, calls, origin, path }: Task): Promise<(string | ArrayBuffer)[]> {

@@ -1,5 +1,6 @@
 /** Who is measured at getting a piece of JSON, each as its documentation says and with the features that it has. */
 import { handFused } from './hand-fused.ts';
+import { load } from './load.ts';
 
 /** The body of the answer, parsed. */
 export type GetJson = (url: string) => Promise<unknown>;
@@ -247,9 +248,4 @@ interface Undici {
   readonly fetch: (url: string, options: object) => Promise<Response>;
   readonly Agent: new () => { compose(...interceptors: unknown[]): object };
   readonly interceptors: { readonly retry: () => unknown; readonly deduplicate: () => unknown };
-}
-
-/** By a name that the compiler does not follow: the peers are not installed with the main package. */
-async function load<Module>(name: string): Promise<Module> {
-  return (await import(name)) as Module;
 }

@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unixTime, type Order, type Outage, type Reply } from './outage-server.ts';
+import { load } from './load.ts';
 
 export interface Task {
   readonly contender: string;
@@ -156,11 +157,6 @@ interface Cockatiel {
 }
 interface FFetch {
   readonly default: (options: object) => (url: string) => Promise<Response>;
-}
-
-/** By a name that the compiler does not follow: the peers are not installed with the main package. */
-async function load<Module>(name: string): Promise<Module> {
-  return (await import(name)) as Module;
 }
 
 interface Call {

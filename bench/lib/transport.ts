@@ -1,6 +1,7 @@
 /** One client of `bench/transport.ts`, in a process of its own: no contender pays for another's garbage. */
 import type { Middleware } from '../../src/index.ts';
 import { items } from './transport-server.ts';
+import { load } from './load.ts';
 
 export interface Task {
   /** How long to send, ms, and how many at a time. */
@@ -24,7 +25,7 @@ type Get = (url: string) => Promise<unknown>;
 
 interface Contender {
   /** What must be installed for it. */
-  readonly package?: string;
+  readonly packages?: readonly string[];
   readonly make: () => Get | Promise<Get>;
 }
 
@@ -62,7 +63,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   'undici.request': {
-    package: 'undici',
+    packages: ['undici'],
     async make() {
       const { request, Agent } = await load<Undici>('undici');
       const dispatcher = new Agent();
@@ -70,7 +71,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   'undici.fetch': {
-    package: 'undici',
+    packages: ['undici'],
     async make() {
       const { fetch, Agent } = await load<Undici>('undici');
       const dispatcher = new Agent();
@@ -78,21 +79,21 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   ky: {
-    package: 'ky',
+    packages: ['ky'],
     async make() {
       const { default: ky } = await load<{ default: { get(url: string): { json: () => Promise<unknown> } } }>('ky');
       return (url) => ky.get(url).json();
     },
   },
   ofetch: {
-    package: 'ofetch',
+    packages: ['ofetch'],
     async make() {
       const { ofetch } = await load<{ ofetch: Get }>('ofetch');
       return (url) => ofetch(url);
     },
   },
   axios: {
-    package: 'axios',
+    packages: ['axios'],
     async make() {
       const { default: axios } = await load<{ default: { create(options: object): { get: Get } } }>('axios');
       const { Agent } = await import('node:http');
@@ -101,7 +102,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   got: {
-    package: 'got',
+    packages: ['got'],
     async make() {
       const { default: got } = await load<{
         default: { extend(options: object): { get(url: string): { json: Get } } };
@@ -124,11 +125,6 @@ interface Undici {
   readonly Agent: new () => object;
   readonly request: (url: string, options: object) => Promise<{ readonly body: { json(): Promise<unknown> } }>;
   readonly fetch: (url: string, options: object) => Promise<Response>;
-}
-
-/** By a name that the compiler does not follow: the peers are not installed with the main package. */
-async function load<Module>(name: string): Promise<Module> {
-  return (await import(name)) as Module;
 }
 
 async function send(get: Get, origin: string, { time, inFlight }: Task): Promise<Figures> {

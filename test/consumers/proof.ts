@@ -49,7 +49,8 @@ async function proof(): Promise<boolean> {
     }),
     'recipes: Node 24': () => recipes(process.execPath),
     'recipes: Node 26': () => recipes(bin('node26/bin/node')),
-    'kyoa/testing under node:test': () => run(process.execPath, ['--test', 'runners/clock.test.mjs']),
+    'kyoa/testing under node:test': () =>
+      run(process.execPath, ['--test', '--test-timeout=60000', 'runners/clock.test.mjs']),
     'kyoa/testing under Jest': () =>
       run(process.execPath, ['--experimental-vm-modules', bin('jest/bin/jest.js'), '--config', 'runners/jest.json']),
     ...Object.fromEntries(
