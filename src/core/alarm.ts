@@ -15,6 +15,11 @@ let looking = false;
 /** Under a test's fake timers, which may drop a timer of ours or stand still, every alarm is a timer of its own. */
 const platformTimeout = globalThis.setTimeout;
 
+/** Not a test's. */
+export function timersAreReal(): boolean {
+  return globalThis.setTimeout === platformTimeout;
+}
+
 export class Alarm implements InLine<Alarm> {
   line: Line<Alarm> | undefined;
   ahead: Alarm | undefined;
@@ -31,7 +36,7 @@ export class Alarm implements InLine<Alarm> {
     this.#ms = ms;
     this.#ring = ring;
     this.#idly = idly;
-    if (ms < 2 * patience || globalThis.setTimeout !== platformTimeout) this.#start(ms);
+    if (ms < 2 * patience || !timersAreReal()) this.#start(ms);
     else if (ms <= longestDelay) {
       line.add(this);
       if (!looking) look();

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { Branch } from '../../src/core/branch.ts';
-import { within } from '../../src/lib/within.ts';
+
+let within: (typeof import('../../src/lib/within.ts'))['within'];
 
 function start(ms: number) {
   const work = new Branch();
@@ -17,9 +18,13 @@ function start(ms: number) {
   return { work, answer, fail, expire, arrived, settled };
 }
 
-describe('within a limit', () => {
-  beforeEach(() => {
+describe.each(['of the platform', 'of a test'])('within a limit, by timers %s', (whose) => {
+  beforeEach(async () => {
+    vi.resetModules();
+    if (whose === 'of a test') ({ within } = await import('../../src/lib/within.ts'));
     vi.useFakeTimers();
+    // What the module sees when it is loaded is the platform's to it.
+    if (whose === 'of the platform') ({ within } = await import('../../src/lib/within.ts'));
   });
   afterEach(() => {
     vi.useRealTimers();
