@@ -3,8 +3,9 @@ import { memory } from '../adapters/storage/memory.ts';
 import { noteBody } from './core/body-origin.ts';
 import { Branch, branchOf } from './core/branch.ts';
 import { compose } from './core/compose.ts';
-import { createContext, sourceOf, type Context, type Handler, type Middleware } from './core/context.ts';
+import { askedOf, createContext, sourceOf, type Context, type Handler, type Middleware } from './core/context.ts';
 import { func, list, record, type Override } from './core/options.ts';
+import { isPlain, plainGet, type Asked } from './core/plain-get.ts';
 import type { Storage } from './core/storage.ts';
 import { plain } from './lib/body.ts';
 import { referrerOf } from './lib/replay.ts';
@@ -132,14 +133,13 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
   const send = (input: RequestInfo | URL, init: RequestInit & CallOptions = nothing): Promise<Response> => {
     // Its members are getters, which a loop over an object does not see.
     if (init instanceof Request) return send(new Request(input, init), { signal: init.signal });
-    const { standard, options, rest } = init === nothing ? plainly : sort(init, ours);
-    const { signal, ...forRequest } = standard;
+    const { signal, standard, options, rest } = init === nothing ? plainly : sort(init, ours);
     const caller = signal === undefined && input instanceof Request ? signalOf(input) : signal;
     // A Request that follows a signal follows it weakly; what is no signal gets the platform's own complaint.
-    const bad = caller && !(caller instanceof AbortSignal) ? { signal: caller } : {};
-    const asGiven = input instanceof Request && Object.keys(forRequest).length === 0;
-    const request = asGiven ? input : new Request(input, init === nothing ? init : { ...rest, ...forRequest, ...bad });
-    if (standard.body) noteBody(request, standard.body);
+    const bad = caller && !(caller instanceof AbortSignal) ? { signal: caller } : undefined;
+    const asked = bad === undefined ? asIs(input, standard, rest) : undefined;
+    const request = asked ?? new Request(input, { ...rest, ...standard, ...bad });
+    if (standard.body) noteBody(request as Request, standard.body);
     const call = { options, init: rest, storage, side: 'client', stack: use } as const;
     const run = (own: Branch): Promise<Response> => pipeline(createContext(call, request, own));
     return caller ? underCaller(caller, run) : run(new Branch());
@@ -219,15 +219,21 @@ const requestMembers: ReadonlySet<string> = new Set([
   'referrerPolicy',
   'integrity',
   'keepalive',
-  'signal',
   'window',
   'duplex',
 ]);
 
 const nothing: RequestInit & CallOptions = {};
-const plainly: Sorted = { standard: {}, options: Object.freeze({}), rest: Object.freeze({}) };
+const plainly: Sorted = {
+  signal: undefined,
+  standard: Object.freeze({}),
+  options: Object.freeze({}),
+  rest: Object.freeze({}),
+};
 
 interface Sorted {
+  readonly signal: AbortSignal | null | undefined;
+  /** What Request takes, but for the signal. */
   readonly standard: RequestInit;
   readonly options: Record<string, unknown>;
   readonly rest: Record<string, unknown>;
@@ -235,15 +241,24 @@ interface Sorted {
 
 function sort(init: RequestInit & CallOptions, ours: ReadonlySet<string>): Sorted {
   const sorted = {
+    signal: init.signal,
     standard: {} as Record<string, unknown>,
     options: {} as Record<string, unknown>,
     rest: {} as Record<string, unknown>,
   };
   for (const [name, value] of Object.entries(init)) {
+    if (name === 'signal') continue;
     const where = requestMembers.has(name) ? 'standard' : ours.has(name) ? 'options' : 'rest';
     sorted[where][name] = value;
   }
   return sorted;
+}
+
+/** Where no Request need be made. */
+function asIs(input: RequestInfo | URL, standard: RequestInit, rest: object): Asked | undefined {
+  if (standard !== plainly.standard && Object.keys(standard).length > 0) return undefined;
+  if (input instanceof Request) return input;
+  return rest === plainly.rest || Object.keys(rest).length === 0 ? plainGet(input) : undefined;
 }
 
 const fetchAtImport: Fetch | undefined = globalThis.fetch;
@@ -257,15 +272,23 @@ function globalFetch(): Fetch {
 function transmitBy(transport: Fetch | undefined): Handler {
   const transmit: Handler = (ctx) => {
     const send = transport ?? globalFetch();
-    const referrer = referrerOf(ctx.request);
-    if (branchOf in send)
-      return send(ctx.request, { ...ctx.init, ...referrer, [branchOf]: sourceOf(ctx) } as RequestInit);
-    return send.call(globalThis, ctx.request, { ...ctx.init, ...referrer, signal: ctx.signal });
+    if (branchOf in send) return sendAsked(send, ctx);
+    return send.call(globalThis, ctx.request, { ...ctx.init, ...referrerOf(ctx.request), signal: ctx.signal });
+  };
+
+  /** To a transport of ours. */
+  const sendAsked = (send: Fetch, ctx: Context): Promise<Response> => {
+    const asked = askedOf(ctx);
+    const branch = sourceOf(ctx);
+    const init = isPlain(asked)
+      ? { [branchOf]: branch }
+      : { ...ctx.init, ...referrerOf(ctx.request), [branchOf]: branch };
+    return send(asked as Request, init);
   };
 
   const tell: Handler = async (ctx) => {
-    const { request, attempt } = ctx;
-    const { method, url } = request;
+    const { attempt } = ctx;
+    const { method, url } = askedOf(ctx);
     ctx.emit({ type: 'attempt.sent', attempt, method, url });
     const started = performance.now();
     const duration = (): number => performance.now() - started;

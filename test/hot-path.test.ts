@@ -1,6 +1,8 @@
 /** What a call that simply succeeds does not pay for. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createFetch, standard, type Fetch } from '../src/index.ts';
+import { undici } from '../adapters/transport/undici.ts';
+import { createFetch, standard, type Fetch, type Middleware } from '../src/index.ts';
+import { origin } from './support/origin.ts';
 
 const spies = {
   'Request.clone': () => vi.spyOn(Request.prototype, 'clone'),
@@ -61,5 +63,56 @@ describe('a call that succeeds through the standard stack', () => {
   test('hands the transport’s own Response to its caller', async () => {
     const own = new Response('mine');
     expect(await createFetch({ use: standard(), fetch: async () => own })('http://api.example/')).toBe(own);
+  });
+});
+
+describe('a plain GET by way of undici()', () => {
+  test.each([
+    ['with no init', undefined],
+    ['with options of kyoa', { timeout: 5_000 }],
+    ['with a signal', { signal: new AbortController().signal }],
+  ])('%s makes no Request', async (_, init) => {
+    await using server = await origin(({ answer }) => answer.end('{"ok":true}'));
+    await using transport = undici();
+    const fetch = createFetch({ use: standard(), fetch: transport });
+    let requests = 0;
+    class Counting extends Request {
+      constructor(...args: ConstructorParameters<typeof Request>) {
+        super(...args);
+        requests += 1;
+      }
+    }
+    vi.stubGlobal('Request', Counting);
+    try {
+      expect(await (await fetch(server.url, init)).json()).toEqual({ ok: true });
+      expect(requests).toBe(0);
+      await (await fetch(server.url, { headers: { accept: 'text/plain' } })).text();
+      expect(requests).toBe(1);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
+  test('sends what a middleware adds to its Request', async () => {
+    await using server = await origin(({ answer }) => answer.end());
+    await using transport = undici();
+    const tenant: Middleware = (ctx, next) => {
+      ctx.request.headers.set('x-tenant', 'blue');
+      return next();
+    };
+    await (await createFetch({ use: [...standard(), tenant], fetch: transport })(server.url)).text();
+    expect(server.exchanges[0]!.request.headers).toMatchObject({ 'x-tenant': 'blue', accept: '*/*' });
+  });
+
+  test('is sent again as it was', async () => {
+    await using server = await origin(({ answer }) => {
+      if (server.exchanges.length === 1) answer.writeHead(503, { 'retry-after-ms': '1' });
+      answer.end();
+    });
+    await using transport = undici();
+    const { status } = await createFetch({ use: standard(), fetch: transport })(server.url);
+    const [first, second] = server.exchanges.map(({ request }) => request.headers);
+    expect(status).toBe(200);
+    expect(second).toEqual(first);
   });
 });

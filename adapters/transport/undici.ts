@@ -1,12 +1,13 @@
 /** A fetch for Node on undici's connections: faster than the global one, with the limits and the pools of a server. */
 import { branchOf, signalOf } from '../../src/core/branch.ts';
+import { requestOf } from '../../src/core/plain-get.ts';
 import { Call } from './undici/call.ts';
 import { cachedLookup } from './undici/lookup.ts';
 import { parse, type OriginStats, type UndiciOptions } from './undici/options.ts';
 import { outgoing, type Outgoing } from './undici/outgoing.ts';
 import { Pool } from './undici/pool.ts';
 import { hop, isHttp } from './undici/redirect.ts';
-import { headersOf, refuseBadPort, requestOf, sourceOf } from './undici/request.ts';
+import { askedOf, headersOf, refuseBadPort, sourceOf } from './undici/request.ts';
 
 export type {
   OriginOptions,
@@ -62,17 +63,18 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
   // Not async: what an async function returns, if it is a promise, is waited for once more.
   const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
     new Promise((resolve, reject) => {
-      const request = requestOf(input, init);
+      const request = askedOf(input, init);
       const source = sourceOf(input, init);
       if (source?.aborted === true) throw source.reason;
-      if (!isHttp(request.url)) return resolve(platformFetch(request, { signal: source ? signalOf(source) : null }));
+      if (!isHttp(request.url))
+        return resolve(platformFetch(requestOf(request), { signal: source ? signalOf(source) : null }));
 
       const send = (body: Outgoing | undefined): void => {
         const headers = headersOf(request);
         const first = hop(request.url, { method: request.method, headers, hasBody: body !== undefined });
         void new Call({ request, source, body, poolOf }, first, { resolve, reject });
       };
-      const body = request.body === null ? undefined : outgoing(request, init?.body);
+      const body = request.body === null ? undefined : outgoing(requestOf(request), init?.body);
       if (body instanceof Promise) body.then(send).catch(reject);
       else send(body);
     });

@@ -48,9 +48,9 @@ function nameOf({ name }: Middleware): string {
   return name === '' ? 'an unnamed middleware' : `the middleware ${name}`;
 }
 
-function checked(response: Response, by: string, { request }: Context): Response {
+function checked(response: Response, by: string, ctx: Context): Response {
   // The tag as well: a polyfill or a mock of another realm is a Response, too.
   if (response instanceof Response || Object.prototype.toString.call(response) === '[object Response]') return response;
   const message = `${by} resolved to ${show(response)}; return what next() resolves to, or a Response`;
-  throw new KyoaError('BAD_MIDDLEWARE', message, { request });
+  throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx.request });
 }

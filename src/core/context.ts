@@ -1,6 +1,7 @@
 /** What a middleware sees of a call. Never assigned to: a branch of a call gets a fork of its parent's context. */
 import { signalOf, type Source } from './branch.ts';
 import { invalid } from './options.ts';
+import { requestOf, type Asked } from './plain-get.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import type { Storage } from './storage.ts';
 
@@ -48,20 +49,25 @@ export type Handler = (ctx: Context) => Promise<Response>;
 /** What all forks of a call have in common, as a face gives it. */
 export type Call = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
 
-export function createContext(call: Call, request: Request, source: Source): Context {
-  return new CallContext(new CallState(call), request, source, undefined, 1, nobody);
+export function createContext(call: Call, asked: Asked, source: Source): Context {
+  return new CallContext(new CallState(call), asked, source, undefined, 1, nobody);
+}
+
+/** What `ctx.request` stands for, without making it. */
+export function askedOf(ctx: Context): Asked {
+  return (ctx as CallContext).asked ?? ctx.request; // somebody may have a context of their own making
 }
 
 /** What `ctx.signal` stands for, without making it. */
 export function sourceOf(ctx: Context): Source {
-  return (ctx as CallContext).source ?? ctx.signal; // somebody may have a context of their own making
+  return (ctx as CallContext).source ?? ctx.signal;
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
   const { call } = ctx as CallContext;
   return new CallContext(
     call,
-    changes.request ?? ctx.request,
+    changes.request ?? askedOf(ctx),
     changes.signal ?? sourceOf(ctx),
     changes.deadline ?? (ctx as CallContext).limit,
     changes.attempt ?? ctx.attempt,
@@ -90,7 +96,7 @@ class CallState {
 /** A class, because a fork is made for every attempt of every call, and getters on a prototype cost it nothing. */
 class CallContext implements Context {
   readonly call: CallState;
-  readonly request: Request;
+  readonly asked: Asked;
   readonly source: Source;
   readonly limit: Deadline;
   readonly attempt: number;
@@ -98,20 +104,23 @@ class CallContext implements Context {
 
   constructor(
     call: CallState,
-    request: Request,
+    asked: Asked,
     source: Source,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
   ) {
     this.call = call;
-    this.request = request;
+    this.asked = asked;
     this.source = source;
     this.limit = limit;
     this.attempt = attempt;
     this.observers = observers;
   }
 
+  get request(): Request {
+    return requestOf(this.asked);
+  }
   get signal(): AbortSignal {
     return signalOf(this.source);
   }

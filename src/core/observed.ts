@@ -1,5 +1,5 @@
 /** How a call is heard: what `observe`, and every tool that goes by events, is made of. */
-import { notify, type Context, type Next } from './context.ts';
+import { askedOf, notify, type Context, type Next } from './context.ts';
 import type { Fact, Listener } from './events.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { Fact, Listener } from './events.ts';
  * call as it stands at this place in the onion.
  */
 export async function observed(ctx: Context, next: Next, listener: Listener): Promise<Response> {
-  const { method, url } = ctx.request;
+  const { method, url } = askedOf(ctx);
   const started = performance.now();
   let attempts = 0;
   const hear: Listener = (event) => {

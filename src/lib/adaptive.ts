@@ -82,7 +82,7 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
     measure(ctx, what) {
       const route = key(ctx);
       if (route === undefined) return { limit: initial, answered() {}, expired() {} };
-      const series = latencyHistory(ctx.storage).series(`${what} ${route}`, window);
+      const series = latencyHistory(ctx.storage).series(what, route, window);
       const limit = Math.max(estimated(series), Math.min(backoffs.get(series)?.limit ?? 0, max));
       return {
         limit,

@@ -1,13 +1,14 @@
 /** What counts as the same thing: the key functions that policies share. */
 import { bodyOrigin } from '../core/body-origin.ts';
-import type { Context } from '../core/context.ts';
+import { askedOf, type Context } from '../core/context.ts';
+import { isPlain } from '../core/plain-get.ts';
 
 /** Calls with the same key share state; `undefined` leaves a call out. */
 export type Key = (ctx: Context) => string | undefined;
 
 /** `https://api.example.com` */
-export function byOrigin({ request }: Context): string {
-  return originOf(request.url);
+export function byOrigin(ctx: Context): string {
+  return originOf(askedOf(ctx).url);
 }
 
 /** Routes are few and calls are many; the oldest answer goes when there are more. */
@@ -18,17 +19,19 @@ const routes = new Map<string, string>();
  * Method, origin and path, without query, and with every segment that looks like an id replaced by `:id`:
  * `GET https://api.example.com/users/:id/orders`.
  */
-export function byRoute({ request: { method, url } }: Context): string {
+export function byRoute(ctx: Context): string {
+  const { method, url } = askedOf(ctx);
   const end = url.search(/[?#]/);
   const address = end < 0 ? url : url.slice(0, end);
-  const known = routes.get(address);
-  if (known !== undefined) return `${method} ${known}`;
+  const request = method === 'GET' ? address : `${method} ${address}`;
+  const known = routes.get(request);
+  if (known !== undefined) return known;
 
   const origin = originOf(address);
-  const route = origin + address.slice(origin.length).split('/').map(collapse).join('/');
+  const route = `${method} ${origin}${address.slice(origin.length).split('/').map(collapse).join('/')}`;
   if (routes.size >= remembered) routes.delete(routes.keys().next().value!);
-  routes.set(address, route);
-  return `${method} ${route}`;
+  routes.set(request, route);
+  return route;
 }
 
 function originOf(url: string): string {
@@ -58,7 +61,11 @@ const perCallHeaders: ReadonlySet<string> = new Set([
  * in `authorization`), modes and integrity, for GET and HEAD; with a `requestId` for other methods, too, as long as
  * there is no body to compare or it is the same text.
  */
-export function sameRequest({ request, options: { requestId }, init }: Context): string | undefined {
+export function sameRequest(ctx: Context): string | undefined {
+  const { requestId } = ctx.options;
+  const asked = askedOf(ctx);
+  if (requestId === undefined && isPlain(asked)) return asked.url;
+  const { request, init } = ctx;
   const { method, url, headers, redirect, credentials, cache, mode, integrity } = request;
   const reads = method === 'GET' || method === 'HEAD';
   const body = reads || request.body === null ? null : bodyOrigin(request);
@@ -67,11 +74,11 @@ export function sameRequest({ request, options: { requestId }, init }: Context):
   // A dispatcher, say: nobody can compare it.
   if (extras.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return undefined;
   const identity = [...headers].filter(([name]) => !perCallHeaders.has(name));
-  const isPlain = identity.length + extras.length === 0 && requestId === undefined && body === null && integrity === '';
+  const isBare = identity.length + extras.length === 0 && requestId === undefined && body === null && integrity === '';
   // Most are, and their URL is a key as it stands: no other begins like one, and the longer the key, the more it costs.
   const isUsual = method === 'GET' && redirect === 'follow' && credentials === 'same-origin' && cache === 'default';
-  if (isPlain && isUsual && mode === 'cors') return url;
+  if (isBare && isUsual && mode === 'cors') return url;
   // JSON, because no value can pretend to be two; the others are single words, and the URL is what remains.
-  const particular = isPlain ? '' : JSON.stringify([requestId, body, integrity, identity, extras]);
+  const particular = isBare ? '' : JSON.stringify([requestId, body, integrity, identity, extras]);
   return `${method} ${redirect} ${credentials} ${cache} ${mode} ${particular} ${url}`;
 }

@@ -14,8 +14,8 @@ export interface Series {
 }
 
 export interface LatencyHistory {
-  /** Begins to load the route's past when it is first asked for; until that has come, it is empty. */
-  readonly series: (name: string, length: number) => Series;
+  /** Of what the policy measures, on a route. Begins to load its past when first asked for; until then it is empty. */
+  readonly series: (what: string, route: string, length: number) => Series;
   /** Resolves when everything has been written, or cannot be. */
   readonly flush: () => Promise<void>;
 }
@@ -57,21 +57,23 @@ interface Route extends Series {
 function create(storage: Storage): LatencyHistory {
   const routes = new Map<string, Route>();
   const dirty = new Map<string, Route>();
-  let newest: Route | undefined;
+  let newest: { readonly what: string; readonly path: string; readonly route: Route } | undefined;
   let timer: Timer;
   let dirtySince = 0;
   let touched = 0;
   let writing: Promise<void> | undefined;
 
-  const series = (name: string, length: number): Route => {
+  const series = (what: string, path: string, length: number): Route => {
+    // Most often; it spares putting the name together.
+    if (newest !== undefined && newest.path === path && newest.what === what) return newest.route;
+    const name = `${what} ${path}`;
     let route = routes.get(name);
-    if (route !== undefined && route === newest) return route;
     if (route === undefined) {
       route = open(name, length);
       if (routes.size >= mostRoutes) routes.delete(routes.keys().next().value!);
     } else routes.delete(name);
     routes.set(name, route); // last in the order of use
-    newest = route;
+    newest = { what, path, route };
     return route;
   };
 

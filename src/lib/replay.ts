@@ -1,10 +1,9 @@
 /** Sending a request more than once: whole again, or not at all. */
+import { requestOf, type Asked } from '../core/plain-get.ts';
 import { bodyOrigin, inheritBody, isRereadable, type Rereadable } from '../core/body-origin.ts';
 
 export interface Replay {
-  /** For the first send. */
-  readonly first: Request;
-  /** For one more; `undefined` when the body turned out not to be replayable. */
+  /** For one more send; `undefined` when the body turned out not to be replayable. */
   again(): Promise<Request | undefined>;
   /** No further send will follow; lets go of what was kept. */
   close(): void;
@@ -37,15 +36,16 @@ export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
 }
 
 /** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
-export function replay(request: Request, signal: AbortSignal | (() => AbortSignal)): Replay | undefined {
-  if (request.method === 'GET' || request.method === 'HEAD' || request.body === null) return unchanged(request);
+export function replay(asked: Asked, signal: AbortSignal | (() => AbortSignal)): Replay | undefined {
+  if (asked.method === 'GET' || asked.method === 'HEAD' || asked.body === null) return unchanged(asked);
+  const request = requestOf(asked);
   const origin = bodyOrigin(request);
   if (origin === undefined) return recorded(request, typeof signal === 'function' ? signal() : signal);
   return isRereadable(origin) ? fromOrigin(request, origin) : undefined;
 }
 
-function unchanged(request: Request): Replay {
-  return { first: request, again: () => Promise.resolve(request), close() {} };
+function unchanged(asked: Asked): Replay {
+  return { again: () => Promise.resolve(requestOf(asked)), close() {} };
 }
 
 function fromOrigin(request: Request, body: Rereadable): Replay {
@@ -59,7 +59,7 @@ function fromOrigin(request: Request, body: Rereadable): Replay {
     }
     return inheritBody(new Request(request, init), request);
   };
-  return { first: request, again, close() {} };
+  return { again, close() {} };
 }
 
 /** A Request of somebody else's making: its body is recorded while it is sent, up to a cap. */
@@ -67,7 +67,6 @@ function recorded(request: Request, signal: AbortSignal): Replay {
   const recording = record(request.clone());
   signal.addEventListener('abort', recording.stop, { once: true }); // an upload may never end
   return {
-    first: request,
     async again() {
       const body = await recording.bytes;
       return body === undefined ? undefined : new Request(request, { ...referrerOf(request), body });

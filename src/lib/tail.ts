@@ -41,7 +41,7 @@ export function tail(ctx: Context, { ratio, key = byRoute }: TailOptions): Tail 
   const route = ratio > 0 ? key(ctx) : undefined;
   if (route === undefined) return undefined;
   // A latency that was outwaited is known only to be beyond the beginning of its tail: each ratio has its own history.
-  const series = latencyHistory(ctx.storage).series(`hedge ${ratio} ${route}`, length);
+  const series = latencyHistory(ctx.storage).series(`hedge ${ratio}`, route, length);
   return {
     begins: beginning(series, ratio),
     answered: (ms) => series.add(ms),

@@ -130,7 +130,7 @@ interface Attempts {
 const samples = 20;
 
 function remember(ctx: Context, member: Member, latency?: number): void {
-  member.series = latencyHistory(ctx.storage).series(`endpoint ${member.base}`, samples);
+  member.series = latencyHistory(ctx.storage).series('endpoint', member.base, samples);
   if (latency !== undefined) member.series.add(latency);
 }
 

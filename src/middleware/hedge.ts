@@ -115,7 +115,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
     let answered = false;
     let waiting = true;
     try {
-      contest.enter((signal) => next({ request: copies.first, signal }));
+      contest.enter((signal) => next({ signal }));
       schedule();
       const { outcome, copy: winner, good, outcomes } = await contest.result;
       waiting = outcomes[0] === undefined;

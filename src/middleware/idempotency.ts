@@ -1,5 +1,5 @@
 /** A request that is made twice happens once. Stands inside `dedupe`, outside `retry`; on the server side outermost. */
-import type { Context, Middleware, Next } from '../core/context.ts';
+import { askedOf, type Context, type Middleware, type Next } from '../core/context.ts';
 import { IdempotencyError } from '../core/errors.ts';
 import { duration, forCall, func, invalid, list, oneOf, record } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
@@ -65,7 +65,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     const policy = forCall(ctx.options['idempotency'], own, (override: IdempotencyOptions) =>
       parse({ ...options, ...override }),
     );
-    if (policy === undefined || !policy.methods.has(ctx.request.method)) return next();
+    if (policy === undefined || !policy.methods.has(askedOf(ctx).method)) return next();
     return ctx.side === 'server' ? serve(policy, ctx, next) : send(policy, ctx, next);
   };
 }

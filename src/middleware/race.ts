@@ -76,7 +76,7 @@ function parse(options: RaceOptions) {
 }
 
 async function copyOf(request: Request, copies: Replay | undefined, index: number): Promise<Request> {
-  if (index === 0) return copies?.first ?? request;
+  if (index === 0) return request;
   const copy = await copies?.again();
   if (copy === undefined) throw new Error('The body of the request is too long to be sent more than once');
   return copy;

@@ -1,7 +1,8 @@
 /** Sends a request again when that may help. Stands inside the total `timeout`, outside the one of an attempt. */
 import { vouched } from '../core/compose.ts';
-import { sourceOf, type Context, type Middleware, type Next } from '../core/context.ts';
+import { askedOf, sourceOf, type Context, type Middleware, type Next } from '../core/context.ts';
 import { count, forCall, func, list, pause, record } from '../core/options.ts';
+import type { Asked } from '../core/plain-get.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { discard } from '../lib/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
@@ -53,12 +54,12 @@ export function retry(options: RetryOptions = {}): Middleware {
         ...(typeof override === 'number' ? { retries: override } : override),
       }),
     );
-    if (policy === undefined || policy.retries === 0 || !mayRepeat(ctx.request, policy)) return next();
-    const copies = replay(ctx.request, () => ctx.signal);
+    if (policy === undefined || policy.retries === 0 || !mayRepeat(askedOf(ctx), policy)) return next();
+    const copies = replay(askedOf(ctx), () => ctx.signal);
     if (copies === undefined) return next();
     policy.budget?.deposit();
 
-    return judged(next({ request: copies.first, attempt: 1 }), (outcome) => {
+    return judged(next({ attempt: 1 }), (outcome) => {
       if (policy.when(outcome, ctx)) return again(outcome, copies, policy, ctx, next);
       copies.close();
       return unwrap(outcome);
@@ -130,6 +131,6 @@ function parse(options: RetryOptions) {
   };
 }
 
-function mayRepeat({ method, headers }: Request, { methods }: Settings): boolean {
-  return methods.has(method) || headers.has('idempotency-key');
+function mayRepeat(asked: Asked, { methods }: Settings): boolean {
+  return methods.has(asked.method) || asked.headers.has('idempotency-key');
 }

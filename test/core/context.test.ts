@@ -43,7 +43,7 @@ describe('context', () => {
 
   test('forks with what is changed and never touches its parent', () => {
     const parent = contextOf();
-    const before = { ...parent, signal: parent.signal };
+    const before = { ...parent, request: parent.request, signal: parent.signal };
     const changes = {
       request: new Request('http://api.example/other'),
       signal: new AbortController().signal,

@@ -14,10 +14,10 @@ const script = `
   import { indexeddb } from '/adapters/storage/indexeddb.ts';
   import { flush, latencyHistory } from '/src/lib/latency.ts';
   const storage = indexeddb('latency');
-  globalThis.stored = async () => JSON.parse((await storage.get('latency GET /'))?.value ?? '[]');
+  globalThis.stored = async () => JSON.parse((await storage.get('latency total GET /'))?.value ?? '[]');
   globalThis.flush = () => flush(storage);
   await storage.get('opened');
-  globalThis.series = latencyHistory(storage).series('GET /', 10);
+  globalThis.series = latencyHistory(storage).series('total', 'GET /', 10);
 `;
 
 interface Globals {

@@ -28,19 +28,19 @@ describe('latency history', () => {
 
   test('is written within a second of falling idle', async () => {
     const storage = memory();
-    const series = latencyHistory(storage).series('GET /', 10);
+    const series = latencyHistory(storage).series('total', 'GET /', 10);
     series.add(5);
     series.add(7);
     await settled();
-    expect(await stored(storage, 'GET /')).toBeNull();
+    expect(await stored(storage, 'total GET /')).toBeNull();
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(await stored(storage, 'GET /')).toEqual([5, 7]);
+    expect(await stored(storage, 'total GET /')).toEqual([5, 7]);
   });
 
   test('is written every few seconds under a steady load, in few writes', async () => {
     const storage = memory();
     const set = vi.spyOn(storage, 'set');
-    const series = latencyHistory(storage).series('GET /', 10);
+    const series = latencyHistory(storage).series('total', 'GET /', 10);
     for (let second = 0; second < 60; second += 1) {
       for (let sample = 0; sample < 10; sample += 1) {
         series.add(second);
@@ -55,13 +55,13 @@ describe('latency history', () => {
   test('is written on flush(), and by the time it resolves', async () => {
     const storage = memory();
     const { series } = latencyHistory(storage);
-    series('a', 10).add(1);
-    series('b', 10).add(2);
+    series('total', 'a', 10).add(1);
+    series('total', 'b', 10).add(2);
     await flush(storage);
-    expect([await stored(storage, 'a'), await stored(storage, 'b')]).toEqual([[1], [2]]);
-    series('a', 10).add(3);
+    expect([await stored(storage, 'total a'), await stored(storage, 'total b')]).toEqual([[1], [2]]);
+    series('total', 'a', 10).add(3);
     await Promise.all([flush(storage), flush(storage)]);
-    expect(await stored(storage, 'a')).toEqual([1, 3]);
+    expect(await stored(storage, 'total a')).toEqual([1, 3]);
     await flush(memory()); // nothing to write, nothing to wait for
   });
 
@@ -74,52 +74,52 @@ describe('latency history', () => {
     vi.stubGlobal('document', target('visibilitychange'));
     for (const [verb, run] of Object.entries(target('pagehide'))) vi.stubGlobal(verb, run);
     const storage = memory();
-    latencyHistory(storage).series('GET /', 10).add(9);
+    latencyHistory(storage).series('total', 'GET /', 10).add(9);
     await settled();
     expect(listeners.size).toBe(1);
     for (const listener of listeners) listener();
     await settled();
-    expect(await stored(storage, 'GET /')).toEqual([9]);
+    expect(await stored(storage, 'total GET /')).toEqual([9]);
     expect(listeners.size).toBe(0);
   });
 
   test('begins with what was stored, and loads it once', async () => {
     const storage = memory();
-    await storage.set('latency GET /', '[1,2,3]');
+    await storage.set('latency total GET /', '[1,2,3]');
     const get = vi.spyOn(storage, 'get');
     const { series } = latencyHistory(storage);
-    expect(series('GET /', 10).window.samples).toEqual([]);
+    expect(series('total', 'GET /', 10).window.samples).toEqual([]);
     await settled();
-    series('GET /', 10);
-    expect(series('GET /', 10).window.samples).toEqual([1, 2, 3]);
+    series('total', 'GET /', 10);
+    expect(series('total', 'GET /', 10).window.samples).toEqual([1, 2, 3]);
     expect(get).toHaveBeenCalledTimes(1);
   });
 
   test('puts what came while it was loading behind what was loaded', async () => {
     const storage = memory();
-    await storage.set('latency GET /', '[1,2,3]');
-    const series = latencyHistory(storage).series('GET /', 4);
+    await storage.set('latency total GET /', '[1,2,3]');
+    const series = latencyHistory(storage).series('total', 'GET /', 4);
     series.add(10);
     series.add(11);
     await settled();
     expect(series.window.samples).toEqual([2, 3, 10, 11]);
     expect(series.window.quantile(1)).toBe(11);
     await flush(storage);
-    expect(await stored(storage, 'GET /')).toEqual([2, 3, 10, 11]);
+    expect(await stored(storage, 'total GET /')).toEqual([2, 3, 10, 11]);
   });
 
   test('adds to what another tab or process has written, also at the same moment', async () => {
     const storage = memory();
-    const mine = latencyHistory(storage).series('GET /', 100);
+    const mine = latencyHistory(storage).series('total', 'GET /', 100);
     const other = another(storage);
-    const theirs = latencyHistory(other).series('GET /', 100);
+    const theirs = latencyHistory(other).series('total', 'GET /', 100);
     await settled();
     for (let sample = 0; sample < 10; sample += 1) {
       mine.add(sample);
       theirs.add(100 + sample);
     }
     await Promise.all([flush(storage), flush(other)]);
-    const all = (await stored(storage, 'GET /')) as number[];
+    const all = (await stored(storage, 'total GET /')) as number[];
     expect(all.toSorted((a, b) => a - b)).toEqual([
       0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109,
     ]);
@@ -128,24 +128,24 @@ describe('latency history', () => {
   test('keeps at most 1,000 routes, the least recently used goes', async () => {
     const storage = memory();
     const { series } = latencyHistory(storage);
-    const first = series('route 0', 10);
-    for (let route = 1; route < 1_000; route += 1) series(`route ${route}`, 10);
-    expect(series('route 0', 10)).toBe(first);
-    series('route 1000', 10);
-    expect(series('route 0', 10)).toBe(first);
-    const second = series('route 1', 10);
+    const first = series('total', 'route 0', 10);
+    for (let route = 1; route < 1_000; route += 1) series('total', `route ${route}`, 10);
+    expect(series('total', 'route 0', 10)).toBe(first);
+    series('total', 'route 1000', 10);
+    expect(series('total', 'route 0', 10)).toBe(first);
+    const second = series('total', 'route 1', 10);
     second.add(1);
     expect(second.window.size).toBe(1);
-    for (let route = 2_000; route < 3_000; route += 1) series(`route ${route}`, 10);
-    expect(series('route 0', 10)).not.toBe(first);
+    for (let route = 2_000; route < 3_000; route += 1) series('total', `route ${route}`, 10);
+    expect(series('total', 'route 0', 10)).not.toBe(first);
     await flush(storage);
-    expect(await stored(storage, 'route 1')).toEqual([1]); // forgotten, not lost
+    expect(await stored(storage, 'total route 1')).toEqual([1]); // forgotten, not lost
   });
 
   test.each(['{}', 'not json', '[1,"x",null,2]'])('makes the best of a foreign entry: %s', async (value) => {
     const storage = memory();
-    await storage.set('latency GET /', value);
-    const series = latencyHistory(storage).series('GET /', 10);
+    await storage.set('latency total GET /', value);
+    const series = latencyHistory(storage).series('total', 'GET /', 10);
     await settled();
     expect(series.window.samples).toEqual(value.startsWith('[') ? [1, 2] : []);
   });

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { Branch } from '../../src/core/branch.ts';
+import type { within as Within } from '../../src/lib/within.ts';
 
-let within: (typeof import('../../src/lib/within.ts'))['within'];
+let within: typeof Within;
 
 function start(ms: number) {
   const work = new Branch();

@@ -427,15 +427,18 @@ describe('hedge learns its delay', () => {
   test('originals that were superseded count, with half as much again as they were waited for', async () => {
     const { call, storage } = learner({ ratio: 0.1, budget: false });
     for (let sample = 0; sample < 20; sample += 1) await call(10);
-    const { samples } = latencyHistory(storage).series('hedge 0.1 GET http://api.example/', 1_000).window;
+    const { samples } = latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000).window;
     expect(samples).toEqual(Array.from({ length: 20 }, () => 10));
     await call(700);
-    expect(latencyHistory(storage).series('hedge 0.1 GET http://api.example/', 1_000).window.samples.at(-1)).toBe(22.5);
+    expect(latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000).window.samples.at(-1)).toBe(
+      22.5,
+    );
   });
 
   test('bad answers, calls given up before the delay, and calls with a delay of their own teach nothing', async () => {
     const { call, storage } = learner({ ratio: 0.1 });
-    const size = (): number => latencyHistory(storage).series('hedge 0.1 GET http://api.example/', 1_000).window.size;
+    const size = (): number =>
+      latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000).window.size;
     for (let sample = 0; sample < 20; sample += 1) await call(100);
     await call(1, '', {}, 503);
     const leaving = new AbortController();
@@ -626,7 +629,7 @@ describe('hedge in a program that pauses', () => {
     const events: KyoaEvent[] = [];
     const use = [observe((event) => events.push(event)), hedge({ ratio: 0.05 })];
     const fetch = createFetch({ use, storage, fetch: answerDuring(40) });
-    const series = latencyHistory(storage).series('hedge 0.05 GET http://api.example/', 1_000);
+    const series = latencyHistory(storage).series('hedge 0.05', 'GET http://api.example/', 1_000);
     for (let sample = 0; sample < 20; sample += 1) series.add(10);
     // From a turn of the loop on in which the timers' own comes before the next one of `setImmediate`.
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,6 @@
 /** One call of fetch, from the request to the end of the answer's body, by way of redirects. */
 import { Branch, type Source } from '../../../src/core/branch.ts';
+import type { Asked } from '../../../src/core/plain-get.ts';
 import { failed } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import type { Incoming } from './incoming.ts';
@@ -10,7 +11,7 @@ import { receive } from './receive.ts';
 import { follow, locationOf, mostRedirects, type Hop } from './redirect.ts';
 
 export interface Task {
-  readonly request: Request;
+  readonly request: Asked;
   readonly source: Source | null | undefined;
   readonly body: Outgoing | undefined;
   readonly poolOf: (origin: string) => Pool;

@@ -1,14 +1,19 @@
 /** Errors in the form that fetch has them: a TypeError whose cause says what it was. */
 import { TimeoutError } from '../../../src/core/errors.ts';
+import { requestOf, type Asked } from '../../../src/core/plain-get.ts';
 
 /** Before there is a response. */
-export function failed(error: Error, request: Request): Error {
-  return isTimeout(error) ? new TimeoutError(error, { request }) : new TypeError('fetch failed', { cause: error });
+export function failed(error: Error, asked: Asked): Error {
+  return isTimeout(error)
+    ? new TimeoutError(error, { request: requestOf(asked) })
+    : new TypeError('fetch failed', { cause: error });
 }
 
 /** While the body comes. */
-export function terminated(error: Error, request: Request): Error {
-  return isTimeout(error) ? new TimeoutError(error, { request }) : new TypeError('terminated', { cause: error });
+export function terminated(error: Error, asked: Asked): Error {
+  return isTimeout(error)
+    ? new TimeoutError(error, { request: requestOf(asked) })
+    : new TypeError('terminated', { cause: error });
 }
 
 function isTimeout(error: Error): error is TimeoutError {

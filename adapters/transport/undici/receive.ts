@@ -1,5 +1,6 @@
 /** From the head of an answer to a Response, and to what takes the bytes of its body. */
 import { TimeoutError } from '../../../src/core/errors.ts';
+import type { Asked } from '../../../src/core/plain-get.ts';
 import { Decoding, decodersOf } from './decode.ts';
 import { terminated } from './errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -11,7 +12,7 @@ import { respond, type Head } from './response.ts';
 import { Watch } from './watch.ts';
 
 export interface Answer extends Head {
-  readonly request: Request;
+  readonly request: Asked;
 }
 
 export interface Delivery {

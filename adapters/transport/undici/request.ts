@@ -1,5 +1,6 @@
-/** What the caller gave as a Request, and the headers that a fetch adds to it. */
+/** What the caller asks for, and the headers that a fetch adds to it. */
 import { branchOf, type Source } from '../../../src/core/branch.ts';
+import { isPlain, PlainGet, plainGet, requestOf, type Asked } from '../../../src/core/plain-get.ts';
 import { acceptEncoding } from './decode.ts';
 
 /** Members that leave a Request as it is. */
@@ -13,14 +14,20 @@ const besides: ReadonlySet<string> = new Set([
 ]);
 
 /** The signal stays outside: a Request that follows one costs several times the rest of it. */
-export function requestOf(input: RequestInfo | URL, init: RequestInit = {}): Request {
-  if (init.signal != null && !(init.signal instanceof AbortSignal)) return new Request(input, init); // the platform's complaint
-  if (input instanceof Request && staysAsItIs(init)) {
+export function askedOf(input: Asked | string | URL, init: RequestInit = {}): Asked {
+  if (init.signal != null && !(init.signal instanceof AbortSignal)) return new Request(wholeOf(input), init); // the platform's complaint
+  if (staysAsItIs(init)) {
+    const plain = isPlain(input) ? input : plainGet(input);
+    if (plain !== undefined) return plain;
     // As a new Request would say.
-    return input.bodyUsed || input.body?.locked === true ? new Request(input) : input;
+    if (input instanceof Request) return input.bodyUsed || input.body?.locked === true ? new Request(input) : input;
   }
   const { signal: _, ...others } = init;
-  return new Request(input, others);
+  return new Request(wholeOf(input), others);
+}
+
+function wholeOf(input: Asked | string | URL): RequestInfo | URL {
+  return input instanceof PlainGet ? input.request : input;
 }
 
 function staysAsItIs(init: RequestInit): boolean {
@@ -30,14 +37,18 @@ function staysAsItIs(init: RequestInit): boolean {
 
 /** What ends the call: what kyoa's own faces give, or a signal. */
 export function sourceOf(
-  input: RequestInfo | URL,
+  input: Asked | string | URL,
   init: RequestInit & { readonly [branchOf]?: Source } = {},
 ): Source | null | undefined {
   return init[branchOf] ?? (init.signal !== undefined || !(input instanceof Request) ? init.signal : input.signal);
 }
 
+const plainHeaders = ['accept', '*/*', 'accept-encoding', acceptEncoding, 'user-agent', 'node'];
+
 /** Names and values by turns. */
-export function headersOf(request: Request): string[] {
+export function headersOf(asked: Asked): readonly string[] {
+  if (isPlain(asked)) return plainHeaders;
+  const request = requestOf(asked);
   const list: string[] = [];
   let [accept, encoding, agent, range, conditional, control, pragma] = [
     false,

@@ -1,0 +1,56 @@
+/**
+ * A GET of a URL and nothing else, before anybody has asked for its Request: most calls are one, and of all that such a
+ * call is made of, policies and transports want the URL. A Request costs as much as a small policy.
+ */
+export class PlainGet {
+  readonly url: string;
+  #request: Request | undefined;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** Made when first asked for; whoever has it may add headers to it. */
+  get request(): Request {
+    return (this.#request ??= new Request(this.url));
+  }
+
+  /** Whether nobody has its Request yet. */
+  get isPlain(): boolean {
+    return this.#request === undefined;
+  }
+
+  // What its Request would say.
+  get method(): string {
+    return 'GET';
+  }
+  get headers(): Headers {
+    return this.request.headers;
+  }
+  get body(): null {
+    return null;
+  }
+  get redirect(): RequestRedirect {
+    return 'follow';
+  }
+  get integrity(): string {
+    return '';
+  }
+}
+
+/** What is asked for, whether or not there is a Request of it yet. */
+export type Asked = Request | PlainGet;
+
+export function requestOf(asked: Asked): Request {
+  return asked instanceof PlainGet ? asked.request : asked;
+}
+
+export function isPlain(asked: unknown): asked is PlainGet {
+  return asked instanceof PlainGet && asked.isPlain;
+}
+
+/** Of a whole URL without credentials; all else is for the constructor of Request, to resolve or to refuse. */
+export function plainGet(input: unknown): PlainGet | undefined {
+  const url = typeof input === 'string' ? URL.parse(input) : input;
+  return url instanceof URL && url.username === '' && url.password === '' ? new PlainGet(url.href) : undefined;
+}
