@@ -6,7 +6,7 @@ import type { Fact, Listener } from './events.ts';
  * Runs what is beneath; the listener hears `request.started`, every event from there, and `request.settled`, for the
  * call as it stands at this place in the onion.
  */
-export async function observed(ctx: Context, next: Next, listener: Listener): Promise<Response> {
+export function observed(ctx: Context, next: Next, listener: Listener): Promise<Response> {
   const { method, url } = askedOf(ctx);
   const started = performance.now();
   let attempts = 0;
@@ -25,14 +25,16 @@ export async function observed(ctx: Context, next: Next, listener: Listener): Pr
     });
 
   tell(ctx, hear, { type: 'request.started', method, url });
-  try {
-    const response = await next({ observers: [...ctx.observers, hear] });
-    settled({ status: response.status });
-    return response;
-  } catch (error) {
-    settled({ error });
-    throw error;
-  }
+  return next({ observers: [...ctx.observers, hear] }).then(
+    (response) => {
+      settled({ status: response.status });
+      return response;
+    },
+    (error: unknown) => {
+      settled({ error });
+      throw error;
+    },
+  );
 }
 
 /** To this listener alone: an observer further out announces the call as it stands there. */

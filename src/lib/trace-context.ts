@@ -4,7 +4,8 @@
  * @see https://www.w3.org/TR/trace-context-1/
  */
 import { attached } from '../core/attached.ts';
-import type { Context } from '../core/context.ts';
+import { askedOf, type Context } from '../core/context.ts';
+import { isPlain } from '../core/plain-get.ts';
 
 export interface TraceContext {
   /** 32 hexadecimal digits. */
@@ -17,8 +18,10 @@ export interface TraceContext {
 const calls = attached<TraceContext>();
 
 /** The trace of the request, else that of the call so far; `undefined` when there is neither. */
-export function traceOf({ request, state }: Context): TraceContext | undefined {
-  return parseTraceparent(request.headers.get('traceparent')) ?? calls.get(state);
+export function traceOf(ctx: Context): TraceContext | undefined {
+  const asked = askedOf(ctx);
+  const given = isPlain(asked) ? undefined : parseTraceparent(asked.headers.get('traceparent'));
+  return given ?? calls.get(ctx.state);
 }
 
 /** As `traceOf`, or a new one. Sampled, because whoever comes first decides, and a trace nobody records is no use. */

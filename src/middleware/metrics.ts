@@ -1,5 +1,6 @@
 /** Counts calls and measures how long they take. Stands outermost, for whole calls. */
 import type { Source } from '../core/branch.ts';
+import { vouched } from '../core/compose.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
 import { bounded, verdictOf } from '../core/conventions.ts';
 import type { KyoaEvent } from '../core/events.ts';
@@ -72,7 +73,7 @@ export function metrics(options: MetricsOptions = {}): Metrics {
     return tallied;
   };
 
-  async function metrics(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
+  function metrics(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     if (ctx.options['metrics'] === false) return next();
     const route = key(ctx);
     const tallied = route === undefined ? undefined : tallyOf(route);
@@ -85,7 +86,7 @@ export function metrics(options: MetricsOptions = {}): Metrics {
     });
   }
 
-  return Object.assign(metrics, {
+  return Object.assign(vouched(metrics), {
     snapshot: (): MetricsSnapshot => ({
       ...total.snapshot(),
       inFlight,

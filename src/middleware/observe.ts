@@ -1,4 +1,5 @@
 /** Hears every event of everything under it. Outermost to see whole calls, inside `retry` to see attempts. */
+import { vouched } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
 import { observed } from '../core/observed.ts';
@@ -14,7 +15,7 @@ import { func } from '../core/options.ts';
 export function observe(listener: Listener): Middleware {
   func('observe listener', listener);
 
-  return async function observe(ctx, next) {
+  return vouched(function observe(ctx, next) {
     return ctx.options['observe'] === false ? next() : observed(ctx, next, listener);
-  };
+  });
 }

@@ -1,5 +1,7 @@
 /** Puts a W3C `traceparent` on every request. Stands inside `retry` and `hedge` for a span id per attempt. */
-import type { Middleware } from '../core/context.ts';
+import { vouched } from '../core/compose.ts';
+import { askedOf, type Middleware } from '../core/context.ts';
+import { isPlain } from '../core/plain-get.ts';
 import { derive } from '../lib/replay.ts';
 import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.ts';
 
@@ -17,13 +19,16 @@ import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.t
  * @see https://www.w3.org/TR/trace-context-1/
  */
 export function trace(): Middleware {
-  return async function trace(ctx, next) {
+  return vouched(function trace(ctx, next) {
     if (ctx.options['trace'] === false) return next();
     const trace = joinTrace(ctx);
+    const asked = askedOf(ctx);
+    if (isPlain(asked))
+      return next({ request: new Request(asked.url, { headers: { traceparent: traceparent(trace) } }) });
     const request = derive(ctx.request);
     // A state belongs to the parent that it came with (§3.3).
     if (parseTraceparent(request.headers.get('traceparent')) === undefined) request.headers.delete('tracestate');
     request.headers.set('traceparent', traceparent(trace));
     return next({ request });
-  };
+  });
 }
