@@ -286,20 +286,31 @@ function transmitBy(transport: Fetch | undefined): Handler {
     return send(asked as Request, init);
   };
 
-  const tell: Handler = async (ctx) => {
+  // Not async, for what that costs; a transport may throw, or have no promise to give.
+  const promised: Handler = (ctx) => {
+    try {
+      return Promise.resolve(transmit(ctx));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+
+  const tell: Handler = (ctx) => {
     const { attempt } = ctx;
     const { method, url } = askedOf(ctx);
     ctx.emit({ type: 'attempt.sent', attempt, method, url });
     const started = performance.now();
     const duration = (): number => performance.now() - started;
-    try {
-      const response = await transmit(ctx);
-      ctx.emit({ type: 'attempt.answered', attempt, method, url, status: response.status, duration: duration() });
-      return response;
-    } catch (error) {
-      ctx.emit({ type: 'attempt.failed', attempt, method, url, error, duration: duration() });
-      throw error;
-    }
+    return promised(ctx).then(
+      (response) => {
+        ctx.emit({ type: 'attempt.answered', attempt, method, url, status: response.status, duration: duration() });
+        return response;
+      },
+      (error: unknown) => {
+        ctx.emit({ type: 'attempt.failed', attempt, method, url, error, duration: duration() });
+        throw error;
+      },
+    );
   };
 
   return (ctx) => (ctx.observers.length === 0 ? transmit(ctx) : tell(ctx));

@@ -14,6 +14,8 @@ export function byOrigin(ctx: Context): string {
 /** Routes are few and calls are many; the oldest answer goes when there are more. */
 const remembered = 1_000;
 const routes = new Map<string, string>();
+/** Several policies ask about one call, one after another. */
+let latest = { method: '', url: '', route: '' };
 
 /**
  * Method, origin and path, without query, and with every segment that looks like an id replaced by `:id`:
@@ -21,8 +23,12 @@ const routes = new Map<string, string>();
  */
 export function byRoute(ctx: Context): string {
   const { method, url } = askedOf(ctx);
-  const end = url.search(/[?#]/);
-  const address = end < 0 ? url : url.slice(0, end);
+  if (latest.url !== url || latest.method !== method) latest = { method, url, route: routeOf(method, url) };
+  return latest.route;
+}
+
+function routeOf(method: string, url: string): string {
+  const address = before(before(url, '#'), '?');
   const request = method === 'GET' ? address : `${method} ${address}`;
   const known = routes.get(request);
   if (known !== undefined) return known;
@@ -32,6 +38,11 @@ export function byRoute(ctx: Context): string {
   if (routes.size >= remembered) routes.delete(routes.keys().next().value!);
   routes.set(request, route);
   return route;
+}
+
+function before(url: string, mark: string): string {
+  const at = url.indexOf(mark);
+  return at < 0 ? url : url.slice(0, at);
 }
 
 function originOf(url: string): string {

@@ -17,18 +17,21 @@ export interface TraceContext {
 /** By `ctx.state`, which all forks of a call share. */
 const calls = attached<TraceContext>();
 
-/** The trace of the request, else that of the call so far; `undefined` when there is neither. */
+/** The trace that the call has joined, else that of its request; `undefined` when there is neither. */
 export function traceOf(ctx: Context): TraceContext | undefined {
-  const asked = askedOf(ctx);
-  const given = isPlain(asked) ? undefined : parseTraceparent(asked.headers.get('traceparent'));
-  return given ?? calls.get(ctx.state);
+  return calls.get(ctx.state) ?? given(ctx);
 }
 
-/** As `traceOf`, or a new one. Sampled, because whoever comes first decides, and a trace nobody records is no use. */
+/** Of the request, else of the call so far, else a new one, sampled: a trace that nobody records is no use. */
 export function joinTrace(ctx: Context): TraceContext {
-  const trace = traceOf(ctx) ?? { traceId: randomHex(32), flags: '01' };
+  const trace = given(ctx) ?? calls.get(ctx.state) ?? { traceId: randomHex(32), flags: '01' };
   calls.set(ctx.state, trace);
   return trace;
+}
+
+function given(ctx: Context): TraceContext | undefined {
+  const asked = askedOf(ctx);
+  return isPlain(asked) ? undefined : parseTraceparent(asked.headers.get('traceparent'));
 }
 
 /** With a fresh span id, in version 00. */

@@ -37,6 +37,7 @@ export interface LogOptions {
  */
 export function log(options: LogOptions = {}): Middleware {
   const { service, least, write, redact } = parse(options);
+  const by = service === undefined ? '' : `,"service":${quoted(service)}`;
 
   return vouched(function log(ctx, next) {
     if (ctx.options['log'] === false) return next();
@@ -46,22 +47,26 @@ export function log(options: LogOptions = {}): Middleware {
       const isOdd = verdict !== 'aborted' && (event.attempts > 1 || (event.status ?? 0) >= 400);
       const level = verdict === 'failure' ? 'error' : isOdd ? 'warn' : 'info';
       if (levels.indexOf(level) < least) return;
-      const line = JSON.stringify({
-        time: iso(event.time),
-        level,
-        service,
-        traceId: traceOf(ctx)?.traceId,
-        id: event.id,
-        method: event.method,
-        url: redact.url(event.url),
-        status: event.status,
-        duration: Math.round(event.duration * 100) / 100,
-        attempts: event.attempts,
-        error: event.status === undefined ? describe(event.error, redact) : undefined,
-      });
+      const { id, method, url, status, error, duration, attempts } = event;
+      const trace = traceOf(ctx);
+      const line =
+        `{"time":"${iso(event.time)}","level":"${level}"${by}` +
+        (trace === undefined ? '' : `,"traceId":"${trace.traceId}"`) +
+        `,"id":${quoted(id)},"method":"${method}","url":${quoted(redact.url(url))}` +
+        (status === undefined ? '' : `,"status":${status}`) +
+        `,"duration":${Math.round(duration * 100) / 100},"attempts":${attempts}` +
+        (status === undefined ? `,"error":${JSON.stringify(describe(error, redact))}}` : '}');
       return write(line, level);
     });
   });
+}
+
+/** What is neither a quotation mark, a backslash, a control character nor half of a pair stands for itself in JSON. */
+const special = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
+
+/** A line is put together by hand, because `JSON.stringify` of it would cost as much as all the rest. */
+function quoted(text: string): string {
+  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
 /** Many calls end within one millisecond, and to write it costs a third of the line. */

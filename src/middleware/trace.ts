@@ -23,11 +23,10 @@ export function trace(): Middleware {
     if (ctx.options['trace'] === false) return next();
     const trace = joinTrace(ctx);
     const asked = askedOf(ctx);
-    if (isPlain(asked))
-      return next({ request: new Request(asked.url, { headers: { traceparent: traceparent(trace) } }) });
-    const request = derive(ctx.request);
+    const request = isPlain(asked) ? new Request(asked.url) : derive(ctx.request);
     // A state belongs to the parent that it came with (§3.3).
-    if (parseTraceparent(request.headers.get('traceparent')) === undefined) request.headers.delete('tracestate');
+    if (!isPlain(asked) && parseTraceparent(request.headers.get('traceparent')) === undefined)
+      request.headers.delete('tracestate');
     request.headers.set('traceparent', traceparent(trace));
     return next({ request });
   });

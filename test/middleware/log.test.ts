@@ -38,6 +38,16 @@ describe('log', () => {
     ]);
   });
 
+  test.each(['plain', 'ünïcode 🐾', 'a "quoted" \\ one', 'two\nlines\u0000', '\u2028', 'half \ud83d of a pair'])(
+    'is JSON for the id %j',
+    async (id) => {
+      const { lines, write } = book();
+      const { fetch } = stub([log({ service: id, write })], () => new Response('fine'));
+      await fetch(url, { requestId: id });
+      expect(lines).toEqual([expect.objectContaining({ service: id, id, url })]);
+    },
+  );
+
   test('tells of an error with code, message and causes', async () => {
     const { lines, write } = book();
     const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
