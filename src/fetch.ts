@@ -99,7 +99,7 @@ export interface FaceOptions {
 }
 
 export interface FetchOptions extends FaceOptions {
-  /** The transport. @default the global fetch, looked up at each call */
+  /** The transport, which is handed a Request. @default the global fetch, looked up at each call; a GET and nothing else is its URL to it */
   readonly fetch?: Fetch;
 }
 
@@ -273,6 +273,9 @@ function transmitBy(transport: Fetch | undefined): Handler {
   const transmit: Handler = (ctx) => {
     const send = transport ?? globalFetch();
     if (branchOf in send) return sendAsked(send, ctx);
+    const asked = askedOf(ctx);
+    // As the caller asked: the platform makes a Request of its own, also of a Request.
+    if (transport === undefined && isPlain(asked)) return send.call(globalThis, asked.url, { signal: ctx.signal });
     return send.call(globalThis, ctx.request, { ...ctx.init, ...referrerOf(ctx.request), signal: ctx.signal });
   };
 

@@ -66,15 +66,18 @@ describe('a call that succeeds through the standard stack', () => {
   });
 });
 
-describe('a plain GET by way of undici()', () => {
+describe.each([
+  ['undici()', undici],
+  ['the global fetch', () => undefined],
+])('a plain GET by way of %s', (_, make) => {
   test.each([
     ['with no init', undefined],
     ['with options of kyoa', { timeout: 5_000 }],
     ['with a signal', { signal: new AbortController().signal }],
   ])('%s makes no Request', async (_, init) => {
     await using server = await origin(({ answer }) => answer.end('{"ok":true}'));
-    await using transport = undici();
-    const fetch = createFetch({ use: standard(), fetch: transport });
+    await using transport = make();
+    const fetch = createFetch({ use: standard(), ...(transport && { fetch: transport }) });
     let requests = 0;
     class Counting extends Request {
       constructor(...args: ConstructorParameters<typeof Request>) {
@@ -95,12 +98,14 @@ describe('a plain GET by way of undici()', () => {
 
   test('sends what a middleware adds to its Request', async () => {
     await using server = await origin(({ answer }) => answer.end());
-    await using transport = undici();
+    await using transport = make();
     const tenant: Middleware = (ctx, next) => {
       ctx.request.headers.set('x-tenant', 'blue');
       return next();
     };
-    await (await createFetch({ use: [...standard(), tenant], fetch: transport })(server.url)).text();
+    await (
+      await createFetch({ use: [...standard(), tenant], ...(transport && { fetch: transport }) })(server.url)
+    ).text();
     expect(server.exchanges[0]!.request.headers).toMatchObject({ 'x-tenant': 'blue', accept: '*/*' });
   });
 
@@ -109,8 +114,8 @@ describe('a plain GET by way of undici()', () => {
       if (server.exchanges.length === 1) answer.writeHead(503, { 'retry-after-ms': '1' });
       answer.end();
     });
-    await using transport = undici();
-    const { status } = await createFetch({ use: standard(), fetch: transport })(server.url);
+    await using transport = make();
+    const { status } = await createFetch({ use: standard(), ...(transport && { fetch: transport }) })(server.url);
     const [first, second] = server.exchanges.map(({ request }) => request.headers);
     expect(status).toBe(200);
     expect(second).toEqual(first);
