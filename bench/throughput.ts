@@ -1,21 +1,21 @@
 /**
- * `npm run bench:throughput`: GETs of a short piece of JSON over loopback, 64 in flight, a server in a process of its own.
- * Every contender has its turn in every round, in a process of its own; ratios are those within a round, the table shows
- * their medians, and results/throughput.json all of it. `--only=kyoa` measures those whose name matches, beside plain
- * fetch and the closure by hand; `--smoke` does one small round of these and kyoa, and writes nothing.
+ * `npm run bench:throughput`: GETs of a short piece of JSON over loopback, 64 in flight, by way of the global fetch and of
+ * whoever has a transport of its own. Server and clients have processes of their own; every client has its turn in every
+ * round, ratios are those within a round, the table shows medians, and results/throughput.json all of it. `--only=kyoa`
+ * measures those whose name matches, beside plain fetch and the closure by hand; `--smoke` does one short round of these
+ * and kyoa, and writes nothing.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { contenders } from './lib/contenders.ts';
 import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
-import { inProcess, interleaved } from './lib/rounds.ts';
-import type { Figures, Task } from './lib/throughput.ts';
+import { rate, ratios, underLoad } from './lib/under-load.ts';
 
 const { smoke, only } = parseArgs({
   options: { smoke: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 }).values;
-const [rounds, calls] = smoke ? [1, 4_000] : [9, 10_000];
+/** ms; V8 goes on compiling for four seconds, during which `standard()` gets four times as fast. */
+const warmUp = smoke ? 200 : 5_000;
+const [rounds, time] = smoke ? [1, 200] : [11, 1_000];
 const inFlight = 64;
 const [plain, yardstick] = ['raw fetch', 'by hand, one closure'] as const;
 
@@ -25,24 +25,20 @@ const present = installed(contenders, versions).filter(
   ([name]) => name === plain || name === yardstick || chosen.test(name),
 );
 
-const server = fork(new URL('lib/json-server.ts', import.meta.url), { execArgv: [] });
-const [url] = (await once(server, 'message')) as [string];
 const names = present.map(([name]) => name);
-const measured = await interleaved(rounds, names, (contender) =>
-  inProcess<Figures>('throughput', { contender, url, inFlight, calls } satisfies Task),
-);
-server.disconnect();
+const all = await underLoad('./contenders.ts', names, { warmUp, rounds, time, inFlight });
 
-printHead(`GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${calls} calls`, versions);
-const of = (name: string, figure: keyof Figures): number[] =>
-  measured.filter((one) => one.name === name).map(({ figures }) => figures[figure]);
-const ratio = (name: string, to: string): string =>
-  median(of(name, 'rate').map((rate, round) => rate / of(to, 'rate')[round]!)).toFixed(2);
+printHead(
+  `GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
+  versions,
+);
 const rows = present.map(([name, { has }]) => {
-  const [rate, cpu] = [median(of(name, 'rate')), median(of(name, 'cpu'))];
-  return [name, has, rate, ratio(name, plain), ratio(name, yardstick), cpu];
+  const mine = all.get(name)!;
+  const to = (other: string): string => median(ratios(mine, all.get(other)!, rate)).toFixed(2);
+  const wrong = mine.reduce((sum, { wrong }) => sum + wrong, 0);
+  return [name, has, median(mine.map(rate)), to(plain), to(yardstick), median(mine.map(({ cpu }) => cpu)), wrong];
 });
-printTable(['has', 'requests/s', '/ raw fetch', '/ by hand', 'CPU, us a request'], rows);
+printTable(['has', 'requests/s', '/ raw fetch', '/ by hand', 'CPU, us a request', 'wrong'], rows);
 if (!smoke && only === '') printLeftOut(contenders, present);
 
-if (!smoke) await save('throughput', { versions, inFlight, rounds, calls, measured });
+if (!smoke && only === '') await save('throughput', { versions, inFlight, time, rounds: Object.fromEntries(all) });

@@ -4,11 +4,11 @@
  * have processes of their own; every client has its turn in every round, ratios are those within a round, the table
  * shows medians, and results/transport.json all of it. `--smoke`: one short round of kyoa and what comes with Node.
  */
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
-import { contenders, type Figures, type Task } from './lib/transport.ts';
+import type { Figures } from './lib/client.ts';
+import { contenders } from './lib/transport.ts';
+import { rate, ratios, underLoad } from './lib/under-load.ts';
 
 const { smoke, only } = parseArgs({
   options: { smoke: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
@@ -27,32 +27,18 @@ const chosen = Object.fromEntries(
 );
 const present = installed(chosen, versions);
 
-const server = fork(new URL('lib/transport-server.ts', import.meta.url), { execArgv: [] });
-const [url] = (await once(server, 'message')) as [string];
-const clients = new Map<string, ChildProcess>();
-for (const [name] of present) {
-  const client = fork(new URL('lib/transport.ts', import.meta.url), [name, url], { execArgv: [] });
-  await once(client, 'message');
-  clients.set(name, client);
-  await ask(client, { time: warmUp, inFlight });
-}
-
-const all = new Map<string, Figures[]>(present.map(([name]) => [name, []]));
-for (let round = 0; round < rounds; round += 1) {
-  for (const [name] of present) all.get(name)!.push(await ask(clients.get(name)!, { time, inFlight }));
-}
-for (const child of [server, ...clients.values()]) child.disconnect();
+const names = present.map(([name]) => name);
+const all = await underLoad('./transport.ts', names, { warmUp, rounds, time, inFlight });
 
 printHead(
   `GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
   versions,
 );
-const rate = ({ requests, wall }: Figures): number => (1_000 * requests) / wall;
 const p50 = (figures: Figures): number => figures.p50;
 const table = present.map(([name]) => {
   const mine = all.get(name)!;
   const over = (figure: (figures: Figures) => number): string =>
-    median(mine.map((figures, round) => figure(figures) / figure(all.get(yardstick)![round]!))).toFixed(2);
+    median(ratios(mine, all.get(yardstick)!, figure)).toFixed(2);
   return [
     name,
     median(mine.map(rate)),
@@ -69,9 +55,3 @@ printTable(['requests/s', over, 'CPU, us a request', 'p50, ms', 'over its', 'p99
 printLeftOut(chosen, present);
 
 if (!smoke && only === '') await save('transport', { versions, inFlight, time, rounds: Object.fromEntries(all) });
-
-async function ask(client: ChildProcess, task: Task): Promise<Figures> {
-  client.send(task);
-  const [figures] = (await once(client, 'message')) as [Figures];
-  return figures;
-}

@@ -1,19 +1,13 @@
 /** Who is measured at getting a piece of JSON, each as its documentation says and with the features that it has. */
+import type { Contender as Client, GetJson } from './client.ts';
 import { handFused } from './hand-fused.ts';
 import { load } from './load.ts';
 
-/** The body of the answer, parsed. */
-export type GetJson = (url: string) => Promise<unknown>;
-
-export interface Contender {
-  /** What must be installed for it. */
-  readonly packages?: readonly string[];
+export interface Contender extends Client {
   /** What of the standard stack's it has here. */
   readonly has: string;
-  /** It has a transport of its own, so that nothing can be stubbed beneath it. */
+  /** It has a transport of its own, so that nothing can be stubbed beneath it; all others go through the global fetch. */
   readonly ownTransport?: true;
-  /** Loads it: a process has but the one that it measures. All others go through the global fetch. */
-  readonly make: () => GetJson | Promise<GetJson>;
 }
 
 export const contenders: Readonly<Record<string, Contender>> = {

@@ -1,5 +1,6 @@
 /** What one contender adds to a transport that answers at once. Run by `bench/overhead.ts` in a process of its own. */
-import { contenders, type GetJson } from './contenders.ts';
+import type { GetJson } from './client.ts';
+import { contenders } from './contenders.ts';
 import { median } from './report.ts';
 
 export interface Task {

@@ -1,33 +1,7 @@
-/** One client of `bench/transport.ts`, in a process of its own: no contender pays for another's garbage. */
+/** The clients of `bench/transport.ts`. */
 import type { Middleware } from '../../src/index.ts';
-import { items } from './transport-server.ts';
+import type { Contender, GetJson } from './client.ts';
 import { load } from './load.ts';
-
-export interface Task {
-  /** How long to send, ms, and how many at a time. */
-  readonly time: number;
-  readonly inFlight: number;
-}
-
-export interface Figures {
-  readonly requests: number;
-  readonly wrong: number;
-  /** ms it took. */
-  readonly wall: number;
-  /** us of all threads, a request. */
-  readonly cpu: number;
-  /** ms. */
-  readonly p50: number;
-  readonly p99: number;
-}
-
-type Get = (url: string) => Promise<unknown>;
-
-interface Contender {
-  /** What must be installed for it. */
-  readonly packages?: readonly string[];
-  readonly make: () => Get | Promise<Get>;
-}
 
 const json = async (response: Promise<Response>): Promise<unknown> => (await response).json();
 
@@ -88,14 +62,14 @@ export const contenders: Readonly<Record<string, Contender>> = {
   ofetch: {
     packages: ['ofetch'],
     async make() {
-      const { ofetch } = await load<{ ofetch: Get }>('ofetch');
+      const { ofetch } = await load<{ ofetch: GetJson }>('ofetch');
       return (url) => ofetch(url);
     },
   },
   axios: {
     packages: ['axios'],
     async make() {
-      const { default: axios } = await load<{ default: { create(options: object): { get: Get } } }>('axios');
+      const { default: axios } = await load<{ default: { create(options: object): { get: GetJson } } }>('axios');
       const { Agent } = await import('node:http');
       const api = axios.create({ httpAgent: new Agent({ keepAlive: true }), proxy: false });
       return async (url) => ((await api.get(url)) as { data: unknown }).data;
@@ -105,7 +79,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     packages: ['got'],
     async make() {
       const { default: got } = await load<{
-        default: { extend(options: object): { get(url: string): { json: Get } } };
+        default: { extend(options: object): { get(url: string): { json: GetJson } } };
       }>('got');
       const { Agent } = await import('node:http');
       const api = got.extend({ agent: { http: new Agent({ keepAlive: true }) } });
@@ -114,7 +88,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
 };
 
-async function face(use: readonly Middleware[]): Promise<Get> {
+async function face(use: readonly Middleware[]): Promise<GetJson> {
   const { createFetch } = await import('../../src/index.ts');
   const { undici } = await import('../../adapters/transport/undici.ts');
   const fetch = createFetch({ use, fetch: undici() });
@@ -125,39 +99,4 @@ interface Undici {
   readonly Agent: new () => object;
   readonly request: (url: string, options: object) => Promise<{ readonly body: { json(): Promise<unknown> } }>;
   readonly fetch: (url: string, options: object) => Promise<Response>;
-}
-
-async function send(get: Get, origin: string, { time, inFlight }: Task): Promise<Figures> {
-  const latencies: number[] = [];
-  let wrong = 0;
-  const cpu = process.cpuUsage();
-  const started = performance.now();
-  // Each its own: what is asked for twice at a time is sent once by some.
-  const lane = async (_: unknown, id: number): Promise<void> => {
-    const url = `${origin}/items/${id}`;
-    for (let now = performance.now(); now - started < time;) {
-      const answer = (await get(url)) as { items?: { length: number } };
-      if (answer.items?.length !== items) wrong += 1;
-      const then = now;
-      now = performance.now();
-      latencies.push(now - then);
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }).map(lane));
-  const wall = performance.now() - started;
-  const { user, system } = process.cpuUsage(cpu);
-  const sorted = latencies.toSorted((a, b) => a - b);
-  const quantile = (q: number): number => sorted[Math.ceil(q * sorted.length) - 1]!;
-  const requests = latencies.length;
-  return { requests, wrong, wall, cpu: (user + system) / requests, p50: quantile(0.5), p99: quantile(0.99) };
-}
-
-if (import.meta.main) {
-  const [contender, origin] = process.argv.slice(2) as [string, string];
-  const get = await contenders[contender]!.make();
-  process.on('message', (task: Task) => {
-    void send(get, origin, task).then((figures) => process.send!(figures));
-  });
-  process.on('disconnect', () => process.exit());
-  process.send!('ready');
 }

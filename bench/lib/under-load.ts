@@ -1,0 +1,54 @@
+/** Many clients against one server, each in a process of its own that is kept: all have their turn in every round. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Figures, Task } from './client.ts';
+
+export interface Load extends Task {
+  /** ms before the first round. */
+  readonly warmUp: number;
+  readonly rounds: number;
+}
+
+/** By contender, the figures of its rounds. `module`: the one beside this with the contenders. */
+export async function underLoad(
+  module: string,
+  names: readonly string[],
+  { warmUp, rounds, time, inFlight }: Load,
+): Promise<Map<string, Figures[]>> {
+  const server = fork(new URL('json-server.ts', import.meta.url), { execArgv: [] });
+  const [origin] = (await once(server, 'message')) as [string];
+  const clients = new Map<string, ChildProcess>();
+  for (const name of names) {
+    const client = fork(new URL('client.ts', import.meta.url), [module, name, origin], { execArgv: [] });
+    await once(client, 'message');
+    clients.set(name, client);
+    await ask(client, { time: warmUp, inFlight });
+  }
+
+  const all = new Map<string, Figures[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, client] of clients) all.get(name)!.push(await ask(client, { time, inFlight }));
+  }
+  for (const child of [server, ...clients.values()]) child.disconnect();
+  return all;
+}
+
+async function ask(client: ChildProcess, task: Task): Promise<Figures> {
+  client.send(task);
+  const [figures] = (await once(client, 'message')) as [Figures];
+  return figures;
+}
+
+/** Requests a second. */
+export function rate({ requests, wall }: Figures): number {
+  return (1_000 * requests) / wall;
+}
+
+/** Of a figure of one client to that of another, within each round. */
+export function ratios(
+  mine: readonly Figures[],
+  others: readonly Figures[],
+  figure: (figures: Figures) => number,
+): number[] {
+  return mine.map((figures, round) => figure(figures) / figure(others[round]!));
+}
