@@ -271,6 +271,7 @@ function finish(source: Source, complete: boolean): void {
   source.ended = complete;
   source.readers.clear();
   for (const watcher of source.watchers) watcher.end(complete);
+  source.watchers.length = 0; // somebody may keep the response, and need not keep the call with it
 }
 
 /** The member as the response's own class has it, beneath our prototype. */

@@ -2,12 +2,17 @@
 import { getHeapSpaceStatistics } from 'node:v8';
 
 import { undici } from '../../adapters/transport/undici.ts';
-import { createFetch, standard } from '../../src/index.ts';
+import kyoa, { createFetch, standard, type Fetch } from '../../src/index.ts';
 
-const [how, origin] = process.argv.slice(2) as ['standard' | 'undici', string];
+const [how, origin] = process.argv.slice(2) as ['standard' | 'undici' | 'client', string];
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const stub = async (): Promise<Response> => (await turn(), new Response('{"ok":true}'));
-const fetch = how === 'undici' ? undici() : createFetch({ use: standard(), fetch: stub });
+const fetches: Record<typeof how, () => Fetch> = {
+  standard: () => createFetch({ use: standard(), fetch: stub }),
+  undici,
+  client: () => kyoa.create({ fetch: stub }),
+};
+const fetch = fetches[how]();
 
 async function calls(count: number): Promise<void> {
   let made = 0;

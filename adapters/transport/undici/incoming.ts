@@ -27,7 +27,9 @@ export interface IncomingOptions {
 
 export class Incoming implements Receiver, Arriving {
   ended = false;
-  readonly #options: IncomingOptions;
+  readonly contentType: string | undefined;
+  /** Let go of at the end: whoever keeps the response need not keep the exchange, and all of the call, with it. */
+  #options: IncomingOptions | undefined;
   #chunks: Uint8Array[] = [];
   #size = 0;
   #paused = false;
@@ -39,11 +41,8 @@ export class Incoming implements Receiver, Arriving {
   #listeners: ((complete: boolean) => void)[] | undefined;
 
   constructor(options: IncomingOptions) {
+    this.contentType = options.contentType;
     this.#options = options;
-  }
-
-  get contentType(): string | undefined {
-    return this.#options.contentType;
   }
 
   /** When the response is collected unread, nobody will read this any more. */
@@ -66,11 +65,11 @@ export class Incoming implements Receiver, Arriving {
     if (this.#size === 0) this.#chunks = [chunk];
     else this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
-    if (this.#waiter?.whole === true) return this.#options.silence.refresh();
+    if (this.#waiter?.whole === true) return this.#options!.silence.refresh();
     if (this.#waiter !== undefined) return this.#settle();
     if (this.#size >= highWaterMark && !this.#paused) {
       this.#paused = true;
-      this.#options.source.pause();
+      this.#options!.source.pause();
     }
   }
 
@@ -82,7 +81,7 @@ export class Incoming implements Receiver, Arriving {
 
   /** Bytes have come that do not show yet: they are part of something encoded. */
   touch(): void {
-    this.#options.silence.refresh();
+    this.#options?.silence.refresh();
   }
 
   end(): void {
@@ -92,7 +91,7 @@ export class Incoming implements Receiver, Arriving {
   }
 
   fail(error: Error): void {
-    if (!this.ended) this.abort(this.#options.explain(error));
+    if (!this.ended) this.abort(this.#options!.explain(error));
   }
 
   /** Whoever reads, now or later, is rejected with exactly this; what is unread is gone. */
@@ -105,9 +104,10 @@ export class Incoming implements Receiver, Arriving {
 
   cancel(): void {
     if (this.ended) return;
+    const { source } = this.#options!;
     this.#take();
     this.#finish();
-    this.#options.source.cancel();
+    source.cancel();
   }
 
   /** What has come since the last read, at least one chunk; nothing at the end. */
@@ -125,7 +125,7 @@ export class Incoming implements Receiver, Arriving {
     if (this.ended || (!whole && this.#chunks.length > 0)) return Promise.resolve(this.#take());
     return new Promise((resolve, reject) => {
       this.#waiter = { whole, resolve, reject };
-      this.#options.silence.start();
+      this.#options!.silence.start();
       this.#flow();
     });
   }
@@ -135,7 +135,8 @@ export class Incoming implements Receiver, Arriving {
     // An error holds, by its stack, what was on it; the registry would hold the error for as long as the response.
     if (this.#registered) dropped.unregister(this);
     this.#settle();
-    this.#options.over();
+    this.#options!.over();
+    this.#options = undefined;
     for (const listener of this.#listeners ?? []) listener(this.#complete);
     this.#listeners = undefined;
   }
@@ -144,7 +145,7 @@ export class Incoming implements Receiver, Arriving {
     const waiter = this.#waiter;
     if (waiter === undefined) return;
     this.#waiter = undefined;
-    this.#options.silence.stop();
+    this.#options!.silence.stop();
     if (this.#failure === undefined) waiter.resolve(this.#take());
     else waiter.reject(this.#failure.error);
   }
@@ -159,7 +160,7 @@ export class Incoming implements Receiver, Arriving {
   #flow(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#options.source.resume();
+    this.#options!.source.resume();
   }
 }
 
