@@ -1,9 +1,9 @@
 /**
  * `npm run bench:throughput`: GETs of a short piece of JSON over loopback, 64 in flight, by way of the global fetch and of
- * whoever has a transport of its own. Server and clients have processes of their own; every client has its turn in every
- * round, ratios are those within a round, the table shows medians, and results/throughput.json all of it. `--only=kyoa`
- * measures those whose name matches, beside plain fetch and the closure by hand; `--smoke` does one short round of these
- * and kyoa, and writes nothing.
+ * whoever has a transport of its own. Server and clients have processes of their own, the clients three, one after
+ * another; every client has its turn in every round, ratios are those within a round, the table shows medians, and
+ * results/throughput.json all of it. `--only=kyoa` measures those whose name matches, beside plain fetch and the closure
+ * by hand; `--smoke` does one short round of these and kyoa, and writes nothing.
  */
 import { parseArgs } from 'node:util';
 import { contenders } from './lib/contenders.ts';
@@ -15,7 +15,7 @@ const { smoke, only } = parseArgs({
 }).values;
 /** ms; V8 goes on compiling for four seconds, during which `standard()` gets four times as fast. */
 const warmUp = smoke ? 200 : 5_000;
-const [rounds, time] = smoke ? [1, 200] : [11, 1_000];
+const [processes, rounds, time] = smoke ? [1, 1, 200] : [3, 4, 1_000];
 const inFlight = 64;
 const [plain, yardstick] = ['raw fetch', 'by hand, one closure'] as const;
 
@@ -26,10 +26,10 @@ const present = installed(contenders, versions).filter(
 );
 
 const names = present.map(([name]) => name);
-const all = await underLoad('./contenders.ts', names, { warmUp, rounds, time, inFlight });
+const all = await underLoad('./contenders.ts', names, { processes, warmUp, rounds, time, inFlight });
 
 printHead(
-  `GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
+  `GET of JSON over loopback, ${inFlight} in flight, medians of ${processes} x ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
   versions,
 );
 const rows = present.map(([name, { has }]) => {

@@ -1,8 +1,9 @@
 /**
  * `npm run bench:transport`: GETs of a short piece of JSON over loopback, 64 in flight, by way of `kyoa/undici` and of
  * its peers. The server answers canned bytes from a bare socket, so that it is not what is measured. Server and clients
- * have processes of their own; every client has its turn in every round, ratios are those within a round, the table
- * shows medians, and results/transport.json all of it. `--smoke`: one short round of kyoa and what comes with Node.
+ * have processes of their own, the clients three, one after another; every client has its turn in every round, ratios are
+ * those within a round, the table shows medians, and results/transport.json all of it. `--smoke`: one short round of kyoa
+ * and what comes with Node.
  */
 import { parseArgs } from 'node:util';
 import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
@@ -15,7 +16,7 @@ const { smoke, only } = parseArgs({
 }).values;
 /** ms; V8 goes on compiling for four seconds, during which `standard()` gets four times as fast. */
 const warmUp = smoke ? 200 : 5_000;
-const [rounds, time] = smoke ? [1, 200] : [11, 1_000];
+const [processes, rounds, time] = smoke ? [1, 1, 200] : [3, 4, 1_000];
 const inFlight = 64;
 const yardstick = 'global fetch';
 
@@ -28,10 +29,10 @@ const chosen = Object.fromEntries(
 const present = installed(chosen, versions);
 
 const names = present.map(([name]) => name);
-const all = await underLoad('./transport.ts', names, { warmUp, rounds, time, inFlight });
+const all = await underLoad('./transport.ts', names, { processes, warmUp, rounds, time, inFlight });
 
 printHead(
-  `GET of JSON over loopback, ${inFlight} in flight, medians of ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
+  `GET of JSON over loopback, ${inFlight} in flight, medians of ${processes} x ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
   versions,
 );
 const p50 = (figures: Figures): number => figures.p50;
