@@ -16,7 +16,7 @@ const { smoke, only } = parseArgs({
 }).values;
 /** ms; V8 goes on compiling for four seconds, during which `standard()` gets four times as fast. */
 const warmUp = smoke ? 200 : 5_000;
-const [processes, rounds, time] = smoke ? [1, 1, 200] : [3, 4, 1_000];
+const [processes, rounds, time] = smoke ? [1, 1, 200] : [3, 12, 300];
 const inFlight = 64;
 const yardstick = 'global fetch';
 

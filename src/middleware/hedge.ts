@@ -1,5 +1,5 @@
 /** Sends a second copy of a request that is slow to be answered. Stands inside `retry`, outside the `timeout` of an attempt. */
-import type { Middleware } from '../core/context.ts';
+import { askedOf, type Middleware } from '../core/context.ts';
 import { count, forCall, func, list, pause, ratio, record } from '../core/options.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { pastCacheLock } from '../lib/cache-lock.ts';
@@ -60,11 +60,12 @@ export function hedge(options: HedgeOptions = {}): Middleware {
         ...(typeof override === 'number' ? { ratio: override } : override),
       }),
     );
-    if (policy === undefined || policy.hedges === 0 || !policy.methods.has(ctx.request.method)) return next();
+    const asked = askedOf(ctx);
+    if (policy === undefined || policy.hedges === 0 || !policy.methods.has(asked.method)) return next();
     const route = policy.delay === undefined ? tail(ctx, policy) : undefined;
     const delay = policy.delay ?? route?.begins;
     policy.budget?.deposit();
-    const copies = delay === undefined ? undefined : replay(ctx.request, ctx.signal);
+    const copies = delay === undefined ? undefined : replay(asked, () => ctx.signal);
     const started = performance.now();
     const elapsed = (): number => performance.now() - started;
     const isBad = (outcome: Outcome): boolean => policy.when(outcome, ctx);
