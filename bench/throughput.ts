@@ -1,6 +1,6 @@
 /**
  * `npm run bench:throughput`: GETs of a short piece of JSON over loopback, 64 in flight, by way of the global fetch and of
- * whoever has a transport of its own. Server and clients have processes of their own, the clients three, one after
+ * whoever has a transport of its own. Server and clients have processes of their own, the clients five, one after
  * another; every client has its turn in every round, ratios are those within a round, the table shows medians, and
  * results/throughput.json all of it. `--only=kyoa` measures those whose name matches, beside plain fetch and the closure
  * by hand; `--smoke` does one short round of these and kyoa, and writes nothing.
@@ -14,8 +14,8 @@ const { smoke, only } = parseArgs({
   options: { smoke: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 }).values;
 /** ms; V8 goes on compiling for four seconds, during which `standard()` gets four times as fast. */
-const warmUp = smoke ? 200 : 5_000;
-const [processes, rounds, time] = smoke ? [1, 1, 200] : [3, 12, 300];
+const warmUp = smoke ? 200 : 4_000;
+const [processes, rounds, time] = smoke ? [1, 1, 200] : [5, 1, 1_000];
 const inFlight = 64;
 const [plain, yardstick] = ['raw fetch', 'by hand, one closure'] as const;
 
