@@ -1,15 +1,27 @@
 /** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
 import { Branch, onAbort, type Source } from '../core/branch.ts';
+import { Line, type InLine } from '../core/line.ts';
 import { isEventStream } from './body.ts';
 import { discard } from './discard.ts';
 import { headOf, respondent } from './recorded.ts';
 import { sharedBody } from './shared-body.ts';
 
-interface Passenger {
+/** A caller. */
+class Passenger implements InLine<Passenger> {
+  line: Line<Passenger> | undefined;
+  ahead: Passenger | undefined;
+  behind: Passenger | undefined;
   readonly deadline: number;
   readonly alone: () => Promise<Response>;
-  resolve(response: Response | Promise<Response>): void;
-  reject(error: unknown): void;
+  readonly resolve: (response: Response | Promise<Response>) => void;
+  readonly reject: (error: unknown) => void;
+
+  constructor(deadline: number, alone: Passenger['alone'], resolve: Passenger['resolve'], reject: Passenger['reject']) {
+    this.deadline = deadline;
+    this.alone = alone;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
 }
 
 type Run = (own: Branch, deadline: () => number) => Promise<Response>;
@@ -19,7 +31,7 @@ export class Flight {
   readonly #longest: number;
   readonly #onOver: () => void;
   readonly #work = new Branch();
-  readonly #aboard = new Set<Passenger>();
+  readonly #aboard = new Line<Passenger>();
 
   /** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
   constructor(run: Run, longest: number, onOver: () => void) {
@@ -43,7 +55,7 @@ export class Flight {
    */
   board(caller: Source, deadline: number | undefined, alone: () => Promise<Response>): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const passenger: Passenger = { deadline: deadline ?? Infinity, alone, resolve, reject };
+      const passenger = new Passenger(deadline ?? Infinity, alone, resolve, reject);
       this.#aboard.add(passenger);
       onAbort(caller, (reason) => {
         reject(reason);
@@ -60,7 +72,7 @@ export class Flight {
 
   #land(response: Response): void {
     this.#onOver();
-    const [first] = this.#aboard;
+    const { first } = this.#aboard;
     if (first === undefined) return discard(response);
     if (this.#aboard.size === 1) return first.resolve(response); // still aboard: to leave is to abort
     const others = [...this.#aboard].slice(1);
@@ -88,7 +100,7 @@ export class Flight {
     shared.whole.then(
       (content) => {
         this.#disembark(others, content && (() => respond(content)));
-        if (content !== undefined) this.#aboard.clear(); // there is nothing left to abort
+        if (content !== undefined) this.#aboard.delete(first); // there is nothing left to abort
       },
       () => this.#disembark(others, () => respond(shared.again())),
     );
@@ -97,8 +109,7 @@ export class Flight {
   /** Without a response for each they go on alone. */
   #disembark(passengers: readonly Passenger[], response: (() => Response) | undefined): void {
     for (const passenger of passengers) {
-      if (!this.#aboard.has(passenger)) continue;
-      passenger.resolve((response ?? passenger.alone)());
+      if (passenger.line === this.#aboard) passenger.resolve((response ?? passenger.alone)());
       this.#aboard.delete(passenger);
     }
   }

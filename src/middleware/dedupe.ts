@@ -4,6 +4,7 @@ import { vouched } from '../core/compose.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
 import { Flight } from '../lib/flight.ts';
+import { keyed, type Keyed } from '../lib/keyed.ts';
 import { sameRequest, type Key } from '../lib/keys.ts';
 
 export interface DedupeOptions {
@@ -33,36 +34,41 @@ const longestShared = 1024 * 1024;
 export function dedupe(options: DedupeOptions = {}): Middleware {
   const own = parse(options);
   // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
-  const stacks = new WeakMap<readonly Middleware[], Map<string, Aboard>>();
+  const stacks = new WeakMap<readonly Middleware[], Keyed<Runway>>();
 
   return vouched(function dedupe(ctx, next) {
     const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
     if (key === undefined) return next();
 
-    let flights = stacks.get(ctx.stack);
-    if (flights === undefined) stacks.set(ctx.stack, (flights = new Map()));
-    let flight = flights.get(key)?.flight;
+    let runways = stacks.get(ctx.stack);
+    if (runways === undefined) stacks.set(ctx.stack, (runways = keyed(newRunway, isFree)));
+    const runway = runways.get(key);
+    let { flight } = runway;
     if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
     else {
-      const mine: Aboard = { flight: undefined };
       const run = (signal: Branch, deadline: () => number): Promise<Response> => next({ signal, deadline });
-      flight = new Flight(run, longestShared, () => {
-        mine.flight = undefined;
-        if (flights.get(key) === mine) flights.delete(key);
+      runway.flight = flight = new Flight(run, longestShared, () => {
+        if (runway.flight === flight) runway.flight = undefined;
       });
-      mine.flight = flight;
-      flights.set(key, mine);
     }
     return flight.board(sourceOf(ctx), ctx.deadline, next);
   });
 }
 
 /**
- * Lets go when it is deleted: a Map that grows and shrinks leaves its former tables behind, each with what was in it and
- * with a link to the next one, and one that has got old keeps all since then alive until a full collection.
+ * Stays for the next flight: a Map that is filled and emptied with every call makes a table for each, which costs as much
+ * as the rest of the policy.
  */
-interface Aboard {
+interface Runway {
   flight: Flight | undefined;
+}
+
+function newRunway(): Runway {
+  return { flight: undefined };
+}
+
+function isFree({ flight }: Runway): boolean {
+  return flight === undefined;
 }
 
 function parse(options: DedupeOptions): Required<DedupeOptions> {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { isPlain, PlainGet, plainGet, requestOf } from '../../src/core/plain-get.ts';
@@ -14,6 +15,31 @@ describe('a plain GET', () => {
     const { method, body, redirect, integrity } = request;
     expect(plain).toMatchObject({ url: request.url, method, body, redirect, integrity });
     expect([...plain.headers]).toEqual([...request.headers]);
+  });
+
+  test('is of the URL that the platform would write, also where it is not asked', () => {
+    const pieces = [
+      '/ . ? # % @ : & = \' " | \\ ^ ` { } [ ] < > é a Z 0 ~ ..  %2e /.. 80 http://'.split(' '),
+      ' ',
+      '\t',
+    ];
+    const piece = fc.constantFrom(...pieces.flat());
+    const tail = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
+    const start = fc.constantFrom(
+      'http://api.example',
+      'https://127.0.0.1:8443',
+      'HTTP://api.example:80',
+      'ws://api.example',
+    );
+    fc.assert(
+      fc.property(start, tail, (start, tail) => {
+        plainGet(`${start}/`); // has been asked for before
+        const url = URL.parse(start + tail);
+        const isWhole = url !== null && url.username + url.password === '';
+        expect(plainGet(start + tail)?.url).toBe(isWhole ? url.href : undefined);
+      }),
+      { numRuns: 5_000 },
+    );
   });
 
   test('is made of a URL, too, as it is at that moment', () => {
