@@ -1,15 +1,15 @@
 /** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
 import { memory } from '../adapters/storage/memory.ts';
 import { noteBody } from './core/body-origin.ts';
-import { Branch, branchOf } from './core/branch.ts';
+import { Branch } from './core/branch.ts';
 import { compose } from './core/compose.ts';
-import { askedOf, createContext, sourceOf, type Context, type Handler, type Middleware } from './core/context.ts';
+import { createContext, type Context, type Middleware } from './core/context.ts';
 import { func, list, record, type Override } from './core/options.ts';
-import { isPlain, plainGet, type Asked } from './core/plain-get.ts';
+import { plainGet, type Asked } from './core/plain-get.ts';
 import type { Storage } from './core/storage.ts';
 import { plain } from './lib/body.ts';
-import { referrerOf } from './lib/replay.ts';
 import { signalOf, underCaller } from './lib/signal.ts';
+import { brand, transmitBy, type Fetch } from './lib/transmit.ts';
 import type { BreakerOverride } from './middleware/breaker.ts';
 import type { DedupeOptions } from './middleware/dedupe.ts';
 import type { EndpointsOptions } from './middleware/endpoints.ts';
@@ -88,9 +88,6 @@ export const callOptionNames: readonly string[] = [
   'prometheus',
 ] satisfies (keyof CallOptions)[];
 
-/** The call signature alone: what runtimes hang on their `fetch` besides is not needed. */
-export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
-
 export interface FaceOptions {
   /** The onion, first is outermost. @default [] */
   readonly use?: readonly Middleware[];
@@ -157,9 +154,6 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
     createFetch({ storage, ...(transport && { fetch: transport }), ...others, use: extendStack(use, change) }),
   );
 }
-
-/** Marks a kyoa fetch, also one of another copy of this module. */
-const brand: unique symbol = Symbol.for('kyoa.fetch') as never;
 
 export function asKyoaFetch(
   fetch: (input: RequestInfo | URL, init?: RequestInit & CallOptions) => Promise<Response>,
@@ -259,62 +253,4 @@ function asIs(input: RequestInfo | URL, standard: RequestInit, rest: object): As
   if (standard !== plainly.standard && Object.keys(standard).length > 0) return undefined;
   if (input instanceof Request) return input;
   return rest === plainly.rest || Object.keys(rest).length === 0 ? plainGet(input) : undefined;
-}
-
-const fetchAtImport: Fetch | undefined = globalThis.fetch;
-
-/** Looked up at each call, so that mocks work; a global that was replaced by a kyoa fetch must not call itself. */
-function globalFetch(): Fetch {
-  return brand in globalThis.fetch ? fetchAtImport! : globalThis.fetch;
-}
-
-/** The terminal: hands the request to the transport. */
-function transmitBy(transport: Fetch | undefined): Handler {
-  const transmit: Handler = (ctx) => {
-    const send = transport ?? globalFetch();
-    if (branchOf in send) return sendAsked(send, ctx);
-    const asked = askedOf(ctx);
-    // As the caller asked: the platform makes a Request of its own, also of a Request.
-    if (transport === undefined && isPlain(asked)) return send.call(globalThis, asked.url, { signal: ctx.signal });
-    return send.call(globalThis, ctx.request, { ...ctx.init, ...referrerOf(ctx.request), signal: ctx.signal });
-  };
-
-  /** To a transport of ours. */
-  const sendAsked = (send: Fetch, ctx: Context): Promise<Response> => {
-    const asked = askedOf(ctx);
-    const branch = sourceOf(ctx);
-    const init = isPlain(asked)
-      ? { [branchOf]: branch }
-      : { ...ctx.init, ...referrerOf(ctx.request), [branchOf]: branch };
-    return send(asked as Request, init);
-  };
-
-  // Not async, for what that costs; a transport may throw, or have no promise to give.
-  const promised: Handler = (ctx) => {
-    try {
-      return Promise.resolve(transmit(ctx));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  };
-
-  const tell: Handler = (ctx) => {
-    const { attempt } = ctx;
-    const { method, url } = askedOf(ctx);
-    ctx.emit({ type: 'attempt.sent', attempt, method, url });
-    const started = performance.now();
-    const duration = (): number => performance.now() - started;
-    return promised(ctx).then(
-      (response) => {
-        ctx.emit({ type: 'attempt.answered', attempt, method, url, status: response.status, duration: duration() });
-        return response;
-      },
-      (error: unknown) => {
-        ctx.emit({ type: 'attempt.failed', attempt, method, url, error, duration: duration() });
-        throw error;
-      },
-    );
-  };
-
-  return (ctx) => (ctx.observers.length === 0 ? transmit(ctx) : tell(ctx));
 }

@@ -20,11 +20,11 @@ import {
   createFetch,
   extendStack,
   type CallOptions,
-  type Fetch,
   type FetchExtension,
   type KyoaFetch,
 } from './fetch.ts';
 import { signalOf, underCallers } from './lib/signal.ts';
+import type { Fetch } from './lib/transmit.ts';
 import { standard } from './standard.ts';
 
 /** For the index, which picks from it: ky's errors, guards and types. */
