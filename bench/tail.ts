@@ -41,7 +41,8 @@ console.log(`${rounds} rounds of ${calls} calls, ${lanes} in flight\n`);
 const all: Round[] = [];
 for (const shape of Object.keys(ratios) as Shape[]) {
   const ratio = ratios[shape];
-  const past = await play(shape, 'warm-up', fetch, 1); // the compiler's, the pool's, and the ideal's knowledge
+  const past = await play(shape, 'warm-up', fetch, 1); // the pool's, and the ideal's knowledge
+  await play(shape, 'warm-up', createFetch({ use: [hedge({ ratio })] }), 1); // the compiler's: what it learns is dropped
   const ideal = quantile(past.latencies, 0.95);
   const contenders: Record<string, Fetch> = {
     'plain fetch': fetch,
