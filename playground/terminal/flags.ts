@@ -25,7 +25,7 @@ playground on it until Ctrl-C.
 
   --preset <name>   the server's weather (flaky)
 ${Object.entries(presets)
-  .map(([name, { about }]) => `                      ${hyphened(name).padEnd(14)}${about}`)
+  .map(([name, { about }]) => `                      ${hyphened(name).padEnd(17)}${about}`)
   .join('\n')}
   --seed <n>        the same seed gives the same mishaps in the same order (1)
   --seconds <n>     how long to send calls (8)
