@@ -1,92 +1,16 @@
 /** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
 import { memory } from '../adapters/storage/memory.ts';
+import { callOptionNames, nothing, plainly, sort, type CallOptions } from './call-options.ts';
 import { noteBody } from './core/body-origin.ts';
 import { Branch } from './core/branch.ts';
 import { compose } from './core/compose.ts';
 import { createContext, type Context, type Middleware } from './core/context.ts';
-import { func, list, record, type Override } from './core/options.ts';
+import { func, list, record } from './core/options.ts';
 import { plainGet, type Asked } from './core/plain-get.ts';
 import type { Storage } from './core/storage.ts';
 import { plain } from './lib/body.ts';
 import { signalOf, underCaller } from './lib/signal.ts';
 import { brand, transmitBy, type Fetch } from './lib/transmit.ts';
-import type { BreakerOverride } from './middleware/breaker.ts';
-import type { DedupeOptions } from './middleware/dedupe.ts';
-import type { EndpointsOptions } from './middleware/endpoints.ts';
-import type { FallbackOptions } from './middleware/fallback.ts';
-import type { HedgeOptions } from './middleware/hedge.ts';
-import type { IdempotencyOptions } from './middleware/idempotency.ts';
-import type { LatestOptions } from './middleware/latest.ts';
-import type { LimitOverride } from './middleware/limit.ts';
-import type { RaceOptions } from './middleware/race.ts';
-import type { RetryOptions } from './middleware/retry.ts';
-import type { StaleIfErrorOptions } from './middleware/stale-if-error.ts';
-import type { TimeoutOptions } from './middleware/timeout.ts';
-
-/** Overrides for one call, flat beside the usual options. A policy of your own reads the member of its name. */
-export interface CallOptions {
-  /** Names the request for deduplication, idempotency, logs and traces. @default a fresh UUID */
-  readonly requestId?: string;
-  /** Limits in ms; a number is the `total`. */
-  readonly timeout?: number | Override<TimeoutOptions>;
-  /** Attempts after the first, or options of the policy. */
-  readonly retry?: number | Override<RetryOptions>;
-  /** The extra load that is accepted, or options of the policy; `false` for one copy only. */
-  readonly hedge?: number | Override<HedgeOptions>;
-  /** Options of the policy; `false` to send the request where its URL says. */
-  readonly race?: Override<RaceOptions>;
-  /** `false` to send a request of one’s own. */
-  readonly dedupe?: Override<DedupeOptions>;
-  /** Options of the policy; `false` to send no key and keep no result. */
-  readonly idempotency?: Override<IdempotencyOptions>;
-  /** Options of the policy, but for those of the shared circuit; `false` to be sent in any case, and not to count. */
-  readonly breaker?: Override<BreakerOverride>;
-  /** Options of the policy, but for the shared bounds; `false` to go past them. */
-  readonly limit?: Override<LimitOverride>;
-  /** `false` to replace nobody, and not to be replaced. */
-  readonly latest?: Override<LatestOptions>;
-  /** How to pick one; `false` to send the request where its URL says. */
-  readonly endpoints?: Override<Pick<EndpointsOptions, 'pick' | 'zones'>>;
-  /** Options of the policy; `false` to have the failure itself, and keep no answer. */
-  readonly staleIfError?: Override<StaleIfErrorOptions>;
-  /** `false` to have the failure itself. */
-  readonly fallback?: Override<FallbackOptions>;
-  /** `false` to go unobserved. */
-  readonly observe?: boolean;
-  /** `false` to write no line. */
-  readonly log?: boolean;
-  /** `false` to send no `traceparent`. */
-  readonly trace?: boolean;
-  /** `false` not to be counted. */
-  readonly metrics?: boolean;
-  /** `false` for no spans and measurements. */
-  readonly opentelemetry?: boolean;
-  /** `false` not to be counted. */
-  readonly prometheus?: boolean;
-}
-
-/** The members of an init that are kyoa's; whatever neither fetch nor kyoa knows goes to the transport. */
-export const callOptionNames: readonly string[] = [
-  'requestId',
-  'timeout',
-  'retry',
-  'hedge',
-  'race',
-  'dedupe',
-  'idempotency',
-  'breaker',
-  'limit',
-  'latest',
-  'endpoints',
-  'staleIfError',
-  'fallback',
-  'observe',
-  'log',
-  'trace',
-  'metrics',
-  'opentelemetry',
-  'prometheus',
-] satisfies (keyof CallOptions)[];
 
 export interface FaceOptions {
   /** The onion, first is outermost. @default [] */
@@ -198,54 +122,6 @@ export function createHandler(
 export function extendStack(stack: readonly Middleware[], change: FetchExtension['use']): readonly Middleware[] {
   if (typeof change === 'function') return change(stack);
   return change === undefined ? stack : [...stack, ...change];
-}
-
-/** What `Request` takes; `duplex` and `priority` are younger than TypeScript's list. */
-const requestMembers: ReadonlySet<string> = new Set([
-  'method',
-  'headers',
-  'body',
-  'mode',
-  'credentials',
-  'cache',
-  'redirect',
-  'referrer',
-  'referrerPolicy',
-  'integrity',
-  'keepalive',
-  'window',
-  'duplex',
-]);
-
-const nothing: RequestInit & CallOptions = {};
-const plainly: Sorted = {
-  signal: undefined,
-  standard: Object.freeze({}),
-  options: Object.freeze({}),
-  rest: Object.freeze({}),
-};
-
-interface Sorted {
-  readonly signal: AbortSignal | null | undefined;
-  /** What Request takes, but for the signal. */
-  readonly standard: RequestInit;
-  readonly options: Record<string, unknown>;
-  readonly rest: Record<string, unknown>;
-}
-
-function sort(init: RequestInit & CallOptions, ours: ReadonlySet<string>): Sorted {
-  const sorted = {
-    signal: init.signal,
-    standard: {} as Record<string, unknown>,
-    options: {} as Record<string, unknown>,
-    rest: {} as Record<string, unknown>,
-  };
-  for (const [name, value] of Object.entries(init)) {
-    if (name === 'signal') continue;
-    const where = requestMembers.has(name) ? 'standard' : ours.has(name) ? 'options' : 'rest';
-    sorted[where][name] = value;
-  }
-  return sorted;
 }
 
 /** Where no Request need be made. */

@@ -3,7 +3,8 @@ export { default } from './kyoa.ts';
 export type { InstanceExtension, InstanceOptions, Kyoa, Options } from './kyoa.ts';
 
 export { createFetch, createHandler } from './fetch.ts';
-export type { CallOptions, FaceOptions, FetchExtension, FetchOptions, KyoaFetch, KyoaHandler } from './fetch.ts';
+export type { CallOptions } from './call-options.ts';
+export type { FaceOptions, FetchExtension, FetchOptions, KyoaFetch, KyoaHandler } from './fetch.ts';
 export type { Fetch } from './lib/transmit.ts';
 export { standard } from './standard.ts';
 export type { StandardOptions } from './standard.ts';

@@ -10,19 +10,12 @@ import ky, {
   type ResponsePromise,
 } from 'ky';
 import { memory } from '../adapters/storage/memory.ts';
+import { callOptionNames, type CallOptions } from './call-options.ts';
 import { noteBody } from './core/body-origin.ts';
 import type { Middleware } from './core/context.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
-import {
-  asKyoaFetch,
-  callOptionNames,
-  createFetch,
-  extendStack,
-  type CallOptions,
-  type FetchExtension,
-  type KyoaFetch,
-} from './fetch.ts';
+import { asKyoaFetch, createFetch, extendStack, type FetchExtension, type KyoaFetch } from './fetch.ts';
 import { signalOf, underCallers } from './lib/signal.ts';
 import type { Fetch } from './lib/transmit.ts';
 import { standard } from './standard.ts';

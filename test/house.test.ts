@@ -178,6 +178,13 @@ const rejected: readonly Probe[] = [
     says: 'An adapter imports src/core and packages',
   },
   {
+    what: 'the options of a call importing a face',
+    file: 'src/call-options.ts',
+    code: `export { createFetch } from './fetch.ts';\n`,
+    rule: imports,
+    says: 'src/standard.ts and src/call-options.ts stand beneath the faces.',
+  },
+  {
     what: 'an adapter importing another one',
     file: 'adapters/storage/leaning.ts',
     code: `export { plain } from './plain.ts';\n`,

@@ -1,5 +1,15 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { constant, createFetch, createHandler, log, retry, timeout, trace, type LogLevel } from '../../src/index.ts';
+import {
+  constant,
+  createFetch,
+  createHandler,
+  log,
+  retry,
+  timeout,
+  trace,
+  type LogLevel,
+  type Middleware,
+} from '../../src/index.ts';
 import { faults, type Fault } from '../support/secrets.ts';
 import { silent, stub } from '../support/call.ts';
 
@@ -139,6 +149,16 @@ describe('log', () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await stub([log({ write })], () => new Response(null)).fetch(url, { headers: { traceparent } });
     expect(lines).toMatchObject([{ traceId: '0af7651916cd43dd8448eb211c80319c' }]);
+  });
+
+  test('has the trace that was joined on the way, where that is another than the caller’s', async () => {
+    const { lines, write } = book();
+    const joined = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const join: Middleware = ({ request }, next) =>
+      next({ request: new Request(request, { headers: { traceparent: joined } }) });
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await stub([log({ write }), join, trace()], () => new Response(null)).fetch(url, { headers: { traceparent } });
+    expect(lines).toMatchObject([{ traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }]);
   });
 
   test('in a handler, tells of the request that came in', async () => {
