@@ -97,6 +97,7 @@ const requestMembers: ReadonlySet<string> = new Set([
 
 /** Of a call without an init. */
 export const nothing: RequestInit & CallOptions = {};
+/** The same, sorted; every such call has this one. */
 export const plainly: Sorted = {
   signal: undefined,
   standard: Object.freeze({}),
