@@ -13,7 +13,7 @@ export const entries = {
   './file': 'adapters/storage/file.ts',
   './indexeddb': 'adapters/storage/indexeddb.ts',
   './redis': 'adapters/storage/redis.ts',
-  './undici': 'adapters/transport/undici.ts',
+  './undici': 'adapters/transport/undici/undici.ts',
   './opentelemetry': 'adapters/telemetry/opentelemetry.ts',
   './prometheus': 'adapters/telemetry/prometheus.ts',
   './testing': 'src/testing.ts',

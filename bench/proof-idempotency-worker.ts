@@ -5,7 +5,7 @@ import { file } from '../adapters/storage/file.ts';
 import { redis } from '../adapters/storage/redis.ts';
 import type { Storage } from '../src/core/storage.ts';
 import { createFetch } from '../src/fetch.ts';
-import { idempotency } from '../src/middleware/idempotency.ts';
+import { idempotency } from '../src/middleware/idempotency/idempotency.ts';
 import { retry } from '../src/middleware/retry.ts';
 
 export interface Task {

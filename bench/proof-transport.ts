@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
-import { undici } from '../adapters/transport/undici.ts';
+import { undici } from '../adapters/transport/undici/undici.ts';
 import { openSockets } from '../test/support/sockets.ts';
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '100000' } } });

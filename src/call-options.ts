@@ -1,17 +1,17 @@
 /** What is said of one call: to fetch, to policies of ours, and to the transport. */
 import type { Override } from './core/options.ts';
-import type { BreakerOverride } from './middleware/breaker.ts';
-import type { DedupeOptions } from './middleware/dedupe.ts';
-import type { EndpointsOptions } from './middleware/endpoints.ts';
+import type { BreakerOverride } from './middleware/breaker/breaker.ts';
+import type { DedupeOptions } from './middleware/dedupe/dedupe.ts';
+import type { EndpointsOptions } from './middleware/endpoints/endpoints.ts';
 import type { FallbackOptions } from './middleware/fallback.ts';
-import type { HedgeOptions } from './middleware/hedge.ts';
-import type { IdempotencyOptions } from './middleware/idempotency.ts';
+import type { HedgeOptions } from './middleware/hedge/hedge.ts';
+import type { IdempotencyOptions } from './middleware/idempotency/idempotency.ts';
 import type { LatestOptions } from './middleware/latest.ts';
-import type { LimitOverride } from './middleware/limit.ts';
+import type { LimitOverride } from './middleware/limit/limit.ts';
 import type { RaceOptions } from './middleware/race.ts';
 import type { RetryOptions } from './middleware/retry.ts';
-import type { StaleIfErrorOptions } from './middleware/stale-if-error.ts';
-import type { TimeoutOptions } from './middleware/timeout.ts';
+import type { StaleIfErrorOptions } from './middleware/stale-if-error/stale-if-error.ts';
+import type { TimeoutOptions } from './middleware/timeout/timeout.ts';
 
 /** Overrides for one call, flat beside the usual options. A policy of your own reads the member of its name. */
 export interface CallOptions {

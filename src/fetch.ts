@@ -1,16 +1,16 @@
 /** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
 import { memory } from '../adapters/storage/memory.ts';
 import { callOptionNames, nothing, plainly, sort, type CallOptions } from './call-options.ts';
-import { noteBody } from './core/body-origin.ts';
-import { Branch } from './core/branch.ts';
+import { noteBody } from './core/engine/body-source.ts';
+import { Branch } from './core/engine/lazy-abort.ts';
 import { compose } from './core/compose.ts';
 import { createContext, type Context, type Middleware } from './core/context.ts';
 import { func, list, record } from './core/options.ts';
-import { plainGet, type Asked } from './core/plain-get.ts';
+import { plainGet, type Asked } from './core/engine/lazy-request.ts';
 import type { Storage } from './core/storage.ts';
-import { plain } from './lib/body.ts';
+import { plain } from './lib/body/watch.ts';
 import { signalOf, underCaller } from './lib/signal.ts';
-import { brand, transmitBy, type Fetch } from './lib/transmit.ts';
+import { brand, transmitBy, type Fetch } from './transport.ts';
 
 export interface FaceOptions {
   /** The onion, first is outermost. @default [] */

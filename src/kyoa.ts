@@ -11,13 +11,13 @@ import ky, {
 } from 'ky';
 import { memory } from '../adapters/storage/memory.ts';
 import { callOptionNames, type CallOptions } from './call-options.ts';
-import { noteBody } from './core/body-origin.ts';
+import { noteBody } from './core/engine/body-source.ts';
 import type { Middleware } from './core/context.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
 import { asKyoaFetch, createFetch, extendStack, type FetchExtension, type KyoaFetch } from './fetch.ts';
 import { signalOf, underCallers } from './lib/signal.ts';
-import type { Fetch } from './lib/transmit.ts';
+import type { Fetch } from './transport.ts';
 import { standard } from './standard.ts';
 
 /** For the index, which picks from it: ky's errors, guards and types. */

@@ -1,13 +1,13 @@
 /** The default stack, in one screen. */
 import type { Middleware } from './core/context.ts';
 import { record } from './core/options.ts';
-import { adaptive, type Adaptive } from './lib/adaptive.ts';
-import { quantile } from './lib/estimate.ts';
-import { breaker, type BreakerOptions } from './middleware/breaker.ts';
-import { dedupe, type DedupeOptions } from './middleware/dedupe.ts';
-import { idempotency, type IdempotencyOptions } from './middleware/idempotency.ts';
+import { adaptive, type Adaptive } from './middleware/timeout/adaptive.ts';
+import { quantile } from './middleware/timeout/estimators.ts';
+import { breaker, type BreakerOptions } from './middleware/breaker/breaker.ts';
+import { dedupe, type DedupeOptions } from './middleware/dedupe/dedupe.ts';
+import { idempotency, type IdempotencyOptions } from './middleware/idempotency/idempotency.ts';
 import { retry, type RetryOptions } from './middleware/retry.ts';
-import { timeout, type TimeoutOptions } from './middleware/timeout.ts';
+import { timeout, type TimeoutOptions } from './middleware/timeout/timeout.ts';
 
 /**
  * Mean plus two deviations, the default of `adaptive`, cuts a few per cent of good answers on a steady route; twice

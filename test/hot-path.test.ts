@@ -1,6 +1,6 @@
 /** What a call that simply succeeds does not pay for. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { undici } from '../adapters/transport/undici.ts';
+import { undici } from '../adapters/transport/undici/undici.ts';
 import { createFetch, standard, type Fetch, type Middleware } from '../src/index.ts';
 import { origin } from './support/origin.ts';
 

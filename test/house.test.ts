@@ -77,32 +77,53 @@ const rejected: readonly Probe[] = [
     file: 'src/core/up.ts',
     code: `export { helper } from '../lib/helper.ts';\n`,
     rule: imports,
-    says: 'src/core imports nothing outside src/core.',
+    says: 'src/core imports src/core and src/core/engine.',
   },
   {
     what: 'core importing a type of lib',
     file: 'src/core/up-type.ts',
     code: `export type { Helper } from '../lib/helper.ts';\n`,
     rule: imports,
-    says: 'src/core imports nothing outside src/core.',
+    says: 'src/core imports src/core and src/core/engine.',
   },
   {
     what: 'core importing a package',
     file: 'src/core/package.ts',
     code: `export { default as pRetry } from 'p-retry';\n`,
     rule: imports,
-    says: 'src/core imports nothing outside src/core.',
+    says: 'src/core imports src/core and src/core/engine.',
   },
   {
-    what: 'lib importing middleware',
+    what: 'the engine of core importing the grammar',
+    file: 'src/core/engine/up.ts',
+    code: `export type { Plain } from '../plain.ts';\n`,
+    rule: imports,
+    says: 'src/core/engine imports its neighbours only.',
+  },
+  {
+    what: 'telemetry importing lib',
+    file: 'src/telemetry/side.ts',
+    code: `export { helper } from '../lib/helper.ts';\n`,
+    rule: imports,
+    says: 'src/telemetry imports src/core and its neighbours.',
+  },
+  {
+    what: 'lib importing a policy',
     file: 'src/lib/up.ts',
     code: `export { tidy } from '../middleware/tidy.ts';\n`,
     rule: imports,
     says: 'src/lib imports src/core, src/lib and packages.',
   },
   {
-    what: 'lib importing a face',
-    file: 'src/lib/face.ts',
+    what: 'a folder of lib importing a policy',
+    file: 'src/lib/body/up.ts',
+    code: `export { tidy } from '../../middleware/tidy.ts';\n`,
+    rule: imports,
+    says: 'src/lib imports src/core, src/lib and packages.',
+  },
+  {
+    what: 'lib importing an entry point',
+    file: 'src/lib/entry.ts',
     code: `export { createFetch } from '../fetch.ts';\n`,
     rule: imports,
     says: 'src/lib imports src/core, src/lib and packages.',
@@ -115,28 +136,56 @@ const rejected: readonly Probe[] = [
     says: 'Write a path in its shortest form.',
   },
   {
-    what: 'a middleware importing another one',
+    what: 'a policy importing another one',
     file: 'src/middleware/friend.ts',
     code: `export { tidy } from './tidy.ts';\n`,
     rule: imports,
-    says: 'A middleware never imports another middleware.',
+    says: 'A policy never imports another policy.',
   },
   {
-    what: 'a middleware importing a face',
-    file: 'src/middleware/face.ts',
+    what: 'a policy importing the folder of another one',
+    file: 'src/middleware/guest.ts',
+    code: `export { part } from './orderly/part.ts';\n`,
+    rule: imports,
+    says: 'A policy never imports another policy.',
+  },
+  {
+    what: 'a policy in a folder importing the folder of another one',
+    file: 'src/middleware/guest/guest.ts',
+    code: `export { part } from '../orderly/part.ts';\n`,
+    rule: imports,
+    says: 'A policy never imports another policy.',
+  },
+  {
+    what: 'a policy in a folder importing another one',
+    file: 'src/middleware/guest/friend.ts',
+    code: `export { tidy } from '../tidy.ts';\n`,
+    rule: imports,
+    says: 'A policy never imports another policy.',
+  },
+  {
+    what: 'a policy importing an entry point',
+    file: 'src/middleware/entry.ts',
     code: `export { createFetch } from '../fetch.ts';\n`,
     rule: imports,
-    says: 'src/middleware imports src/core, src/lib and packages.',
+    says: 'A policy imports its own folder, src/lib, src/core, src/telemetry and packages.',
   },
   {
-    what: 'a middleware importing the embedded storage',
+    what: 'a policy in a folder importing an entry point',
+    file: 'src/middleware/guest/entry.ts',
+    code: `export { createFetch } from '../../fetch.ts';\n`,
+    rule: imports,
+    says: 'A policy imports its own folder, src/lib, src/core, src/telemetry and packages.',
+  },
+  {
+    what: 'a policy importing the embedded storage',
     file: 'src/middleware/keeper.ts',
     code: `export { memory } from '../../adapters/storage/memory.ts';\n`,
     rule: imports,
-    says: 'src/middleware imports src/core, src/lib and packages.',
+    says: 'A policy imports its own folder, src/lib, src/core, src/telemetry and packages.',
   },
   {
-    what: 'a face importing an adapter that is not the embedded one',
+    what: 'an entry point importing an adapter that is not the embedded one',
     file: 'src/kyoa.ts',
     code: `export { file } from '../adapters/storage/file.ts';\n`,
     rule: imports,
@@ -175,31 +224,24 @@ const rejected: readonly Probe[] = [
     file: 'adapters/storage/reaching.ts',
     code: `export { helper } from '../../src/lib/helper.ts';\n`,
     rule: imports,
-    says: 'An adapter imports src/core and packages',
+    says: 'An adapter imports src/core, src/telemetry and packages',
   },
   {
-    what: 'the options of a call importing a face',
+    what: 'the options of a call importing an entry point',
     file: 'src/call-options.ts',
     code: `export { createFetch } from './fetch.ts';\n`,
     rule: imports,
-    says: 'src/standard.ts and src/call-options.ts stand beneath the faces.',
+    says: 'This file is below the entry points.',
   },
   {
     what: 'an adapter importing another one',
     file: 'adapters/storage/leaning.ts',
     code: `export { plain } from './plain.ts';\n`,
     rule: imports,
-    says: 'An adapter imports src/core and packages',
+    says: 'An adapter imports src/core, src/telemetry and packages',
   },
   {
     what: 'the transport importing lib',
-    file: 'adapters/transport/undici.ts',
-    code: `export { helper } from '../../src/lib/helper.ts';\n`,
-    rule: imports,
-    says: 'The transport imports src/core',
-  },
-  {
-    what: 'a part of the transport importing lib',
     file: 'adapters/transport/undici/part.ts',
     code: `export { helper } from '../../../src/lib/helper.ts';\n`,
     rule: imports,
@@ -238,6 +280,22 @@ const rejected: readonly Probe[] = [
 const accepted: Readonly<Record<string, string>> = {
   'src/core/plain.ts': `export interface Plain {\n  readonly signal: AbortSignal;\n}\n`,
   'src/core/beside.ts': `export type { Plain } from './plain.ts';\n`,
+  'src/core/engine/cog.ts': `export const cog = 1;\n`,
+  'src/core/wheel.ts': `export { cog } from './engine/cog.ts';\n`,
+  'src/telemetry/word.ts': `export { cog as word } from '../core/engine/cog.ts';\n`,
+  'src/lib/body/piece.ts': `
+import type { Plain } from '../../core/plain.ts';
+import { helper } from '../helper.ts';
+
+export const piece = (plain: Plain): unknown => [plain, helper];
+`,
+  'src/middleware/orderly/part.ts': `export { piece as part } from '../../lib/body/piece.ts';\n`,
+  'src/middleware/orderly/orderly.ts': `
+import { word } from '../../telemetry/word.ts';
+import { part } from './part.ts';
+
+export const orderly: unknown = [word, part];
+`,
   'src/lib/helper.ts': `
 import pRetry from 'p-retry';
 import type { Plain } from '../core/plain.ts';

@@ -13,14 +13,21 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 
-import { attached } from '../../src/core/attached.ts';
+import { attached } from '../../src/core/engine/private-state.ts';
 import { sourceOf, type Context, type Middleware } from '../../src/core/context.ts';
-import { durationBuckets, errorTypeOf, methodOf, other, serverOf, verdictOf } from '../../src/core/conventions.ts';
-import { counters } from '../../src/core/counters.ts';
+import {
+  durationBuckets,
+  errorTypeOf,
+  methodOf,
+  other,
+  serverOf,
+  verdictOf,
+} from '../../src/telemetry/semantic-conventions.ts';
+import { counters } from '../../src/telemetry/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
-import { observed } from '../../src/core/observed.ts';
+import { observed } from '../../src/telemetry/observe-call.ts';
 import { invalid, list, record } from '../../src/core/options.ts';
-import { redactor, type Redactor } from '../../src/core/redact.ts';
+import { redactor, type Redactor } from '../../src/telemetry/redact.ts';
 
 export interface OpenTelemetryOptions {
   /** @default `trace.getTracer('kyoa')` */

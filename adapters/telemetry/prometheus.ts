@@ -2,10 +2,17 @@
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 
 import { sourceOf, type Middleware } from '../../src/core/context.ts';
-import { bounded, durationBuckets, errorTypeOf, methodOf, serverOf, verdictOf } from '../../src/core/conventions.ts';
-import { counters } from '../../src/core/counters.ts';
+import {
+  bounded,
+  durationBuckets,
+  errorTypeOf,
+  methodOf,
+  serverOf,
+  verdictOf,
+} from '../../src/telemetry/semantic-conventions.ts';
+import { counters } from '../../src/telemetry/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
-import { observed } from '../../src/core/observed.ts';
+import { observed } from '../../src/telemetry/observe-call.ts';
 import { count, func, invalid, record } from '../../src/core/options.ts';
 
 /** What is read of a pool per origin; the fetch of `kyoa/undici` has it. */

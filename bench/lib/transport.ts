@@ -9,7 +9,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   'global fetch': { make: () => (url) => json(fetch(url)) },
   'kyoa undici()': {
     async make() {
-      const { undici } = await import('../../adapters/transport/undici.ts');
+      const { undici } = await import('../../adapters/transport/undici/undici.ts');
       const fetch = undici();
       return (url) => json(fetch(url));
     },
@@ -23,7 +23,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'kyoa.get on undici()': {
     async make() {
-      const { undici } = await import('../../adapters/transport/undici.ts');
+      const { undici } = await import('../../adapters/transport/undici/undici.ts');
       const { default: kyoa } = await import('../../src/kyoa.ts');
       const api = kyoa.create({ fetch: undici() });
       return (url) => api.get(url).json();
@@ -90,7 +90,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
 
 async function face(use: readonly Middleware[]): Promise<GetJson> {
   const { createFetch } = await import('../../src/index.ts');
-  const { undici } = await import('../../adapters/transport/undici.ts');
+  const { undici } = await import('../../adapters/transport/undici/undici.ts');
   const fetch = createFetch({ use, fetch: undici() });
   return (url) => json(fetch(url));
 }

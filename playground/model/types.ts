@@ -2,14 +2,14 @@
  * All that stands between the model and the page. The page reads these and calls these, nothing else: what changes
  * seldom it is told by `subscribe`, what changes with every call it reads when it draws.
  *
- *   import { openSession } from '../model/session.ts';        (options?: SessionOptions) => Promise<Session>
+ *   import { openSession } from './session.ts';        (options?: SessionOptions) => Promise<Session>
  *   import { presets } from '../network/presets.ts';          names and abouts of the weathers
  *   import { settingFields } from '../network/fields.ts';      sliders and switches of the weather
- *   import { catalogue } from '../model/catalogue.ts';        readonly PolicyDescriptor[], in their usual order
- *   import { scenarios } from '../model/scenarios.ts';        readonly Scenario[]
- *   import { generate } from '../model/code.ts';              (stack, form: CodeForm) => string
- *   import { readLink, writeLink } from '../model/link.ts';   (hash) => Link; (configuration) => hash
- *   import { openRecords } from '../model/records.ts';        () => Records
+ *   import { catalogue } from './catalogue.ts';        readonly PolicyDescriptor[], in their usual order
+ *   import { scenarios } from './scenarios.ts';        readonly Scenario[]
+ *   import { generate } from './code.ts';              (stack, form: CodeForm) => string
+ *   import { readLink, writeLink } from './link.ts';   (hash) => Link; (configuration) => hash
+ *   import { openRecords } from './records.ts';        () => Records
  *
  * Durations are ms and shares are 0..1, unless a unit says otherwise. Times are ms on the session's clock, which begins
  * at 0 with every `reset`.

@@ -1,7 +1,7 @@
 /** What a middleware sees of a call. Never assigned to: a branch of a call gets a fork of its parent's context. */
-import { signalOf, type Source } from './branch.ts';
+import { signalOf, type Source } from './engine/lazy-abort.ts';
 import { invalid } from './options.ts';
-import { requestOf, type Asked } from './plain-get.ts';
+import { requestOf, type Asked } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import type { Storage } from './storage.ts';
 

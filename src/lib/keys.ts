@@ -1,7 +1,7 @@
 /** What counts as the same thing: the key functions that policies share. */
-import { bodyOrigin } from '../core/body-origin.ts';
+import { bodyOrigin } from '../core/engine/body-source.ts';
 import { askedOf, type Context } from '../core/context.ts';
-import { isPlain } from '../core/plain-get.ts';
+import { isPlain } from '../core/engine/lazy-request.ts';
 
 /** Calls with the same key share state; `undefined` leaves a call out. */
 export type Key = (ctx: Context) => string | undefined;

@@ -1,6 +1,6 @@
 /** Tells a failing network from a failing program, which no retry mends. */
 import isKnownNetworkError from 'is-network-error';
-import { ownCause } from './summary.ts';
+import { ownCause } from './attempt-errors.ts';
 
 /**
  * Node's fetch says `fetch failed` of a refused connection and of a bad port alike; the difference is in

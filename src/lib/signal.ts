@@ -1,8 +1,8 @@
 /** Abort signals: a child for a branch of a call, and the bridge from the caller's signal to the call's own. */
-import { attached } from '../core/attached.ts';
-import { Branch, onAbort, type Source } from '../core/branch.ts';
-import { watchBody } from './body.ts';
-import { discard } from './discard.ts';
+import { attached } from '../core/engine/private-state.ts';
+import { Branch, onAbort, type Source } from '../core/engine/lazy-abort.ts';
+import { watchBody } from './body/watch.ts';
+import { discard } from './body/discard.ts';
 
 /**
  * Aborts with its parent and never touches it. It stays registered on the parent, so the parent must be of a call

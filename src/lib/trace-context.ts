@@ -3,9 +3,9 @@
  *
  * @see https://www.w3.org/TR/trace-context-1/
  */
-import { attached } from '../core/attached.ts';
+import { attached } from '../core/engine/private-state.ts';
 import { askedOf, type Context } from '../core/context.ts';
-import { isPlain } from '../core/plain-get.ts';
+import { isPlain } from '../core/engine/lazy-request.ts';
 
 export interface TraceContext {
   /** 32 hexadecimal digits. */

@@ -1,7 +1,7 @@
 /** A substitute when what is beneath fails for good. Stands outside `retry`. */
 import type { Context, Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
-import { discard } from '../lib/discard.ts';
+import { discard } from '../lib/body/discard.ts';
 import { isFailure, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 
 /** A Response, or a value that becomes a JSON 200. */

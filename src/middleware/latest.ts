@@ -1,5 +1,5 @@
 /** Lets a newer call replace an older one: search as you type. Stands outside `retry`. */
-import type { Branch } from '../core/branch.ts';
+import type { Branch } from '../core/engine/lazy-abort.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
 import { forCall, func, record } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';

@@ -1,10 +1,10 @@
 /** Writes one line of JSON per call. Stands outermost, for whole calls; inside `retry` a line is an attempt's. */
 import { vouched } from '../core/compose.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
-import { verdictOf } from '../core/conventions.ts';
-import { observed } from '../core/observed.ts';
+import { verdictOf } from '../telemetry/semantic-conventions.ts';
+import { observed } from '../telemetry/observe-call.ts';
 import { func, invalid, list, oneOf, record } from '../core/options.ts';
-import { redactor, type Redactor } from '../core/redact.ts';
+import { redactor, type Redactor } from '../telemetry/redact.ts';
 import { traceOf } from '../lib/trace-context.ts';
 
 export type LogLevel = 'info' | 'warn' | 'error';

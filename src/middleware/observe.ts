@@ -2,7 +2,7 @@
 import { vouched } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
-import { observed } from '../core/observed.ts';
+import { observed } from '../telemetry/observe-call.ts';
 import { func } from '../core/options.ts';
 
 /**

@@ -1,11 +1,11 @@
 /** Sends a request to several endpoints at once and takes the first good answer. Stands inside `retry`. */
 import type { Middleware } from '../core/context.ts';
 import { forCall, func, invalid, list, record } from '../core/options.ts';
-import { firstGood, isPoor, safeMethods, type Run } from '../lib/first-good.ts';
+import { firstGood, isPoor, safeMethods, type Run } from '../lib/attempt-race.ts';
 import { unwrap, type Outcome, type When } from '../lib/outcome.ts';
-import { replay, type Replay } from '../lib/replay.ts';
-import { baseOf, rebase, retarget } from '../lib/retarget.ts';
-import { summarize } from '../lib/summary.ts';
+import { replay, type Replay } from '../lib/request/resend.ts';
+import { baseOf, rebase, retarget } from '../lib/request/rewrite-url.ts';
+import { summarize } from '../lib/attempt-errors.ts';
 
 export interface RaceOptions {
   /** What may be done several times over; any other method goes to the first endpoint alone. @default the safe ones of RFC 9110 §9.2.1, and QUERY */

@@ -2,17 +2,17 @@
 import { vouched } from '../core/compose.ts';
 import { askedOf, sourceOf, type Context, type Middleware, type Next } from '../core/context.ts';
 import { count, forCall, func, list, pause, record } from '../core/options.ts';
-import type { Asked } from '../core/plain-get.ts';
+import type { Asked } from '../core/engine/lazy-request.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
-import { discard } from '../lib/discard.ts';
+import { discard } from '../lib/body/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { isReset } from '../lib/network-error.ts';
 import { isTransient, judged, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 import { repeat } from '../lib/repeat.ts';
-import { replay, type Replay } from '../lib/replay.ts';
-import { refusedUntil } from '../lib/refusal.ts';
+import { replay, type Replay } from '../lib/request/resend.ts';
+import { refusedUntil } from '../lib/not-before.ts';
 import { retryAfter } from '../lib/retry-after.ts';
-import { sleep } from '../core/timer.ts';
+import { sleep } from '../core/engine/timers.ts';
 
 export interface RetryOptions {
   /** Attempts after the first; 0 for none, `Infinity` for as long as deadline and budget allow. @default 3 */

@@ -1,8 +1,8 @@
 /** Puts a W3C `traceparent` on every request. Stands inside `retry` and `hedge` for a span id per attempt. */
 import { vouched } from '../core/compose.ts';
 import { askedOf, type Middleware } from '../core/context.ts';
-import { isPlain } from '../core/plain-get.ts';
-import { derive } from '../lib/replay.ts';
+import { isPlain } from '../core/engine/lazy-request.ts';
+import { derive } from '../lib/request/resend.ts';
 import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.ts';
 
 /**

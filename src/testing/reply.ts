@@ -1,8 +1,8 @@
 /** What a scripted server says, and how it becomes a Response, or an error of the network. */
 import { count, invalid, oneOf, pause, record } from '../core/options.ts';
-import { byteStream, type Bytes } from '../lib/byte-stream.ts';
-import { respond } from '../lib/recorded.ts';
-import { sleep } from '../core/timer.ts';
+import { byteStream, type Bytes } from '../lib/body/streams.ts';
+import { respond } from '../lib/body/synthetic-response.ts';
+import { sleep } from '../core/engine/timers.ts';
 
 /**
  * `refused`: nobody listens. `reset`: the connection is closed before a byte of the answer. `hang`: no answer ever.

@@ -3,8 +3,8 @@
  * `performance.now()` and `AbortSignal.timeout()`. In the spirit of Polly's FakeTimeProvider.
  */
 import { pause } from '../core/options.ts';
-import { ignore } from '../lib/body.ts';
-import { longestDelay } from '../core/timer.ts';
+import { ignore } from '../lib/body/watch.ts';
+import { longestDelay } from '../core/engine/timers.ts';
 
 export interface VirtualTime extends Disposable {
   /** Since `virtualTime()`, ms. */

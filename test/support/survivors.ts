@@ -1,7 +1,7 @@
 /** Says what 3,000 calls, 64 at a time, leave in the old space. Run by `survivors.test.ts`, with `--expose-gc`. */
 import { getHeapSpaceStatistics } from 'node:v8';
 
-import { undici } from '../../adapters/transport/undici.ts';
+import { undici } from '../../adapters/transport/undici/undici.ts';
 import kyoa, { createFetch, standard, type Fetch } from '../../src/index.ts';
 
 const [how, origin] = process.argv.slice(2) as ['standard' | 'undici' | 'client', string];

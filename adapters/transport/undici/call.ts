@@ -1,6 +1,6 @@
 /** One call of fetch, from the request to the end of the answer's body, by way of redirects. */
-import { Branch, type Source } from '../../../src/core/branch.ts';
-import type { Asked } from '../../../src/core/plain-get.ts';
+import { Branch, type Source } from '../../../src/core/engine/lazy-abort.ts';
+import type { Asked } from '../../../src/core/engine/lazy-request.ts';
 import { failed } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import type { Incoming } from './incoming.ts';

@@ -1,6 +1,6 @@
 /** Errors in the form that fetch has them: a TypeError whose cause says what it was. */
 import { TimeoutError } from '../../../src/core/errors.ts';
-import { requestOf, type Asked } from '../../../src/core/plain-get.ts';
+import { requestOf, type Asked } from '../../../src/core/engine/lazy-request.ts';
 
 /** Before there is a response. */
 export function failed(error: Error, asked: Asked): Error {

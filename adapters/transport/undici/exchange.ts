@@ -4,7 +4,7 @@ import { errors, type Dispatcher } from 'undici';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Source } from './incoming.ts';
-import type { InLine, Line } from '../../../src/core/line.ts';
+import type { InLine, Line } from '../../../src/core/engine/linked-list.ts';
 import type { IncomingHeaders, Listener, Message, Receiver } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Pool } from './pool.ts';

@@ -1,5 +1,5 @@
 /** The bytes of an answer between the connection, which pushes them, and whoever reads. */
-import type { Arriving } from '../../../src/core/arriving.ts';
+import type { Arriving } from '../../../src/core/engine/transport-protocol.ts';
 import type { Receiver } from './message.ts';
 import type { Watch } from './watch.ts';
 

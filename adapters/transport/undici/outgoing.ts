@@ -1,5 +1,5 @@
 /** The body of a request in the form that undici sends: bytes, or pieces as they come. */
-import { bodyOrigin, isRereadable, type Rereadable } from '../../../src/core/body-origin.ts';
+import { bodyOrigin, isRereadable, type Rereadable } from '../../../src/core/engine/body-source.ts';
 import { encodeForm } from './form.ts';
 
 type Pieces = AsyncIterable<Uint8Array>;

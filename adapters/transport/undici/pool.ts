@@ -4,7 +4,7 @@ import { errors } from 'undici';
 import { connector, type Connect } from './connect.ts';
 import { Connection, type Owner } from './connection.ts';
 import type { Exchange } from './exchange.ts';
-import { Line } from '../../../src/core/line.ts';
+import { Line } from '../../../src/core/engine/linked-list.ts';
 import type { Lookup } from './lookup.ts';
 import type { OriginSettings, OriginStats, Pressure } from './options.ts';
 import { gauge, type Gauge } from './pressure.ts';

@@ -1,6 +1,6 @@
 /** From the head of an answer to a Response, and to what takes the bytes of its body. */
 import { TimeoutError } from '../../../src/core/errors.ts';
-import type { Asked } from '../../../src/core/plain-get.ts';
+import type { Asked } from '../../../src/core/engine/lazy-request.ts';
 import { Decoding, decodersOf } from './decode.ts';
 import { terminated } from './errors.ts';
 import type { Exchange } from './exchange.ts';

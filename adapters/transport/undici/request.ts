@@ -1,6 +1,7 @@
 /** What the caller asks for, and the headers that a fetch adds to it. */
-import { branchOf, type Source } from '../../../src/core/branch.ts';
-import { isPlain, PlainGet, plainGet, requestOf, type Asked } from '../../../src/core/plain-get.ts';
+import type { Source } from '../../../src/core/engine/lazy-abort.ts';
+import { isPlain, PlainGet, plainGet, requestOf, type Asked } from '../../../src/core/engine/lazy-request.ts';
+import { branchOf } from '../../../src/core/engine/transport-protocol.ts';
 import { acceptEncoding } from './decode.ts';
 
 /** Members that leave a Request as it is. */

@@ -4,8 +4,7 @@
  */
 import { Readable } from 'node:stream';
 
-import { arriving, type Arriving } from '../../../src/core/arriving.ts';
-import { unopened } from '../../../src/core/unopened.ts';
+import { arriving, unopened, type Arriving } from '../../../src/core/engine/transport-protocol.ts';
 import { ReadOnlyHeaders, valueOf } from './headers.ts';
 import type { Incoming } from './incoming.ts';
 import type { IncomingHeaders } from './message.ts';

@@ -1,5 +1,5 @@
 /** A limit that runs for a while, stops, and may run again; it never keeps the process alive. */
-import { Alarm } from '../../../src/core/alarm.ts';
+import { Alarm } from '../../../src/core/engine/timers.ts';
 
 export class Watch {
   readonly limit: number;

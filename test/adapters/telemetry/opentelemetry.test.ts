@@ -10,7 +10,7 @@ import {
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { opentelemetry, type OpenTelemetry } from '../../../adapters/telemetry/opentelemetry.ts';
-import { durationBuckets } from '../../../src/core/conventions.ts';
+import { durationBuckets } from '../../../src/telemetry/semantic-conventions.ts';
 import {
   breaker,
   constant,

@@ -1,0 +1,149 @@
+/** Spares a server that fails, and its callers the wait. Stands inside `retry`, outside the `timeout` of an attempt. */
+import { vouched } from '../../core/compose.ts';
+import { sourceOf, type Middleware } from '../../core/context.ts';
+import { CircuitOpenError, TimeoutError } from '../../core/errors.ts';
+import { count, duration, forCall, func, ratio, record } from '../../core/options.ts';
+import type { Backoff } from '../../lib/backoff.ts';
+import { checkedSnapshot, circuit, type CircuitSnapshot, type Verdict } from './circuit.ts';
+import { keyed } from '../../lib/lru.ts';
+import { byOrigin, type Key } from '../../lib/keys.ts';
+import { isTransient, judged, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
+import { announceRefusal } from '../../lib/not-before.ts';
+
+export interface BreakerOptions extends BreakerOverride {
+  /** How long a call counts, ms. @default 10_000 */
+  readonly window?: number;
+  /** Calls that pass while the circuit is half-open, and must all succeed to close it. @default 1 */
+  readonly probes?: number;
+  /** Draws from [0, 1) for the jitter. @default Math.random */
+  readonly random?: () => number;
+  /** Where to begin: what `snapshot()` gave, there or in another process. */
+  readonly initial?: BreakerSnapshot;
+}
+
+/** What a call may decide for itself; the rest belongs to the circuit that it shares. */
+export interface BreakerOverride {
+  /** Failures among the calls within the window that open the circuit. @default 0.5 */
+  readonly ratio?: number;
+  /** With fewer calls within the window it stays closed. @default 20 */
+  readonly volume?: number;
+  /** How long it stays open, ms, with equal jitter; or a backoff, for one that grows while probes fail. @default 2_000 */
+  readonly cooldown?: number | Backoff;
+  /** Counts calls that take longer than `over` ms as failures of their own `ratio` (0.5). @default false */
+  readonly slow?: { readonly over: number; readonly ratio?: number } | false;
+  /** Calls with the same key share a circuit; `undefined` leaves a call alone. @default byOrigin */
+  readonly key?: Key;
+  /** What is a failure of the server. @default a network error, a limit that ran out, or a status of 500 and above */
+  readonly when?: When;
+}
+
+export type BreakerSnapshot = Readonly<Record<string, CircuitSnapshot>>;
+export type Breaker = Middleware & {
+  /** Every key's circuit as it stands, in JSON's terms. */
+  snapshot(): BreakerSnapshot;
+};
+
+/**
+ * Closed, open, half-open for each key. The call that opens the circuit still gets its own outcome. A failed probe
+ * opens it again; one that is aborted, or hangs for longer than a cooldown, gives its place to another. An abort by the
+ * caller, and an error that `when` does not blame on the server, count for nothing. A 429 is no failure: the server
+ * does its work, and refuses one client's quota; an open circuit would refuse everybody (Envoy's outlier detection
+ * counts 5xx only, too). What is judged is the answer's head, not its body. Of more than 1,000 keys the least recently
+ * used are forgotten, but never one whose cooldown runs.
+ *
+ * Per call: `breaker: false`, or `breaker: { ... }`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which says until when.
+ */
+export function breaker(options: BreakerOptions = {}): Breaker {
+  record('breaker', options, [...perCall, 'window', 'probes', 'random', 'initial']);
+  const own = parse(options);
+  const window = duration('breaker window', options.window ?? 10_000);
+  const probes = count('breaker probes', options.probes ?? 1, 1);
+  const initial = new Map(Object.entries(options.initial ?? {}));
+  for (const [key, past] of initial) checkedSnapshot(`breaker initial ${key}`, past);
+  const circuits = keyed(
+    (key) => {
+      const past = initial.get(key);
+      initial.delete(key);
+      return circuit(window, probes, past);
+    },
+    ({ retryAt }) => retryAt === undefined || retryAt <= Date.now(),
+  );
+  for (const key of initial.keys()) circuits.get(key);
+
+  function breaker(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
+    const policy = forCall(ctx.options['breaker'], own, (override: BreakerOverride) =>
+      parse({ ...options, ...record('breaker (per call)', override, perCall) }),
+    );
+    const key = policy?.key(ctx);
+    if (policy === undefined || key === undefined) return next();
+
+    const circuit = circuits.get(key);
+    const pass = circuit.enter(policy);
+    if (pass === undefined) {
+      const retryAt = circuit.retryAt!;
+      ctx.emit({ type: 'breaker.rejected', key, retryAt });
+      throw new CircuitOpenError(key, retryAt, { request: ctx.request });
+    }
+    const leave = (verdict: Verdict | undefined): void => {
+      const change = circuit.leave(pass, verdict, policy);
+      if (change === 'opened') ctx.emit({ type: 'breaker.opened', key, retryAt: circuit.retryAt! });
+      if (change === 'closed') ctx.emit({ type: 'breaker.closed', key });
+    };
+    /** A limit that stands outside and ran out may be the server's failure; whatever else the abort was is not. */
+    const aborted = (): void => {
+      const { reason: error } = sourceOf(ctx);
+      const failed = error instanceof TimeoutError && policy.when({ error }, ctx);
+      leave(failed ? { failed, slow: false } : undefined);
+    };
+    if (pass.expires !== undefined) {
+      ctx.emit({ type: 'breaker.probed', key });
+      ctx.signal.addEventListener('abort', aborted, { once: true }); // what is beneath may never hear of it
+    }
+
+    const started = policy.slowOver === Infinity ? 0 : performance.now();
+    return judged(next(), (outcome) => {
+      if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
+      if (sourceOf(ctx).aborted) aborted();
+      else {
+        const failed = policy.when(outcome, ctx);
+        const slow = policy.slowOver !== Infinity && performance.now() - started > policy.slowOver;
+        leave(failed || outcome.response !== undefined ? { failed, slow } : undefined);
+        const { retryAt } = circuit;
+        if (retryAt !== undefined) announceRefusal(outcome, retryAt);
+      }
+      return unwrap(outcome);
+    });
+  }
+
+  return Object.assign(vouched(breaker), {
+    snapshot: () => Object.fromEntries(Array.from(circuits, ([key, { snapshot }]) => [key, snapshot])),
+  });
+}
+
+const perCall = ['ratio', 'volume', 'cooldown', 'slow', 'key', 'when'];
+
+function parse(options: BreakerOptions) {
+  const { slow = false, cooldown = 2_000 } = options;
+  if (slow !== false) record('breaker slow', slow, ['over', 'ratio']);
+  return {
+    ratio: ratio('breaker ratio', options.ratio ?? 0.5),
+    volume: count('breaker volume', options.volume ?? 20, 1),
+    cooldown: typeof cooldown === 'function' ? cooldown : equalJitter(duration('breaker cooldown', cooldown)),
+    slowOver: slow === false ? Infinity : duration('breaker slow over', slow.over),
+    slowRatio: slow === false ? Infinity : ratio('breaker slow ratio', slow.ratio ?? 0.5),
+    key: func('breaker key', options.key ?? byOrigin),
+    when: func('breaker when', options.when ?? isServerFailure),
+    random: func('breaker random', options.random ?? Math.random),
+  };
+}
+
+/** From half to all of it, as Finagle's FailureAccrual waits: clients that were refused together do not probe together. */
+function equalJitter(ms: number): Backoff {
+  return (_opening, random) => (ms / 2) * (1 + random());
+}
+
+function isServerFailure({ response, error }: Outcome): boolean {
+  return response ? response.status >= 500 : isTransient(error);
+}

@@ -1,0 +1,77 @@
+/** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
+import type { Branch } from '../../core/engine/lazy-abort.ts';
+import { vouched } from '../../core/compose.ts';
+import { sourceOf, type Middleware } from '../../core/context.ts';
+import { forCall, func, record } from '../../core/options.ts';
+import { Flight } from './single-flight.ts';
+import { keyed, type Keyed } from '../../lib/lru.ts';
+import { sameRequest, type Key } from '../../lib/keys.ts';
+
+export interface DedupeOptions {
+  /**
+   * Calls with the same key share; `undefined` leaves a call alone.
+   * @default method, URL, caller's `requestId`, identity headers and modes, for GET, HEAD, and whatever has a `requestId`
+   */
+  readonly key?: Key;
+}
+
+/** A longer body streams to the first caller; the others, who could not have it whole, make calls of their own, bytes. */
+const longestShared = 1024 * 1024;
+
+/**
+ * Shares until the headers are in; the body of a shared answer is read once for all. Everyone gets a Response of their
+ * own, the first as the headers are in, the others as the body is; whoever leaves, the first included, harms nobody,
+ * and the request is aborted when all have left. A single caller gets the transport's Response as it is. Remembers
+ * nothing: an answer that has come is not a cache.
+ *
+ * What is beneath runs as the first caller's overrides say. A body without an end is nothing to wait for: event streams
+ * are not shared, any other such call wants `dedupe: false`.
+ *
+ * Per call: `dedupe: false`, or `dedupe: { key }`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`
+ */
+export function dedupe(options: DedupeOptions = {}): Middleware {
+  const own = parse(options);
+  // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
+  const stacks = new WeakMap<readonly Middleware[], Keyed<Runway>>();
+
+  return vouched(function dedupe(ctx, next) {
+    const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
+    if (key === undefined) return next();
+
+    let runways = stacks.get(ctx.stack);
+    if (runways === undefined) stacks.set(ctx.stack, (runways = keyed(newRunway, isFree)));
+    const runway = runways.get(key);
+    let { flight } = runway;
+    if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
+    else {
+      const run = (signal: Branch, deadline: () => number): Promise<Response> => next({ signal, deadline });
+      runway.flight = flight = new Flight(run, longestShared, () => {
+        if (runway.flight === flight) runway.flight = undefined;
+      });
+    }
+    return flight.board(sourceOf(ctx), ctx.deadline, next);
+  });
+}
+
+/**
+ * Stays for the next flight: a Map that is filled and emptied with every call makes a table for each, which costs as much
+ * as the rest of the policy.
+ */
+interface Runway {
+  flight: Flight | undefined;
+}
+
+function newRunway(): Runway {
+  return { flight: undefined };
+}
+
+function isFree({ flight }: Runway): boolean {
+  return flight === undefined;
+}
+
+function parse(options: DedupeOptions): Required<DedupeOptions> {
+  record('dedupe', options, ['key']);
+  return { key: func('dedupe key', options.key ?? sameRequest) };
+}

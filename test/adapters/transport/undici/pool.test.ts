@@ -1,0 +1,348 @@
+/** The connections of kyoa/undici: kept, shared out, counted, replaced, closed. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttp, request as ask, type IncomingMessage } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { undici, type Pressure, type UndiciFetch } from '../../../../adapters/transport/undici/undici.ts';
+import { createFetch, standard } from '../../../../src/index.ts';
+import kyoa from '../../../../src/kyoa.ts';
+import { faultServer, type FaultServer } from '../../../support/faults.ts';
+import { exitsByItself } from '../../../support/sockets.ts';
+
+let server: FaultServer;
+let transport: UndiciFetch;
+beforeEach(async () => {
+  server = await faultServer();
+  transport = undici();
+});
+afterEach(async () => {
+  await transport.destroy();
+  await server.close();
+});
+
+const read = async (path: string, init?: RequestInit): Promise<string> =>
+  (await transport(server.url(path), init)).text();
+const stats = (): ReturnType<UndiciFetch['stats']>[string] => transport.stats()[server.origin]!;
+
+describe('a connection', () => {
+  test('is kept for the next request', async () => {
+    for (let n = 0; n < 5; n += 1) await read('/ok');
+    expect([server.count(), server.connections]).toEqual([5, 1]);
+  });
+
+  test('is used once with `keepAlive: false`', async () => {
+    transport = undici({ keepAlive: false });
+    for (let n = 0; n < 3; n += 1) await read('/ok');
+    expect([server.count(), server.connections]).toEqual([3, 3]);
+  });
+
+  test('is kept when a short body is dropped for a redirect', async () => {
+    await read('/redirect/chain?n=5');
+    expect(server.count()).toBe(6);
+    expect(server.connections).toBeLessThanOrEqual(2);
+  });
+
+  test('is one of `connections`, and who comes later waits', async () => {
+    transport = undici({ connections: 3 });
+    const answers = Array.from({ length: 20 }, () => read('/ok?delay=10&size=4'));
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['kyoa']));
+    expect([server.count(), server.connections]).toEqual([20, 3]);
+  });
+
+  test('idles without keeping the process alive', async () => {
+    const code = `
+      import { undici } from './adapters/transport/undici/undici.ts';
+      await (await undici()('${server.url('/ok')}')).text();
+    `;
+    const { code: exit, stderr, ms } = await exitsByItself(code);
+    expect([exit, stderr]).toEqual([0, '']);
+    expect(ms).toBeLessThan(4_000); // undici's own idle time
+  });
+});
+
+describe('a kept connection that turns out to be closed', () => {
+  const how = (path: string): string => `/keepalive/close-next?how=${path}`;
+
+  test.each(['reset', 'fin'])('by %s costs one further request on a fresh connection, and no error', async (cut) => {
+    await read(how(cut));
+    expect(await read('/ok?size=4')).toBe('kyoa');
+    expect(server.requests.slice(1).map(({ url, nth }) => [url, nth])).toEqual([
+      ['/ok?size=4', 2],
+      ['/ok?size=4', 1],
+    ]);
+  });
+
+  test('fails a POST, which may have been done', async () => {
+    await read(how('reset'));
+    await expect(read('/ok', { method: 'POST', body: 'x' })).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
+    expect(server.count('/ok')).toBe(1);
+  });
+
+  test('repeats a POST with an Idempotency-Key, whole', async () => {
+    await read(how('reset'));
+    await read('/ok', { method: 'POST', body: 'whole', headers: { 'idempotency-key': '1' } });
+    expect(server.requests.slice(1).map(({ body }) => body.toString())).toEqual(['whole', 'whole']);
+  });
+
+  test('is replaced once: what happens to the second stands', async () => {
+    await read('/ok');
+    await expect(read('/reset/before-headers')).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
+    expect(server.count('/reset/before-headers')).toBe(2);
+  });
+
+  test('is not what a fresh connection is', async () => {
+    await expect(read('/reset/before-headers')).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
+    expect(server.count('/reset/before-headers')).toBe(1);
+  });
+
+  test('is no reason to repeat what has begun to answer', async () => {
+    await read('/ok');
+    await expect(read('/reset/amid-headers')).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
+    expect(server.count('/reset/amid-headers')).toBe(1);
+  });
+});
+
+describe('stats() and onPressure', () => {
+  test('count what is open, idle, on the wire and waiting', async () => {
+    transport = undici({ connections: 2 });
+    const controller = new AbortController();
+    const answers = Array.from({ length: 5 }, () => transport(server.url('/blackhole'), { signal: controller.signal }));
+    await server.until(({ busy }) => busy.length === 2);
+    expect(stats()).toMatchObject({ connected: 2, free: 0, pending: 0, running: 2, queued: 3 });
+    expect(stats().longestHold).toBeGreaterThan(0);
+    controller.abort();
+    await Promise.allSettled(answers);
+    await read('/ok');
+    expect(stats()).toEqual({ connected: 1, free: 1, pending: 0, running: 0, queued: 0, longestHold: 0 });
+  });
+
+  test('tell once an episode that connections or places run short', async () => {
+    const heard: Pressure['reason'][] = [];
+    transport = undici({ connections: 4, onPressure: ({ reason }) => heard.push(reason) });
+    const burst = (): Promise<string[]> => Promise.all(Array.from({ length: 20 }, () => read('/ok?delay=5')));
+    await burst();
+    expect(heard).toEqual(['running', 'queued']);
+    await burst();
+    expect(heard).toEqual(['running', 'queued', 'running', 'queued']);
+  });
+
+  test('tell of a hold of more than 30 s, once', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const heard: Pressure[] = [];
+      transport = undici({ headers: false, onPressure: (pressure) => heard.push(pressure) });
+      const answer = transport(server.url('/blackhole'));
+      answer.catch(() => undefined);
+      await server.until(({ busy }) => busy.length === 1);
+      vi.advanceTimersByTime(29_000);
+      expect(heard).toEqual([]);
+      vi.advanceTimersByTime(120_000);
+      expect(heard).toMatchObject([{ reason: 'hold', origin: server.origin, running: 1, longestHold: 30_000 }]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('at the end', () => {
+  test('close() waits for what is under way, and refuses what comes later', async () => {
+    const answer = read('/drip/body');
+    await server.until(({ busy }) => busy.length === 1);
+    const closed = transport.close();
+    await expect(read('/ok')).rejects.toMatchObject({ message: 'fetch failed', cause: { code: 'UND_ERR_CLOSED' } });
+    expect(await answer).toHaveLength(100);
+    await closed;
+    await server.until(({ open }) => open === 0);
+  });
+
+  test('destroy() fails what is under way, with its reason', async () => {
+    transport = undici({ connections: 1 });
+    const answers = [read('/blackhole'), read('/ok')];
+    await server.until(({ busy }) => busy.length === 1);
+    const reason = new Error('shutting down');
+    await Promise.all([
+      transport.destroy(reason),
+      ...answers.map((answer) => expect(answer).rejects.toMatchObject({ cause: reason })),
+    ]);
+    await server.until(({ open }) => open === 0);
+  });
+
+  test('`await using` closes', async () => {
+    {
+      await using own = undici();
+      await (await own(server.url('/ok'))).text();
+    }
+    await server.until(({ open }) => open === 0);
+  });
+});
+
+describe('under kyoa', () => {
+  test('standard() hands out its Responses, and retries a reset', async () => {
+    const fetch = createFetch({ use: standard(), fetch: transport });
+    const response = await fetch(server.url('/reset-sequence?steps=reset,ok&size=4'));
+    expect(response).toBeInstanceOf(Response);
+    expect(response.url).toBe(server.url('/reset-sequence?steps=reset,ok&size=4'));
+    expect(await response.clone().text()).toBe('kyoa');
+    expect(await response.text()).toBe('kyoa');
+  });
+
+  test('a body that was given goes out as it is, with its length, and again in a retry', async () => {
+    const fetch = createFetch({ use: standard(), fetch: transport });
+    const headers = { 'idempotency-key': '1' };
+    await fetch(server.url('/sequence?statuses=503,200'), { method: 'POST', body: 'twice', headers });
+    expect(server.requests.map(({ body, headers }) => [String(body), headers['content-length']])).toEqual([
+      ['twice', '5'],
+      ['twice', '5'],
+    ]);
+  });
+
+  test('standard() makes no stream of a body that is read whole', async () => {
+    const fetch = createFetch({ use: standard(), fetch: transport });
+    let streams = 0;
+    const counted = new Proxy(ReadableStream, {
+      construct(target, args, self) {
+        streams += 1;
+        return Reflect.construct(target, args, self) as object;
+      },
+    });
+    vi.stubGlobal('ReadableStream', counted);
+    try {
+      const response = await fetch(server.url('/ok?size=4'), { signal: new AbortController().signal });
+      expect(await response.text()).toBe('kyoa');
+      expect(streams).toBe(0);
+      expect(response.body).not.toBeNull();
+      expect(streams).toBe(1);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
+  test('the client face works on it', async () => {
+    const api = kyoa.create({ fetch: transport });
+    expect(await api.post(server.url('/ok'), { json: { a: 1 } }).json()).toMatchObject({
+      method: 'POST',
+      body: '{"a":1}',
+    });
+  });
+});
+
+describe('on the way', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kyoa-tls-'));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('HTTP/2 is spoken where it is offered: all requests on one connection', async () => {
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-keyout', key, '-out', cert, ...subject],
+      { stdio: 'ignore' },
+    );
+    const h2 = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert), allowHTTP1: true });
+    let sessions = 0;
+    h2.on('session', () => (sessions += 1));
+    h2.on('request', (request, answer) => answer.end(`HTTP/${request.httpVersion}`));
+    h2.listen(0, 'localhost');
+    await once(h2, 'listening');
+    const url = `https://localhost:${(h2.address() as AddressInfo).port}/`;
+    try {
+      const tls = { ca: readFileSync(cert) };
+      for (const http2 of [true, false]) {
+        const own = undici({ tls, http2 });
+        const texts = await Promise.all(Array.from({ length: 20 }, async () => (await own(url)).text()));
+        expect(new Set(texts)).toEqual(new Set([http2 ? 'HTTP/2.0' : 'HTTP/1.1']));
+        await own.destroy();
+      }
+      expect(sessions).toBe(1);
+      await expect(transport(url)).rejects.toMatchObject({ cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
+      const own = undici({ tls });
+      const proxied = await throughProxy(async (proxy) => {
+        const fetch = undici({ tls, proxy });
+        const answer = await (await fetch(url)).text();
+        await fetch.destroy();
+        return answer;
+      });
+      expect(proxied).toEqual({
+        answer: 'HTTP/2.0',
+        seen: [`CONNECT ${new URL(url).host}`],
+        credentials: ['Basic dTpwIHc='],
+      });
+      await own.destroy();
+    } finally {
+      h2.close();
+    }
+  });
+
+  test('a proxy is asked for the whole URL of plain http', async () => {
+    const url = server.url('/ok?size=4');
+    const proxied = await throughProxy(async (proxy) => {
+      const fetch = undici({ proxy });
+      const answer = await (await fetch(url)).text();
+      await fetch.destroy();
+      return answer;
+    });
+    expect(proxied).toEqual({ answer: 'kyoa', seen: [`GET ${url}`], credentials: ['Basic dTpwIHc='] });
+    expect(server.last?.headers['host']).toBe(new URL(url).host);
+  });
+});
+
+interface Proxied {
+  readonly answer: string;
+  readonly seen: readonly string[];
+  readonly credentials: readonly (string | undefined)[];
+}
+
+async function throughProxy(work: (proxy: string) => Promise<string>): Promise<Proxied> {
+  const seen: string[] = [];
+  const credentials: (string | undefined)[] = [];
+  const note = ({ method, url, headers }: IncomingMessage): void => {
+    seen.push(`${method} ${url}`);
+    credentials.push(headers['proxy-authorization']);
+  };
+  const proxy = createHttp((request, answer) => {
+    note(request);
+    const { 'proxy-authorization': _, ...headers } = request.headers;
+    ask(request.url!, { headers }, (upstream) => upstream.pipe(answer)).end();
+  });
+  proxy.on('connect', (request: IncomingMessage, client: Socket) => {
+    note(request);
+    const [host, port] = request.url!.split(':');
+    const upstream = connect(Number(port), host, () => {
+      client.write('HTTP/1.1 200 OK\r\n\r\n');
+      client.pipe(upstream).pipe(client);
+    });
+    for (const socket of [client, upstream]) socket.on('error', () => upstream.destroy());
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  try {
+    const answer = await work(`http://u:p%20w@127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    return { answer, seen, credentials };
+  } finally {
+    proxy.close();
+    proxy.closeAllConnections();
+  }
+}
+
+describe('options', () => {
+  test.each([
+    [{ connections: 0 }, 'undici connections must be a whole number of 1 or more, got 0'],
+    [{ headers: -1 }, 'undici headers must be a number of milliseconds above 0, got -1'],
+    [{ pool: 3 }, 'undici has no option pool'],
+    [{ proxy: 'proxy:3128' }, 'undici proxy must be the URL of an HTTP proxy'],
+    [{ origins: { 'https://a.example/x': {} } }, 'undici origins must be origins'],
+    [{ origins: { 'https://a.example': { write: 0 } } }, 'undici origins["https://a.example"] write must be'],
+    [{ onPressure: 1 }, 'undici onPressure must be a function, got 1'],
+  ])('%o is refused', (options, message) => {
+    expect(() => undici(options as object)).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
+    );
+  });
+});

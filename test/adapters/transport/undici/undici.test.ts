@@ -1,0 +1,215 @@
+/** kyoa/undici beside the global fetch: the same outcome of every fault and every good answer, but for what is listed. */
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { undici, type UndiciFetch } from '../../../../adapters/transport/undici/undici.ts';
+import { faults, faultServer, outcome, type FaultServer } from '../../../support/faults.ts';
+import { origin, type Origin } from '../../../support/origin.ts';
+import { differences } from './differences.ts';
+
+const unlimited = { connect: false, headers: false, body: false, write: false } as const;
+
+let transport: UndiciFetch;
+beforeEach(() => {
+  transport = undici(unlimited);
+});
+afterEach(() => transport.destroy());
+
+describe('every fault has the outcome that it has with the global fetch, or the one that is listed', () => {
+  let server: FaultServer;
+  beforeEach(async () => {
+    server = await faultServer();
+  });
+  afterEach(() => server.close());
+
+  test.for(faults)('$name', async (fault) => {
+    const { kind, error, ...answer } = await outcome(fault, server, transport);
+    const expected = differences[fault.name] ?? { kind: fault.node, cause: fault.cause };
+
+    expect(kind).toBe(expected.kind);
+    expect(answer.status ?? 200).toBe(fault.status ?? 200);
+    expect((error as Error | undefined)?.cause ?? {}).toMatchObject(expected.cause ? { code: expected.cause } : {});
+    if (kind === 'error') expect(error).toMatchObject({ name: 'TypeError', message: 'fetch failed' });
+    if (kind === 'error in body') expect(error).toMatchObject({ name: 'TypeError', message: 'terminated' });
+  });
+
+  test('no listed difference is one of a fault that is gone', () => {
+    const names = new Set(faults.map(({ name }) => name));
+    expect(Object.keys(differences).filter((name) => !names.has(name))).toEqual([]);
+  });
+});
+
+describe('every good answer is the one that the global fetch gets', () => {
+  let server: Origin;
+  beforeEach(async () => {
+    server = await origin(({ request, answer, body }) => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://a');
+      const [, kind, detail = ''] = pathname.split('/');
+      const raw = Buffer.from('Grüße, kyoa! '.repeat(Number(searchParams.get('times') ?? 3)));
+      if (kind === 'echo') {
+        void body.then((bytes) => answer.end(`${request.method} ${request.url} ${bytes.toString('latin1')}`));
+      } else if (kind === 'status') {
+        answer.writeHead(Number(detail), searchParams.get('text') ?? undefined).end(detail === '204' ? undefined : raw);
+      } else if (kind === 'headers') {
+        answer
+          .setHeader('x-one', 'a, b')
+          .setHeader('set-cookie', ['a=1; Path=/', 'b=2'])
+          .setHeader('x-latin', 'gr\xfc\xdfe');
+        answer.end();
+      } else if (kind === 'coded') {
+        answer.setHeader('content-encoding', detail.replaceAll('+', ', '));
+        answer.end(detail.split('+').reduce((bytes, coding) => coders[coding]!(bytes), raw as Buffer));
+      } else if (kind === 'redirect') {
+        answer.writeHead(Number(detail), { location: searchParams.get('to')! }).end('elsewhere');
+      } else {
+        answer.setHeader('content-type', 'application/json').end('\ufeff{"name":"käse"}');
+      }
+    });
+  });
+  afterEach(() => server[Symbol.asyncDispose]());
+
+  const coders: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
+    gzip: gzipSync,
+    'x-gzip': gzipSync,
+    br: brotliCompressSync,
+    deflate: deflateSync,
+    raw: deflateRawSync,
+    zstd: zstdCompressSync,
+    identity: (bytes) => bytes,
+    unknown: (bytes) => bytes,
+  };
+  const form = (): FormData => {
+    const form = new FormData();
+    form.append('text', 'a\nb "q"');
+    form.append('file "1"', new File(['bytes'], 'na"me.txt', { type: 'text/plain' }));
+    return form;
+  };
+  const stream = (): RequestInit => {
+    const init = { method: 'POST', body: new Blob(['in ', 'pieces']).stream(), duplex: 'half' };
+    return init; // the types of the DOM do not know `duplex`
+  };
+  const posted = (body: BodyInit): RequestInit => ({ method: 'POST', body });
+
+  const asked: readonly [path: string, init?: () => RequestInit][] = [
+    ['/json'],
+    ['/json#fragment'],
+    ['/echo/a%20b/../c?x=1&y=ü'],
+    ['/headers'],
+    ['/status/200?text=Fine'],
+    ['/status/204'],
+    ['/status/304'],
+    ['/status/404'],
+    ['/status/500'],
+    ['/status/599'],
+    ['/status/200?times=20000'],
+    ['/json', () => ({ method: 'HEAD' })],
+    ['/status/404', () => ({ method: 'HEAD' })],
+    ['/echo', () => ({ method: 'DELETE' })],
+    ['/echo', () => ({ method: 'patch', body: 'x' })],
+    ['/echo', () => posted('grüße')],
+    ['/echo', () => posted('')],
+    ['/echo', () => ({ method: 'POST' })],
+    ['/echo', () => posted(new URLSearchParams({ a: '1 2', b: 'ü' }))],
+    ['/echo', () => posted(new TextEncoder().encode('bytes'))],
+    ['/echo', () => posted(new TextEncoder().encode('bytes').buffer)],
+    ['/echo', () => posted(new Blob(['a', 'b'], { type: 'text/x' }))],
+    ['/echo', () => posted('long '.repeat(100_000))],
+    ['/echo', stream],
+    ...Object.keys(coders)
+      .filter((coding) => coding !== 'raw' && coding !== 'unknown')
+      .map((coding): [string] => [`/coded/${coding}?times=500`]),
+    ['/coded/deflate+gzip'],
+    ['/coded/br+identity'],
+    ['/coded/unknown'],
+    ...[301, 302, 303, 307, 308].flatMap((status): [string, () => RequestInit][] => [
+      [`/redirect/${status}?to=/echo`, () => ({})],
+      [`/redirect/${status}?to=/echo`, () => posted('again')],
+      [`/redirect/${status}?to=/echo`, () => ({ method: 'PUT', body: 'again' })],
+      [`/redirect/${status}?to=/echo`, stream],
+      [`/redirect/${status}?to=/echo`, () => ({ method: 'HEAD' })],
+    ]),
+    ['/redirect/302?to=/json%23there'],
+    ['/redirect/302?to=/json#here'],
+    ['/redirect/302?to=ftp://a/'],
+    ['/redirect/302?to=http://'],
+    ['/redirect/302?to=/json', () => ({ redirect: 'manual' })],
+    ['/redirect/302?to=/json', () => ({ redirect: 'error' })],
+    ['/redirect/300?to=/json'],
+    ['/json', () => ({ integrity: 'sha256-AAAA' })],
+    ['/status/200', () => ({ integrity: 'sha256-qzqmdw3QNmkLX3OlJYuD51/1tLJRwnPmgpHEpuTYQMA=' })],
+    ['/json', () => ({ integrity: 'md5-nonsense' })],
+    ['/echo', () => ({ headers: { expect: '100-continue' }, method: 'POST', body: 'x' })],
+    ['/echo', () => ({ headers: { 'transfer-encoding': 'chunked' } })],
+    ['/echo', () => ({ headers: { upgrade: 'websocket' } })],
+    ['/echo', () => ({ method: 'CONNECT' })],
+    ['/echo', () => ({ method: 'GET', body: 'x' })],
+    ['/echo', () => ({ signal: 1 as never })],
+  ];
+  const elsewhere: readonly string[] = [
+    'data:text/plain,hello',
+    'about:blank',
+    'ftp://a.example/',
+    'http://127.0.0.1:22/',
+    'http://user:password@127.0.0.1/',
+    'not a url',
+  ];
+
+  /** All that a caller can see; `date` and what belongs to the connection apart. */
+  const seen = async (fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<unknown> => {
+    try {
+      const response = await fetch(url, init);
+      const { status, statusText, ok, redirected, type } = response;
+      const headers = [...response.headers].filter(([name]) => name !== 'date');
+      const body = Buffer.from(await response.clone().arrayBuffer()).toString('latin1');
+      const text = await response.text();
+      return { status, statusText, ok, redirected, type, url: response.url, headers, body, text };
+    } catch (error) {
+      const { name, message, cause } = error as Error;
+      return { name, message, cause: (cause as { code?: string } | undefined)?.code };
+    }
+  };
+
+  const alike = async (url: string, init: () => RequestInit): Promise<void> => {
+    expect(await seen(transport, url, init())).toEqual(await seen(fetch, url, init()));
+  };
+  test.each(asked)('%s %o', (path, init = () => ({})) => alike(server.url + path.slice(1), init));
+  test.each(elsewhere)('%s', (url) => alike(url, () => ({})));
+
+  test('a form, whose boundary is drawn for each', async () => {
+    const echo = async (fetch: typeof globalThis.fetch): Promise<unknown> => {
+      const text = await (await fetch(`${server.url}echo`, posted(form()))).text();
+      const { headers } = server.exchanges.at(-1)!.request;
+      return [text.replace(/\d{6,}/g, ''), headers['content-length'], headers['content-type']?.replace(/\d{6,}/, '')];
+    };
+    expect(await echo(transport)).toEqual(await echo(fetch));
+  });
+
+  test('credentials stay with their origin, whatever redirects', async () => {
+    await using other = await origin(({ request, answer }) => answer.end(JSON.stringify(request.headers)));
+    const headers = { authorization: 'secret', cookie: 'a=b', 'x-own': 'kept' };
+    const url = `${server.url}redirect/307?to=${encodeURIComponent(other.url)}`;
+    const received = (await (await transport(url, { headers })).json()) as Record<string, string>;
+    expect(received).toMatchObject({ 'x-own': 'kept', host: new URL(other.url).host });
+    expect([received['authorization'], received['cookie']]).toEqual([undefined, undefined]);
+  });
+
+  test('a Content-Length that is not the body’s is refused, where the global fetch waits for ever', async () => {
+    const answer = transport(`${server.url}echo`, { ...posted('four'), headers: { 'content-length': '3' } });
+    await expect(answer).rejects.toMatchObject({ cause: { code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' } });
+    expect(server.exchanges).toEqual([]);
+  });
+
+  test('deflate without the wrapping that its name stands for', async () => {
+    await using bare = await origin(({ answer }) => {
+      answer.setHeader('content-encoding', 'deflate').end(deflateRawSync('bare'));
+    });
+    expect(await (await transport(bare.url)).text()).toBe('bare');
+  });
+
+  test('a Request, which may be sent once', async () => {
+    const request = new Request(`${server.url}echo`, posted('once'));
+    expect(await (await transport(request)).text()).toBe('POST /echo once');
+    await expect(transport(request)).rejects.toBeInstanceOf(TypeError);
+    expect(server.exchanges[0]!.request.headers['content-length']).toBe('4');
+  });
+});

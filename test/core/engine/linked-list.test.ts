@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+
+import { Line, type InLine } from '../../../src/core/engine/linked-list.ts';
+
+class Member implements InLine<Member> {
+  line: Line<Member> | undefined;
+  ahead: Member | undefined;
+  behind: Member | undefined;
+}
+
+function start(length: number): { line: Line<Member>; members: Member[] } {
+  const line = new Line<Member>();
+  const members = Array.from({ length }, () => new Member());
+  for (const member of members) line.add(member);
+  return { line, members };
+}
+
+describe('a line', () => {
+  test('keeps the order of coming, whoever leaves', () => {
+    const { line, members } = start(4);
+    const [first, second, third, last] = members as [Member, Member, Member, Member];
+    expect([...line]).toEqual(members);
+    expect(line.delete(second)).toBe(true);
+    expect([...line]).toEqual([first, third, last]);
+    expect(line.delete(last)).toBe(true);
+    line.add(second);
+    expect([...line]).toEqual([first, third, second]);
+    expect(line.delete(first)).toBe(true);
+    expect([line.first, line.size]).toEqual([third, 2]);
+  });
+
+  test('is not left by who is not in it', () => {
+    const { line } = start(2);
+    const other = start(1);
+    expect(line.delete(new Member())).toBe(false);
+    expect(line.delete(other.members[0]!)).toBe(false);
+    expect([line.size, other.line.size]).toEqual([2, 1]);
+  });
+
+  test('goes on to the next when the one at hand leaves', () => {
+    const { line, members } = start(3);
+    const seen: Member[] = [];
+    for (const member of line) {
+      seen.push(member);
+      line.delete(member);
+    }
+    expect(seen).toEqual(members);
+    expect([line.size, line.first]).toEqual([0, undefined]);
+  });
+
+  test('holds on to nobody who has left', () => {
+    const { line, members } = start(3);
+    for (const member of members) line.delete(member);
+    for (const { line, ahead, behind } of members)
+      expect([line, ahead, behind]).toEqual([undefined, undefined, undefined]);
+    line.add(members[1]!);
+    expect([...line]).toEqual([members[1]]);
+  });
+});

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+
+import { restoreResponse, storeResponse } from '../../../src/lib/body/serialize-response.ts';
+import { settled } from '../../support/origin.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+const cap = 1_000;
+const bytesOf = async (response: Response): Promise<Bytes> => new Uint8Array(await response.arrayBuffer());
+
+async function stored(response: Response): Promise<string> {
+  const { stored } = await storeResponse(response, cap);
+  if (stored === undefined) throw new Error('The response is not kept');
+  return stored;
+}
+
+/** A body that gives these chunks, and notes what became of it. */
+function source(...chunks: (string | Error)[]): { body: ReadableStream<Bytes>; cancelled: unknown[] } {
+  const cancelled: unknown[] = [];
+  const left = chunks.values();
+  const body = new ReadableStream<Bytes>(
+    {
+      pull(controller) {
+        const { done, value } = left.next();
+        if (done) controller.close();
+        else if (typeof value === 'string') controller.enqueue(new TextEncoder().encode(value));
+        else controller.error(value);
+      },
+      cancel: (reason) => void cancelled.push(reason),
+    },
+    { highWaterMark: 0 },
+  );
+  return { body, cancelled };
+}
+
+const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+
+describe('a stored response comes back', () => {
+  test.each<[string, Bytes]>([
+    ['text', new TextEncoder().encode('{"id":42,"name":"grüße 😀 \\u2028\u2028"}')],
+    ['nothing', new Uint8Array()],
+    ['every byte', everyByte],
+    ['a byte order mark', Uint8Array.of(0xef, 0xbb, 0xbf, 0x61)],
+    ['two byte order marks', Uint8Array.of(0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf)],
+    ['UTF-16', Uint8Array.of(0xff, 0xfe, 0x61, 0)],
+    ['half a character', Uint8Array.of(0x61, 0xe2, 0x82)],
+    ['a surrogate in UTF-8', Uint8Array.of(0xed, 0xa0, 0x80)],
+    ['zeros', new Uint8Array(300)],
+    ['as much as is kept', new Uint8Array(cap).fill(0x80)],
+  ])('byte by byte: %s', async (_, bytes) => {
+    const { response, stored } = await storeResponse(new Response(bytes), cap);
+    expect(await bytesOf(response)).toEqual(bytes);
+    expect(await bytesOf(restoreResponse(stored!))).toEqual(bytes);
+  });
+
+  test.each([204, 205, 304])('without a body where there was none (%i)', async (status) => {
+    const again = restoreResponse(await stored(new Response(null, { status })));
+    expect(again.status).toBe(status);
+    expect(again.body).toBeNull();
+  });
+
+  test('without a body, which is not an empty one', async () => {
+    expect(restoreResponse(await stored(new Response(null))).body).toBeNull();
+    expect(restoreResponse(await stored(new Response(''))).body).not.toBeNull();
+  });
+
+  test('with status, status text and headers, cookies one by one', async () => {
+    const headers = new Headers({ 'content-type': 'application/json', 'x-umlaut': 'gr\u00fc\u00dfe' });
+    headers.append('set-cookie', 'a=1; Expires=Thu, 01 Jan 2026 00:00:00 GMT');
+    headers.append('set-cookie', 'b=2');
+    headers.append('vary', 'accept');
+    headers.append('vary', 'origin');
+    const original = new Response('{}', { status: 201, statusText: 'Made', headers });
+    const again = restoreResponse(await stored(original));
+    expect(again.status).toBe(201);
+    expect(again.statusText).toBe('Made');
+    expect([...again.headers]).toEqual([...headers]);
+    expect(again.headers.getSetCookie()).toEqual(['a=1; Expires=Thu, 01 Jan 2026 00:00:00 GMT', 'b=2']);
+  });
+
+  test('as a genuine Response that says what the original said of itself', async () => {
+    const original = new Response('body');
+    Object.defineProperties(original, {
+      url: { value: 'http://api.example/final' },
+      redirected: { value: true },
+      type: { value: 'cors' },
+    });
+    const { response, stored } = await storeResponse(original, cap);
+    for (const one of [response, restoreResponse(stored!), restoreResponse(stored!).clone()]) {
+      expect(one).toBeInstanceOf(Response);
+      expect(one).toMatchObject({ url: 'http://api.example/final', redirected: true, type: 'cors', ok: true });
+      expect(await one.text()).toBe('body');
+    }
+  });
+
+  test('readable in the storage when it is text', async () => {
+    expect(await stored(new Response('an order'))).toContain('"text":"an order"');
+    expect(await stored(new Response(everyByte))).toContain('"base64":"AAECAwQF');
+  });
+});
+
+describe('not kept, and handed over as it comes, is', () => {
+  test('a body that is longer than the cap', async () => {
+    const { body } = source('x'.repeat(cap), 'y', 'z'.repeat(cap));
+    const kept = await storeResponse(new Response(body, { status: 201 }), cap);
+    expect(kept.stored).toBeUndefined();
+    expect(kept.response.status).toBe(201);
+    expect(await kept.response.text()).toBe(`${'x'.repeat(cap)}y${'z'.repeat(cap)}`);
+  });
+
+  test('one that says so beforehand: it is not even touched', async () => {
+    const response = new Response('x', { headers: { 'content-length': String(cap + 1) } });
+    const kept = await storeResponse(response, cap);
+    expect(kept).toEqual({ response });
+    expect(response.bodyUsed).toBe(false);
+  });
+
+  test('an event stream: it is not even touched', async () => {
+    const { body } = source('data: 1\n\n', 'data: 2\n\n');
+    const response = new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
+    expect(await storeResponse(response, cap)).toEqual({ response });
+    expect(response.bodyUsed).toBe(false);
+  });
+
+  test('one that no Response can be made of again', async () => {
+    const response = Response.error(); // of status 0, as opaque ones
+    expect(await storeResponse(response, cap)).toEqual({ response });
+  });
+
+  test('a body that breaks off: whoever reads it gets what came, and then the error', async () => {
+    const failure = new TypeError('terminated');
+    const { body } = source('half of ', 'it', failure);
+    const kept = await storeResponse(new Response(body), cap);
+    expect(kept.stored).toBeUndefined();
+    const reader = kept.response.body!.getReader();
+    const came = [await reader.read(), await reader.read()].map(({ value }) => new TextDecoder().decode(value));
+    expect(came).toEqual(['half of ', 'it']);
+    await expect(reader.read()).rejects.toBe(failure);
+  });
+
+  test('read no faster than its reader reads, and cancelled with it', async () => {
+    const { body, cancelled } = source('x'.repeat(cap), 'y', 'z', 'never read');
+    const { response } = await storeResponse(new Response(body), cap);
+    const reader = response.body!.getReader();
+    await reader.read();
+    await settled();
+    expect(cancelled).toEqual([]);
+    await reader.cancel('enough');
+    expect(cancelled).toEqual(['enough']);
+  });
+});

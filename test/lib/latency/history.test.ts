@@ -1,0 +1,152 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { memory, type Storage } from '../../../src/index.ts';
+import { flush, latencyHistory } from '../../../src/lib/latency/history.ts';
+
+const stored = async (storage: Storage, name: string): Promise<unknown> =>
+  JSON.parse((await storage.get(`latency ${name}`))?.value ?? 'null');
+
+/** Another tab or process: the same entries, an object of its own. */
+const another = (storage: Storage): Storage => ({ ...storage });
+
+const settled = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
+
+describe('latency history', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  test('is one for each storage', () => {
+    const storage = memory();
+    expect(latencyHistory(storage)).toBe(latencyHistory(storage));
+    expect(latencyHistory(storage)).not.toBe(latencyHistory(memory()));
+  });
+
+  test('is written within a second of falling idle', async () => {
+    const storage = memory();
+    const series = latencyHistory(storage).series('total', 'GET /', 10);
+    series.add(5);
+    series.add(7);
+    await settled();
+    expect(await stored(storage, 'total GET /')).toBeNull();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await stored(storage, 'total GET /')).toEqual([5, 7]);
+  });
+
+  test('is written every few seconds under a steady load, in few writes', async () => {
+    const storage = memory();
+    const set = vi.spyOn(storage, 'set');
+    const series = latencyHistory(storage).series('total', 'GET /', 10);
+    for (let second = 0; second < 60; second += 1) {
+      for (let sample = 0; sample < 10; sample += 1) {
+        series.add(second);
+        await vi.advanceTimersByTimeAsync(100);
+      }
+    }
+    expect(set.mock.calls.length).toBeGreaterThanOrEqual(9);
+    expect(set.mock.calls.length).toBeLessThanOrEqual(13);
+    await vi.advanceTimersByTimeAsync(1_000);
+  });
+
+  test('is written on flush(), and by the time it resolves', async () => {
+    const storage = memory();
+    const { series } = latencyHistory(storage);
+    series('total', 'a', 10).add(1);
+    series('total', 'b', 10).add(2);
+    await flush(storage);
+    expect([await stored(storage, 'total a'), await stored(storage, 'total b')]).toEqual([[1], [2]]);
+    series('total', 'a', 10).add(3);
+    await Promise.all([flush(storage), flush(storage)]);
+    expect(await stored(storage, 'total a')).toEqual([1, 3]);
+    await flush(memory()); // nothing to write, nothing to wait for
+  });
+
+  test('is written when a page is hidden, and leaves no listener', async () => {
+    const listeners = new Set<() => void>();
+    const target = (wanted: string) => ({
+      addEventListener: (type: string, listener: () => void) => type === wanted && listeners.add(listener),
+      removeEventListener: (_type: string, listener: () => void) => listeners.delete(listener),
+    });
+    vi.stubGlobal('document', target('visibilitychange'));
+    for (const [verb, run] of Object.entries(target('pagehide'))) vi.stubGlobal(verb, run);
+    const storage = memory();
+    latencyHistory(storage).series('total', 'GET /', 10).add(9);
+    await settled();
+    expect(listeners.size).toBe(1);
+    for (const listener of listeners) listener();
+    await settled();
+    expect(await stored(storage, 'total GET /')).toEqual([9]);
+    expect(listeners.size).toBe(0);
+  });
+
+  test('begins with what was stored, and loads it once', async () => {
+    const storage = memory();
+    await storage.set('latency total GET /', '[1,2,3]');
+    const get = vi.spyOn(storage, 'get');
+    const { series } = latencyHistory(storage);
+    expect(series('total', 'GET /', 10).window.samples).toEqual([]);
+    await settled();
+    series('total', 'GET /', 10);
+    expect(series('total', 'GET /', 10).window.samples).toEqual([1, 2, 3]);
+    expect(get).toHaveBeenCalledTimes(1);
+  });
+
+  test('puts what came while it was loading behind what was loaded', async () => {
+    const storage = memory();
+    await storage.set('latency total GET /', '[1,2,3]');
+    const series = latencyHistory(storage).series('total', 'GET /', 4);
+    series.add(10);
+    series.add(11);
+    await settled();
+    expect(series.window.samples).toEqual([2, 3, 10, 11]);
+    expect(series.window.quantile(1)).toBe(11);
+    await flush(storage);
+    expect(await stored(storage, 'total GET /')).toEqual([2, 3, 10, 11]);
+  });
+
+  test('adds to what another tab or process has written, also at the same moment', async () => {
+    const storage = memory();
+    const mine = latencyHistory(storage).series('total', 'GET /', 100);
+    const other = another(storage);
+    const theirs = latencyHistory(other).series('total', 'GET /', 100);
+    await settled();
+    for (let sample = 0; sample < 10; sample += 1) {
+      mine.add(sample);
+      theirs.add(100 + sample);
+    }
+    await Promise.all([flush(storage), flush(other)]);
+    const all = (await stored(storage, 'total GET /')) as number[];
+    expect(all.toSorted((a, b) => a - b)).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109,
+    ]);
+  });
+
+  test('keeps at most 1,000 routes, the least recently used goes', async () => {
+    const storage = memory();
+    const { series } = latencyHistory(storage);
+    const first = series('total', 'route 0', 10);
+    for (let route = 1; route < 1_000; route += 1) series('total', `route ${route}`, 10);
+    expect(series('total', 'route 0', 10)).toBe(first);
+    series('total', 'route 1000', 10);
+    expect(series('total', 'route 0', 10)).toBe(first);
+    const second = series('total', 'route 1', 10);
+    second.add(1);
+    expect(second.window.size).toBe(1);
+    for (let route = 2_000; route < 3_000; route += 1) series('total', `route ${route}`, 10);
+    expect(series('total', 'route 0', 10)).not.toBe(first);
+    await flush(storage);
+    expect(await stored(storage, 'total route 1')).toEqual([1]); // forgotten, not lost
+  });
+
+  test.each(['{}', 'not json', '[1,"x",null,2]'])('makes the best of a foreign entry: %s', async (value) => {
+    const storage = memory();
+    await storage.set('latency total GET /', value);
+    const series = latencyHistory(storage).series('total', 'GET /', 10);
+    await settled();
+    expect(series.window.samples).toEqual(value.startsWith('[') ? [1, 2] : []);
+  });
+});

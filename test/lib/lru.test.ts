@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import { keyed } from '../../src/lib/lru.ts';
+
+describe('keyed', () => {
+  const fill = (states: { get(key: string): unknown }, from: number, to: number): void => {
+    for (let n = from; n < to; n += 1) states.get(`key ${n}`);
+  };
+
+  test('makes a state once and keeps it', () => {
+    const states = keyed(
+      (key) => ({ key }),
+      () => true,
+    );
+    const one = states.get('one');
+    states.get('two');
+    expect(states.get('one')).toBe(one);
+    expect(Array.from(states, ([key]) => key).sort()).toEqual(['one', 'two']);
+  });
+
+  test('holds a thousand, of which the least recently used goes', () => {
+    const states = keyed(
+      (key) => ({ key }),
+      () => true,
+    );
+    fill(states, 0, 1_000);
+    states.get('key 0');
+    fill(states, 1_000, 1_001);
+    const keys = new Set(Array.from(states, ([key]) => key));
+    expect(keys.size).toBe(1_000);
+    expect(keys.has('key 0')).toBe(true);
+    expect(keys.has('key 1')).toBe(false);
+  });
+
+  test('keeps what is not idle, whatever the number, and makes room once it is', () => {
+    let busy = true;
+    const states = keyed(
+      (key) => key,
+      () => !busy,
+    );
+    fill(states, 0, 1_500);
+    expect([...states]).toHaveLength(1_500);
+    busy = false;
+    fill(states, 1_500, 1_501);
+    expect([...states]).toHaveLength(1_000);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+
+import { bodyOrigin, noteBody } from '../../../src/core/engine/body-source.ts';
+import { baseOf, rebase, retarget } from '../../../src/lib/request/rewrite-url.ts';
+
+const elsewhere = 'http://b.example/x';
+
+describe('baseOf', () => {
+  test.each([
+    ['http://a.example', 'http://a.example'],
+    ['https://A.example:443/', 'https://a.example'],
+    ['http://a.example:8080/v1//', 'http://a.example:8080/v1'],
+    ['ws://a.example', undefined],
+    ['http://u@a.example', undefined],
+    ['http://a.example/#top', undefined],
+    ['a.example', undefined],
+  ])('of %s is %s', (url, base) => {
+    expect(baseOf(url)).toBe(base);
+  });
+});
+
+describe('rebase', () => {
+  test.each([
+    ['http://a.example/', 'http://b.example/'],
+    ['http://a.example', 'http://b.example/'],
+    ['https://a.example:1/x/y?to=http://c.example/#/z', 'http://b.example/x/y?to=http://c.example/#/z'],
+  ])('%s becomes %s', (url, rebased) => {
+    expect(rebase(url, 'http://b.example')).toBe(rebased);
+  });
+});
+
+describe('retarget', () => {
+  test('keeps what a request says, and is no promise where there is no body to be looked at', () => {
+    const init = {
+      method: 'OPTIONS',
+      headers: { a: 'b' },
+      integrity: 'sha256-x',
+      keepalive: true,
+      referrerPolicy: 'origin',
+    } as const;
+    const moved = retarget(new Request('http://a.example/', init), elsewhere) as Request;
+    expect(moved).toMatchObject({
+      url: elsewhere,
+      method: 'OPTIONS',
+      integrity: 'sha256-x',
+      keepalive: true,
+      referrerPolicy: 'origin',
+    });
+    expect(moved.headers.get('a')).toBe('b');
+  });
+
+  test('keeps the note of what the body was made of, and the note’s own body', async () => {
+    const request = new Request('http://a.example/', { method: 'POST', body: 'text' });
+    noteBody(request, 'text');
+    const moved = retarget(request, elsewhere) as Request;
+    expect(bodyOrigin(moved)).toBe('text');
+    expect(moved.headers.get('content-type')).toBe('text/plain;charset=UTF-8');
+    expect(await moved.text()).toBe('text');
+    expect(request.bodyUsed).toBe(false);
+  });
+
+  test('a form gets a boundary of its own, and the header names it', async () => {
+    const form = new FormData();
+    form.append('a', 'b');
+    const request = new Request('http://a.example/', { method: 'POST', body: form });
+    noteBody(request, form);
+    const moved = retarget(request, elsewhere) as Request;
+    const type = moved.headers.get('content-type')!;
+    expect(await moved.text()).toContain(type.slice(type.indexOf('boundary=') + 9));
+  });
+
+  test('what is long and of unknown origin is sent as it comes, and let go when nobody wants it', async () => {
+    let made = 0;
+    let cancelled: unknown;
+    const body = new ReadableStream({
+      pull(controller) {
+        made += 1;
+        controller.enqueue(new Uint8Array(made % 5 === 0 ? 0 : 512 * 1024).fill(made));
+      },
+      cancel: (reason) => void (cancelled = reason),
+    });
+    const request = new Request('http://a.example/', { method: 'POST', body, duplex: 'half' } as RequestInit);
+    const moved = await retarget(request, elsewhere);
+    expect(made).toBeLessThan(6);
+    const reader = moved.body!.getReader();
+    const seen: unknown[] = [];
+    for (let n = 0; n < 8; n += 1) seen.push((await reader.read()).value?.[0]);
+    expect(seen).toEqual([1, 2, 3, 4, 6, 7, 8, 9]);
+    await reader.cancel('enough');
+    expect(cancelled).toBe('enough');
+  });
+
+  test('a body that fails while it is looked at fails the call', async () => {
+    const body = new ReadableStream({ pull: () => Promise.reject(new Error('unplugged')) });
+    const request = new Request('http://a.example/', { method: 'POST', body, duplex: 'half' } as RequestInit);
+    await expect(retarget(request, elsewhere)).rejects.toThrow('unplugged');
+  });
+});

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { rollingCount } from '../../src/lib/rolling-counter.ts';
+
+describe('rollingCount', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('forgets what is older than the window, a tenth at a time', () => {
+    const count = rollingCount(1_000);
+    count.add();
+    vi.advanceTimersByTime(500);
+    count.add(2);
+    expect(count.total).toBe(3);
+    vi.advanceTimersByTime(500);
+    expect(count.total).toBe(2);
+    vi.advanceTimersByTime(500);
+    expect(count.total).toBe(0);
+  });
+
+  test('counts all that came in the last nine tenths of the window, and none that is older than the window', () => {
+    const steps = fc.array(fc.record({ pause: fc.nat(700), count: fc.nat(5) }), { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(steps, (steps) => {
+        const count = rollingCount(1_000);
+        const seen: { at: number; count: number }[] = [];
+        const within = (ms: number): number => {
+          const now = performance.now();
+          return seen.filter(({ at }) => now - at < ms).reduce((sum, { count }) => sum + count, 0);
+        };
+        for (const step of steps) {
+          vi.advanceTimersByTime(step.pause);
+          count.add(step.count);
+          seen.push({ at: performance.now(), count: step.count });
+          expect(count.total).toBeGreaterThanOrEqual(within(900));
+          expect(count.total).toBeLessThanOrEqual(within(1_000));
+        }
+      }),
+    );
+  });
+
+  test('an infinite window forgets nothing until it is cleared', () => {
+    const count = rollingCount(Infinity);
+    count.add();
+    vi.advanceTimersByTime(1e9);
+    count.add();
+    expect(count.total).toBe(2);
+    count.clear();
+    expect(count.total).toBe(0);
+  });
+});

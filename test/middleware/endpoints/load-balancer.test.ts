@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { byWeight, fastest, preferred, type Candidate } from '../../../src/middleware/endpoints/load-balancer.ts';
+
+const candidate = (facts: Partial<Candidate> = {}): Candidate => ({
+  weight: 1,
+  zone: undefined,
+  inFlight: 0,
+  latency: undefined,
+  asked: performance.now(),
+  ...facts,
+});
+const weights = fc.array(fc.double({ min: 0.001, max: 1_000, noNaN: true }), { minLength: 1, maxLength: 8 });
+const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+describe('byWeight', () => {
+  test('each gets the part of [0, 1) that is its share of the weights', () => {
+    fc.assert(
+      fc.property(weights, draw, (all, at) => {
+        const list = all.map((weight) => candidate({ weight }));
+        const total = all.reduce((sum, weight) => sum + weight, 0);
+        const before = all.slice(0, list.indexOf(byWeight(list, () => at))).reduce((sum, weight) => sum + weight, 0);
+        const { weight } = byWeight(list, () => at);
+        expect(at * total).toBeGreaterThanOrEqual(before - 1e-6);
+        expect(at * total).toBeLessThanOrEqual(before + weight + 1e-6);
+      }),
+    );
+  });
+});
+
+describe('fastest', () => {
+  test('never takes the slowest of all when each costs something else, and there are two', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 1, max: 10_000 }), { minLength: 2, maxLength: 8 }),
+        draw,
+        draw,
+        (all, x, y) => {
+          const asked = performance.now();
+          const list = all.map((latency) => candidate({ latency, asked }));
+          const draws = [x, y];
+          expect(fastest(list, () => draws.shift()!).latency).toBeLessThan(Math.max(...all));
+        },
+      ),
+    );
+  });
+
+  test.each([
+    ['the one with fewer calls', candidate({ latency: 10, inFlight: 4 }), candidate({ latency: 30 })],
+    ['the one that is unknown and idle', candidate({ latency: 1 }), candidate()],
+    ['the known one while somebody asks the unknown one', candidate({ inFlight: 1 }), candidate({ latency: 5_000 })],
+    ['the less busy of two unknown ones', candidate({ inFlight: 3 }), candidate({ inFlight: 2 })],
+    ['the one with more weight', candidate({ latency: 10 }), candidate({ latency: 20, weight: 4 })],
+    [
+      'the one whose slowness is long ago',
+      candidate({ latency: 10 }),
+      candidate({ latency: 90, asked: performance.now() - 60_000 }),
+    ],
+  ])('takes %s', (_name, other, better) => {
+    expect(fastest([other, better], Math.random)).toBe(better);
+    expect(fastest([better, other], Math.random)).toBe(better);
+    expect(fastest([better], Math.random)).toBe(better);
+  });
+});
+
+describe('preferred', () => {
+  const [eu, us, none] = [candidate({ zone: 'eu' }), candidate({ zone: 'us' }), candidate()];
+
+  test('is who was tried least, and then whose zone comes first; a zone that is not named comes last', () => {
+    const list = [none, us, eu];
+    const tried =
+      (...members: readonly Candidate[]) =>
+      (one: Candidate) =>
+        members.filter((other) => other === one).length;
+    expect(preferred(list, tried(), ['eu', 'us'])).toEqual([eu]);
+    expect(preferred(list, tried(eu), ['eu', 'us'])).toEqual([us]);
+    expect(preferred(list, tried(eu, us), ['eu', 'us'])).toEqual([none]);
+    expect(preferred(list, tried(eu, us, none), ['eu', 'us'])).toEqual([eu]);
+    expect(preferred(list, tried(), ['us'])).toEqual([us]);
+    expect(preferred(list, tried(us), ['us'])).toEqual([none, eu]);
+    expect(preferred(list, tried(), [])).toEqual(list);
+  });
+});

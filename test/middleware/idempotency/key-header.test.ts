@@ -1,0 +1,51 @@
+import { KyoaError } from 'kyoa';
+import { describe, expect, test } from 'vitest';
+
+import { readKey, writeKey } from '../../../src/middleware/idempotency/key-header.ts';
+
+const read = (value: string): string | undefined =>
+  readKey(new Headers({ 'Idempotency-Key': value }), 'Idempotency-Key');
+
+describe('readKey', () => {
+  test.each([
+    ['order-42', 'order-42'],
+    ['  order-42 ', 'order-42'],
+    ['"order-42"', 'order-42'],
+    ['"order-42";v=1', 'order-42'],
+    ['"order-42" ; v=1', 'order-42'],
+    [String.raw`"a \"quoted\" \\ key"`, String.raw`a "quoted" \ key`],
+    ['""', ''],
+    ['', ''],
+  ])('reads %s as %s', (value, key) => {
+    expect(read(value)).toBe(key);
+  });
+
+  test.each(['"open', '"one", "two"', '"one"two', String.raw`"bad \escape"`])('takes %s for a bare key', (value) => {
+    expect(read(value)).toBe(value);
+  });
+
+  test('gives nothing where there is no such header', () => {
+    expect(readKey(new Headers(), 'Idempotency-Key')).toBeUndefined();
+    expect(readKey(new Headers({ 'X-Request-Key': 'mine' }), 'x-request-key')).toBe('mine');
+  });
+});
+
+describe('writeKey', () => {
+  test('writes what readKey reads again, in either form', () => {
+    for (const key of ['order-42', 'with space', String.raw`"\ '`, '~!@#$%^&*()_+', 'a'.repeat(300)]) {
+      expect(read(writeKey(key, 'structured'))).toBe(key);
+      expect(writeKey(key, 'bare')).toBe(key);
+    }
+    expect(writeKey('order-42', 'structured')).toBe('"order-42"');
+  });
+
+  test.each(['', ' led by space', 'trailed ', 'tab\tulated', 'line\nfeed', 'bestellung-grün', '注文', '\u007f', '😀'])(
+    'refuses %j, which cannot travel in a header',
+    (key) => {
+      for (const format of ['bare', 'structured'] as const) {
+        expect(() => writeKey(key, format)).toThrow(KyoaError);
+        expect(() => writeKey(key, format)).toThrow(/requestId must be printable ASCII/);
+      }
+    },
+  );
+});

@@ -1,0 +1,14 @@
+/** bench/proof-idempotency.ts in short, on a file; idempotency.redis.test.ts has it on Redis. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { root } from '../../support/lanes.ts';
+
+test('four processes, of which some are killed, have each request done once, with one answer for all', () => {
+  const proof = [join(root, 'bench/proof-idempotency.ts'), '--smoke', 'file'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, proof, { encoding: 'utf8' });
+  expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toContain('proved: each request was done once, with one answer for all');
+}, 60_000);

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { durationBuckets } from '../../../src/telemetry/semantic-conventions.ts';
+import { histogram } from '../../../src/middleware/metrics/histogram.ts';
+
+describe('histogram', () => {
+  test('has no quantile before there is anything', () => {
+    expect(histogram().quantile(0.5)).toBeUndefined();
+  });
+
+  test('counts a duration on a bound to the bucket below it, as OpenTelemetry does', () => {
+    const all = histogram();
+    for (const ms of [0, 5, 5.1, 10_000, 10_001]) all.add(ms);
+    const { bounds, counts, count, sum } = all.snapshot();
+    expect(bounds).toBe(durationBuckets);
+    expect(counts).toEqual([2, 1, ...Array.from({ length: 11 }, () => 0), 1, 1]);
+    expect(count).toBe(5);
+    expect(sum).toBeCloseTo(20.0111, 4);
+  });
+
+  test('is exact for what is all the same, and within what was seen', () => {
+    const all = histogram();
+    for (let n = 0; n < 100; n += 1) all.add(62);
+    expect([0.01, 0.5, 0.99, 1].map((q) => all.quantile(q))).toEqual([62, 62, 62, 62]);
+    all.add(30_000);
+    expect(all.quantile(1)).toBe(30_000);
+    expect(all.quantile(0.5)).toBeLessThanOrEqual(75);
+  });
+
+  test('is off by less than a bucket’s width', () => {
+    const all = histogram();
+    const samples = Array.from({ length: 10_000 }, (_, n) => (n * 7_919) % 10_000).map((n) => 1 + (n / 10) ** 1.1);
+    for (const sample of samples) all.add(sample);
+    const sorted = samples.toSorted((a, b) => a - b);
+    const bounds = [0, ...durationBuckets.map((s) => s * 1_000), Infinity];
+    for (const q of [0.1, 0.5, 0.9, 0.95, 0.99, 0.999]) {
+      const real = sorted[Math.ceil(q * sorted.length) - 1]!;
+      const at = bounds.findIndex((bound) => real <= bound);
+      expect(Math.abs(all.quantile(q)! - real)).toBeLessThanOrEqual(bounds[at]! - bounds[at - 1]!);
+    }
+  });
+});

@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+
+import {
+  directivesOf,
+  freshness,
+  mayKeepRequest,
+  sameAnswer,
+  shelfLife,
+  staleness,
+} from '../../../src/middleware/stale-if-error/cache-policy.ts';
+import { fork } from '../../../src/core/context.ts';
+import { contextOf } from '../../support/context.ts';
+
+const day = 86_400_000;
+const response = (headers: Record<string, string>): Response => new Response('body', { headers });
+const context = (side: 'client' | 'server' = 'client', headers: Record<string, string> = {}) =>
+  fork(contextOf({ side }), { request: new Request('http://api.example/', { headers }) });
+
+describe('directivesOf', () => {
+  test.each([
+    ['', {}],
+    ['no-store', { 'no-store': '' }],
+    ['Max-Age=60, PRIVATE', { 'max-age': '60', private: '' }],
+    ['private="set-cookie, x-a", max-age="5"', { private: 'set-cookie, x-a', 'max-age': '5' }],
+    [' stale-if-error = 9 ,, no-cache', { 'stale-if-error': '9', 'no-cache': '' }],
+    ['x="no-store"', { x: 'no-store' }],
+  ])('%j', (value, directives) => {
+    expect(Object.fromEntries(directivesOf(new Headers({ 'cache-control': value })))).toEqual(directives);
+  });
+});
+
+describe('shelfLife', () => {
+  test.each([
+    [{}, day],
+    [{ 'cache-control': 'max-age=60' }, day],
+    [{ 'cache-control': 'private, max-age=60' }, day],
+    [{ 'cache-control': 'stale-if-error=60' }, 60_000],
+    [{ 'cache-control': 'max-age=30, stale-if-error=60' }, 90_000],
+    [{ 'cache-control': 'max-age=30, stale-if-error=60', age: '20' }, 70_000],
+    [{ 'cache-control': 'max-age=30, stale-if-error=60', age: '200' }, 0],
+    [{ 'cache-control': 'stale-if-error=999999999' }, day],
+    [{ 'cache-control': 'stale-if-error=0' }, 0],
+    [{ 'cache-control': 'stale-if-error=soon' }, day],
+    [{ 'cache-control': 'no-store' }, 0],
+    [{ 'cache-control': 'no-cache' }, 0],
+    [{ 'cache-control': 'max-age=60, must-revalidate, stale-if-error=60' }, 0],
+    [{ vary: '*' }, 0],
+    [{ vary: 'Accept, *' }, 0],
+    [{ vary: 'Accept-Language, X-Tenant' }, day],
+    [{ vary: 'Accept, Cookie' }, 0],
+    [{ vary: 'traceparent' }, 0],
+    [{ 'set-cookie': 'a=b' }, day],
+  ])('on the client side, of %j, is %i', (headers, life) => {
+    expect(shelfLife(response(headers), context(), day)).toBe(life);
+  });
+
+  test('what varies by a cookie that is to be seen may be kept', () => {
+    expect(shelfLife(response({ vary: 'Cookie' }), context('client', { cookie: 'a=b' }), day)).toBe(day);
+  });
+
+  test.each([
+    [{}, {}, day],
+    [{ 'cache-control': 'private' }, {}, 0],
+    [{ 'cache-control': 'proxy-revalidate' }, {}, 0],
+    [{ 'cache-control': 's-maxage=60' }, {}, 0],
+    [{ 'set-cookie': 'a=b' }, {}, 0],
+    [{}, { authorization: 'Bearer a' }, 0],
+    [{ 'cache-control': 'public' }, { authorization: 'Bearer a' }, day],
+  ])('in a handler, of %j to %j, is %i', (headers, request, life) => {
+    expect(shelfLife(response(headers), context('server', request as Record<string, string>), day)).toBe(life);
+  });
+});
+
+describe('freshness', () => {
+  test.each([
+    [{}, 0],
+    [{ 'cache-control': 'max-age=60', age: '20' }, 40],
+    [{ date: 'Thu, 01 Jan 2026 00:00:00 GMT', expires: 'Thu, 01 Jan 2026 00:01:00 GMT' }, 60],
+    [{ date: 'Thu, 01 Jan 2026 00:00:00 GMT', expires: '0', age: '3' }, -3],
+  ])('of %j is %i s', (headers, seconds) => {
+    expect(freshness(new Headers(headers as Record<string, string>))).toBe(seconds);
+  });
+});
+
+describe('a request', () => {
+  const request = (init: RequestInit, url = 'http://api.example/a'): Request => new Request(url, init);
+  const keyOf = (init: RequestInit, url?: string): string =>
+    sameAnswer(fork(contextOf(), { request: request(init, url) }));
+
+  test('is one whose answer may be kept when it is a whole GET without no-store', () => {
+    expect(mayKeepRequest(request({}))).toBe(true);
+    const others: RequestInit[] = [
+      { method: 'HEAD' },
+      { method: 'POST' },
+      { headers: { range: 'bytes=0-1' } },
+      { headers: { 'cache-control': 'no-store' } },
+      { cache: 'no-store' },
+    ];
+    for (const init of others) expect(mayKeepRequest(request(init))).toBe(false);
+  });
+
+  test('takes what is stale, unless it says otherwise', () => {
+    expect(staleness(request({}))).toBe(Infinity);
+    expect(staleness(request({ headers: { 'cache-control': 'stale-if-error=60' } }))).toBe(60);
+    for (const init of [
+      { cache: 'reload' },
+      { cache: 'no-cache' },
+      { headers: { 'cache-control': 'no-cache' } },
+    ] as const)
+      expect(staleness(request(init))).toBe(0);
+  });
+
+  test('is told from another by URL, by every header that is not of the call alone, and by its modes', () => {
+    const base = keyOf({});
+    expect(keyOf({}, 'http://api.example/a#there')).toBe(base);
+    for (const name of ['traceparent', 'x-request-id', 'if-none-match', 'cache-control'])
+      expect(keyOf({ headers: { [name]: 'x' } })).toBe(base);
+    const different = [
+      keyOf({}, 'http://api.example/b'),
+      keyOf({}, 'http://api.example/a?q'),
+      keyOf({ credentials: 'omit' }),
+      ...['authorization', 'cookie', 'accept', 'x-api-key', 'x-tenant'].map((name) =>
+        keyOf({ headers: { [name]: 'x' } }),
+      ),
+    ];
+    expect(new Set([base, ...different]).size).toBe(different.length + 1);
+  });
+});

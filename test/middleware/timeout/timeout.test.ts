@@ -1,0 +1,336 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createFetch, observe, retry, timeout, TimeoutError, type KyoaEvent } from '../../../src/index.ts';
+import { deaf, silent, stub, watched } from '../../support/call.ts';
+import { faultServer, type FaultServer } from '../../support/faults.ts';
+import { exitsByItself, expectQuiet, gcUntil, openTimers } from '../../support/sockets.ts';
+
+const url = 'http://api.example/';
+
+describe('timeout', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  test('settles at its limit and aborts what is beneath', async () => {
+    const { fetch, events } = watched([timeout({ headers: 300 })], silent);
+    const answer = fetch(url).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(299);
+    expect(events.map(({ type }) => type)).toEqual(['request.started', 'attempt.sent']);
+    await vi.advanceTimersByTimeAsync(1);
+    const error = await answer;
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(error).toMatchObject({ name: 'TimeoutError', code: 'TIMEOUT', phase: 'headers', limit: 300, elapsed: 300 });
+    expect((error as TimeoutError).request!.url).toBe(url);
+    expect((error as Error).message).toBe('No response headers within 300 ms (headers): GET http://api.example/');
+    expect(events.at(-2)).toMatchObject({ type: 'attempt.failed', error });
+    expect(events.map(({ type }) => type)).toContain('timeout.exceeded');
+  });
+
+  test('settles on time though the transport ignores its signal, also where limits are nested', async () => {
+    const fetch = createFetch({ use: [timeout(200), timeout({ headers: 5_000 })], fetch: deaf });
+    const answer = fetch(url).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await answer).toMatchObject({ phase: 'total', limit: 200 });
+  });
+
+  test('takes the earlier of nested limits and tells what is beneath its deadline', async () => {
+    const deadlines: (number | undefined)[] = [];
+    const fetch = createFetch({
+      use: [
+        timeout({ idle: 50 }),
+        async (ctx, next) => (deadlines.push(ctx.deadline), next()),
+        timeout(1_000),
+        timeout({ headers: 5_000 }),
+        async (ctx, next) => (deadlines.push(ctx.deadline), next()),
+      ],
+      fetch: async () => new Response(null),
+    });
+    const started = performance.now();
+    await fetch(url);
+    expect(deadlines).toEqual([undefined, started + 1_000]);
+  });
+
+  test('lets go of an answer that comes too late', async () => {
+    let cancelled: unknown = 'not yet';
+    const body = new ReadableStream({ cancel: (reason) => void (cancelled = reason) });
+    const late = (): Promise<Response> =>
+      new Promise((resolve) =>
+        setTimeout(() => resolve(new Response(body, { headers: { 'content-length': '9999999' } })), 500),
+      );
+    const fetch = createFetch({ use: [timeout(100)], fetch: late });
+    const answer = fetch(url).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await answer).toBeInstanceOf(TimeoutError);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(cancelled).toBeUndefined();
+  });
+
+  test('counts a limit beyond 2^31-1 ms as never', async () => {
+    const { fetch, sent } = stub([timeout(2 ** 31)], async () => {
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      return new Response('late, but here');
+    });
+    const answer = fetch(url);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await (await answer).text()).toBe('late, but here');
+    expect(sent).toHaveLength(1);
+  });
+
+  test('leaves no timer when the transport throws synchronously', async () => {
+    const fetch = createFetch({
+      use: [timeout(1_000)],
+      fetch: () => {
+        throw new Error('at once');
+      },
+    });
+    await expect(fetch(url)).rejects.toThrow('at once');
+  });
+
+  test('is overridden for a call by a number, by an object, or switched off', async () => {
+    const { fetch } = watched([timeout({ total: 1_000 })], silent);
+    for (const [override, limit] of [
+      [100, 100],
+      [{ total: 200 }, 200],
+      [true, 1_000],
+      [undefined, 1_000],
+    ] as const) {
+      const answer = fetch(url, { ...(override !== undefined && { timeout: override }) }).catch(
+        (error: unknown) => error,
+      );
+      await vi.advanceTimersByTimeAsync(limit);
+      expect(await answer).toMatchObject({ phase: 'total', limit });
+    }
+    const leaving = new AbortController();
+    const unlimited = fetch(url, { timeout: false, signal: leaving.signal }).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(100_000);
+    leaving.abort('enough');
+    expect(await unlimited).toBe('enough');
+  });
+
+  test('gives each limit of an override to the instance that has it, and a new one to the innermost', async () => {
+    const limits: Record<string, number | undefined>[] = [];
+    const spy = (name: string) =>
+      async function spy(ctx: { deadline: number | undefined }, next: () => Promise<Response>): Promise<Response> {
+        limits.push({ [name]: ctx.deadline && ctx.deadline - performance.now() });
+        return next();
+      };
+    const fetch = createFetch({
+      use: [timeout({ total: 30_000 }), spy('outer'), timeout({ idle: 9_000 }), spy('inner')],
+      fetch: async () => new Response(null),
+    });
+    await fetch(url, { timeout: 3_000 });
+    await fetch(url, { timeout: { headers: 500 } });
+    await fetch(url, { timeout: { total: false } });
+    expect(limits).toEqual([
+      { outer: 3_000 },
+      { inner: 3_000 },
+      { outer: 30_000 },
+      { inner: 500 },
+      { outer: undefined },
+      { inner: undefined },
+    ]);
+  });
+
+  test('does not end an event stream at its total limit', async () => {
+    const encoder = new TextEncoder();
+    const stream = new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        controller.enqueue(encoder.encode('data: x\n\n'));
+      },
+    });
+    const { fetch } = stub(
+      [timeout({ total: 1_000, idle: 500 })],
+      () => new Response(stream, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } }),
+    );
+    const reader = (await fetch(url)).body!.getReader();
+    for (let event = 0; event < 10; event += 1) {
+      const read = reader.read();
+      await vi.advanceTimersByTimeAsync(400);
+      expect((await read).done).toBe(false);
+    }
+    await reader.cancel();
+    await vi.advanceTimersByTimeAsync(400); // the source's own timer
+  });
+
+  test('idle measures the silence of the server, not that of the consumer', async () => {
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new TextEncoder().encode('x'));
+      },
+    });
+    const { fetch } = stub([timeout({ idle: 100 })], () => new Response(body));
+    const reader = (await fetch(url)).body!.getReader();
+    for (let chunk = 0; chunk < 5; chunk += 1) {
+      expect((await reader.read()).done).toBe(false);
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    await reader.cancel();
+  });
+
+  test('idle covers the first chunk, and isProgress says what ends a silence', async () => {
+    const encoder = new TextEncoder();
+    let cancelled = false;
+    const heartbeats = new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        if (!cancelled) controller.enqueue(encoder.encode(': keep-alive\n\n'));
+      },
+      cancel: () => void (cancelled = true),
+    });
+    const { fetch } = stub(
+      [timeout({ idle: 100, isProgress: (chunk) => chunk[0] !== 0x3a })],
+      () => new Response(heartbeats, { headers: { 'content-type': 'text/event-stream' } }),
+    );
+    const text = (await fetch(url)).text().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await text).toMatchObject({ phase: 'idle', limit: 100 });
+    await vi.advanceTimersByTimeAsync(40); // the source's own timer; cancelled, it sets no other
+  });
+
+  test.each([
+    ['timeout total', () => timeout(0)],
+    ['timeout total', () => timeout(Number.NaN)],
+    ['timeout headers', () => timeout({ headers: -1 })],
+    ['timeout idle', () => timeout({ idle: '5s' as never })],
+    ['timeout has no option connect', () => timeout({ connect: 5 } as never)],
+    ['timeout isProgress', () => timeout({ isProgress: 1 as never })],
+  ])('refuses a bad option: %s', (message, build) => {
+    expect(build).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
+    );
+  });
+
+  test('refuses a bad override with a rejection', async () => {
+    const { fetch } = stub([timeout(100)], () => new Response(null));
+    await expect(fetch(url, { timeout: 'soon' as never })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  });
+});
+
+describe('timeout on a real server', () => {
+  let server: FaultServer;
+  beforeAll(async () => {
+    server = await faultServer();
+  });
+  afterEach(async () => {
+    await expectQuiet(server);
+    server.reset();
+  });
+  afterAll(() => server.close());
+
+  test('total reaches to the last byte, and the connection is closed', async () => {
+    const fetch = createFetch({ use: [timeout(100)] });
+    const response = await fetch(server.url('/stall/body'));
+    await expect(response.text()).rejects.toMatchObject({ phase: 'total', limit: 100 });
+    await server.until(({ aborted }) => aborted.length === 1);
+    expect(response).toBeInstanceOf(Response);
+    expect(response.url).toBe(server.url('/stall/body'));
+  });
+
+  test('total ends a body that drips, whichever way it is read', async () => {
+    const fetch = createFetch({ use: [timeout(120)] });
+    const read = async (path: string, how: (response: Response) => Promise<unknown>): Promise<unknown> =>
+      how(await fetch(server.url(path)));
+    const path = '/drip/body?chunks=1000&gap=20';
+    const drain = async (response: Response): Promise<void> => {
+      for await (const _chunk of response.body!);
+    };
+    for (const how of [
+      (r: Response) => r.json(),
+      (r: Response) => r.arrayBuffer(),
+      (r: Response) => r.clone().text(),
+      drain,
+    ]) {
+      await expect(read(path, how)).rejects.toMatchObject({ phase: 'total' });
+    }
+    await server.until(({ aborted }) => aborted.length === 4);
+  });
+
+  test('idle ends a body that stalls, and lets one that drips come', async () => {
+    const events: KyoaEvent[] = [];
+    const fetch = createFetch({ use: [observe((event) => events.push(event)), timeout({ idle: 100 })] });
+    const dripping = await fetch(server.url('/drip/body?chunks=8&gap=30'));
+    expect(await dripping.text()).not.toBe('');
+    const stalling = await fetch(server.url('/stall/body'));
+    await expect(stalling.text()).rejects.toMatchObject({ phase: 'idle', limit: 100 });
+    await server.until(({ aborted }) => aborted.length === 1);
+    expect(events.at(-1)).toMatchObject({ type: 'timeout.exceeded', phase: 'idle' });
+  });
+
+  test('keeps url, redirected and type, also through clone()', async () => {
+    const fetch = createFetch({ use: [timeout({ total: 5_000, idle: 1_000 })] });
+    const response = await fetch(server.url('/redirect/to'));
+    const copy = response.clone();
+    for (const one of [response, copy, copy.clone()]) {
+      expect(one).toBeInstanceOf(Response);
+      expect(one).toMatchObject({ redirected: true, type: response.type, status: 200 });
+      expect(one.url).not.toBe('');
+      expect(one.url).not.toContain('redirect');
+      expect(await one.text()).not.toBe('');
+      expect(one.bodyUsed).toBe(true);
+    }
+  });
+
+  test('aborts after a garbage collection, before the headers and amid the body', async () => {
+    const fetch = createFetch({ use: [timeout(5_000)] });
+    for (const path of ['/blackhole', '/stall/body']) {
+      const leaving = new AbortController();
+      const reading = fetch(server.url(path), { signal: leaving.signal })
+        .then((response) => response.text())
+        .catch((error: unknown) => error);
+      await server.until(({ requests }) => requests.some((seen) => seen.path === path && seen.state === 'hanging'));
+      let rounds = 0;
+      await gcUntil(() => ++rounds === 5);
+      leaving.abort('after the collection');
+      expect(await reading).toBe('after the collection');
+    }
+    await server.until(({ aborted }) => aborted.length === 2);
+  });
+
+  test('retries with a fresh signal after an attempt ran out of time', async () => {
+    const fetch = createFetch({ use: [timeout(3_000), retry({ backoff: () => 0 }), timeout({ headers: 60 })] });
+    const response = await fetch(server.url('/reset-sequence?steps=hang,ok&id=fresh'));
+    expect(response.status).toBe(200);
+    await response.text();
+    expect(server.count()).toBe(2);
+  });
+
+  test('leaves no timer behind after an answer that was read', async () => {
+    const fetch = createFetch({ use: [timeout({ total: 60_000, headers: 50_000, idle: 40_000 })] });
+    const before = openTimers();
+    await (await fetch(server.url('/ok'))).text();
+    expect(openTimers()).toBe(before);
+  });
+
+  test.each([
+    ['an answer that was read', `await (await fetch(url)).text();`],
+    ['an answer that was not read', `await fetch(url);`],
+    [
+      'a transport that throws synchronously',
+      `await createFetch({ use, fetch() { throw new Error('x'); } })(url).catch(() => {});`,
+    ],
+    [
+      'a deaf transport',
+      `await createFetch({ use: [timeout(50), timeout(60_000)], fetch: () => new Promise(() => {}) })(url).catch(() => {});`,
+    ],
+  ])('keeps no process alive after %s', async (_name, code) => {
+    const {
+      code: exit,
+      ms,
+      stderr,
+    } = await exitsByItself(`
+      import { createFetch, timeout } from './src/index.ts';
+      const url = ${JSON.stringify(server.url('/ok'))};
+      const use = [timeout({ total: 60_000, headers: 50_000, idle: 40_000 })];
+      const fetch = createFetch({ use });
+      ${code}
+    `);
+    expect(stderr).toBe('');
+    expect(exit).toBe(0);
+    expect(ms).toBeLessThan(8_000);
+  });
+});
