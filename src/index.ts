@@ -2,9 +2,11 @@
 export { default } from './kyoa.ts';
 export type { InstanceExtension, InstanceOptions, Kyoa, Options } from './kyoa.ts';
 
-export { createFetch, createHandler } from './fetch.ts';
+export { createFetch } from './fetch.ts';
+export { createHandler } from './handler.ts';
 export type { CallOptions } from './call-options.ts';
-export type { FaceOptions, FetchExtension, FetchOptions, KyoaFetch, KyoaHandler } from './fetch.ts';
+export type { FetchExtension, FetchOptions, KyoaFetch, PipelineOptions } from './fetch.ts';
+export type { KyoaHandler } from './handler.ts';
 export type { Fetch } from './transport.ts';
 export { standard } from './standard.ts';
 export type { StandardOptions } from './standard.ts';
@@ -57,7 +59,7 @@ export type { Budget, BudgetOptions } from './lib/budget.ts';
 export { aimd } from './middleware/limit/aimd.ts';
 export type { Aimd, AimdOptions, Concurrency } from './middleware/limit/aimd.ts';
 export type { HistogramSnapshot } from './middleware/metrics/histogram.ts';
-export type { GateSnapshot } from './middleware/limit/semaphore.ts';
+export type { LimitState } from './middleware/limit/semaphore.ts';
 export type { CircuitSnapshot } from './middleware/breaker/circuit.ts';
 export type { Outcome, When } from './lib/outcome.ts';
 export type { Endpoint, EndpointSnapshot } from './middleware/endpoints/endpoint-list.ts';

@@ -11,12 +11,12 @@ import ky, {
 } from 'ky';
 import { memory } from '../adapters/storage/memory.ts';
 import { callOptionNames, type CallOptions } from './call-options.ts';
-import { noteBody } from './core/engine/body-source.ts';
+import { setBodySource } from './core/engine/body-source.ts';
 import type { Middleware } from './core/context.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
 import { asKyoaFetch, createFetch, extendStack, type FetchExtension, type KyoaFetch } from './fetch.ts';
-import { signalOf, underCallers } from './lib/signal.ts';
+import { retainSignal, withCallerSignals } from './lib/signal.ts';
 import type { Fetch } from './transport.ts';
 import { standard } from './standard.ts';
 
@@ -116,9 +116,9 @@ function assemble(parts: Parts): Kyoa {
 
       const transmit: Fetch = (request, init) => {
         // Only a hook can have put a signal of its own on the request; otherwise it is one that ky never aborts.
-        const all = hooks.length === 0 ? callers : [...callers, signalOf(request as Request)];
+        const all = hooks.length === 0 ? callers : [...callers, retainSignal(request as Request)];
         const run = (signal: AbortSignal | null): Promise<Response> => to(request, { ...init, ...call, signal });
-        return all.length > 1 ? underCallers(all, run) : run(all[0] ?? null);
+        return all.length > 1 ? withCallerSignals(all, run) : run(all[0] ?? null);
       };
       // Hooks are to see the signal, and a forced retry is not to outwait it.
       const seen = hooks.length > 0 && callers.length > 0 && { signal: AbortSignal.any(callers) };
@@ -174,13 +174,13 @@ function extended(parts: Parts, extension: InstanceExtension): Parts {
 
 /** A Request shows a stream whatever it was made of; noted while ky still knows, the body can be sent again. */
 const noteOrigin: BeforeRequestHook = ({ request, options: { body } }) => {
-  if (body) noteBody(request, body);
+  if (body) setBodySource(request, body);
 };
 
 /** Of the instance, of the call, of its Request, by ky's rules. */
 function signalsOf(own: AbortSignal | null | undefined, options: Options, url: Input): AbortSignal[] {
   const { signal } = options;
-  const given = content(signal) ?? (url instanceof Request ? signalOf(url) : undefined);
+  const given = content(signal) ?? (url instanceof Request ? retainSignal(url) : undefined);
   const isReplaced = 'signal' in options && (signal === undefined || isReplacement(signal));
   return [isReplaced ? undefined : own, given].filter((signal) => signal instanceof AbortSignal);
 }

@@ -1,6 +1,6 @@
 /** The default stack, in one screen. */
 import type { Middleware } from './core/context.ts';
-import { record } from './core/options.ts';
+import { knownKeys } from './core/options.ts';
 import { adaptive, type Adaptive } from './middleware/timeout/adaptive.ts';
 import { quantile } from './middleware/timeout/estimators.ts';
 import { breaker, type BreakerOptions } from './middleware/breaker/breaker.ts';
@@ -38,7 +38,7 @@ export interface StandardOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function standard(options: StandardOptions = {}): Middleware[] {
-  record('standard', options, ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker']);
+  knownKeys('standard', options, ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker']);
   const limits = typeof options.timeout === 'number' ? { total: options.timeout } : options.timeout;
   const { headers, ...whole } = limits || {};
   return [

@@ -1,8 +1,8 @@
 /** The innermost of the onion: hands the request to the transport, and tells of it. */
-import { branchOf } from './core/engine/transport-protocol.ts';
+import { abortSource } from './core/engine/transport-protocol.ts';
 import { askedOf, sourceOf, type Context, type Handler } from './core/context.ts';
-import { isPlain } from './core/engine/lazy-request.ts';
-import { referrerOf } from './lib/request/resend.ts';
+import { isUntouched } from './core/engine/lazy-request.ts';
+import { referrerOf } from './lib/request/derive.ts';
 
 /** The call signature alone: what runtimes hang on their `fetch` besides is not needed. */
 export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
@@ -18,13 +18,13 @@ function globalFetch(): Fetch {
 }
 
 /** The terminal of a pipeline; without a transport the global fetch is it. */
-export function transmitBy(transport: Fetch | undefined): Handler {
+export function transportHandler(transport: Fetch | undefined): Handler {
   const transmit: Handler = (ctx) => {
     const send = transport ?? globalFetch();
-    if (branchOf in send) return sendAsked(send, ctx);
+    if (abortSource in send) return sendAsked(send, ctx);
     const asked = askedOf(ctx);
     // As the caller asked: the platform makes a Request of its own, also of a Request.
-    if (transport === undefined && isPlain(asked)) return send.call(globalThis, asked.url, { signal: ctx.signal });
+    if (transport === undefined && isUntouched(asked)) return send.call(globalThis, asked.url, { signal: ctx.signal });
     return send.call(globalThis, ctx.request, { ...ctx.init, ...referrerOf(ctx.request), signal: ctx.signal });
   };
 
@@ -32,9 +32,9 @@ export function transmitBy(transport: Fetch | undefined): Handler {
   const sendAsked = (send: Fetch, ctx: Context): Promise<Response> => {
     const asked = askedOf(ctx);
     const branch = sourceOf(ctx);
-    const init = isPlain(asked)
-      ? { [branchOf]: branch }
-      : { ...ctx.init, ...referrerOf(ctx.request), [branchOf]: branch };
+    const init = isUntouched(asked)
+      ? { [abortSource]: branch }
+      : { ...ctx.init, ...referrerOf(ctx.request), [abortSource]: branch };
     return send(asked as Request, init);
   };
 

@@ -5,7 +5,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StorageError } from '../../src/core/errors.ts';
-import { invalid, pause, record } from '../../src/core/options.ts';
+import { invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Storage, Version } from '../../src/core/storage.ts';
 
 export interface FileOptions {
@@ -77,7 +77,7 @@ export function file(path: string, options: FileOptions = {}): Storage {
   if (typeof path !== 'string' || path === '' || path === ':memory:') {
     throw invalid('file path', path, 'the path of a file; for a store without one use memory()');
   }
-  record('file', options, ['durability']);
+  knownKeys('file', options, ['durability']);
   const { durability = 'power' } = options;
   if (!Object.hasOwn(synchronous, durability)) throw invalid('file durability', durability, "'power' or 'process'");
 
@@ -120,7 +120,7 @@ export function file(path: string, options: FileOptions = {}): Storage {
       });
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
-      pause('ttl', ttl);
+      delay('ttl', ttl);
       return use(({ put, putIf, sweep: expired }) => {
         const now = Date.now();
         if (writes % sweep.every === 0) expired.run(now);

@@ -3,7 +3,7 @@ import { del, get, getMany, promisifyRequest, setMany, type UseStore } from 'idb
 import pTimeout from 'p-timeout';
 
 import { StorageError } from '../../src/core/errors.ts';
-import { invalid, pause } from '../../src/core/options.ts';
+import { invalid, delay } from '../../src/core/options.ts';
 import type { Entry, Storage, Version } from '../../src/core/storage.ts';
 
 const storeName = 'entries';
@@ -85,7 +85,7 @@ export function indexeddb(name: string): Storage {
       return isLive(entry) ? entry : undefined;
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
-      pause('ttl', ttl);
+      delay('ttl', ttl);
       return transact('readwrite', async (store) => {
         const here = within(store);
         const [latest, entry] = (await getMany([counter, key], here)) as [Version | undefined, Entry | undefined];

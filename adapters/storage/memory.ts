@@ -1,6 +1,6 @@
 /** Keeps state in a Map: the embedded default, everywhere. Gone with the process or the page. */
 import { StorageError } from '../../src/core/errors.ts';
-import { count, pause, record } from '../../src/core/options.ts';
+import { count, delay, knownKeys } from '../../src/core/options.ts';
 import type { Entry, Storage, Version } from '../../src/core/storage.ts';
 
 export interface MemoryOptions {
@@ -18,7 +18,7 @@ const sweep = 2;
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function memory(options: MemoryOptions = {}): Storage {
-  record('memory', options, ['maxEntries']);
+  knownKeys('memory', options, ['maxEntries']);
   const maxEntries = count('memory maxEntries', options.maxEntries ?? 10_000, 1);
 
   // Apart, so that the next to go is at hand: a Map keeps the order of writing.
@@ -66,7 +66,7 @@ export function memory(options: MemoryOptions = {}): Storage {
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
       open();
-      pause('ttl', ttl);
+      delay('ttl', ttl);
       const present = find(key);
       if (ifVersion !== undefined && (present?.version ?? null) !== ifVersion) return undefined;
       dropExpired(sweep);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import pTimeout from 'p-timeout';
 
 import { KyoaError, StorageError } from '../../src/core/errors.ts';
-import { duration, invalid, pause, record } from '../../src/core/options.ts';
+import { duration, invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Storage } from '../../src/core/storage.ts';
 
 /** What is used of node-redis 5 and later: a client, a pool, a cluster or a sentinel. */
@@ -83,7 +83,7 @@ const remove = script(`
  */
 export function redis(client: RedisClient, options: RedisOptions = {}): Storage {
   const send = sender(client);
-  record('redis', options, ['prefix', 'timeout']);
+  knownKeys('redis', options, ['prefix', 'timeout']);
   const { prefix = 'kyoa:' } = options;
   if (typeof prefix !== 'string' || !/^[^}]/.test(prefix)) {
     throw invalid('redis prefix', prefix, 'a text, not empty, that does not begin with }');
@@ -120,7 +120,7 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Storage 
       return entry[2] === null ? { value, version } : { value, version, expires: Number(String(entry[2])) };
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
-      pause('ttl', ttl);
+      delay('ttl', ttl);
       const condition = ifVersion === undefined ? 'any' : String(ifVersion ?? 'none');
       const args = [encode(value), ttl === Infinity ? '' : String(ttl), condition];
       const version = (await run(write, [named(key), counter], args)) as Text | null;

@@ -13,7 +13,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 
-import { attached } from '../../src/core/engine/private-state.ts';
+import { privateState } from '../../src/core/engine/private-state.ts';
 import { sourceOf, type Context, type Middleware } from '../../src/core/context.ts';
 import {
   durationBuckets,
@@ -21,12 +21,12 @@ import {
   methodOf,
   other,
   serverOf,
-  verdictOf,
+  callResult,
 } from '../../src/telemetry/semantic-conventions.ts';
 import { counters } from '../../src/telemetry/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
-import { observed } from '../../src/telemetry/observe-call.ts';
-import { invalid, list, record } from '../../src/core/options.ts';
+import { observeCall } from '../../src/telemetry/observe-call.ts';
+import { invalid, array, knownKeys } from '../../src/core/options.ts';
 import { redactor, type Redactor } from '../../src/telemetry/redact.ts';
 
 export interface OpenTelemetryOptions {
@@ -64,8 +64,8 @@ export type OpenTelemetry = Middleware & {
  * @see https://opentelemetry.io/docs/specs/semconv/http/
  */
 export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry {
-  record('opentelemetry', options, ['tracer', 'meter', 'redact']);
-  const redact = redactor(list('opentelemetry redact', options.redact ?? []));
+  knownKeys('opentelemetry', options, ['tracer', 'meter', 'redact']);
+  const redact = redactor(array('opentelemetry redact', options.redact ?? []));
   const tracer = options.tracer ?? trace.getTracer('kyoa');
   const meter = options.meter ?? metrics.getMeter('kyoa');
   if (typeof tracer?.startSpan !== 'function') throw invalid('opentelemetry tracer', tracer, 'a Tracer');
@@ -83,7 +83,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
   });
   const decisions = countDecisions(meter);
   /** By `ctx.state`, which all forks of a call share. */
-  const known = attached<{ telemetry: Telemetry | undefined; sent: number }>();
+  const known = privateState<{ telemetry: Telemetry | undefined; sent: number }>();
   const callOf = ({ state }: Context) => {
     let call = known.get(state);
     if (call === undefined) known.set(state, (call = { telemetry: undefined, sent: 0 }));
@@ -99,12 +99,12 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
     const telemetry = trace.setSpan(context.active(), span);
     callOf(ctx).telemetry = telemetry;
 
-    return context.with(telemetry, observed, undefined, ctx, next, (event: KyoaEvent) => {
+    return context.with(telemetry, observeCall, undefined, ctx, next, (event: KyoaEvent) => {
       decisions(event);
       if (event.type === 'request.settled') {
         const ended = { ...endOf(event), 'kyoa.attempts': event.attempts };
-        finish(span, ended, verdictOf(event, sourceOf(ctx)) === 'failure');
-        const outcome = { 'kyoa.outcome': verdictOf(event, sourceOf(ctx)) };
+        finish(span, ended, callResult(event, sourceOf(ctx)) === 'failure');
+        const outcome = { 'kyoa.outcome': callResult(event, sourceOf(ctx)) };
         calls.record(event.duration / 1_000, { ...common, ...outcome }, telemetry);
       } else if (!/^(request|attempt)\./.test(event.type) && span.isRecording()) {
         span.addEvent(event.type, factsOf(event, redact), event.time);
@@ -144,7 +144,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
       ended({ status: response.status }, response.status >= 400);
       return response;
     } catch (error) {
-      ended({ error }, verdictOf({ error }, sourceOf(ctx)) === 'failure');
+      ended({ error }, callResult({ error }, sourceOf(ctx)) === 'failure');
       throw error;
     }
   }

@@ -8,12 +8,12 @@ import {
   errorTypeOf,
   methodOf,
   serverOf,
-  verdictOf,
+  callResult,
 } from '../../src/telemetry/semantic-conventions.ts';
 import { counters } from '../../src/telemetry/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
-import { observed } from '../../src/telemetry/observe-call.ts';
-import { count, func, invalid, record } from '../../src/core/options.ts';
+import { observeCall } from '../../src/telemetry/observe-call.ts';
+import { count, fn, invalid, knownKeys } from '../../src/core/options.ts';
 
 /** What is read of a pool per origin; the fetch of `kyoa/undici` has it. */
 export interface PoolStats {
@@ -60,7 +60,7 @@ const circuitMemory = 60_000;
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function prometheus(options: PrometheusOptions = {}): Middleware {
-  record('prometheus', options, ['registry', 'pools']);
+  knownKeys('prometheus', options, ['registry', 'pools']);
   const { registry = register, pools } = options;
   if (typeof registry?.registerMetric !== 'function')
     throw invalid('prometheus registry', registry, 'a Registry of prom-client');
@@ -111,7 +111,7 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
 
   return async function prometheus(ctx, next) {
     if (ctx.options['prometheus'] === false) return next();
-    return observed(ctx, next, (event) => {
+    return observeCall(ctx, next, (event) => {
       if (event.type === 'request.started') inFlight.inc();
       else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') sent(event);
       else if (event.type === 'request.settled') {
@@ -119,7 +119,7 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
         const labels = {
           http_request_method: methodOf(event),
           server_address: host(serverOf(event.url).address),
-          outcome: verdictOf(event, sourceOf(ctx)),
+          outcome: callResult(event, sourceOf(ctx)),
         };
         calls.observe(labels, event.duration / 1_000);
       }
@@ -174,8 +174,8 @@ function openCircuits(registry: Registry): (event: KyoaEvent) => void {
 }
 
 function showPools(registry: Registry, pools: Pools): void {
-  record('prometheus pools', pools, ['stats', 'connections']);
-  func('prometheus pools stats', pools.stats);
+  knownKeys('prometheus pools', pools, ['stats', 'connections']);
+  fn('prometheus pools stats', pools.stats);
   if (pools.connections !== undefined) count('prometheus pools connections', pools.connections, 1);
   const shown: readonly [name: string, help: string, read: (stats: PoolStats) => number | undefined][] = [
     ['connections', 'Connections that are open.', ({ connected }) => connected],

@@ -1,7 +1,7 @@
 /** The onion: folds a list of middlewares, first is outermost, around a terminal. */
 import { fork, type Context, type Handler, type Middleware, type Next } from './context.ts';
 import { KyoaError } from './errors.ts';
-import { func, show } from './options.ts';
+import { fn, show } from './options.ts';
 
 /**
  * Re-entrant: every call of `next` runs what is beneath anew, so a policy may repeat or race it.
@@ -10,8 +10,8 @@ import { func, show } from './options.ts';
  * `BAD_MIDDLEWARE`, naming the culprit, when a middleware or the terminal resolves to something other than a Response.
  */
 export function compose(use: readonly Middleware[], terminal: Handler): Handler {
-  use.forEach((middleware, index) => func(`use[${index}]`, middleware));
-  func('terminal', terminal);
+  use.forEach((middleware, index) => fn(`use[${index}]`, middleware));
+  fn('terminal', terminal);
   return use.reduceRight<Handler>(
     (below, middleware) => layer(middleware, nameOf(middleware), below),
     layer((ctx) => terminal(ctx), 'the transport', unreachable),

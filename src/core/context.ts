@@ -1,7 +1,7 @@
 /** What a middleware sees of a call. Never assigned to: a branch of a call gets a fork of its parent's context. */
-import { signalOf, type Source } from './engine/lazy-abort.ts';
+import { toSignal, type AbortSource } from './engine/lazy-abort.ts';
 import { invalid } from './options.ts';
-import { requestOf, type Asked } from './engine/lazy-request.ts';
+import { toRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import type { Storage } from './storage.ts';
 
@@ -36,7 +36,7 @@ export interface Context {
 /** What a middleware may change for what runs beneath it; a member that is absent or undefined stays as it was. */
 export type Fork = {
   readonly [Member in 'request' | 'attempt' | 'observers']?: Context[Member] | undefined;
-} & { readonly signal?: Source | undefined; readonly deadline?: Deadline };
+} & { readonly signal?: AbortSource | undefined; readonly deadline?: Deadline };
 
 /** As a function where it may still change: of a request that several callers share. */
 export type Deadline = number | undefined | (() => number | undefined);
@@ -47,19 +47,19 @@ export type Middleware = (ctx: Context, next: Next) => Promise<Response>;
 export type Handler = (ctx: Context) => Promise<Response>;
 
 /** What all forks of a call have in common, as a face gives it. */
-export type Call = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
+export type CallSettings = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
 
-export function createContext(call: Call, asked: Asked, source: Source): Context {
+export function createContext(call: CallSettings, asked: RequestLike, source: AbortSource): Context {
   return new CallContext(new CallState(call), asked, source, undefined, 1, nobody);
 }
 
 /** What `ctx.request` stands for, without making it. */
-export function askedOf(ctx: Context): Asked {
+export function askedOf(ctx: Context): RequestLike {
   return (ctx as CallContext).asked ?? ctx.request; // somebody may have a context of their own making
 }
 
 /** What `ctx.signal` stands for, without making it. */
-export function sourceOf(ctx: Context): Source {
+export function sourceOf(ctx: Context): AbortSource {
   return (ctx as CallContext).source ?? ctx.signal;
 }
 
@@ -78,11 +78,11 @@ export function fork(ctx: Context, changes: Fork): Context {
 const nobody: readonly Listener[] = [];
 
 class CallState {
-  readonly given: Call;
+  readonly given: CallSettings;
   readonly state: Record<string, unknown> = {};
   #id: string | undefined;
 
-  constructor(given: Call) {
+  constructor(given: CallSettings) {
     this.given = given;
     this.#id = requestId(given.options['requestId']);
   }
@@ -96,16 +96,16 @@ class CallState {
 /** A class, because a fork is made for every attempt of every call, and getters on a prototype cost it nothing. */
 class CallContext implements Context {
   readonly call: CallState;
-  readonly asked: Asked;
-  readonly source: Source;
+  readonly asked: RequestLike;
+  readonly source: AbortSource;
   readonly limit: Deadline;
   readonly attempt: number;
   readonly observers: readonly Listener[];
 
   constructor(
     call: CallState,
-    asked: Asked,
-    source: Source,
+    asked: RequestLike,
+    source: AbortSource,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
@@ -119,10 +119,10 @@ class CallContext implements Context {
   }
 
   get request(): Request {
-    return requestOf(this.asked);
+    return toRequest(this.asked);
   }
   get signal(): AbortSignal {
-    return signalOf(this.source);
+    return toSignal(this.source);
   }
   get deadline(): number | undefined {
     return typeof this.limit === 'function' ? this.limit() : this.limit;

@@ -21,7 +21,7 @@ export function duration(name: string, value: unknown): number {
 }
 
 /** As `duration`, but 0 is allowed and means at once, or none. */
-export function pause(name: string, value: unknown): number {
+export function delay(name: string, value: unknown): number {
   if (typeof value === 'number' && value >= 0) return value;
   throw invalid(name, value, 'a number of milliseconds, 0 or more');
 }
@@ -37,12 +37,12 @@ export function ratio(name: string, value: unknown): number {
   throw invalid(name, value, 'a number from 0 to 1');
 }
 
-export function func<F extends (...args: never[]) => unknown>(name: string, value: F): F {
+export function fn<F extends (...args: never[]) => unknown>(name: string, value: F): F {
   if (typeof value === 'function') return value;
   throw invalid(name, value, 'a function');
 }
 
-export function list<T>(name: string, value: readonly T[]): readonly T[] {
+export function array<T>(name: string, value: readonly T[]): readonly T[] {
   if (Array.isArray(value)) return value;
   throw invalid(name, value, 'a list');
 }
@@ -53,7 +53,7 @@ export function oneOf<T extends string>(name: string, value: T, choices: readonl
 }
 
 /** Refuses members that the policy does not have: a misspelt option must not be a silent default. */
-export function record<T extends object>(name: string, value: T, members: readonly string[]): T {
+export function knownKeys<T extends object>(name: string, value: T, members: readonly string[]): T {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(name, value, `an object with any of ${members.join(', ')}`);
   }

@@ -1,8 +1,8 @@
 /** An error that says what everybody said, and stays the error it was: same object, same class, same message. */
 
 /** One of those that were asked, and what came of it. */
-export interface Saying {
-  readonly who: string;
+export interface AttemptFailure {
+  readonly url: string;
   readonly status?: number;
   readonly error?: unknown;
 }
@@ -14,14 +14,14 @@ const own = new WeakMap<AggregateError, unknown>();
  * Gives the error an `AggregateError` for a cause, with one of `errors` for each saying, as Node's own has for the
  * addresses of a host. The cause it had becomes the cause of that, and its `code` stays where it is looked for.
  */
-export function summarize(error: unknown, sayings: readonly Saying[]): void {
+export function attachAttemptErrors(error: unknown, sayings: readonly AttemptFailure[]): void {
   if (!(error instanceof Error)) return;
   const cause = ownCause(error);
-  const errors = sayings.map(({ who, status, error }) =>
+  const errors = sayings.map(({ url, status, error }) =>
     status !== undefined
-      ? new Error(`${who}: answered ${status}`)
+      ? new Error(`${url}: answered ${status}`)
       : // Their own causes and not they themselves: one of them is the error at hand, which must not lead to itself.
-        new Error(`${who}: ${described(error)}`, { cause: error instanceof Error ? ownCause(error) : error }),
+        new Error(`${url}: ${described(error)}`, { cause: error instanceof Error ? ownCause(error) : error }),
   );
   const message = errors.map((said) => said.message).join('; ');
   const summary = new AggregateError(errors, message, { cause });

@@ -1,13 +1,10 @@
 /** Several copies of a call under way at once: the first good answer wins, and the others are let go. */
 import { discard } from './body/discard.ts';
 import { isFailure, settle, type Outcome } from './outcome.ts';
-import { branch } from './signal.ts';
-
-/** RFC 9110 §9.2.1, and QUERY: that they are carried out several times over is no matter. */
-export const safeMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'];
+import { childOf } from './signal.ts';
 
 /** A failure, and a refusal of one copy, which must not stand in for the answer that another may still get. */
-export function isPoor(outcome: Outcome): boolean {
+export function isNotGood(outcome: Outcome): boolean {
   return isFailure(outcome) || outcome.response?.status === 408 || outcome.response?.status === 429;
 }
 
@@ -21,7 +18,7 @@ export interface Rules {
   readonly more?: (after?: Outcome) => Promise<Run | undefined>;
 }
 
-export interface Result {
+export interface RaceResult {
   /** What stands: the good outcome, else the first copy's that is a Response, else the first copy's error. */
   readonly outcome: Outcome;
   /** Whose it is, from 0 on in the order of entering. */
@@ -31,14 +28,14 @@ export interface Result {
   readonly outcomes: readonly (Outcome | undefined)[];
 }
 
-export interface Contest {
-  readonly enter: (...runs: readonly Run[]) => void;
+export interface AttemptRace {
+  readonly start: (...runs: readonly Run[]) => void;
   /** One more now, if there is one. */
   readonly extend: () => void;
   /** Somebody has won, all have failed, or the caller has left: nothing is sent any more. */
   readonly over: boolean;
   /** Rejects with the caller's own reason as soon as the caller leaves. */
-  readonly result: Promise<Result>;
+  readonly result: Promise<RaceResult>;
 }
 
 /** One for all: the stack of a fresh one costs 9 microseconds, and would keep the winner's Response alive with the loser. */
@@ -49,15 +46,15 @@ const superseded = /* @__PURE__ */ new DOMException('Another copy of the request
  * read to its end, which keeps the connection. The winner's branch lives on under `parent`, so that limits above reach
  * its body; nothing else stays registered there, for it would keep an abandoned Response alive.
  */
-export function firstGood(parent: AbortSignal, { isBad, more = none }: Rules): Contest {
+export function attemptRace(parent: AbortSignal, { isBad, more = none }: Rules): AttemptRace {
   const branches: AbortController[] = [];
   const outcomes: (Outcome | undefined)[] = [];
   let running = 0;
   let coming = false;
   let over = false;
-  let resolve: (result: Result) => void;
+  let resolve: (result: RaceResult) => void;
   let reject: (error: unknown) => void;
-  const result = new Promise<Result>((done, failed) => {
+  const result = new Promise<RaceResult>((done, failed) => {
     resolve = done;
     reject = failed;
   });
@@ -91,7 +88,7 @@ export function firstGood(parent: AbortSignal, { isBad, more = none }: Rules): C
   };
   const enter = (...runs: readonly Run[]): void => {
     // All of them before the first is sent: one that fails at once must not take itself for the last.
-    const copies = runs.map((run) => ({ run, copy: outcomes.push(undefined) - 1, branch: branch(parent) }));
+    const copies = runs.map((run) => ({ run, copy: outcomes.push(undefined) - 1, branch: childOf(parent) }));
     branches.push(...copies.map(({ branch }) => branch));
     running += copies.length;
     for (const { run, copy, branch } of copies) {
@@ -114,7 +111,7 @@ export function firstGood(parent: AbortSignal, { isBad, more = none }: Rules): C
   else parent.addEventListener('abort', leave, { once: true });
 
   return {
-    enter: (...runs) => {
+    start: (...runs) => {
       if (!over) enter(...runs);
     },
     extend: () => void extend().catch(fail),

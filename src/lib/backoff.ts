@@ -1,5 +1,5 @@
 /** How long to wait before a retry. */
-import { pause } from '../core/options.ts';
+import { delay } from '../core/options.ts';
 
 /** ms before the `retry`-th retry, which is 1-based; `random` draws from [0, 1). */
 export type Backoff = (retry: number, random: () => number) => number;
@@ -11,14 +11,14 @@ export type Backoff = (retry: number, random: () => number) => number;
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export function exponential(base: number, cap: number): Backoff {
-  pause('exponential(base)', base);
-  pause('exponential(cap)', cap);
+  delay('exponential(base)', base);
+  delay('exponential(cap)', cap);
   return (retry, random) => random() * Math.min(cap, base * 2 ** Math.min(retry - 1, 1_000));
 }
 
 /** The same pause each time, without jitter. */
 export function constant(ms: number): Backoff {
-  pause('constant(ms)', ms);
+  delay('constant(ms)', ms);
   return () => ms;
 }
 
@@ -29,8 +29,8 @@ export function constant(ms: number): Backoff {
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ ("Decorrelated Jitter")
  */
 export function decorrelated(base: number, cap: number): Backoff {
-  pause('decorrelated(base)', base);
-  pause('decorrelated(cap)', cap);
+  delay('decorrelated(base)', base);
+  delay('decorrelated(cap)', cap);
   return (retry, random) => {
     let ms = base;
     for (let step = 0; step < retry; step += 1) ms = Math.min(cap, base + random() * (3 * ms - base));

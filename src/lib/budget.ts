@@ -1,5 +1,5 @@
 /** A retry budget: extra requests in proportion to the calls, so that a struggling server is not trampled. */
-import { duration, invalid, ratio, record } from '../core/options.ts';
+import { duration, invalid, ratio, knownKeys } from '../core/options.ts';
 
 export interface BudgetOptions {
   /** Extra requests per call, 0..1. @default 0.2 */
@@ -31,7 +31,7 @@ const slices = 10;
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/service/RetryBudget.scala
  */
 export function budget(options: BudgetOptions = {}): Budget {
-  record('budget', options, ['ratio', 'floor', 'window']);
+  knownKeys('budget', options, ['ratio', 'floor', 'window']);
   const share = ratio('budget ratio', options.ratio ?? 0.2);
   const floor = options.floor ?? 10;
   if (typeof floor !== 'number' || !(floor >= 0))

@@ -1,7 +1,7 @@
 /** What counts as the same thing: the key functions that policies share. */
-import { bodyOrigin } from '../core/engine/body-source.ts';
+import { bodySource } from '../core/engine/body-source.ts';
 import { askedOf, type Context } from '../core/context.ts';
-import { isPlain } from '../core/engine/lazy-request.ts';
+import { isUntouched } from '../core/engine/lazy-request.ts';
 
 /** Calls with the same key share state; `undefined` leaves a call out. */
 export type Key = (ctx: Context) => string | undefined;
@@ -72,14 +72,14 @@ const perCallHeaders: ReadonlySet<string> = new Set([
  * in `authorization`), modes and integrity, for GET and HEAD; with a `requestId` for other methods, too, as long as
  * there is no body to compare or it is the same text.
  */
-export function sameRequest(ctx: Context): string | undefined {
+export function byRequest(ctx: Context): string | undefined {
   const { requestId } = ctx.options;
   const asked = askedOf(ctx);
-  if (requestId === undefined && isPlain(asked)) return asked.url;
+  if (requestId === undefined && isUntouched(asked)) return asked.url;
   const { request, init } = ctx;
   const { method, url, headers, redirect, credentials, cache, mode, integrity } = request;
   const reads = method === 'GET' || method === 'HEAD';
-  const body = reads || request.body === null ? null : bodyOrigin(request);
+  const body = reads || request.body === null ? null : bodySource(request);
   if (!(reads || requestId !== undefined) || (body !== null && typeof body !== 'string')) return undefined;
   const extras = Object.entries(init);
   // A dispatcher, say: nobody can compare it.

@@ -4,10 +4,10 @@
  * by the clocks of those who share the storage, which may differ by half a lease.
  */
 import type { Entry, Storage, Version } from '../core/storage.ts';
-import { ignore } from './body/watch.ts';
-import { afterIdly, type Timer } from '../core/engine/timers.ts';
+import { noop } from './noop.ts';
+import { afterUnref, type Timer } from '../core/engine/timers.ts';
 
-export interface ClaimOptions {
+export interface LeaseOptions {
   readonly storage: Storage;
   readonly key: string;
   /** Of what is to be done; the same key with another one is a mismatch. */
@@ -18,10 +18,10 @@ export interface ClaimOptions {
   readonly ttl: number;
 }
 
-export type Claim =
+export type LeaseOutcome =
   | {
       readonly state: 'mine';
-      readonly holding: Holding;
+      readonly holding: Lease;
       /** The holder before never came back. */
       readonly inDoubt: boolean;
     }
@@ -31,7 +31,7 @@ export type Claim =
   | { readonly state: 'mismatch' };
 
 /** Ends with the first call of either; a later one does nothing. */
-export interface Holding {
+export interface Lease {
   /** Resolves to whether it was recorded; `false` if a successor has taken over. After an error the lease runs out. */
   complete(result: string): Promise<boolean>;
   /** Lets others try at once. Never rejects: if it fails, the lease runs out. */
@@ -53,7 +53,7 @@ type Note = Held | Done;
 /** A slow holder renews its lease three times before it would run out. */
 const renewals = 3;
 
-export async function claim(options: ClaimOptions): Promise<Claim> {
+export async function acquireLease(options: LeaseOptions): Promise<LeaseOutcome> {
   const { storage, key, fingerprint } = options;
   const holder = crypto.getRandomValues(new Uint32Array(4)).join('-');
   for (;;) {
@@ -64,7 +64,7 @@ export async function claim(options: ClaimOptions): Promise<Claim> {
     const retryIn = note === undefined ? 0 : (note.leaseUntil ?? Infinity) - Date.now();
     if (retryIn > 0) return { state: 'held', retryIn };
 
-    const version = await sign(options, holder, entry?.version ?? null);
+    const version = await writeLease(options, holder, entry?.version ?? null);
     if (version !== undefined)
       return { state: 'mine', holding: hold(options, holder, version), inDoubt: entry !== undefined };
     // Somebody else was faster: see what they wrote.
@@ -72,8 +72,8 @@ export async function claim(options: ClaimOptions): Promise<Claim> {
 }
 
 /** Writes that the key is held, from now for the length of a lease. */
-function sign(
-  { storage, key, fingerprint, lease, ttl }: ClaimOptions,
+function writeLease(
+  { storage, key, fingerprint, lease, ttl }: LeaseOptions,
   holder: string,
   ifVersion: Version | null,
 ): Promise<Version | undefined> {
@@ -85,7 +85,7 @@ function sign(
 /** Resolves to the version it has written, `undefined` when the one that was there is not `ifVersion`. */
 type Write = (ifVersion: Version) => Promise<Version | undefined>;
 
-function hold(options: ClaimOptions, holder: string, claimed: Version): Holding {
+function hold(options: LeaseOptions, holder: string, claimed: Version): Lease {
   const { storage, key, fingerprint, lease, ttl } = options;
   /** `undefined` once a successor has taken over. */
   let version: Version | undefined = claimed;
@@ -100,7 +100,7 @@ function hold(options: ClaimOptions, holder: string, claimed: Version): Holding 
       version = (await write(version)) ?? (await overOurOwn(write));
       return version !== undefined;
     });
-    last = written.catch(ignore);
+    last = written.catch(noop);
     return written;
   };
   /** A renewal may have been carried out though its acknowledgement got lost: then the version is not the one we know. */
@@ -110,8 +110,8 @@ function hold(options: ClaimOptions, holder: string, claimed: Version): Holding 
     return entry && note && 'holder' in note && note.holder === holder ? write(entry.version) : undefined;
   };
   const beat = async (): Promise<void> => {
-    const alive = await inTurn((ifVersion) => sign(options, holder, ifVersion)).catch(() => true);
-    if (alive && !over) heartbeat = afterIdly(lease / renewals, beat);
+    const alive = await inTurn((ifVersion) => writeLease(options, holder, ifVersion)).catch(() => true);
+    if (alive && !over) heartbeat = afterUnref(lease / renewals, beat);
   };
   const end = (write: Write): Promise<boolean> => {
     if (over) return Promise.resolve(false);
@@ -120,7 +120,7 @@ function hold(options: ClaimOptions, holder: string, claimed: Version): Holding 
     return inTurn(write);
   };
 
-  heartbeat = afterIdly(lease / renewals, beat);
+  heartbeat = afterUnref(lease / renewals, beat);
   return {
     complete(result) {
       const value = JSON.stringify({ fingerprint, result } satisfies Done);
@@ -128,7 +128,7 @@ function hold(options: ClaimOptions, holder: string, claimed: Version): Holding 
     },
     async release() {
       const remove: Write = async (ifVersion) => ((await storage.delete(key, { ifVersion })) ? ifVersion : undefined);
-      await end(remove).catch(ignore);
+      await end(remove).catch(noop);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What a policy keeps for each key, bounded: there may be as many keys as there are users or hosts. */
 
-export interface Keyed<State> extends Iterable<readonly [string, State]> {
+export interface LruMap<State> extends Iterable<readonly [string, State]> {
   /** Made when first asked for. */
   get(key: string): State;
 }
@@ -11,7 +11,7 @@ const most = 1_000;
  * Of more than 1,000 keys those least recently used go; one that `isIdle` denies stays, whatever the number: it is
  * in use, or holds what must not be forgotten.
  */
-export function keyed<State>(create: (key: string) => State, isIdle: (state: State) => boolean): Keyed<State> {
+export function lruMap<State>(create: (key: string) => State, isIdle: (state: State) => boolean): LruMap<State> {
   const states = new Map<string, State>();
 
   const makeRoom = (): void => {

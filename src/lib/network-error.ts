@@ -1,5 +1,6 @@
 /** Tells a failing network from a failing program, which no retry mends. */
 import isKnownNetworkError from 'is-network-error';
+import { resetCodes } from '../core/engine/http.ts';
 import { ownCause } from './attempt-errors.ts';
 
 /**
@@ -26,9 +27,6 @@ const transientCodes: ReadonlySet<unknown> = new Set([
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_DESTROYED',
 ]);
-
-/** The connection was closed under the request, as happens when a server drops an idle keep-alive connection. */
-const resetCodes: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 export function isNetworkError(error: unknown): boolean {
   const cause = causeOf(error);

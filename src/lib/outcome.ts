@@ -18,7 +18,7 @@ export function settle(answer: Promise<Response>): Promise<Outcome> {
 }
 
 /** As `judge(await settle(answer))`, with a promise less for every one of the many that are simply good. */
-export function judged<Verdict>(
+export function settleThen<Verdict>(
   answer: Promise<Response>,
   judge: (outcome: Outcome) => Verdict | Promise<Verdict>,
 ): Promise<Verdict> {
@@ -35,7 +35,7 @@ export function unwrap(outcome: Outcome): Response {
 }
 
 /** The facts of an outcome for an event. */
-export function told(outcome: Outcome): { readonly status: number } | { readonly error: unknown } {
+export function outcomeFacts(outcome: Outcome): { readonly status: number } | { readonly error: unknown } {
   return outcome.response !== undefined ? { status: outcome.response.status } : { error: outcome.error };
 }
 

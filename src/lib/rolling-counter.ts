@@ -1,6 +1,6 @@
 /** How many there were in the last so many ms, in constant memory: what is old goes a slice at a time. */
 
-export interface RollingCount {
+export interface RollingCounter {
   add(count?: number): void;
   readonly total: number;
   clear(): void;
@@ -10,7 +10,7 @@ export interface RollingCount {
 const slices = 10;
 
 /** Covers between nine tenths of the window and all of it. */
-export function rollingCount(window: number): RollingCount {
+export function rollingCounter(window: number): RollingCounter {
   const width = window / slices;
   const counts = new Float64Array(slices);
   let current = 0;

@@ -1,6 +1,6 @@
 /** Abort signals: a child for a branch of a call, and the bridge from the caller's signal to the call's own. */
-import { attached } from '../core/engine/private-state.ts';
-import { Branch, onAbort, type Source } from '../core/engine/lazy-abort.ts';
+import { privateState } from '../core/engine/private-state.ts';
+import { LazyAbortController, onAbort, type AbortSource } from '../core/engine/lazy-abort.ts';
 import { watchBody } from './body/watch.ts';
 import { discard } from './body/discard.ts';
 
@@ -8,8 +8,8 @@ import { discard } from './body/discard.ts';
  * Aborts with its parent and never touches it. It stays registered on the parent, so the parent must be of a call
  * (`ctx.signal`), never a longer-lived one: see `underCaller`.
  */
-export function branch(parent: Source): Branch {
-  const child = new Branch();
+export function childOf(parent: AbortSource): LazyAbortController {
+  const child = new LazyAbortController();
   onAbort(parent, (reason) => child.abort(reason));
   return child;
 }
@@ -20,9 +20,12 @@ export function branch(parent: Source): Branch {
  * over: rejected, or its body read, cancelled or failed. (`AbortSignal.any` keeps hundreds of bytes a call
  * on a long-lived signal in Node 22.)
  */
-export function underCaller(caller: AbortSignal, run: (own: Branch) => Promise<Response>): Promise<Response> {
+export function withCallerSignal(
+  caller: AbortSignal,
+  run: (own: LazyAbortController) => Promise<Response>,
+): Promise<Response> {
   if (caller.aborted) return Promise.reject(caller.reason);
-  const own = new Branch();
+  const own = new LazyAbortController();
   return new Promise((resolve, reject) => {
     let fail = reject;
     const leave = (): void => {
@@ -46,22 +49,22 @@ export function underCaller(caller: AbortSignal, run: (own: Branch) => Promise<R
 }
 
 /** Under several callers: as with `AbortSignal.any`, but by listeners that go when the call is over. */
-export function underCallers(
+export function withCallerSignals(
   [signal, ...others]: readonly AbortSignal[],
   run: (signal: AbortSignal) => Promise<Response>,
-  joint: Branch = new Branch(),
+  joint: LazyAbortController = new LazyAbortController(),
 ): Promise<Response> {
   if (signal === undefined) return run(joint.signal);
-  return underCaller(signal, (own) => {
+  return withCallerSignal(signal, (own) => {
     own.onAbort((reason) => joint.abort(reason));
-    return underCallers(others, run, joint);
+    return withCallerSignals(others, run, joint);
   });
 }
 
-const owners = attached<Request>();
+const owners = privateState<Request>();
 
 /** Keeps the Request with its signal: in Node 24 one that was collected no longer passes an abort on. */
-export function signalOf(request: Request): AbortSignal {
+export function retainSignal(request: Request): AbortSignal {
   owners.set(request.signal, request);
   return request.signal;
 }

@@ -3,9 +3,9 @@
  *
  * @see https://www.w3.org/TR/trace-context-1/
  */
-import { attached } from '../core/engine/private-state.ts';
+import { privateState } from '../core/engine/private-state.ts';
 import { askedOf, type Context } from '../core/context.ts';
-import { isPlain } from '../core/engine/lazy-request.ts';
+import { isUntouched } from '../core/engine/lazy-request.ts';
 
 export interface TraceContext {
   /** 32 hexadecimal digits. */
@@ -15,7 +15,7 @@ export interface TraceContext {
 }
 
 /** By `ctx.state`, which all forks of a call share. */
-const calls = attached<TraceContext>();
+const calls = privateState<TraceContext>();
 
 /** The trace that the call has joined, else that of its request; `undefined` when there is neither. */
 export function traceOf(ctx: Context): TraceContext | undefined {
@@ -31,7 +31,7 @@ export function joinTrace(ctx: Context): TraceContext {
 
 function given(ctx: Context): TraceContext | undefined {
   const asked = askedOf(ctx);
-  return isPlain(asked) ? undefined : parseTraceparent(asked.headers.get('traceparent'));
+  return isUntouched(asked) ? undefined : parseTraceparent(asked.headers.get('traceparent'));
 }
 
 /** With a fresh span id, in version 00. */

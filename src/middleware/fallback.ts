@@ -1,8 +1,8 @@
 /** A substitute when what is beneath fails for good. Stands outside `retry`. */
 import type { Context, Middleware } from '../core/context.ts';
-import { forCall, func, record } from '../core/options.ts';
+import { forCall, fn, knownKeys } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
-import { isFailure, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import { isFailure, settle, outcomeFacts, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 
 /** A Response, or a value that becomes a JSON 200. */
 export type Substitute = (outcome: Outcome, ctx: Context) => unknown;
@@ -19,7 +19,7 @@ export interface FallbackOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function fallback(respond: Substitute, options: FallbackOptions = {}): Middleware {
-  func('fallback respond', respond);
+  fn('fallback respond', respond);
   const own = parse(options);
 
   return async function fallback(ctx, next) {
@@ -27,7 +27,7 @@ export function fallback(respond: Substitute, options: FallbackOptions = {}): Mi
     if (policy === undefined) return next();
     const outcome = await settle(next());
     if (ctx.signal.aborted || !policy.when(outcome, ctx)) return unwrap(outcome);
-    ctx.emit({ type: 'fallback.used', ...told(outcome) });
+    ctx.emit({ type: 'fallback.used', ...outcomeFacts(outcome) });
     const substitute = await respond(outcome, ctx);
     if (outcome.response && outcome.response !== substitute) discard(outcome.response);
     return substitute instanceof Response ? substitute : Response.json(substitute);
@@ -35,6 +35,6 @@ export function fallback(respond: Substitute, options: FallbackOptions = {}): Mi
 }
 
 function parse(options: FallbackOptions): Required<FallbackOptions> {
-  record('fallback', options, ['when']);
-  return { when: func('fallback when', options.when ?? isFailure) };
+  knownKeys('fallback', options, ['when']);
+  return { when: fn('fallback when', options.when ?? isFailure) };
 }

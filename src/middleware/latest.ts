@@ -1,9 +1,9 @@
 /** Lets a newer call replace an older one: search as you type. Stands outside `retry`. */
-import type { Branch } from '../core/engine/lazy-abort.ts';
+import type { LazyAbortController } from '../core/engine/lazy-abort.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
-import { forCall, func, record } from '../core/options.ts';
+import { forCall, fn, knownKeys } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
-import { branch, underCaller } from '../lib/signal.ts';
+import { childOf, withCallerSignal } from '../lib/signal.ts';
 
 export interface LatestOptions {
   /** Calls with the same key replace each other; `undefined` leaves a call alone. */
@@ -20,17 +20,17 @@ export interface LatestOptions {
  */
 export function latest(options: LatestOptions): Middleware {
   const own = parse(options);
-  const current = new Map<string, Branch>();
+  const current = new Map<string, LazyAbortController>();
 
   return async function latest(ctx, next) {
     const key = forCall(ctx.options['latest'], own, parse)?.key(ctx);
     if (key === undefined) return next();
 
     current.get(key)?.abort(new DOMException('Replaced by a newer call', 'AbortError'));
-    const mine = branch(sourceOf(ctx));
+    const mine = childOf(sourceOf(ctx));
     current.set(key, mine);
     try {
-      return await underCaller(mine.signal, (own) => next({ signal: own }));
+      return await withCallerSignal(mine.signal, (own) => next({ signal: own }));
     } finally {
       if (current.get(key) === mine) current.delete(key);
     }
@@ -38,6 +38,6 @@ export function latest(options: LatestOptions): Middleware {
 }
 
 function parse(options: LatestOptions): LatestOptions {
-  record('latest', options, ['key']);
-  return { key: func('latest key', options.key) };
+  knownKeys('latest', options, ['key']);
+  return { key: fn('latest key', options.key) };
 }

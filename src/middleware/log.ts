@@ -1,9 +1,9 @@
 /** Writes one line of JSON per call. Stands outermost, for whole calls; inside `retry` a line is an attempt's. */
 import { vouched } from '../core/compose.ts';
 import { sourceOf, type Middleware } from '../core/context.ts';
-import { verdictOf } from '../telemetry/semantic-conventions.ts';
-import { observed } from '../telemetry/observe-call.ts';
-import { func, invalid, list, oneOf, record } from '../core/options.ts';
+import { callResult } from '../telemetry/semantic-conventions.ts';
+import { observeCall } from '../telemetry/observe-call.ts';
+import { fn, invalid, array, oneOf, knownKeys } from '../core/options.ts';
 import { redactor, type Redactor } from '../telemetry/redact.ts';
 import { traceOf } from '../lib/trace-context.ts';
 
@@ -41,9 +41,9 @@ export function log(options: LogOptions = {}): Middleware {
 
   return vouched(function log(ctx, next) {
     if (ctx.options['log'] === false) return next();
-    return observed(ctx, next, (event) => {
+    return observeCall(ctx, next, (event) => {
       if (event.type !== 'request.settled') return;
-      const verdict = verdictOf(event, sourceOf(ctx));
+      const verdict = callResult(event, sourceOf(ctx));
       const isOdd = verdict !== 'aborted' && (event.attempts > 1 || (event.status ?? 0) >= 400);
       const level = verdict === 'failure' ? 'error' : isOdd ? 'warn' : 'info';
       if (levels.indexOf(level) < least) return;
@@ -83,14 +83,14 @@ const levels: readonly LogLevel[] = ['info', 'warn', 'error'];
 const deepest = 4;
 
 function parse(options: LogOptions) {
-  record('log', options, ['service', 'level', 'write', 'redact']);
+  knownKeys('log', options, ['service', 'level', 'write', 'redact']);
   const { service, level = 'info', redact = [] } = options;
   if (service !== undefined && typeof service !== 'string') throw invalid('log service', service, 'a string');
   return {
     service,
     least: levels.indexOf(oneOf('log level', level, levels)),
-    write: func('log write', options.write ?? ((line: string, level: LogLevel) => console[level](line))),
-    redact: redactor(list('log redact', redact)),
+    write: fn('log write', options.write ?? ((line: string, level: LogLevel) => console[level](line))),
+    redact: redactor(array('log redact', redact)),
   };
 }
 

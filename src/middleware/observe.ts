@@ -2,8 +2,8 @@
 import { vouched } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
-import { observed } from '../telemetry/observe-call.ts';
-import { func } from '../core/options.ts';
+import { observeCall } from '../telemetry/observe-call.ts';
+import { fn } from '../core/options.ts';
 
 /**
  * Announces `request.started` and `request.settled` for the call as it stands at this place in the onion. A listener
@@ -13,9 +13,9 @@ import { func } from '../core/options.ts';
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function observe(listener: Listener): Middleware {
-  func('observe listener', listener);
+  fn('observe listener', listener);
 
   return vouched(function observe(ctx, next) {
-    return ctx.options['observe'] === false ? next() : observed(ctx, next, listener);
+    return ctx.options['observe'] === false ? next() : observeCall(ctx, next, listener);
   });
 }

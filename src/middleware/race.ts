@@ -1,11 +1,12 @@
 /** Sends a request to several endpoints at once and takes the first good answer. Stands inside `retry`. */
 import type { Middleware } from '../core/context.ts';
-import { forCall, func, invalid, list, record } from '../core/options.ts';
-import { firstGood, isPoor, safeMethods, type Run } from '../lib/attempt-race.ts';
+import { forCall, fn, invalid, array, knownKeys } from '../core/options.ts';
+import { safeMethods } from '../core/engine/http.ts';
+import { attemptRace, isNotGood, type Run } from '../lib/attempt-race.ts';
 import { unwrap, type Outcome, type When } from '../lib/outcome.ts';
-import { replay, type Replay } from '../lib/request/resend.ts';
-import { baseOf, rebase, retarget } from '../lib/request/rewrite-url.ts';
-import { summarize } from '../lib/attempt-errors.ts';
+import { resendable, type Resendable } from '../lib/request/resend.ts';
+import { baseOf, rebase, rewriteUrl } from '../lib/request/rewrite-url.ts';
+import { attachAttemptErrors } from '../lib/attempt-errors.ts';
 
 export interface RaceOptions {
   /** What may be done several times over; any other method goes to the first endpoint alone. @default the safe ones of RFC 9110 §9.2.1, and QUERY */
@@ -28,31 +29,31 @@ export interface RaceOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function race(urls: readonly (string | URL)[], options: RaceOptions = {}): Middleware {
-  const bases = list('race urls', urls).map(parseBase);
+  const bases = array('race urls', urls).map(parseBase);
   if (bases.length === 0) throw invalid('race urls', urls, 'a list with at least one URL');
   const own = parse(options);
 
   return async function race(ctx, next) {
     const policy = forCall(ctx.options['race'], own, (override: RaceOptions) => parse({ ...options, ...override }));
     if (policy === undefined || !ctx.request.url.startsWith('http')) return next();
-    const copies = policy.methods.has(ctx.request.method) ? replay(ctx.request, ctx.signal) : undefined;
+    const copies = policy.methods.has(ctx.request.method) ? resendable(ctx.request, ctx.signal) : undefined;
     const runs = bases.map((base, index): Run => {
       return async (signal) => {
-        const copy = await retarget(await copyOf(ctx.request, copies, index), rebase(ctx.request.url, base));
+        const copy = await rewriteUrl(await copyOf(ctx.request, copies, index), rebase(ctx.request.url, base));
         signal.throwIfAborted();
         return next({ request: copy, signal, attempt: ctx.attempt + index });
       };
     });
     if (copies === undefined) return runs[0]!(ctx.signal);
 
-    const contest = firstGood(ctx.signal, { isBad: (outcome: Outcome) => policy.when(outcome, ctx) });
+    const contest = attemptRace(ctx.signal, { isBad: (outcome: Outcome) => policy.when(outcome, ctx) });
     try {
-      contest.enter(...runs);
+      contest.start(...runs);
       const { outcome, copy, good, outcomes } = await contest.result;
       if (good) ctx.emit({ type: 'race.won', url: bases[copy]! });
       else if (outcome.response === undefined && bases.length > 1) {
-        const sayings = bases.map((who, index) => ({ who, error: outcomes[index]?.error }));
-        summarize(outcome.error, sayings);
+        const sayings = bases.map((url, index) => ({ url, error: outcomes[index]?.error }));
+        attachAttemptErrors(outcome.error, sayings);
       }
       return unwrap(outcome);
     } finally {
@@ -68,16 +69,16 @@ function parseBase(url: string | URL): string {
 }
 
 function parse(options: RaceOptions) {
-  record('race', options, ['methods', 'when']);
+  knownKeys('race', options, ['methods', 'when']);
   return {
-    methods: new Set(list('race methods', options.methods ?? safeMethods).map((method) => method.toUpperCase())),
-    when: func('race when', options.when ?? isPoor),
+    methods: new Set(array('race methods', options.methods ?? safeMethods).map((method) => method.toUpperCase())),
+    when: fn('race when', options.when ?? isNotGood),
   };
 }
 
-async function copyOf(request: Request, copies: Replay | undefined, index: number): Promise<Request> {
+async function copyOf(request: Request, copies: Resendable | undefined, index: number): Promise<Request> {
   if (index === 0) return request;
-  const copy = await copies?.again();
+  const copy = await copies?.next();
   if (copy === undefined) throw new Error('The body of the request is too long to be sent more than once');
   return copy;
 }

@@ -1,16 +1,17 @@
 /** Sends a request again when that may help. Stands inside the total `timeout`, outside the one of an attempt. */
 import { vouched } from '../core/compose.ts';
 import { askedOf, sourceOf, type Context, type Middleware, type Next } from '../core/context.ts';
-import { count, forCall, func, list, pause, record } from '../core/options.ts';
-import type { Asked } from '../core/engine/lazy-request.ts';
+import { count, forCall, fn, array, delay, knownKeys } from '../core/options.ts';
+import type { RequestLike } from '../core/engine/lazy-request.ts';
+import { idempotentMethods, transientStatuses } from '../core/engine/http.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { discard } from '../lib/body/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { isReset } from '../lib/network-error.ts';
-import { isTransient, judged, settle, told, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import { isTransient, settleThen, settle, outcomeFacts, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 import { repeat } from '../lib/repeat.ts';
-import { replay, type Replay } from '../lib/request/resend.ts';
-import { refusedUntil } from '../lib/not-before.ts';
+import { resendable, type Resendable } from '../lib/request/resend.ts';
+import { notBefore } from '../lib/not-before.ts';
 import { retryAfter } from '../lib/retry-after.ts';
 import { sleep } from '../core/engine/timers.ts';
 
@@ -55,11 +56,11 @@ export function retry(options: RetryOptions = {}): Middleware {
       }),
     );
     if (policy === undefined || policy.retries === 0 || !mayRepeat(askedOf(ctx), policy)) return next();
-    const copies = replay(askedOf(ctx), () => ctx.signal);
+    const copies = resendable(askedOf(ctx), () => ctx.signal);
     if (copies === undefined) return next();
     policy.budget?.deposit();
 
-    return judged(next({ attempt: 1 }), (outcome) => {
+    return settleThen(next({ attempt: 1 }), (outcome) => {
       if (policy.when(outcome, ctx)) return again(outcome, copies, policy, ctx, next);
       copies.close();
       return unwrap(outcome);
@@ -67,7 +68,13 @@ export function retry(options: RetryOptions = {}): Middleware {
   });
 }
 
-async function again(first: Outcome, copies: Replay, policy: Settings, ctx: Context, next: Next): Promise<Response> {
+async function again(
+  first: Outcome,
+  copies: Resendable,
+  policy: Settings,
+  ctx: Context,
+  next: Next,
+): Promise<Response> {
   let request: Request | undefined;
   let wait = 0;
   let stop: Stop | undefined;
@@ -85,11 +92,11 @@ async function again(first: Outcome, copies: Replay, policy: Settings, ctx: Cont
     if (asked !== undefined && asked > policy.maxRetryAfter) stop = 'retry-after';
     else if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) stop = 'deadline';
     // A breaker beneath is open: better the outcome that there is, now, than its refusal after a pause.
-    else if (Date.now() + wait < (refusedUntil(outcome) ?? 0)) stop = 'breaker';
-    else if ((request = await copies.again()) === undefined) stop = 'body';
+    else if (Date.now() + wait < (notBefore(outcome) ?? 0)) stop = 'breaker';
+    else if ((request = await copies.next()) === undefined) stop = 'body';
     else if (policy.budget?.withdraw() === false) stop = 'budget';
     if (stop !== undefined) return false;
-    ctx.emit({ type: 'retry.scheduled', retry, delay: wait, ...told(outcome) });
+    ctx.emit({ type: 'retry.scheduled', retry, delay: wait, ...outcomeFacts(outcome) });
     if (outcome.response) discard(outcome.response);
     return true;
   };
@@ -102,35 +109,34 @@ async function again(first: Outcome, copies: Replay, policy: Settings, ctx: Cont
     })
     .finally(() => copies.close());
   if (bad && !sourceOf(ctx).aborted) {
-    ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...told(outcome) });
+    ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...outcomeFacts(outcome) });
   }
   return unwrap(outcome);
 }
 
-/** Safe and idempotent methods of RFC 9110 §9.2, and QUERY, which is both. */
-const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY'];
-const transientStatuses = [408, 429, 500, 502, 503, 504];
 const members = ['retries', 'backoff', 'statuses', 'methods', 'maxRetryAfter', 'budget', 'when', 'random'];
 
 type Stop = 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';
 type Settings = ReturnType<typeof parse>;
 
 function parse(options: RetryOptions) {
-  record('retry', options, members);
-  const statuses = new Set(list('retry statuses', options.statuses ?? transientStatuses));
+  knownKeys('retry', options, members);
+  const statuses = new Set(array('retry statuses', options.statuses ?? transientStatuses));
   const byStatusAndError: When = ({ response, error }) =>
     response ? statuses.has(response.status) : isTransient(error);
   return {
     retries: count('retry retries', options.retries ?? 3),
-    backoff: func('retry backoff', options.backoff ?? exponential(200, 10_000)),
-    methods: new Set(list('retry methods', options.methods ?? idempotentMethods).map((method) => method.toUpperCase())),
-    maxRetryAfter: pause('retry maxRetryAfter', options.maxRetryAfter ?? 60_000),
+    backoff: fn('retry backoff', options.backoff ?? exponential(200, 10_000)),
+    methods: new Set(
+      array('retry methods', options.methods ?? idempotentMethods).map((method) => method.toUpperCase()),
+    ),
+    maxRetryAfter: delay('retry maxRetryAfter', options.maxRetryAfter ?? 60_000),
     budget: options.budget === false ? undefined : (options.budget ?? budget()),
-    when: func('retry when', options.when ?? byStatusAndError),
-    random: func('retry random', options.random ?? Math.random),
+    when: fn('retry when', options.when ?? byStatusAndError),
+    random: fn('retry random', options.random ?? Math.random),
   };
 }
 
-function mayRepeat(asked: Asked, { methods }: Settings): boolean {
+function mayRepeat(asked: RequestLike, { methods }: Settings): boolean {
   return methods.has(asked.method) || asked.headers.has('idempotency-key');
 }

@@ -1,8 +1,8 @@
 /** Puts a W3C `traceparent` on every request. Stands inside `retry` and `hedge` for a span id per attempt. */
 import { vouched } from '../core/compose.ts';
 import { askedOf, type Middleware } from '../core/context.ts';
-import { isPlain } from '../core/engine/lazy-request.ts';
-import { derive } from '../lib/request/resend.ts';
+import { isUntouched } from '../core/engine/lazy-request.ts';
+import { derive } from '../lib/request/derive.ts';
 import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.ts';
 
 /**
@@ -23,9 +23,9 @@ export function trace(): Middleware {
     if (ctx.options['trace'] === false) return next();
     const trace = joinTrace(ctx);
     const asked = askedOf(ctx);
-    const request = isPlain(asked) ? new Request(asked.url) : derive(ctx.request);
+    const request = isUntouched(asked) ? new Request(asked.url) : derive(ctx.request);
     // A state belongs to the parent that it came with (§3.3).
-    if (!isPlain(asked) && parseTraceparent(request.headers.get('traceparent')) === undefined)
+    if (!isUntouched(asked) && parseTraceparent(request.headers.get('traceparent')) === undefined)
       request.headers.delete('tracestate');
     request.headers.set('traceparent', traceparent(trace));
     return next({ request });

@@ -6,7 +6,7 @@ import type { Listener } from '../core/events.ts';
  * Runs what is beneath; the listener hears `request.started`, every event from there, and `request.settled`, for the
  * call as it stands at this place in the onion: to an observer further out it may look different.
  */
-export function observed(ctx: Context, next: Next, listener: Listener): Promise<Response> {
+export function observeCall(ctx: Context, next: Next, listener: Listener): Promise<Response> {
   const { id } = ctx;
   const { method, url } = askedOf(ctx);
   const started = performance.now();

@@ -3,7 +3,7 @@
  *
  * @see https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
  */
-import type { Source } from '../core/engine/lazy-abort.ts';
+import type { AbortSource } from '../core/engine/lazy-abort.ts';
 import { TimeoutError } from '../core/errors.ts';
 
 /** The advised bounds of `http.client.request.duration`, seconds. */
@@ -42,13 +42,13 @@ export function errorTypeOf(error: unknown): string {
   return typeof word === 'string' ? word : other;
 }
 
-export type Verdict = 'success' | 'failure' | 'aborted';
+export type CallResult = 'success' | 'failure' | 'aborted';
 
 /** Failed is what has no answer, or one of 500 and above; aborted, what the caller gave up or another copy outran. */
-export function verdictOf(
+export function callResult(
   { status, error }: { readonly status?: number; readonly error?: unknown },
-  { aborted, reason }: Source,
-): Verdict {
+  { aborted, reason }: AbortSource,
+): CallResult {
   if (status !== undefined) return status >= 500 ? 'failure' : 'success';
   return aborted && !(reason instanceof TimeoutError) && !(error instanceof TimeoutError) ? 'aborted' : 'failure';
 }

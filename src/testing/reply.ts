@@ -1,7 +1,7 @@
 /** What a scripted server says, and how it becomes a Response, or an error of the network. */
-import { count, invalid, oneOf, pause, record } from '../core/options.ts';
+import { count, invalid, oneOf, delay, knownKeys } from '../core/options.ts';
 import { byteStream, type Bytes } from '../lib/body/streams.ts';
-import { respond } from '../lib/body/synthetic-response.ts';
+import { createResponse } from '../lib/body/synthetic-response.ts';
 import { sleep } from '../core/engine/timers.ts';
 
 /**
@@ -36,11 +36,11 @@ export type Ending = 'complete' | 'failed' | 'aborted';
 
 /** @throws {KyoaError} `INVALID_OPTION` */
 export function checkReply(reply: Reply): void {
-  record('reply', reply, ['status', 'headers', 'json', 'text', 'chunks', 'gap', 'delay', 'fault', 'times']);
-  const { status = 200, gap = 0, delay = 0, fault, times = 1 } = reply;
+  knownKeys('reply', reply, ['status', 'headers', 'json', 'text', 'chunks', 'gap', 'delay', 'fault', 'times']);
+  const { status = 200, gap = 0, fault, times = 1 } = reply;
   if (!(count('reply status', status, 200) <= 599)) throw invalid('reply status', status, 'from 200 to 599');
-  pause('reply gap', gap);
-  pause('reply delay', delay);
+  delay('reply gap', gap);
+  delay('reply delay', reply.delay ?? 0);
   count('reply times', times, 1);
   if (fault !== undefined) oneOf('reply fault', fault, ['refused', 'reset', 'hang', 'cut', 'stall']);
   const bodies = (['json', 'text', 'chunks'] as const).filter((name) => reply[name] !== undefined);
@@ -79,7 +79,7 @@ export async function deliver(
   if (!hasBody) over('complete');
   const headers = [...new Headers({ ...type, ...reply.headers })];
   const head = { url, redirected: false, type: 'basic', status, statusText: '', headers } as const;
-  return respond(head, hasBody ? byteStream(next, () => over('aborted')) : null);
+  return createResponse(head, hasBody ? byteStream(next, () => over('aborted')) : null);
 }
 
 function bodyOf({ json, text, chunks }: Reply): { type?: Record<string, string>; chunks: readonly (string | Bytes)[] } {

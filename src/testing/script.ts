@@ -1,5 +1,5 @@
 /** A fetch that answers by a script and keeps a log: what stands beneath a stack that is tested without a network. */
-import { signalOf, underCaller } from '../lib/signal.ts';
+import { retainSignal, withCallerSignal } from '../lib/signal.ts';
 import { checkReply, deliver, type Ending, type Reply } from './reply.ts';
 import { route } from './route.ts';
 
@@ -84,8 +84,8 @@ export function script(replies: Replies | Routes): Script {
     calls,
     async fetch(input, init = {}) {
       const request = new Request(input, init);
-      const caller = init.signal ?? (input instanceof Request ? signalOf(input) : new AbortController().signal);
-      return underCaller(caller, ({ signal }) => answer(request, init, signal));
+      const caller = init.signal ?? (input instanceof Request ? retainSignal(input) : new AbortController().signal);
+      return withCallerSignal(caller, ({ signal }) => answer(request, init, signal));
     },
     done() {
       const wrong = parts.filter(({ left }) => left() > 0).map(({ name, left }) => `${left()} left over for ${name}`);

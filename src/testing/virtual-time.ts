@@ -2,8 +2,8 @@
  * Time that passes when the test says so. It takes the place of what code asks the platform for: timers, `Date`,
  * `performance.now()` and `AbortSignal.timeout()`. In the spirit of Polly's FakeTimeProvider.
  */
-import { pause } from '../core/options.ts';
-import { ignore } from '../lib/body/watch.ts';
+import { delay } from '../core/options.ts';
+import { noop } from '../lib/noop.ts';
 import { longestDelay } from '../core/engine/timers.ts';
 
 export interface VirtualTime extends Disposable {
@@ -21,7 +21,7 @@ export interface VirtualTime extends Disposable {
 const platformTimeout = globalThis.setTimeout;
 
 const timersAreObjects = (() => {
-  const sample: unknown = platformTimeout(ignore);
+  const sample: unknown = platformTimeout(noop);
   clearTimeout(sample as number);
   return typeof sample === 'object';
 })();
@@ -95,7 +95,7 @@ export function virtualTime(): VirtualTime {
       return elapsed;
     },
     async advance(ms) {
-      const end = elapsed + pause('advance', ms);
+      const end = elapsed + delay('advance', ms);
       await turn();
       for (let first = next(end); first; first = next(end)) {
         fire(first);
@@ -106,9 +106,9 @@ export function virtualTime(): VirtualTime {
     async until(promise) {
       let pending = true;
       promise
-        .catch(ignore)
+        .catch(noop)
         .finally(() => (pending = false))
-        .catch(ignore);
+        .catch(noop);
       await turn();
       while (pending) {
         const first = next(Infinity);

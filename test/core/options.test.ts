@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { KyoaError } from '../../src/core/errors.ts';
-import { count, duration, forCall, func, invalid, list, oneOf, pause, ratio, record } from '../../src/core/options.ts';
+import {
+  count,
+  duration,
+  forCall,
+  fn,
+  invalid,
+  array,
+  oneOf,
+  delay,
+  ratio,
+  knownKeys,
+} from '../../src/core/options.ts';
 
 /** The message of the INVALID_OPTION that a validator throws. */
 function complaint(validate: () => unknown): string {
@@ -38,7 +49,7 @@ describe('options', () => {
   });
 
   test('take 0 as a pause, and Infinity', () => {
-    expect([0, 0.5, Infinity].map((ms) => pause('retry maxRetryAfter', ms))).toEqual([0, 0.5, Infinity]);
+    expect([0, 0.5, Infinity].map((ms) => delay('retry maxRetryAfter', ms))).toEqual([0, 0.5, Infinity]);
   });
 
   test.for<[unknown, string]>([
@@ -47,7 +58,7 @@ describe('options', () => {
     ['0', '"0"'],
     [undefined, 'undefined'],
   ])('refuse %o as a pause and name option and value', ([value, shown]) => {
-    expect(complaint(() => pause('retry maxRetryAfter', value))).toBe(
+    expect(complaint(() => delay('retry maxRetryAfter', value))).toBe(
       `retry maxRetryAfter must be a number of milliseconds, 0 or more, got ${shown}`,
     );
   });
@@ -88,7 +99,7 @@ describe('options', () => {
 
   test('hand a function back as it is', () => {
     const key = (): string => 'key';
-    expect(func('latest key', key)).toBe(key);
+    expect(fn('latest key', key)).toBe(key);
   });
 
   test.for<[unknown, string]>([
@@ -97,15 +108,13 @@ describe('options', () => {
     ['key', '"key"'],
     [Symbol('key'), 'Symbol(key)'],
   ])('refuse %o as a function and name option and value', ([value, shown]) => {
-    expect(complaint(() => func('latest key', value as () => void))).toBe(
-      `latest key must be a function, got ${shown}`,
-    );
+    expect(complaint(() => fn('latest key', value as () => void))).toBe(`latest key must be a function, got ${shown}`);
   });
 
   test('hand a list back as it is, also an empty one', () => {
     const statuses = [408, 429];
-    expect(list('retry statuses', statuses)).toBe(statuses);
-    expect(list('retry statuses', [])).toEqual([]);
+    expect(array('retry statuses', statuses)).toBe(statuses);
+    expect(array('retry statuses', [])).toEqual([]);
   });
 
   test.for<[unknown, string]>([
@@ -114,7 +123,7 @@ describe('options', () => {
     [{ length: 0 }, '{"length":0}'],
     [undefined, 'undefined'],
   ])('refuse %o as a list and name option and value', ([value, shown]) => {
-    expect(complaint(() => list('retry statuses', value as number[]))).toBe(
+    expect(complaint(() => array('retry statuses', value as number[]))).toBe(
       `retry statuses must be a list, got ${shown}`,
     );
   });
@@ -134,18 +143,18 @@ describe('options', () => {
 
   test('hand a record back as it is, also an empty one', () => {
     const options = { ratio: 0.1 };
-    expect(record('budget', options, ['ratio', 'floor'])).toBe(options);
-    expect(record('budget', {}, ['ratio'])).toEqual({});
+    expect(knownKeys('budget', options, ['ratio', 'floor'])).toBe(options);
+    expect(knownKeys('budget', {}, ['ratio'])).toEqual({});
   });
 
   test('refuse a member that the record does not have and name it and those it has', () => {
-    expect(complaint(() => record('retry', { limit: 2 }, ['retries', 'backoff']))).toBe(
+    expect(complaint(() => knownKeys('retry', { limit: 2 }, ['retries', 'backoff']))).toBe(
       'retry has no option limit; it has retries, backoff',
     );
   });
 
   test('refuse the members of every object as unknown, as constructor and toString are', () => {
-    expect(complaint(() => record('retry', { constructor: 1 }, ['retries']))).toBe(
+    expect(complaint(() => knownKeys('retry', { constructor: 1 }, ['retries']))).toBe(
       'retry has no option constructor; it has retries',
     );
   });
@@ -164,7 +173,7 @@ describe('options', () => {
       'function named',
     ],
   ])('refuse %o as a record and name option and value', ([value, shown]) => {
-    expect(complaint(() => record('retry', value as object, ['retries', 'backoff']))).toBe(
+    expect(complaint(() => knownKeys('retry', value as object, ['retries', 'backoff']))).toBe(
       `retry must be an object with any of retries, backoff, got ${shown}`,
     );
   });

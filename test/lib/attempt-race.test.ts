@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { budget, createFetch, hedge, observe, type KyoaEvent } from '../../src/index.ts';
-import { firstGood, type Run } from '../../src/lib/attempt-race.ts';
+import { attemptRace, type Run } from '../../src/lib/attempt-race.ts';
 import type { Outcome } from '../../src/lib/outcome.ts';
 import { gcUntil } from '../support/sockets.ts';
 
@@ -20,8 +20,8 @@ const never: Run = (signal) =>
 
 describe('firstGood', () => {
   test('tells which copy won and what came of the others', async () => {
-    const contest = firstGood(new AbortController().signal, { isBad });
-    contest.enter(never, answers(500), answers(200));
+    const contest = attemptRace(new AbortController().signal, { isBad });
+    contest.start(never, answers(500), answers(200));
     const { copy, good, outcome, outcomes } = await contest.result;
     expect([copy, good, outcome.response!.status]).toEqual([2, true, 200]);
     expect(outcomes.map((outcome) => outcome?.response?.status)).toEqual([undefined, 500, 200]);
@@ -29,8 +29,8 @@ describe('firstGood', () => {
   });
 
   test('one that fails at once does not take itself for the last', async () => {
-    const contest = firstGood(new AbortController().signal, { isBad });
-    contest.enter(fails('no'), answers(200));
+    const contest = attemptRace(new AbortController().signal, { isBad });
+    contest.start(fails('no'), answers(200));
     expect(await contest.result).toMatchObject({ copy: 1, good: true });
   });
 
@@ -41,8 +41,8 @@ describe('firstGood', () => {
       await Promise.resolve();
       return asked === 1 ? answers(200) : undefined;
     };
-    const contest = firstGood(new AbortController().signal, { isBad, more });
-    contest.enter(answers(503), fails('no'));
+    const contest = attemptRace(new AbortController().signal, { isBad, more });
+    contest.start(answers(503), fails('no'));
     contest.extend();
     contest.extend();
     expect(await contest.result).toMatchObject({ copy: 2, good: true });
@@ -52,8 +52,8 @@ describe('firstGood', () => {
   test('sends nothing when its caller has left before it begins, nor after', async () => {
     let sent = 0;
     const run: Run = async () => ((sent += 1), new Response());
-    const contest = firstGood(AbortSignal.abort('gone'), { isBad, more: async () => run });
-    contest.enter(run);
+    const contest = attemptRace(AbortSignal.abort('gone'), { isBad, more: async () => run });
+    contest.start(run);
     contest.extend();
     await expect(contest.result).rejects.toBe('gone');
     expect(sent).toBe(0);
@@ -61,11 +61,11 @@ describe('firstGood', () => {
 
   test('a source of copies that throws fails the contest and aborts who is under way', async () => {
     let aborted = false;
-    const contest = firstGood(new AbortController().signal, {
+    const contest = attemptRace(new AbortController().signal, {
       isBad,
       more: () => Promise.reject(new RangeError('oops')),
     });
-    contest.enter((signal) => never(signal).finally(() => (aborted = true)), fails('no'));
+    contest.start((signal) => never(signal).finally(() => (aborted = true)), fails('no'));
     await expect(contest.result).rejects.toThrow('oops');
     expect(aborted).toBe(true);
   });
@@ -73,8 +73,8 @@ describe('firstGood', () => {
   test('an abandoned answer can be collected though its caller’s signal lives on', async () => {
     const caller = new AbortController();
     const call = (): Promise<WeakRef<Response>> => {
-      const contest = firstGood(caller.signal, { isBad });
-      contest.enter(never, answers(200));
+      const contest = attemptRace(caller.signal, { isBad });
+      contest.start(never, answers(200));
       return contest.result.then(({ outcome }) => new WeakRef(outcome.response!));
     };
     const reference = await call();

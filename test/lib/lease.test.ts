@@ -1,13 +1,13 @@
 import { memory, StorageError, type Storage } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { claim, type Claim, type ClaimOptions, type Holding } from '../../src/lib/lease.ts';
+import { acquireLease, type LeaseOutcome, type LeaseOptions, type Lease } from '../../src/lib/lease.ts';
 
 const lease = 30_000;
 const ttl = 3_600_000;
 
 let storage: Storage;
-let options: ClaimOptions;
+let options: LeaseOptions;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -20,24 +20,24 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function held(more: Partial<ClaimOptions> = {}): Promise<Holding & { readonly inDoubt: boolean }> {
-  const found = await claim({ ...options, ...more });
+async function held(more: Partial<LeaseOptions> = {}): Promise<Lease & { readonly inDoubt: boolean }> {
+  const found = await acquireLease({ ...options, ...more });
   if (found.state !== 'mine') throw new Error(`The key is ${found.state}`);
   return { ...found.holding, inDoubt: found.inDoubt };
 }
 
-const state = async (more: Partial<ClaimOptions> = {}): Promise<Claim['state']> =>
-  (await claim({ ...options, ...more })).state;
+const state = async (more: Partial<LeaseOptions> = {}): Promise<LeaseOutcome['state']> =>
+  (await acquireLease({ ...options, ...more })).state;
 
 /** As a process that was killed: it never writes again. */
-async function dead(more: Partial<ClaimOptions> = {}): Promise<void> {
+async function dead(more: Partial<LeaseOptions> = {}): Promise<void> {
   await held(more);
   vi.clearAllTimers();
 }
 
 describe('a claim', () => {
   test('is given to one of many who ask at once', async () => {
-    const found = await Promise.all(Array.from({ length: 100 }, () => claim(options)));
+    const found = await Promise.all(Array.from({ length: 100 }, () => acquireLease(options)));
     expect(found.filter((one) => one.state === 'mine')).toHaveLength(1);
     expect(found.filter((one) => one.state === 'held')).toHaveLength(99);
     vi.clearAllTimers();
@@ -45,9 +45,9 @@ describe('a claim', () => {
 
   test('is held until it is completed; then everybody gets the result', async () => {
     const holding = await held();
-    expect(await claim(options)).toEqual({ state: 'held', retryIn: lease });
+    expect(await acquireLease(options)).toEqual({ state: 'held', retryIn: lease });
     expect(await holding.complete('result')).toBe(true);
-    expect(await claim(options)).toEqual({ state: 'done', result: 'result' });
+    expect(await acquireLease(options)).toEqual({ state: 'done', result: 'result' });
   });
 
   test('is free at once when it is released, and the next holder has nothing to doubt', async () => {
@@ -75,7 +75,7 @@ describe('a claim', () => {
     await holding.complete('result');
     await holding.release();
     expect(await holding.complete('another')).toBe(false);
-    expect(await claim(options)).toEqual({ state: 'done', result: 'result' });
+    expect(await acquireLease(options)).toEqual({ state: 'done', result: 'result' });
 
     const released = await held({ key: 'other' });
     await Promise.all([released.release(), released.complete('too late')]);
@@ -96,9 +96,9 @@ describe('a lease', () => {
   test('runs out for a holder who died: exactly one of many successors takes over, and knows it', async () => {
     await dead();
     vi.advanceTimersByTime(lease - 1);
-    expect(await claim(options)).toEqual({ state: 'held', retryIn: 1 });
+    expect(await acquireLease(options)).toEqual({ state: 'held', retryIn: 1 });
     vi.advanceTimersByTime(1);
-    const found = await Promise.all(Array.from({ length: 100 }, () => claim(options)));
+    const found = await Promise.all(Array.from({ length: 100 }, () => acquireLease(options)));
     const winners = found.filter((one) => one.state === 'mine');
     expect(winners).toHaveLength(1);
     expect(winners[0]).toMatchObject({ inDoubt: true });
@@ -170,7 +170,7 @@ describe('a lease', () => {
     expect(await state({ key: 'other' })).toBe('held');
     expect(await successor.complete('result')).toBe(true);
     await other.release();
-    expect(await claim(options)).toEqual({ state: 'done', result: 'result' });
+    expect(await acquireLease(options)).toEqual({ state: 'done', result: 'result' });
   });
 
   test('is no longer renewed by a holder who wakes up too late', async () => {
@@ -201,7 +201,7 @@ describe('a lease', () => {
     const holding = await held({ lease });
     expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(ttl / 2);
-    const found = await claim({ ...options, lease });
+    const found = await acquireLease({ ...options, lease });
     expect(found.state).toBe('held');
     await holding.release();
   });
@@ -213,8 +213,8 @@ describe('with a storage that is down', () => {
   };
 
   test('nothing is claimed', async () => {
-    await expect(claim({ ...options, storage: { ...storage, get: down } })).rejects.toThrow(StorageError);
-    await expect(claim({ ...options, storage: { ...storage, set: down } })).rejects.toThrow(StorageError);
+    await expect(acquireLease({ ...options, storage: { ...storage, get: down } })).rejects.toThrow(StorageError);
+    await expect(acquireLease({ ...options, storage: { ...storage, set: down } })).rejects.toThrow(StorageError);
   });
 
   test('a result that cannot be written rejects, and the key stays held until the lease runs out', async () => {

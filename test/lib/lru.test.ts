@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { keyed } from '../../src/lib/lru.ts';
+import { lruMap } from '../../src/lib/lru.ts';
 
 describe('keyed', () => {
   const fill = (states: { get(key: string): unknown }, from: number, to: number): void => {
@@ -7,7 +7,7 @@ describe('keyed', () => {
   };
 
   test('makes a state once and keeps it', () => {
-    const states = keyed(
+    const states = lruMap(
       (key) => ({ key }),
       () => true,
     );
@@ -18,7 +18,7 @@ describe('keyed', () => {
   });
 
   test('holds a thousand, of which the least recently used goes', () => {
-    const states = keyed(
+    const states = lruMap(
       (key) => ({ key }),
       () => true,
     );
@@ -33,7 +33,7 @@ describe('keyed', () => {
 
   test('keeps what is not idle, whatever the number, and makes room once it is', () => {
     let busy = true;
-    const states = keyed(
+    const states = lruMap(
       (key) => key,
       () => !busy,
     );

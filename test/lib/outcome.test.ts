@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { KyoaError, StorageError, TimeoutError } from '../../src/core/errors.ts';
-import { isFailure, isFinal, isTransient, settle, told, unwrap } from '../../src/lib/outcome.ts';
+import { isFailure, isFinal, isTransient, settle, outcomeFacts, unwrap } from '../../src/lib/outcome.ts';
 
 describe('outcome', () => {
   test('is the response of what resolves, and comes back out of it', async () => {
@@ -28,8 +28,8 @@ describe('outcome', () => {
 
   test('tells of itself the status, or the error', () => {
     const error = new Error('below');
-    expect(told({ response: new Response(null, { status: 204 }) })).toEqual({ status: 204 });
-    expect(told({ error })).toEqual({ error });
+    expect(outcomeFacts({ response: new Response(null, { status: 204 }) })).toEqual({ status: 204 });
+    expect(outcomeFacts({ error })).toEqual({ error });
   });
 
   test('may be mended after a limit that ran out and after a failure of the network', () => {

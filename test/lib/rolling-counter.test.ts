@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { rollingCount } from '../../src/lib/rolling-counter.ts';
+import { rollingCounter } from '../../src/lib/rolling-counter.ts';
 
 describe('rollingCount', () => {
   beforeEach(() => {
@@ -11,7 +11,7 @@ describe('rollingCount', () => {
   });
 
   test('forgets what is older than the window, a tenth at a time', () => {
-    const count = rollingCount(1_000);
+    const count = rollingCounter(1_000);
     count.add();
     vi.advanceTimersByTime(500);
     count.add(2);
@@ -26,7 +26,7 @@ describe('rollingCount', () => {
     const steps = fc.array(fc.record({ pause: fc.nat(700), count: fc.nat(5) }), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(steps, (steps) => {
-        const count = rollingCount(1_000);
+        const count = rollingCounter(1_000);
         const seen: { at: number; count: number }[] = [];
         const within = (ms: number): number => {
           const now = performance.now();
@@ -44,7 +44,7 @@ describe('rollingCount', () => {
   });
 
   test('an infinite window forgets nothing until it is cleared', () => {
-    const count = rollingCount(Infinity);
+    const count = rollingCounter(Infinity);
     count.add();
     vi.advanceTimersByTime(1e9);
     count.add();

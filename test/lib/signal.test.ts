@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { branch, underCaller } from '../../src/lib/signal.ts';
+import { childOf, withCallerSignal } from '../../src/lib/signal.ts';
 import { flood, origin, settled } from '../support/origin.ts';
 import { gcUntil } from '../support/sockets.ts';
 
@@ -26,8 +26,8 @@ afterEach(() => {
 describe('signal of a branch', () => {
   test.for(reasons)('aborts with its parent, for the same reason: %o', (reason) => {
     const parent = new AbortController();
-    const child = branch(parent.signal);
-    const grandchild = branch(child.signal);
+    const child = childOf(parent.signal);
+    const grandchild = childOf(child.signal);
     expect(grandchild.signal.aborted).toBe(false);
     parent.abort(reason);
     expect([child, grandchild].map(({ signal }) => signal.reason as unknown)).toEqual([reason, reason]);
@@ -36,14 +36,14 @@ describe('signal of a branch', () => {
 
   test('is aborted from the beginning when its parent is', () => {
     const parent = AbortSignal.abort('enough');
-    const child = branch(parent);
+    const child = childOf(parent);
     expect([child.signal.aborted, child.signal.reason]).toEqual([true, 'enough']);
     expect(listeners(parent)).toBe(0);
   });
 
   test('never touches its parent or its siblings', () => {
     const parent = new AbortController();
-    const [child, sibling] = [branch(parent.signal), branch(parent.signal)];
+    const [child, sibling] = [childOf(parent.signal), childOf(parent.signal)];
     child.abort('enough');
     expect([parent.signal.aborted, sibling.signal.aborted]).toEqual([false, false]);
     parent.abort('all of it');
@@ -52,7 +52,7 @@ describe('signal of a branch', () => {
 
   test('leaves the parent without a listener once that has aborted', () => {
     const parent = new AbortController();
-    branch(parent.signal);
+    childOf(parent.signal);
     parent.abort();
     expect(listeners(parent.signal)).toBe(0);
   });
@@ -63,7 +63,7 @@ describe('signal of a caller', () => {
     const run = vi.fn<() => Promise<Response>>();
     for (const reason of reasons) {
       const caller = AbortSignal.abort(reason);
-      expect(await reasonOf(underCaller(caller, run))).toBe(reason);
+      expect(await reasonOf(withCallerSignal(caller, run))).toBe(reason);
       expect(listeners(caller)).toBe(0);
     }
     expect(run).not.toHaveBeenCalled();
@@ -71,7 +71,7 @@ describe('signal of a caller', () => {
 
   test('gives the platform’s own reason where the caller gives none', async () => {
     const controller = new AbortController();
-    const answer = underCaller(controller.signal, () => new Promise(() => {}));
+    const answer = withCallerSignal(controller.signal, () => new Promise(() => {}));
     controller.abort();
     const reason = await reasonOf(answer);
     expect(reason).toBe(controller.signal.reason);
@@ -81,7 +81,7 @@ describe('signal of a caller', () => {
   test('is not the signal that the call runs under', async () => {
     const controller = new AbortController();
     let own: AbortSignal | undefined;
-    await underCaller(controller.signal, async ({ signal }) => {
+    await withCallerSignal(controller.signal, async ({ signal }) => {
       own = signal;
       return new Response(null);
     });
@@ -94,7 +94,7 @@ describe('signal of a caller', () => {
   test.for(reasons)('rejects at once, for its own reason, and the server sees it go: %o', async (reason) => {
     await using server = await origin(() => {}); // never answers
     const controller = new AbortController();
-    const answer = underCaller(controller.signal, ({ signal }) => fetch(server.url, { signal }));
+    const answer = withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(controller.signal)).toBe(1);
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort(reason);
@@ -105,7 +105,7 @@ describe('signal of a caller', () => {
 
   test('rejects at once though the transport ignores the signal', async () => {
     const controller = new AbortController();
-    const answer = underCaller(controller.signal, () => new Promise(() => {}));
+    const answer = withCallerSignal(controller.signal, () => new Promise(() => {}));
     controller.abort('enough');
     expect(await reasonOf(answer)).toBe('enough');
     expect(listeners(controller.signal)).toBe(0);
@@ -113,7 +113,7 @@ describe('signal of a caller', () => {
 
   test('rejects for its own reason though what is beneath has another', async () => {
     const controller = new AbortController();
-    const answer = underCaller(
+    const answer = withCallerSignal(
       controller.signal,
       ({ signal }) =>
         new Promise((_resolve, reject) => {
@@ -142,7 +142,7 @@ describe('signal of a caller', () => {
       const controller = new AbortController();
       const run = ({ signal }: { signal: AbortSignal }): Promise<Response> =>
         fetch(server.url, hears ? { signal } : {});
-      const response = await underCaller(controller.signal, run);
+      const response = await withCallerSignal(controller.signal, run);
       const reason = reasonOf(reading[how]!(response));
       await settled();
       expect(listeners(controller.signal)).toBe(1);
@@ -156,7 +156,7 @@ describe('signal of a caller', () => {
   test('fails a body that nobody has begun to read', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const controller = new AbortController();
-    const response = await underCaller(controller.signal, ({ signal }) => fetch(server.url, { signal }));
+    const response = await withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     controller.abort('enough');
     expect(await reasonOf(response.text())).toBe('enough');
     expect(await server.exchanges[0]!.over).toBe('cut');
@@ -165,7 +165,7 @@ describe('signal of a caller', () => {
   test('aborts the call also after a garbage collection', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const controller = new AbortController();
-    const response = await underCaller(controller.signal, ({ signal }) => fetch(server.url, { signal }));
+    const response = await withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     const reason = reasonOf(response.text());
     const canary = abandonedObject();
     await gcUntil(() => canary.deref() === undefined);
@@ -181,7 +181,7 @@ describe('signal of a caller', () => {
   test('lets go of an answer that comes late, where the transport ignores the signal', async () => {
     await using server = await origin((exchange) => void exchange.request.on('end', () => {}));
     const controller = new AbortController();
-    const answer = underCaller(controller.signal, () => fetch(server.url));
+    const answer = withCallerSignal(controller.signal, () => fetch(server.url));
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort('enough');
     expect(await reasonOf(answer)).toBe('enough');
@@ -192,7 +192,7 @@ describe('signal of a caller', () => {
   test('keeps the connection of a short answer that comes late', async () => {
     await using server = await origin(() => {});
     const controller = new AbortController();
-    const answer = underCaller(controller.signal, () => fetch(server.url));
+    const answer = withCallerSignal(controller.signal, () => fetch(server.url));
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort('enough');
     expect(await reasonOf(answer)).toBe('enough');
@@ -209,7 +209,7 @@ describe('signal of a caller', () => {
   test('takes no notice of an error that comes late', async () => {
     const controller = new AbortController();
     let fail: (error: Error) => void;
-    const answer = underCaller(controller.signal, () => new Promise((_resolve, reject) => (fail = reject)));
+    const answer = withCallerSignal(controller.signal, () => new Promise((_resolve, reject) => (fail = reject)));
     controller.abort('enough');
     fail!(new Error('late'));
     expect(await reasonOf(answer)).toBe('enough');
@@ -228,27 +228,27 @@ describe('signal of a caller is left without a listener when', () => {
 
   test('the body has been read', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
-    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
+    const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(1);
     expect(await response.text()).toBe('hello');
   });
 
   test('the body has been read as a stream', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
-    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
+    const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     for await (const chunk of response.body!) expect(chunk).toHaveLength(5);
   });
 
   test('the body is cancelled', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
-    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
+    const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     await response.body!.cancel();
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
 
   test('the body fails', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
-    const response = await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
+    const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     const reason = reasonOf(response.text());
     server.exchanges[0]!.answer.destroy();
     expect(await reason).toMatchObject({ message: 'terminated' });
@@ -256,13 +256,13 @@ describe('signal of a caller is left without a listener when', () => {
 
   test('there is no body', async () => {
     await using server = await origin(({ answer }) => void answer.writeHead(204).end());
-    await underCaller(caller, ({ signal }) => fetch(server.url, { signal }));
+    await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(0);
   });
 
   test('the body was read beneath', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
-    await underCaller(caller, async ({ signal }) => {
+    await withCallerSignal(caller, async ({ signal }) => {
       const response = await fetch(server.url, { signal });
       await response.text();
       return response;
@@ -271,7 +271,7 @@ describe('signal of a caller is left without a listener when', () => {
 
   test('the call rejects', async () => {
     const mistake = new TypeError('a mistake');
-    expect(await reasonOf(underCaller(caller, () => Promise.reject(mistake)))).toBe(mistake);
+    expect(await reasonOf(withCallerSignal(caller, () => Promise.reject(mistake)))).toBe(mistake);
   });
 
   test('the call throws before it has begun', async () => {
@@ -279,12 +279,12 @@ describe('signal of a caller is left without a listener when', () => {
     const run = (): never => {
       throw mistake;
     };
-    expect(await reasonOf(underCaller(caller, run))).toBe(mistake);
+    expect(await reasonOf(withCallerSignal(caller, run))).toBe(mistake);
   });
 
   test('ten thousand calls have gone before', async () => {
     for (let call = 0; call < 10_000; call += 1) {
-      const response = await underCaller(caller, async () => new Response('hello'));
+      const response = await withCallerSignal(caller, async () => new Response('hello'));
       await response.text();
     }
   });

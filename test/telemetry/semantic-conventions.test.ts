@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bounded, errorTypeOf, methodOf, serverOf, verdictOf } from '../../src/telemetry/semantic-conventions.ts';
+import { bounded, errorTypeOf, methodOf, serverOf, callResult } from '../../src/telemetry/semantic-conventions.ts';
 import { KyoaError, TimeoutError } from '../../src/core/errors.ts';
 
 describe('conventions', () => {
@@ -37,11 +37,11 @@ describe('conventions', () => {
   test('only the server and the network fail: not a 4xx, not an abort', () => {
     const { signal } = new AbortController();
     const timeout = new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 });
-    expect([200, 404, 500].map((status) => verdictOf({ status }, signal))).toEqual(['success', 'success', 'failure']);
-    expect(verdictOf({ error: new TypeError('x') }, signal)).toBe('failure');
+    expect([200, 404, 500].map((status) => callResult({ status }, signal))).toEqual(['success', 'success', 'failure']);
+    expect(callResult({ error: new TypeError('x') }, signal)).toBe('failure');
     const reason = new Error('left');
-    expect(verdictOf({ error: reason }, AbortSignal.abort(reason))).toBe('aborted');
-    expect(verdictOf({ error: timeout }, AbortSignal.abort(timeout))).toBe('failure');
+    expect(callResult({ error: reason }, AbortSignal.abort(reason))).toBe('aborted');
+    expect(callResult({ error: timeout }, AbortSignal.abort(timeout))).toBe('failure');
   });
 
   test('tells the first values apart and no more', () => {

@@ -1,6 +1,7 @@
 /** One call of fetch, from the request to the end of the answer's body, by way of redirects. */
-import { Branch, type Source } from '../../../src/core/engine/lazy-abort.ts';
-import type { Asked } from '../../../src/core/engine/lazy-request.ts';
+import { idempotentMethods } from '../../../src/core/engine/http.ts';
+import { LazyAbortController, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { failed } from './errors.ts';
 import { Exchange } from './exchange.ts';
 import type { Incoming } from './incoming.ts';
@@ -11,8 +12,8 @@ import { receive } from './receive.ts';
 import { follow, locationOf, mostRedirects, type Hop } from './redirect.ts';
 
 export interface Task {
-  readonly request: Asked;
-  readonly source: Source | null | undefined;
+  readonly request: RequestLike;
+  readonly source: AbortSource | null | undefined;
   readonly body: Outgoing | undefined;
   readonly poolOf: (origin: string) => Pool;
 }
@@ -23,8 +24,7 @@ export interface Caller {
   reject(error: unknown): void;
 }
 
-/** Safe and idempotent methods (RFC 9110 §9.2), and QUERY, which is both: done once, however often they arrive. */
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY']);
+const idempotent: ReadonlySet<string> = new Set(idempotentMethods);
 
 export class Call implements Listener {
   readonly #task: Task;
@@ -40,7 +40,7 @@ export class Call implements Listener {
     this.#task = task;
     this.#caller = caller;
     this.#hop = first;
-    if (task.source instanceof Branch) task.source.onAbort(this.#abort);
+    if (task.source instanceof LazyAbortController) task.source.onAbort(this.#abort);
     else task.source?.addEventListener('abort', this.#abort);
     this.#send();
   }

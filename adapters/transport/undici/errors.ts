@@ -1,18 +1,18 @@
 /** Errors in the form that fetch has them: a TypeError whose cause says what it was. */
 import { TimeoutError } from '../../../src/core/errors.ts';
-import { requestOf, type Asked } from '../../../src/core/engine/lazy-request.ts';
+import { toRequest, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
 
 /** Before there is a response. */
-export function failed(error: Error, asked: Asked): Error {
+export function failed(error: Error, asked: RequestLike): Error {
   return isTimeout(error)
-    ? new TimeoutError(error, { request: requestOf(asked) })
+    ? new TimeoutError(error, { request: toRequest(asked) })
     : new TypeError('fetch failed', { cause: error });
 }
 
 /** While the body comes. */
-export function terminated(error: Error, asked: Asked): Error {
+export function terminated(error: Error, asked: RequestLike): Error {
   return isTimeout(error)
-    ? new TimeoutError(error, { request: requestOf(asked) })
+    ? new TimeoutError(error, { request: toRequest(asked) })
     : new TypeError('terminated', { cause: error });
 }
 

@@ -1,23 +1,20 @@
 /** One request on the wire and its answer, as undici tells of them, within the limits of each phase. */
 import { errors, type Dispatcher } from 'undici';
 
+import { maxDrainedBody, maxDrainTime, resetCodes } from '../../../src/core/engine/http.ts';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Source } from './incoming.ts';
-import type { InLine, Line } from '../../../src/core/engine/linked-list.ts';
+import type { ListNode, LinkedList } from '../../../src/core/engine/linked-list.ts';
 import type { IncomingHeaders, Listener, Message, Receiver } from './message.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Pool } from './pool.ts';
 import { Watch } from './watch.ts';
 
-/** A body that nobody wants is read on up to here, for the sake of the connection; bytes, and ms. */
-const shortBody = 64 * 1024;
-const drainTime = 1_000;
-
-export class Exchange implements Dispatcher.DispatchHandler, Source, InLine<Exchange> {
-  line: Line<Exchange> | undefined;
-  ahead: Exchange | undefined;
-  behind: Exchange | undefined;
+export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Exchange> {
+  list: LinkedList<Exchange> | undefined;
+  prev: Exchange | undefined;
+  next: Exchange | undefined;
   /** Since when it has held its connection, on the clock of `performance.now()`. */
   since = 0;
   /** Whether it is on the wire. */
@@ -110,13 +107,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, InLine<Exch
     this.#headers.stop();
     this.#answered = true;
     this.#receiver = this.#listener.answered(status, statusText, headers);
-    if (this.#receiver === undefined) this.#drain = setTimeout(() => this.cancel(), drainTime).unref();
+    if (this.#receiver === undefined) this.#drain = setTimeout(() => this.cancel(), maxDrainTime).unref();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#receiver !== undefined) return this.#receiver.push(chunk);
     this.#discarded += chunk.length;
-    if (this.#discarded > shortBody) this.cancel();
+    if (this.#discarded > maxDrainedBody) this.cancel();
   }
 
   onResponseEnd(): void {
@@ -201,6 +198,3 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, InLine<Exch
     }
   }
 }
-
-/** The connection was closed under the request. */
-const resetCodes: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);

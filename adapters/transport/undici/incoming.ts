@@ -1,5 +1,5 @@
 /** The bytes of an answer between the connection, which pushes them, and whoever reads. */
-import type { Arriving } from '../../../src/core/engine/transport-protocol.ts';
+import type { BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
 import type { Receiver } from './message.ts';
 import type { Watch } from './watch.ts';
 
@@ -25,7 +25,7 @@ export interface IncomingOptions {
   readonly over: () => void;
 }
 
-export class Incoming implements Receiver, Arriving {
+export class Incoming implements Receiver, BodyArrival {
   ended = false;
   readonly contentType: string | undefined;
   /** Let go of at the end: whoever keeps the response need not keep the exchange, and all of the call, with it. */

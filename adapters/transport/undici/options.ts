@@ -1,5 +1,5 @@
 /** The options of the transport, checked where it is built, and what they come to for one origin. */
-import { count, duration, func, invalid, record } from '../../../src/core/options.ts';
+import { count, duration, fn, invalid, knownKeys } from '../../../src/core/options.ts';
 
 /** ms; `false` or `Infinity` for no limit. */
 export type TransportLimit = number | false;
@@ -115,7 +115,7 @@ const perOrigin = [
 ];
 
 export function parse(options: UndiciOptions): Settings {
-  record('undici', options, [...perOrigin, 'dns', 'origins', 'onPressure']);
+  knownKeys('undici', options, [...perOrigin, 'dns', 'origins', 'onPressure']);
   const { dns = 30_000, origins = {}, onPressure } = options;
   parseOrigin('undici', options, 'https://any.example');
   const ofOrigins = new Map<string, OriginOptions>();
@@ -124,12 +124,12 @@ export function parse(options: UndiciOptions): Settings {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
       throw invalid('undici origins', origin, 'origins, as https://api.example.com without anything behind');
     }
-    parseOrigin(name, record(name, own, perOrigin), origin);
+    parseOrigin(name, knownKeys(name, own, perOrigin), origin);
     ofOrigins.set(origin, own);
   }
   return {
     dns: limit('undici dns', dns, 0),
-    onPressure: onPressure && func('undici onPressure', onPressure),
+    onPressure: onPressure && fn('undici onPressure', onPressure),
     forOrigin: (origin) => parseOrigin('undici', { ...options, ...ofOrigins.get(origin) }, origin),
   };
 }

@@ -1,5 +1,5 @@
 /** The body of a request in the form that undici sends: bytes, or pieces as they come. */
-import { bodyOrigin, isRereadable, type Rereadable } from '../../../src/core/engine/body-source.ts';
+import { bodySource, isRereadable, type Rereadable } from '../../../src/core/engine/body-source.ts';
 import { encodeForm } from './form.ts';
 
 type Pieces = AsyncIterable<Uint8Array>;
@@ -20,7 +20,7 @@ const pieceLength = 64 * 1024;
 /** `origin` is what the body was made of, where that is known. */
 export function outgoing(
   request: Request,
-  origin: BodyInit | null | undefined = bodyOrigin(request),
+  origin: BodyInit | null | undefined = bodySource(request),
 ): Outgoing | Promise<Outgoing> {
   return origin != null && isRereadable(origin) ? ofOrigin(request, origin) : peeked(request.body!);
 }

@@ -4,7 +4,7 @@ import { errors } from 'undici';
 import { connector, type Connect } from './connect.ts';
 import { Connection, type Owner } from './connection.ts';
 import type { Exchange } from './exchange.ts';
-import { Line } from '../../../src/core/engine/linked-list.ts';
+import { LinkedList } from '../../../src/core/engine/linked-list.ts';
 import type { Lookup } from './lookup.ts';
 import type { OriginSettings, OriginStats, Pressure } from './options.ts';
 import { gauge, type Gauge } from './pressure.ts';
@@ -20,8 +20,8 @@ export class Pool implements Owner {
   readonly #connections = new Set<Connection>();
   /** With room for one more, the last used at the end: the others may fall idle and be closed. */
   readonly #free: Connection[] = [];
-  readonly #holding = new Line<Exchange>();
-  readonly #waiting = new Line<Exchange>();
+  readonly #holding = new LinkedList<Exchange>();
+  readonly #waiting = new LinkedList<Exchange>();
   readonly #gauge: Gauge | undefined;
   /** Whether it is known what is spoken: an https origin may take all requests on one connection. */
   #negotiated: boolean;

@@ -1,6 +1,7 @@
 /** From the head of an answer to a Response, and to what takes the bytes of its body. */
+import { nullBodyStatuses } from '../../../src/core/engine/http.ts';
 import { TimeoutError } from '../../../src/core/errors.ts';
-import type { Asked } from '../../../src/core/engine/lazy-request.ts';
+import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { Decoding, decodersOf } from './decode.ts';
 import { terminated } from './errors.ts';
 import type { Exchange } from './exchange.ts';
@@ -12,7 +13,7 @@ import { respond, type Head } from './response.ts';
 import { Watch } from './watch.ts';
 
 export interface Answer extends Head {
-  readonly request: Asked;
+  readonly request: RequestLike;
 }
 
 export interface Delivery {
@@ -22,9 +23,6 @@ export interface Delivery {
   readonly receiver: Receiver;
 }
 
-/** Statuses whose answers have no body (Fetch Standard, null body status). */
-const withoutBody: ReadonlySet<number> = new Set([101, 204, 205, 304]);
-
 /** `limit` is for the server's silence, ms; `over` is called when there is nothing left to abort. */
 export function receive(answer: Answer, exchange: Exchange, limit: number, over: () => void): Delivery {
   const { request, status, statusText, headers, url, redirected } = answer;
@@ -33,7 +31,7 @@ export function receive(answer: Answer, exchange: Exchange, limit: number, over:
   const explain = (error: Error): Error => terminated(error, request);
   const silence = new Watch(limit, (elapsed) => exchange.fail(new TimeoutError({ phase: 'idle', limit, elapsed })));
 
-  if (request.method === 'HEAD' || withoutBody.has(status)) {
+  if (request.method === 'HEAD' || nullBodyStatuses.has(status)) {
     const incoming = new Incoming({ contentType, source: exchange, silence, explain, over });
     if (request.integrity !== '') check(request.integrity, new Uint8Array());
     return { response: respond(head, null), incoming: undefined, receiver: incoming };

@@ -1,7 +1,7 @@
 /** What the caller asks for, and the headers that a fetch adds to it. */
-import type { Source } from '../../../src/core/engine/lazy-abort.ts';
-import { isPlain, PlainGet, plainGet, requestOf, type Asked } from '../../../src/core/engine/lazy-request.ts';
-import { branchOf } from '../../../src/core/engine/transport-protocol.ts';
+import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+import { isUntouched, LazyGet, lazyGet, toRequest, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import { abortSource } from '../../../src/core/engine/transport-protocol.ts';
 import { acceptEncoding } from './decode.ts';
 
 /** Members that leave a Request as it is. */
@@ -15,10 +15,10 @@ const besides: ReadonlySet<string> = new Set([
 ]);
 
 /** The signal stays outside: a Request that follows one costs several times the rest of it. */
-export function askedOf(input: Asked | string | URL, init: RequestInit = {}): Asked {
+export function askedOf(input: RequestLike | string | URL, init: RequestInit = {}): RequestLike {
   if (init.signal != null && !(init.signal instanceof AbortSignal)) return new Request(wholeOf(input), init); // the platform's complaint
   if (staysAsItIs(init)) {
-    const plain = isPlain(input) ? input : plainGet(input);
+    const plain = isUntouched(input) ? input : lazyGet(input);
     if (plain !== undefined) return plain;
     // As a new Request would say.
     if (input instanceof Request) return input.bodyUsed || input.body?.locked === true ? new Request(input) : input;
@@ -27,8 +27,8 @@ export function askedOf(input: Asked | string | URL, init: RequestInit = {}): As
   return new Request(wholeOf(input), others);
 }
 
-function wholeOf(input: Asked | string | URL): RequestInfo | URL {
-  return input instanceof PlainGet ? input.request : input;
+function wholeOf(input: RequestLike | string | URL): RequestInfo | URL {
+  return input instanceof LazyGet ? input.request : input;
 }
 
 function staysAsItIs(init: RequestInit): boolean {
@@ -38,18 +38,18 @@ function staysAsItIs(init: RequestInit): boolean {
 
 /** What ends the call: what kyoa's own faces give, or a signal. */
 export function sourceOf(
-  input: Asked | string | URL,
-  init: RequestInit & { readonly [branchOf]?: Source } = {},
-): Source | null | undefined {
-  return init[branchOf] ?? (init.signal !== undefined || !(input instanceof Request) ? init.signal : input.signal);
+  input: RequestLike | string | URL,
+  init: RequestInit & { readonly [abortSource]?: AbortSource } = {},
+): AbortSource | null | undefined {
+  return init[abortSource] ?? (init.signal !== undefined || !(input instanceof Request) ? init.signal : input.signal);
 }
 
 const plainHeaders = ['accept', '*/*', 'accept-encoding', acceptEncoding, 'user-agent', 'node'];
 
 /** Names and values by turns. */
-export function headersOf(asked: Asked): readonly string[] {
-  if (isPlain(asked)) return plainHeaders;
-  const request = requestOf(asked);
+export function headersOf(asked: RequestLike): readonly string[] {
+  if (isUntouched(asked)) return plainHeaders;
+  const request = toRequest(asked);
   const list: string[] = [];
   let [accept, encoding, agent, range, conditional, control, pragma] = [
     false,

@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 
-import { arriving, unopened, type Arriving } from '../../../src/core/engine/transport-protocol.ts';
+import { bodyArrival, unopenedBody, type BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
 import { ReadOnlyHeaders, valueOf } from './headers.ts';
 import type { Incoming } from './incoming.ts';
 import type { IncomingHeaders } from './message.ts';
@@ -65,12 +65,12 @@ class LazyResponse extends Shape {
   }
 
   /** See `arrivingOf`. */
-  get [arriving](): Arriving | undefined {
+  get [bodyArrival](): BodyArrival | undefined {
     return this.#incoming;
   }
 
   /** See `isUnopened`. */
-  get [unopened](): boolean {
+  get [unopenedBody](): boolean {
     return this.#stream === undefined && !this.#taken;
   }
 

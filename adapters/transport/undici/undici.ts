@@ -1,7 +1,7 @@
 /** A fetch for Node on undici's connections: faster than the global one, with the limits and the pools of a server. */
-import { signalOf } from '../../../src/core/engine/lazy-abort.ts';
-import { requestOf } from '../../../src/core/engine/lazy-request.ts';
-import { branchOf } from '../../../src/core/engine/transport-protocol.ts';
+import { toSignal } from '../../../src/core/engine/lazy-abort.ts';
+import { toRequest } from '../../../src/core/engine/lazy-request.ts';
+import { abortSource } from '../../../src/core/engine/transport-protocol.ts';
 import { Call } from './call.ts';
 import { cachedLookup } from './lookup.ts';
 import { parse, type OriginStats, type UndiciOptions } from './options.ts';
@@ -61,14 +61,14 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
       const source = sourceOf(input, init);
       if (source?.aborted === true) throw source.reason;
       if (!isHttp(request.url))
-        return resolve(platformFetch(requestOf(request), { signal: source ? signalOf(source) : null }));
+        return resolve(platformFetch(toRequest(request), { signal: source ? toSignal(source) : null }));
 
       const send = (body: Outgoing | undefined): void => {
         const headers = headersOf(request);
         const first = hop(request.url, { method: request.method, headers, hasBody: body !== undefined });
         void new Call({ request, source, body, poolOf }, first, { resolve, reject });
       };
-      const body = request.body === null ? undefined : outgoing(requestOf(request), init?.body);
+      const body = request.body === null ? undefined : outgoing(toRequest(request), init?.body);
       if (body instanceof Promise) body.then(send).catch(reject);
       else send(body);
     });
@@ -82,7 +82,7 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
     stats: () => Object.fromEntries(Array.from(pools, ([origin, pool]) => [origin, pool.stats()])),
     close,
     destroy: (reason: Error = new Error('The transport was destroyed')) => end((pool) => pool.destroy(reason)),
-    [branchOf]: true,
+    [abortSource]: true,
     [Symbol.asyncDispose]: close,
   });
 }

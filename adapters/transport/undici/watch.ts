@@ -1,10 +1,10 @@
 /** A limit that runs for a while, stops, and may run again; it never keeps the process alive. */
-import { Alarm } from '../../../src/core/engine/timers.ts';
+import { SharedTimer } from '../../../src/core/engine/timers.ts';
 
 export class Watch {
   readonly limit: number;
   readonly #expired: (elapsed: number) => void;
-  #alarm: Alarm | undefined;
+  #alarm: SharedTimer | undefined;
 
   constructor(limit: number, expired: (elapsed: number) => void) {
     this.limit = limit;
@@ -14,7 +14,7 @@ export class Watch {
   start(): void {
     if (this.limit === Infinity) return;
     const ring = (): void => this.#expired(performance.now() - alarm.since);
-    const alarm = new Alarm(this.limit, ring, true);
+    const alarm = new SharedTimer(this.limit, ring, true);
     this.#alarm = alarm;
   }
 

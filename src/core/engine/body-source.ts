@@ -2,26 +2,26 @@
  * What a request's body was made of: the Request itself shows a stream, whatever it was, and a stream is slow to read
  * and can be read once. Whoever makes a Request notes it here; policies and transports ask.
  */
-import { attached } from './private-state.ts';
+import { privateState } from './private-state.ts';
 
 /** Bodies that can be read any number of times. */
 export type Rereadable = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | URLSearchParams | FormData;
 
-const origins = attached<BodyInit>();
+const sources = privateState<BodyInit>();
 
-export function noteBody(request: Request, body: BodyInit): void {
-  origins.set(request, isRereadable(body) ? snapshot(body) : body);
+export function setBodySource(request: Request, body: BodyInit): void {
+  sources.set(request, isRereadable(body) ? snapshot(body) : body);
 }
 
 /** What was noted; `undefined` for a Request of somebody else's making. */
-export function bodyOrigin(request: Request): BodyInit | undefined {
-  return origins.get(request);
+export function bodySource(request: Request): BodyInit | undefined {
+  return sources.get(request);
 }
 
 /** For a Request that was made of another one, and sends the same body. */
-export function inheritBody(request: Request, from: Request): Request {
-  const origin = origins.get(from);
-  if (origin !== undefined) origins.set(request, origin);
+export function copyBodySource(request: Request, from: Request): Request {
+  const origin = sources.get(from);
+  if (origin !== undefined) sources.set(request, origin);
   return request;
 }
 

@@ -3,7 +3,7 @@
  * for the collector cost as much as a small policy, so a branch has none until somebody asks for it: of all branches of
  * a call that is often the transport alone.
  */
-export class Branch {
+export class LazyAbortController {
   aborted = false;
   reason: unknown;
   #controller: AbortController | undefined;
@@ -43,16 +43,16 @@ interface Followers {
 }
 
 /** What ends a branch of a call: one of ours, or a signal of somebody else’s. */
-export type Source = Branch | AbortSignal;
+export type AbortSource = LazyAbortController | AbortSignal;
 
 /** For who needs a signal. */
-export function signalOf(source: Source): AbortSignal {
-  return source instanceof Branch ? source.signal : source;
+export function toSignal(source: AbortSource): AbortSignal {
+  return source instanceof LazyAbortController ? source.signal : source;
 }
 
 /** As `Branch.onAbort`, for either. */
-export function onAbort(source: Source, follow: (reason: unknown) => void): void {
-  if (source instanceof Branch) source.onAbort(follow);
+export function onAbort(source: AbortSource, follow: (reason: unknown) => void): void {
+  if (source instanceof LazyAbortController) source.onAbort(follow);
   else if (source.aborted) follow(source.reason);
   else source.addEventListener('abort', () => follow(source.reason), { once: true });
 }

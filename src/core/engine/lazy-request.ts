@@ -2,7 +2,7 @@
  * A GET of a URL and nothing else, before anybody has asked for its Request: most calls are one, and of all that such a
  * call is made of, policies and transports want the URL. A Request costs as much as a small policy.
  */
-export class PlainGet {
+export class LazyGet {
   readonly url: string;
   #request: Request | undefined;
 
@@ -16,7 +16,7 @@ export class PlainGet {
   }
 
   /** Whether nobody has its Request yet. */
-  get isPlain(): boolean {
+  get isUntouched(): boolean {
     return this.#request === undefined;
   }
 
@@ -39,23 +39,23 @@ export class PlainGet {
 }
 
 /** What is asked for, whether or not there is a Request of it yet. */
-export type Asked = Request | PlainGet;
+export type RequestLike = Request | LazyGet;
 
-export function requestOf(asked: Asked): Request {
-  return asked instanceof PlainGet ? asked.request : asked;
+export function toRequest(asked: RequestLike): Request {
+  return asked instanceof LazyGet ? asked.request : asked;
 }
 
-export function isPlain(asked: unknown): asked is PlainGet {
-  return asked instanceof PlainGet && asked.isPlain;
+export function isUntouched(asked: unknown): asked is LazyGet {
+  return asked instanceof LazyGet && asked.isUntouched;
 }
 
 /** Of a whole URL without credentials; all else is for the constructor of Request, to resolve or to refuse. */
-export function plainGet(input: unknown): PlainGet | undefined {
-  if (typeof input === 'string' && isAsParsed(input)) return new PlainGet(input);
+export function lazyGet(input: unknown): LazyGet | undefined {
+  if (typeof input === 'string' && isAsParsed(input)) return new LazyGet(input);
   const url = typeof input === 'string' ? URL.parse(input) : input;
   if (!(url instanceof URL) || url.username !== '' || url.password !== '') return undefined;
   if (isHttp(url)) origin = url.origin;
-  return new PlainGet(url.href);
+  return new LazyGet(url.href);
 }
 
 /** The latest that the platform's parser has written; most programs have few, and to parse a URL costs some microseconds. */

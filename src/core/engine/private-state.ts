@@ -2,7 +2,7 @@
  * State of ours on an object of somebody else's, seen by nobody else. A WeakMap would do the same, but keeps what dies
  * young alive until the next full collection: a call with one costs ten microseconds more, all of them the collector's.
  */
-export interface Attached<State> {
+export interface PrivateState<State> {
   get(target: object): State | undefined;
   set(target: object, state: State): void;
 }
@@ -11,7 +11,7 @@ const Itself = function (target: object) {
   return target;
 } as unknown as new (target: object) => object;
 
-export function attached<State>(): Attached<State> {
+export function privateState<State>(): PrivateState<State> {
   // A class adds its private fields to whatever its parent's constructor returns.
   class Attachment extends Itself {
     #state: State;

@@ -1,5 +1,5 @@
 /** Timers that know what the platform's cannot do. */
-import { Line, type InLine } from './linked-list.ts';
+import { LinkedList, type ListNode } from './linked-list.ts';
 
 /** A platform timer holds 31 bits; a longer delay would fire at once, so it means never. */
 export const longestDelay: number = 2 ** 31 - 1;
@@ -11,7 +11,7 @@ export function after(ms: number, run: () => void): Timer {
 }
 
 /** As `after`, but does not keep a Node process alive. */
-export function afterIdly(ms: number, run: () => void): Timer {
+export function afterUnref(ms: number, run: () => void): Timer {
   const timer = after(ms, run);
   (timer as { unref?: () => void } | undefined)?.unref?.();
   return timer;
@@ -36,10 +36,10 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /** An alarm stands in the line for as long as this, ms, and for at most twice that. */
-const patience = 50;
+const sharedTime = 50;
 
-const line = new Line<Alarm>();
-let looking = false;
+const line = new LinkedList<SharedTimer>();
+let scanning = false;
 
 /** Under a test's fake timers, which may drop a timer of ours or stand still, every alarm is a timer of its own. */
 const platformTimeout = globalThis.setTimeout;
@@ -54,10 +54,10 @@ export function timersAreReal(): boolean {
  * is alone with its delay, as much as a small policy, and most answers come within milliseconds: so an alarm first
  * stands in a line with all the others, which one timer looks through, and has one of its own only after a while.
  */
-export class Alarm implements InLine<Alarm> {
-  line: Line<Alarm> | undefined;
-  ahead: Alarm | undefined;
-  behind: Alarm | undefined;
+export class SharedTimer implements ListNode<SharedTimer> {
+  list: LinkedList<SharedTimer> | undefined;
+  prev: SharedTimer | undefined;
+  next: SharedTimer | undefined;
   readonly #set: number;
   readonly #ms: number;
   readonly #ring: () => void;
@@ -70,10 +70,10 @@ export class Alarm implements InLine<Alarm> {
     this.#ms = ms;
     this.#ring = ring;
     this.#idly = idly;
-    if (ms < 2 * patience || !timersAreReal()) this.#start(ms);
+    if (ms < 2 * sharedTime || !timersAreReal()) this.#start(ms);
     else if (ms <= longestDelay) {
       line.add(this);
-      if (!looking) look();
+      if (!scanning) scan();
     }
   }
 
@@ -92,19 +92,19 @@ export class Alarm implements InLine<Alarm> {
   }
 
   #start(ms: number): void {
-    this.#timer = (this.#idly ? afterIdly : after)(ms, this.#ring);
+    this.#timer = (this.#idly ? afterUnref : after)(ms, this.#ring);
   }
 }
 
-function look(): void {
-  looking = true;
+function scan(): void {
+  scanning = true;
   platformTimeout(() => {
-    looking = false;
+    scanning = false;
     const now = performance.now();
     for (const alarm of line) {
-      if (alarm.since > now - patience) break;
+      if (alarm.since > now - sharedTime) break;
       alarm.leave(now);
     }
-    if (line.size > 0) look();
-  }, patience);
+    if (line.size > 0) scan();
+  }, sharedTime);
 }

@@ -1,11 +1,7 @@
 /** Lets go of a response that nobody will read, without waiting for it. */
-import { ignore } from './watch.ts';
-import { afterIdly } from '../../core/engine/timers.ts';
-
-/** Longer than this and closing the connection is cheaper than reading on. */
-const shortBody = 64 * 1024;
-/** A server that dawdles over a body nobody wants loses its connection, ms. */
-const drainTime = 1_000;
+import { maxDrainedBody, maxDrainTime } from '../../core/engine/http.ts';
+import { noop } from '../noop.ts';
+import { afterUnref } from '../../core/engine/timers.ts';
 
 /**
  * Lets go of a response that nobody will read: a short body is read to its end in the background, which keeps
@@ -14,11 +10,11 @@ const drainTime = 1_000;
 export function discard(response: Response): void {
   if (!response.body || response.bodyUsed || response.body.locked) return;
   const reader = response.body.getReader();
-  const cancel = (): void => void reader.cancel().catch(ignore);
-  if (Number(response.headers.get('content-length')) > shortBody) return cancel();
-  const timer = afterIdly(drainTime, cancel);
+  const cancel = (): void => void reader.cancel().catch(noop);
+  if (Number(response.headers.get('content-length')) > maxDrainedBody) return cancel();
+  const timer = afterUnref(maxDrainTime, cancel);
   const drain = async (): Promise<void> => {
-    for (let length = 0; length <= shortBody;) {
+    for (let length = 0; length <= maxDrainedBody;) {
       const { done, value } = await reader.read();
       if (done) return;
       length += value.byteLength;
@@ -26,6 +22,6 @@ export function discard(response: Response): void {
     cancel();
   };
   void drain()
-    .catch(ignore)
+    .catch(noop)
     .finally(() => clearTimeout(timer));
 }

@@ -1,52 +1,52 @@
 /** A response as text, for a Storage: byte-exact, and readable where the body is text. */
-import { readBeginning } from './streams.ts';
+import { readUpTo } from './streams.ts';
 import { isEventStream } from './watch.ts';
-import { headOf, respond, type Head } from './synthetic-response.ts';
+import { responseHead, createResponse, type ResponseHead } from './synthetic-response.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-interface StoredResponse {
-  readonly head: Head;
+interface SerializedResponse {
+  readonly head: ResponseHead;
   /** The body as text, if it is UTF-8; */
   readonly text?: string;
   /** in base64 otherwise. Neither, where there is no body. */
   readonly base64?: string;
 }
 
-export interface Kept {
+export interface Serialized {
   /** To be handed over: the one that was given is read. */
   readonly response: Response;
   /** Absent when the response cannot be kept. */
-  readonly stored?: string;
+  readonly text?: string;
 }
 
 /**
  * Reads a body to its end to keep it. One that has no end to wait for (an event stream), is longer than `longest`
  * bytes, or breaks off, is handed over as it comes; so is a response that could not be made again, as an opaque one.
  */
-export async function storeResponse(response: Response, longest: number): Promise<Kept> {
+export async function serializeResponse(response: Response, longest: number): Promise<Serialized> {
   const announced = Number(response.headers.get('content-length'));
   if (response.status < 200 || isEventStream(response) || announced > longest) return { response };
-  const head = headOf(response);
-  if (!response.body) return { response, stored: JSON.stringify({ head } satisfies StoredResponse) };
+  const head = responseHead(response);
+  if (!response.body) return { response, text: JSON.stringify({ head } satisfies SerializedResponse) };
 
   const reader = response.body.getReader();
   const chunks: Bytes[] = [];
   // What broke off fails whoever reads on.
-  const whole = await readBeginning(reader, chunks, longest).catch(() => false);
-  if (!whole) return { response: respond(head, resumed(chunks, reader)) };
+  const whole = await readUpTo(reader, chunks, longest).catch(() => false);
+  if (!whole) return { response: createResponse(head, resumed(chunks, reader)) };
   const bytes = new Uint8Array(await new Blob(chunks).arrayBuffer());
   return {
-    response: respond(head, { bytes }),
-    stored: JSON.stringify({ head, ...encode(bytes) } satisfies StoredResponse),
+    response: createResponse(head, { bytes }),
+    text: JSON.stringify({ head, ...encode(bytes) } satisfies SerializedResponse),
   };
 }
 
 export function restoreResponse(stored: string): Response {
-  const { head, text, base64 } = JSON.parse(stored) as StoredResponse;
+  const { head, text, base64 } = JSON.parse(stored) as SerializedResponse;
   const bytes =
     text !== undefined ? new TextEncoder().encode(text) : base64 !== undefined ? fromBase64(base64) : undefined;
-  return respond(head, bytes ? { bytes } : null);
+  return createResponse(head, bytes ? { bytes } : null);
 }
 
 /** What has been read, and then the rest at the reader's pace. */

@@ -2,7 +2,7 @@
  * Members of our own between an object and its class: it stays the very object it was. For Responses, which lose `url`,
  * `redirected` and `type` when they are wrapped in another.
  */
-export function overlay<T extends object>(members: (base: T) => PropertyDescriptorMap): (object: T) => T {
+export function shadowPrototype<T extends object>(members: (base: T) => PropertyDescriptorMap): (object: T) => T {
   /** One for each class: a platform's bridge, or a DOM in JavaScript, may put another in the place of the platform's. */
   const prototypes = new WeakMap<object, object>();
 

@@ -27,7 +27,7 @@ export function byteStream(
  * Moves what comes into `chunks` until the body ends or they are more than `longest` bytes; resolves to whether it has
  * ended. Rejects as the body does, with all that came before in `chunks`.
  */
-export async function readBeginning(
+export async function readUpTo(
   reader: ReadableStreamDefaultReader<Bytes>,
   chunks: Bytes[],
   longest: number,

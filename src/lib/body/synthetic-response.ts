@@ -2,13 +2,14 @@
  * Responses made from what is known of one: for many readers of the same bytes, and for a replay. They say of
  * themselves what the original said (`url`, `redirected`, `type`), which `new Response` cannot be told.
  */
-import { attached } from '../../core/engine/private-state.ts';
-import { ignore } from './watch.ts';
+import { nullBodyStatuses } from '../../core/engine/http.ts';
+import { privateState } from '../../core/engine/private-state.ts';
+import { noop } from '../noop.ts';
 import { byteStream, type Bytes } from './streams.ts';
-import { overlay } from './shadow-prototype.ts';
+import { shadowPrototype } from './shadow-prototype.ts';
 
 /** Everything of a response but its body. */
-export interface Head {
+export interface ResponseHead {
   readonly url: string;
   readonly redirected: boolean;
   readonly type: ResponseType;
@@ -26,39 +27,36 @@ export interface Content {
 type Body = Content | ReadableStream<Bytes> | null;
 
 interface Recorded {
-  readonly head: Head;
+  readonly head: ResponseHead;
   readonly content: Content | undefined;
 }
 
-const recorded = attached<Recorded>();
+const records = privateState<Recorded>();
 
-export function headOf({ url, redirected, type, status, statusText, headers }: Response): Head {
+export function responseHead({ url, redirected, type, status, statusText, headers }: Response): ResponseHead {
   return { url, redirected, type, status, statusText, headers: [...headers] };
 }
 
-/** No Response with a body is made of these; Chromium's own have an empty one. */
-const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
-
 /** A genuine Response, independent of any other that is made from the same content. */
-export function respond(head: Head, body: Body): Response {
-  return respondent(head)(body);
+export function createResponse(head: ResponseHead, body: Body): Response {
+  return responseFactory(head)(body);
 }
 
 /** Makes many of them; their headers are checked once for all. */
-export function respondent(head: Head): (body: Body) => Response {
+export function responseFactory(head: ResponseHead): (body: Body) => Response {
   const { status, statusText } = head;
   const headers = new Headers(head.headers as [string, string][]);
   return (body) => {
     const content = body === null || body instanceof ReadableStream ? undefined : body;
     const stream = content === undefined ? (body as ReadableStream | null) : streamOf(content);
-    const response = new Response(bodiless.has(status) ? null : stream, { status, statusText, headers });
+    const response = new Response(nullBodyStatuses.has(status) ? null : stream, { status, statusText, headers });
     return adopt(response, { head, content });
   };
 }
 
 function adopt(response: Response, record: Recorded): Response {
-  recorded.set(response, record);
-  return overlaid(response);
+  records.set(response, record);
+  return shadowed(response);
 }
 
 /** For whoever reads chunks; a copy, because a reader may do with its chunks what it likes. */
@@ -71,7 +69,7 @@ function streamOf({ bytes }: Content): ReadableStream<Bytes> {
   });
 }
 
-const overlaid = overlay((base: Response): PropertyDescriptorMap => {
+const shadowed = shadowPrototype((base: Response): PropertyDescriptorMap => {
   const own = <Member extends keyof Response>(response: Response, member: Member): Response[Member] =>
     Reflect.get(base, member, response);
 
@@ -80,17 +78,17 @@ const overlaid = overlay((base: Response): PropertyDescriptorMap => {
     name in base && {
       [name]: {
         value(this: Response): Promise<unknown> {
-          const { content } = recorded.get(this)!;
+          const { content } = records.get(this)!;
           const body = own(this, 'body');
           if (content === undefined || !body || body.locked || own(this, 'bodyUsed')) return base[name].call(this);
-          void body.getReader().cancel().catch(ignore); // used and locked, as after any reading
+          void body.getReader().cancel().catch(noop); // used and locked, as after any reading
           return Promise.resolve(content).then(take);
         },
       },
     };
   const fact = (member: 'url' | 'redirected' | 'type'): PropertyDescriptor => ({
     get(this: Response) {
-      return recorded.get(this)!.head[member];
+      return records.get(this)!.head[member];
     },
   });
 
@@ -104,7 +102,7 @@ const overlaid = overlay((base: Response): PropertyDescriptorMap => {
     ...reading('bytes', ({ bytes }) => bytes.slice()),
     clone: {
       value(this: Response) {
-        return adopt(base.clone.call(this), recorded.get(this)!);
+        return adopt(base.clone.call(this), records.get(this)!);
       },
     },
   };

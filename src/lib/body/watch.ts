@@ -3,9 +3,10 @@
  * it, so limits, permits and listeners hang on its end; and the Response stays the transport's own, with
  * an overlay that hears of every way to read it.
  */
-import { arrivingOf, isUnopened } from '../../core/engine/transport-protocol.ts';
-import { attached } from '../../core/engine/private-state.ts';
-import { overlay } from './shadow-prototype.ts';
+import { bodyArrivalOf, hasUnopenedBody } from '../../core/engine/transport-protocol.ts';
+import { privateState } from '../../core/engine/private-state.ts';
+import { noop } from '../noop.ts';
+import { shadowPrototype } from './shadow-prototype.ts';
 
 /** What a policy wants to hear. */
 export interface BodyWatcher {
@@ -21,7 +22,7 @@ export interface BodyWatcher {
 }
 
 /** One source of bytes; the clones of a response share it. */
-interface Source {
+interface WatchedBody {
   readonly watchers: BodyWatcher[];
   /** How to fail whoever is reading right now. */
   readonly readers: Set<(error: unknown) => void>;
@@ -37,8 +38,8 @@ interface Source {
 }
 
 /** A watched response. */
-interface Watched {
-  readonly source: Source;
+interface WatchedResponse {
+  readonly source: WatchedBody;
   /** The response's own class, which knows how to read it. */
   readonly base: Response;
   /** How to fail our stream. */
@@ -52,25 +53,25 @@ type Controller = ReadableStreamDefaultController<Bytes> | ReadableByteStreamCon
 type Reader = 'text' | 'json' | 'arrayBuffer' | 'blob' | 'bytes' | 'formData';
 const readers: readonly Reader[] = ['text', 'json', 'arrayBuffer', 'blob', 'bytes', 'formData'];
 
-const watched = attached<Watched>();
+const responses = privateState<WatchedResponse>();
 
 /**
  * Returns how to fail the body: whoever reads it, now or later, is rejected with exactly that error; the
  * transport is told by its signal. Holds on to no Response, so that an abandoned one can be collected.
  */
 export function watchBody(response: Response, watcher: BodyWatcher): (error: unknown) => void {
-  const coming = watcher.chunk === undefined ? arrivingOf(response) : undefined;
+  const coming = watcher.chunk === undefined ? bodyArrivalOf(response) : undefined;
   if (coming !== undefined) {
     coming.onEnd((complete) => watcher.end(complete));
     return (error) => coming.abort(error);
   }
-  const known = watched.get(response);
-  const body = isUnopened(response) || (known === undefined ? response.body : own(response, known, 'body'));
+  const known = responses.get(response);
+  const body = hasUnopenedBody(response) || (known === undefined ? response.body : own(response, known, 'body'));
   // Whoever has read the body before it was watched has it whole, or never will.
   const ended = body ? (known === undefined ? response.bodyUsed || undefined : known.source.ended) : true;
   if (ended !== undefined) {
     watcher.end(ended);
-    return ignore;
+    return noop;
   }
   const { source } =
     known ?? watch(response, { watchers: [], readers: new Set(), copies: 0, chunks: false, length: 0, waiting: false });
@@ -80,36 +81,33 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
 }
 
 /** The response without our members, for a reader that goes past them to the platform's own slots. */
-export function plain(response: Response): Response {
-  return watched.get(response) === undefined ? response : new Response(response.body, response);
+export function withoutWatch(response: Response): Response {
+  return responses.get(response) === undefined ? response : new Response(response.body, response);
 }
 
 /** It has no end to wait for. */
 export function isEventStream(response: Response): boolean {
-  const coming = arrivingOf(response);
+  const coming = bodyArrivalOf(response);
   const type = coming === undefined ? response.headers.get('content-type') : coming.contentType;
   return type?.startsWith('text/event-stream') === true;
 }
 
-/** For a promise whose outcome no longer interests anybody. */
-export function ignore(): void {}
-
-function watch(response: Response, source: Source): Watched {
+function watch(response: Response, source: WatchedBody): WatchedResponse {
   const base = Object.getPrototypeOf(response) as Response;
-  const state: Watched = { source, base };
+  const state: WatchedResponse = { source, base };
   source.copies += 1;
-  watched.set(response, state);
+  responses.set(response, state);
   listen(response);
   return state;
 }
 
-const listen = overlay(members);
+const listen = shadowPrototype(members);
 
 function members(base: Response): PropertyDescriptorMap {
   const all: PropertyDescriptorMap = {
     body: {
       get(this: Response) {
-        const state = watched.get(this)!;
+        const state = responses.get(this)!;
         const body = own(this, state, 'body');
         // Being read already, past us: our stream would get nothing of it.
         if (body === null || (state.relayed === undefined && (body.locked || own(this, state, 'bodyUsed'))))
@@ -119,13 +117,13 @@ function members(base: Response): PropertyDescriptorMap {
     },
     bodyUsed: {
       get(this: Response) {
-        const state = watched.get(this)!;
+        const state = responses.get(this)!;
         return state.relayed?.bodyUsed ?? own(this, state, 'bodyUsed');
       },
     },
     clone: {
       value(this: Response) {
-        const { source, base, relayed } = watched.get(this)!;
+        const { source, base, relayed } = responses.get(this)!;
         // It throws, as it should.
         if (relayed?.bodyUsed === true || relayed?.body?.locked === true) return relayed.clone();
         const ours = Object.getPrototypeOf(this) as object;
@@ -133,7 +131,7 @@ function members(base: Response): PropertyDescriptorMap {
         Object.setPrototypeOf(this, base);
         try {
           const copy = this.clone();
-          if (watched.get(copy) === undefined) watch(copy, source);
+          if (responses.get(copy) === undefined) watch(copy, source);
           return copy;
         } finally {
           Object.setPrototypeOf(this, ours);
@@ -150,11 +148,11 @@ function members(base: Response): PropertyDescriptorMap {
 
 function reading(name: Reader) {
   return function (this: Response): Promise<unknown> {
-    const state = watched.get(this)!;
+    const state = responses.get(this)!;
     const { source, base } = state;
     if (source.failure !== undefined) return Promise.reject(source.failure.error);
     const relays = source.chunks || state.relayed !== undefined;
-    const body = relays ? relayed(this, state).body : isUnopened(this) ? null : own(this, state, 'body');
+    const body = relays ? relayed(this, state).body : hasUnopenedBody(this) ? null : own(this, state, 'body');
     const read = (): Promise<unknown> => (relays ? relayed(this, state)[name]() : base[name].call(this));
     if (this.bodyUsed || body?.locked === true) return read(); // the platform's own complaint
 
@@ -175,11 +173,11 @@ function reading(name: Reader) {
 }
 
 /** Bytes pass one by one only when asked for, so that back-pressure, cancel and errors pass as well. */
-function relayed(response: Response, state: Watched): Response {
+function relayed(response: Response, state: WatchedResponse): Response {
   return (state.relayed ??= new Response(relay(response, state), { headers: response.headers }));
 }
 
-function relay(response: Response, state: Watched): ReadableStream<Bytes> {
+function relay(response: Response, state: WatchedResponse): ReadableStream<Bytes> {
   const { source } = state;
   let reader: ReadableStreamDefaultReader<Bytes> | undefined;
   let length = 0;
@@ -191,7 +189,7 @@ function relay(response: Response, state: Watched): ReadableStream<Bytes> {
       // keep the response and all that hangs on it until a full collection.
       const stop = (error: unknown): void => {
         controller.error(error);
-        void open().cancel(error).catch(ignore); // for a transport that does not hear its signal
+        void open().cancel(error).catch(noop); // for a transport that does not hear its signal
       };
       state.stop = stop;
       if (source.failure !== undefined) stop(source.failure.error);
@@ -233,7 +231,7 @@ function relay(response: Response, state: Watched): ReadableStream<Bytes> {
       source.copies -= 1;
       if (source.copies === 0) finish(source, false);
       // Not awaited: one branch of a tee stays pending until the other is cancelled, too.
-      void open().cancel(reason).catch(ignore);
+      void open().cancel(reason).catch(noop);
     },
   };
   return isByteStream(own(response, state, 'body')!)
@@ -242,7 +240,7 @@ function relay(response: Response, state: Watched): ReadableStream<Bytes> {
 }
 
 /** Held while somebody waits for a chunk, else weakly: an abandoned response is to be collected. */
-function weakly(state: Watched): (error: unknown) => void {
+function weakly(state: WatchedResponse): (error: unknown) => void {
   const reference = new WeakRef(state);
   return (error) => reference.deref()?.stop?.(error);
 }
@@ -257,7 +255,7 @@ function isByteStream(stream: ReadableStream): boolean {
   }
 }
 
-function fail(source: Source, error: unknown): void {
+function fail(source: WatchedBody, error: unknown): void {
   if (source.ended !== undefined) return;
   source.failure = { error };
   for (const reject of source.readers) reject(error);
@@ -265,7 +263,7 @@ function fail(source: Source, error: unknown): void {
   finish(source, false);
 }
 
-function finish(source: Source, complete: boolean): void {
+function finish(source: WatchedBody, complete: boolean): void {
   if (source.ended !== undefined) return;
   source.ended = complete;
   source.readers.clear();
@@ -274,6 +272,10 @@ function finish(source: Source, complete: boolean): void {
 }
 
 /** The member as the response's own class has it, beneath our prototype. */
-function own<Member extends keyof Response>(response: Response, { base }: Watched, member: Member): Response[Member] {
+function own<Member extends keyof Response>(
+  response: Response,
+  { base }: WatchedResponse,
+  member: Member,
+): Response[Member] {
   return Reflect.get(base, member, response);
 }

@@ -3,13 +3,13 @@
  * and written behind. A storage failure costs it nothing but its persistence.
  */
 import type { Storage } from '../../core/storage.ts';
-import { ignore } from '../body/watch.ts';
-import { afterIdly, type Timer } from '../../core/engine/timers.ts';
-import { slidingWindow, type Window } from './sliding-window.ts';
+import { noop } from '../noop.ts';
+import { afterUnref, type Timer } from '../../core/engine/timers.ts';
+import { slidingWindow, type SlidingWindow } from './sliding-window.ts';
 
 /** The latencies of one route as one policy measures them, ms. */
 export interface Series {
-  readonly window: Window;
+  readonly window: SlidingWindow;
   add(latency: number): void;
 }
 
@@ -41,7 +41,7 @@ const mostRoutes = 1_000;
 /** Written when no sample has come for this long, ms. */
 const quiet = 500;
 /** Under a steady stream of samples, written this often, ms. */
-const longestDelay = 5_000;
+const longestHold = 5_000;
 /** A route that nobody asks for is forgotten, ms. */
 const ttl = 7 * 24 * 60 * 60 * 1_000;
 /** Another tab or process may write between our read and our write; beyond this the samples stay in memory only. */
@@ -85,7 +85,7 @@ function create(storage: Storage): LatencyHistory {
       loaded: load(name).then((past) => {
         const since = route.window.samples;
         for (const sample of [...past, ...since].slice(-length)) route.window.add(sample);
-      }, ignore),
+      }, noop),
       add(latency) {
         route.window.add(latency);
         route.unwritten.push(latency);
@@ -103,15 +103,15 @@ function create(storage: Storage): LatencyHistory {
     if (dirty.size === 0) {
       dirtySince = touched;
       onHide('addEventListener', write);
-      timer = afterIdly(quiet, writeWhenDue);
+      timer = afterUnref(quiet, writeWhenDue);
     }
     dirty.set(name, route);
   };
 
   /** One timer for many samples: that another has come meanwhile is seen when it fires. */
   const writeWhenDue = (): void => {
-    const left = Math.min(touched + quiet, dirtySince + longestDelay) - performance.now();
-    if (left > 0) timer = afterIdly(left, writeWhenDue);
+    const left = Math.min(touched + quiet, dirtySince + longestHold) - performance.now();
+    if (left > 0) timer = afterUnref(left, writeWhenDue);
     else write();
   };
 
@@ -128,7 +128,7 @@ function create(storage: Storage): LatencyHistory {
     onHide('removeEventListener', write);
     const batch = [...dirty];
     dirty.clear();
-    await Promise.all(batch.map(([name, route]) => append(name, route).catch(ignore)));
+    await Promise.all(batch.map(([name, route]) => append(name, route).catch(noop)));
   };
 
   /** Adds to what is there, rather than replacing what another tab or process has learnt. */

@@ -1,6 +1,6 @@
 /** The last so many numbers, in the order of their coming and in the order of their size. */
 
-export interface Window {
+export interface SlidingWindow {
   readonly size: number;
   add(sample: number): void;
   /** Oldest first. Made anew only after a sample has come. */
@@ -10,7 +10,7 @@ export interface Window {
 }
 
 /** Finding a place is a binary search; making room there moves at most `length` doubles in one go. */
-export function slidingWindow(length: number): Window {
+export function slidingWindow(length: number): SlidingWindow {
   const ring = new Float64Array(length);
   const sorted = new Float64Array(length);
   let size = 0;

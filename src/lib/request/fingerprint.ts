@@ -1,10 +1,8 @@
 /** Whether two requests ask for the same thing: a digest of method, target and body. */
-import { bodyOrigin } from '../../core/engine/body-source.ts';
-import { readBeginning } from '../body/streams.ts';
-import { ignore } from '../body/watch.ts';
-
-/** Of a longer body only the beginning counts, bytes; nobody wants an upload kept in memory for this. */
-const longestBody = 1024 * 1024;
+import { maxBufferedBody } from '../../core/engine/http.ts';
+import { bodySource } from '../../core/engine/body-source.ts';
+import { readUpTo } from '../body/streams.ts';
+import { noop } from '../noop.ts';
 
 /** Leaves the request unread. `target` is the URL, or what of it tells two requests apart. */
 export async function fingerprint(request: Request, target: string = request.url): Promise<string> {
@@ -20,28 +18,28 @@ export async function digest(data: Blob | string): Promise<string> {
 
 async function bodyOf(request: Request): Promise<Blob | string> {
   if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return '';
-  const origin = bodyOrigin(request);
+  const origin = bodySource(request);
   const bytes =
-    typeof origin === 'string' ? new Blob([origin]).slice(0, longestBody) : await beginning(request.clone());
+    typeof origin === 'string' ? new Blob([origin]).slice(0, maxBufferedBody) : await beginning(request.clone());
   // A form's boundary is drawn anew for each sending of the same form.
   const boundary = /^multipart\/.*boundary="?([^";]+)/i.exec(request.headers.get('content-type') ?? '')?.[1];
   return boundary === undefined ? bytes : without(boundary, bytes);
 }
 
 async function beginning(copy: Request): Promise<Blob> {
-  if (!copy.body) return (await copy.blob()).slice(0, longestBody); // Firefox has no `Request.body`
+  if (!copy.body) return (await copy.blob()).slice(0, maxBufferedBody); // Firefox has no `Request.body`
   const reader = copy.body.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
-  const whole = await readBeginning(reader, chunks, longestBody);
-  if (!whole) void reader.cancel().catch(ignore); // a branch of a tee: not awaited
-  return new Blob(chunks).slice(0, longestBody);
+  const whole = await readUpTo(reader, chunks, maxBufferedBody);
+  if (!whole) void reader.cancel().catch(noop); // a branch of a tee: not awaited
+  return new Blob(chunks).slice(0, maxBufferedBody);
 }
 
 async function without(boundary: string, bytes: Blob): Promise<string> {
   // Any encoding of one byte a character will do, to find it among bytes that are no text.
   const text = new TextDecoder('latin1').decode(await bytes.arrayBuffer()).replaceAll(boundary, '');
   // Where the beginning was cut off, it may end in half a boundary.
-  return bytes.size < longestBody ? text : text.slice(0, -boundary.length);
+  return bytes.size < maxBufferedBody ? text : text.slice(0, -boundary.length);
 }
 
 /** Enough to tell an honest mistake, which is all that a page on plain http can ask for. */

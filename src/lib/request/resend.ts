@@ -1,55 +1,31 @@
 /** Sending a request more than once: whole again, or not at all. */
-import { requestOf, type Asked } from '../../core/engine/lazy-request.ts';
-import { bodyOrigin, inheritBody, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
+import { maxBufferedBody } from '../../core/engine/http.ts';
+import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
+import { bodySource, copyBodySource, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
+import { referrerOf } from './derive.ts';
 
-export interface Replay {
+export interface Resendable {
   /** For one more send; `undefined` when the body turned out not to be replayable. */
-  again(): Promise<Request | undefined>;
+  next(): Promise<Request | undefined>;
   /** No further send will follow; lets go of what was kept. */
   close(): void;
 }
 
-/** Kept of a body of unknown origin; grpc-java's default for one call's retry buffer. */
-const longestRecording = 1024 * 1024;
-
-/**
- * As `new Request(request, init)`, for an init without a body; the note goes along. Without the signal, which would
- * cost more than the rest: what aborts a call is `ctx.signal`.
- */
-export function derive(request: Request, init?: RequestInit): Request {
-  return inheritBody(new Request(request, { ...referrerOf(request), signal: null, ...init }), request);
-}
-
-/** The same request with one header more, or another value of it. */
-export function withHeader(request: Request, name: string, value: string): Request {
-  const derived = derive(request);
-  derived.headers.set(name, value);
-  return derived;
-}
-
-/** An init, whatever is in it, resets both to their defaults (Fetch Standard, Request constructor, step 12). */
-export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
-  return {
-    ...(referrer !== 'about:client' && { referrer }),
-    ...(referrerPolicy && { referrerPolicy }),
-  };
-}
-
 /** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
-export function replay(asked: Asked, signal: AbortSignal | (() => AbortSignal)): Replay | undefined {
+export function resendable(asked: RequestLike, signal: AbortSignal | (() => AbortSignal)): Resendable | undefined {
   if (asked.method === 'GET' || asked.method === 'HEAD' || asked.body === null) return unchanged(asked);
-  const request = requestOf(asked);
-  const origin = bodyOrigin(request);
+  const request = toRequest(asked);
+  const origin = bodySource(request);
   if (origin === undefined) return recorded(request, typeof signal === 'function' ? signal() : signal);
-  return isRereadable(origin) ? fromOrigin(request, origin) : undefined;
+  return isRereadable(origin) ? fromSource(request, origin) : undefined;
 }
 
-function unchanged(asked: Asked): Replay {
-  return { again: () => Promise.resolve(requestOf(asked)), close() {} };
+function unchanged(asked: RequestLike): Resendable {
+  return { next: () => Promise.resolve(toRequest(asked)), close() {} };
 }
 
-function fromOrigin(request: Request, body: Rereadable): Replay {
-  const again = async (): Promise<Request> => {
+function fromSource(request: Request, body: Rereadable): Resendable {
+  const next = async (): Promise<Request> => {
     const init: RequestInit = { ...referrerOf(request), body };
     if (body instanceof FormData) {
       // A form's boundary is drawn when its body is made; the header must name the new one.
@@ -57,17 +33,17 @@ function fromOrigin(request: Request, body: Rereadable): Replay {
       headers.delete('content-type');
       init.headers = headers;
     }
-    return inheritBody(new Request(request, init), request);
+    return copyBodySource(new Request(request, init), request);
   };
-  return { again, close() {} };
+  return { next, close() {} };
 }
 
 /** A Request of somebody else's making: its body is recorded while it is sent, up to a cap. */
-function recorded(request: Request, signal: AbortSignal): Replay {
+function recorded(request: Request, signal: AbortSignal): Resendable {
   const recording = record(request.clone());
   signal.addEventListener('abort', recording.stop, { once: true }); // an upload may never end
   return {
-    async again() {
+    async next() {
       const body = await recording.bytes;
       return body === undefined ? undefined : new Request(request, { ...referrerOf(request), body });
     },
@@ -86,7 +62,7 @@ function record(copy: Request): { bytes: Promise<Blob | undefined>; stop: () => 
   };
   const read = async (): Promise<Blob | undefined> => {
     const chunks: Uint8Array<ArrayBuffer>[] = [];
-    for (let length = 0; length <= longestRecording;) {
+    for (let length = 0; length <= maxBufferedBody;) {
       const { done, value } = await reader.read();
       if (done) return stopped ? undefined : new Blob(chunks); // a cancel ends it, too
       chunks.push(value);

@@ -1,8 +1,9 @@
 /** The same request to another place: a URL of its own, everything else as it was. */
-import { bodyOrigin, noteBody } from '../../core/engine/body-source.ts';
-import { readBeginning } from '../body/streams.ts';
+import { maxBufferedBody } from '../../core/engine/http.ts';
+import { bodySource, setBodySource } from '../../core/engine/body-source.ts';
+import { readUpTo } from '../body/streams.ts';
 import { byteStream, type Bytes } from '../body/streams.ts';
-import { referrerOf } from './resend.ts';
+import { referrerOf } from './derive.ts';
 
 /** `https://eu.example/v2` for `https://eu.example/v2/`: what stands before the path of a request. */
 export function baseOf(url: string): string | undefined {
@@ -23,11 +24,11 @@ export function rebase(url: string, base: string): string {
  * A promise only where the body must be looked at. Without the signal: what aborts a call is `ctx.signal`, which the
  * transport gets beside the request.
  */
-export function retarget(request: Request, url: string): Request | Promise<Request> {
+export function rewriteUrl(request: Request, url: string): Request | Promise<Request> {
   const { method, headers, mode, credentials, cache, redirect, integrity, keepalive } = request;
   const init = { method, headers, mode, credentials, cache, redirect, integrity, keepalive, ...referrerOf(request) };
   if (method === 'GET' || method === 'HEAD' || request.body === null) return new Request(url, init);
-  const origin = bodyOrigin(request);
+  const origin = bodySource(request);
   if (origin === undefined) return bodyOf(request).then((body) => withBody(url, init, body));
   return withBody(url, init, isSingle(origin) && request.body ? request.body : origin, origin);
 }
@@ -38,7 +39,7 @@ function withBody(url: string, init: RequestInit, body: BodyInit, noted: BodyIni
   if (body instanceof FormData) headers.delete('content-type');
   const streaming = body instanceof ReadableStream && { duplex: 'half' };
   const request = new Request(url, { ...init, headers, body, ...streaming });
-  noteBody(request, noted);
+  setBodySource(request, noted);
   return request;
 }
 
@@ -46,9 +47,6 @@ function withBody(url: string, init: RequestInit, body: BodyInit, noted: BodyIni
 function isSingle(origin: BodyInit): boolean {
   return origin instanceof ReadableStream || Symbol.asyncIterator in Object(origin);
 }
-
-/** grpc-java's default for one call's retry buffer; what is longer goes on as it comes. */
-const longestBuffered = 1024 * 1024;
 
 /**
  * Of a Request of somebody else's making. A stream would have no length, and a browser streams over HTTP/2 only, so
@@ -58,7 +56,7 @@ async function bodyOf(request: Request): Promise<BodyInit> {
   if (!request.body) return request.blob(); // Firefox has no `Request.body`, and no streaming uploads either
   const reader = request.body.getReader();
   const chunks: Bytes[] = [];
-  if (await readBeginning(reader, chunks, longestBuffered)) return new Blob(chunks);
+  if (await readUpTo(reader, chunks, maxBufferedBody)) return new Blob(chunks);
   const next = async (): Promise<Bytes | undefined> => {
     const chunk = chunks.length > 0 ? chunks.shift() : (await reader.read()).value;
     return chunk?.byteLength === 0 ? next() : chunk;

@@ -2,13 +2,13 @@
 import { vouched } from '../../core/compose.ts';
 import { sourceOf, type Middleware } from '../../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../../core/errors.ts';
-import { count, duration, forCall, func, ratio, record } from '../../core/options.ts';
+import { count, duration, forCall, fn, ratio, knownKeys } from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
 import { checkedSnapshot, circuit, type CircuitSnapshot, type Verdict } from './circuit.ts';
-import { keyed } from '../../lib/lru.ts';
+import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
-import { isTransient, judged, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
-import { announceRefusal } from '../../lib/not-before.ts';
+import { isTransient, settleThen, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
+import { setNotBefore } from '../../lib/not-before.ts';
 
 export interface BreakerOptions extends BreakerOverride {
   /** How long a call counts, ms. @default 10_000 */
@@ -56,13 +56,13 @@ export type Breaker = Middleware & {
  * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which says until when.
  */
 export function breaker(options: BreakerOptions = {}): Breaker {
-  record('breaker', options, [...perCall, 'window', 'probes', 'random', 'initial']);
+  knownKeys('breaker', options, [...perCall, 'window', 'probes', 'random', 'initial']);
   const own = parse(options);
   const window = duration('breaker window', options.window ?? 10_000);
   const probes = count('breaker probes', options.probes ?? 1, 1);
   const initial = new Map(Object.entries(options.initial ?? {}));
   for (const [key, past] of initial) checkedSnapshot(`breaker initial ${key}`, past);
-  const circuits = keyed(
+  const circuits = lruMap(
     (key) => {
       const past = initial.get(key);
       initial.delete(key);
@@ -74,20 +74,20 @@ export function breaker(options: BreakerOptions = {}): Breaker {
 
   function breaker(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     const policy = forCall(ctx.options['breaker'], own, (override: BreakerOverride) =>
-      parse({ ...options, ...record('breaker (per call)', override, perCall) }),
+      parse({ ...options, ...knownKeys('breaker (per call)', override, perCall) }),
     );
     const key = policy?.key(ctx);
     if (policy === undefined || key === undefined) return next();
 
     const circuit = circuits.get(key);
-    const pass = circuit.enter(policy);
+    const pass = circuit.acquire(policy);
     if (pass === undefined) {
       const retryAt = circuit.retryAt!;
       ctx.emit({ type: 'breaker.rejected', key, retryAt });
       throw new CircuitOpenError(key, retryAt, { request: ctx.request });
     }
     const leave = (verdict: Verdict | undefined): void => {
-      const change = circuit.leave(pass, verdict, policy);
+      const change = circuit.record(pass, verdict, policy);
       if (change === 'opened') ctx.emit({ type: 'breaker.opened', key, retryAt: circuit.retryAt! });
       if (change === 'closed') ctx.emit({ type: 'breaker.closed', key });
     };
@@ -103,7 +103,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     }
 
     const started = policy.slowOver === Infinity ? 0 : performance.now();
-    return judged(next(), (outcome) => {
+    return settleThen(next(), (outcome) => {
       if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
       if (sourceOf(ctx).aborted) aborted();
       else {
@@ -111,7 +111,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
         const slow = policy.slowOver !== Infinity && performance.now() - started > policy.slowOver;
         leave(failed || outcome.response !== undefined ? { failed, slow } : undefined);
         const { retryAt } = circuit;
-        if (retryAt !== undefined) announceRefusal(outcome, retryAt);
+        if (retryAt !== undefined) setNotBefore(outcome, retryAt);
       }
       return unwrap(outcome);
     });
@@ -126,16 +126,16 @@ const perCall = ['ratio', 'volume', 'cooldown', 'slow', 'key', 'when'];
 
 function parse(options: BreakerOptions) {
   const { slow = false, cooldown = 2_000 } = options;
-  if (slow !== false) record('breaker slow', slow, ['over', 'ratio']);
+  if (slow !== false) knownKeys('breaker slow', slow, ['over', 'ratio']);
   return {
     ratio: ratio('breaker ratio', options.ratio ?? 0.5),
     volume: count('breaker volume', options.volume ?? 20, 1),
     cooldown: typeof cooldown === 'function' ? cooldown : equalJitter(duration('breaker cooldown', cooldown)),
     slowOver: slow === false ? Infinity : duration('breaker slow over', slow.over),
     slowRatio: slow === false ? Infinity : ratio('breaker slow ratio', slow.ratio ?? 0.5),
-    key: func('breaker key', options.key ?? byOrigin),
-    when: func('breaker when', options.when ?? isServerFailure),
-    random: func('breaker random', options.random ?? Math.random),
+    key: fn('breaker key', options.key ?? byOrigin),
+    when: fn('breaker when', options.when ?? isServerFailure),
+    random: fn('breaker random', options.random ?? Math.random),
   };
 }
 

@@ -1,7 +1,7 @@
 /** A circuit: closed, open or half-open by the clock alone, so that no timer has to fire for it to move on. */
-import { count, invalid, oneOf, record } from '../../core/options.ts';
+import { count, invalid, oneOf, knownKeys } from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
-import { rollingCount } from '../../lib/rolling-counter.ts';
+import { rollingCounter } from '../../lib/rolling-counter.ts';
 
 /** A circuit as it can be shown, kept and given back. */
 export interface CircuitSnapshot {
@@ -19,22 +19,22 @@ export interface CircuitSnapshot {
 
 export interface Circuit {
   /** The pass of a call, to be given back by `leave`; `undefined`: the call is refused. */
-  enter(rules: Rules): Pass | undefined;
+  acquire(rules: Rules): Permit | undefined;
   /** Says what became of the call, `undefined` for neither good nor bad; and hears what this made of the circuit. */
-  leave(pass: Pass, verdict: Verdict | undefined, rules: Rules): 'opened' | 'closed' | undefined;
+  record(pass: Permit, verdict: Verdict | undefined, rules: Rules): 'opened' | 'closed' | undefined;
   /** When a call may pass that is refused now, Unix ms; `undefined` while it is closed. */
   readonly retryAt: number | undefined;
   readonly snapshot: CircuitSnapshot;
 }
 
-export interface Pass {
+export interface Permit {
   /** When a probe's permit ends, whatever has become of the probe, ms on the clock of `performance.now()`. */
   readonly expires?: number;
-  readonly era: Era;
+  readonly generation: Generation;
 }
 
 /** From one transition to the next: what was let in before the last one no longer counts. */
-type Era = symbol;
+type Generation = symbol;
 
 export interface Verdict {
   readonly failed: boolean;
@@ -54,11 +54,11 @@ export interface Rules {
 const shortestPermit = 1_000;
 
 export function circuit(window: number, probes: number, past?: CircuitSnapshot): Circuit {
-  const calls = rollingCount(window);
-  const failures = rollingCount(window);
-  const slow = rollingCount(window);
-  const probing = new Set<Pass>();
-  let pass: Pass = { era: Symbol('era') };
+  const calls = rollingCounter(window);
+  const failures = rollingCounter(window);
+  const slow = rollingCounter(window);
+  const probing = new Set<Permit>();
+  let pass: Permit = { generation: Symbol('era') };
   let openings = 0;
   let successes = 0;
   /** The end of the cooldown on the clock of `performance.now()`; `undefined` while the circuit is closed. */
@@ -73,7 +73,7 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
   }
 
   const turn = (): void => {
-    pass = { era: Symbol('era') };
+    pass = { generation: Symbol('era') };
     probing.clear();
     successes = 0;
   };
@@ -93,21 +93,21 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
   const unixTime = (moment: number): number => Math.ceil(Date.now() + moment - performance.now());
 
   return {
-    enter({ cooldown }) {
+    acquire({ cooldown }) {
       if (until === undefined) return pass;
       const now = performance.now();
       if (now < until) return undefined;
       for (const probe of probing) if (probe.expires! <= now) probing.delete(probe);
       if (probing.size + successes >= probes) return undefined;
       const longestCooldown = cooldown(openings, () => 1);
-      const probe: Pass = { era: pass.era, expires: now + Math.max(shortestPermit, longestCooldown) };
+      const probe: Permit = { generation: pass.generation, expires: now + Math.max(shortestPermit, longestCooldown) };
       probing.add(probe);
       return probe;
     },
 
-    leave(left, verdict, rules) {
+    record(left, verdict, rules) {
       probing.delete(left);
-      if (left.era !== pass.era || verdict === undefined) return undefined;
+      if (left.generation !== pass.generation || verdict === undefined) return undefined;
       const bad = verdict.failed || verdict.slow;
       if (until !== undefined) {
         if (bad) return open(rules);
@@ -142,7 +142,7 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
 
 /** What comes back may have been through a file. */
 export function checkedSnapshot(name: string, past: CircuitSnapshot): CircuitSnapshot {
-  record(name, past, [...counts, 'state', 'retryAt']);
+  knownKeys(name, past, [...counts, 'state', 'retryAt']);
   for (const member of counts) count(`${name} ${member}`, past[member]);
   const state = oneOf(`${name} state`, past.state, ['closed', 'open', 'half-open']);
   if (state === 'closed' ? past.retryAt !== undefined : !(past.retryAt! >= 0))

@@ -1,11 +1,12 @@
 /** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
-import type { Branch } from '../../core/engine/lazy-abort.ts';
+import { maxBufferedBody } from '../../core/engine/http.ts';
+import type { LazyAbortController } from '../../core/engine/lazy-abort.ts';
 import { vouched } from '../../core/compose.ts';
 import { sourceOf, type Middleware } from '../../core/context.ts';
-import { forCall, func, record } from '../../core/options.ts';
-import { Flight } from './single-flight.ts';
-import { keyed, type Keyed } from '../../lib/lru.ts';
-import { sameRequest, type Key } from '../../lib/keys.ts';
+import { forCall, fn, knownKeys } from '../../core/options.ts';
+import { SingleFlight } from './single-flight.ts';
+import { lruMap, type LruMap } from '../../lib/lru.ts';
+import { byRequest, type Key } from '../../lib/keys.ts';
 
 export interface DedupeOptions {
   /**
@@ -14,9 +15,6 @@ export interface DedupeOptions {
    */
   readonly key?: Key;
 }
-
-/** A longer body streams to the first caller; the others, who could not have it whole, make calls of their own, bytes. */
-const longestShared = 1024 * 1024;
 
 /**
  * Shares until the headers are in; the body of a shared answer is read once for all. Everyone gets a Response of their
@@ -34,24 +32,25 @@ const longestShared = 1024 * 1024;
 export function dedupe(options: DedupeOptions = {}): Middleware {
   const own = parse(options);
   // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
-  const stacks = new WeakMap<readonly Middleware[], Keyed<Runway>>();
+  const stacks = new WeakMap<readonly Middleware[], LruMap<Slot>>();
 
   return vouched(function dedupe(ctx, next) {
     const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
     if (key === undefined) return next();
 
     let runways = stacks.get(ctx.stack);
-    if (runways === undefined) stacks.set(ctx.stack, (runways = keyed(newRunway, isFree)));
+    if (runways === undefined) stacks.set(ctx.stack, (runways = lruMap(newSlot, isFree)));
     const runway = runways.get(key);
     let { flight } = runway;
     if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
     else {
-      const run = (signal: Branch, deadline: () => number): Promise<Response> => next({ signal, deadline });
-      runway.flight = flight = new Flight(run, longestShared, () => {
+      const run = (signal: LazyAbortController, deadline: () => number): Promise<Response> =>
+        next({ signal, deadline });
+      runway.flight = flight = new SingleFlight(run, maxBufferedBody, () => {
         if (runway.flight === flight) runway.flight = undefined;
       });
     }
-    return flight.board(sourceOf(ctx), ctx.deadline, next);
+    return flight.join(sourceOf(ctx), ctx.deadline, next);
   });
 }
 
@@ -59,19 +58,19 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
  * Stays for the next flight: a Map that is filled and emptied with every call makes a table for each, which costs as much
  * as the rest of the policy.
  */
-interface Runway {
-  flight: Flight | undefined;
+interface Slot {
+  flight: SingleFlight | undefined;
 }
 
-function newRunway(): Runway {
+function newSlot(): Slot {
   return { flight: undefined };
 }
 
-function isFree({ flight }: Runway): boolean {
+function isFree({ flight }: Slot): boolean {
   return flight === undefined;
 }
 
 function parse(options: DedupeOptions): Required<DedupeOptions> {
-  record('dedupe', options, ['key']);
-  return { key: func('dedupe key', options.key ?? sameRequest) };
+  knownKeys('dedupe', options, ['key']);
+  return { key: fn('dedupe key', options.key ?? byRequest) };
 }

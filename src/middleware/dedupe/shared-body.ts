@@ -1,5 +1,5 @@
 /** Reads a body once for many: into memory, as fast as it comes and up to a cap, whoever reads it and however slowly. */
-import { ignore } from '../../lib/body/watch.ts';
+import { noop } from '../../lib/noop.ts';
 import { byteStream, type Bytes } from '../../lib/body/streams.ts';
 import type { Content } from '../../lib/body/synthetic-response.ts';
 
@@ -25,7 +25,7 @@ export function sharedBody(
   let done = false;
   let step = Promise.resolve();
 
-  const cancel = (reason: unknown): void => void reader.cancel(reason).catch(ignore);
+  const cancel = (reason: unknown): void => void reader.cancel(reason).catch(noop);
   // Also for a source that does not hear the signal, such as a stream that somebody made.
   signal?.addEventListener('abort', () => cancel(signal.reason), { once: true });
 
@@ -44,7 +44,7 @@ export function sharedBody(
     return done ? { bytes: concatenate(chunks, length) } : undefined;
   };
   const whole = pump();
-  whole.catch(ignore); // whoever waits for it hears of it
+  whole.catch(noop); // whoever waits for it hears of it
 
   const open = (onCancel?: (reason: unknown) => void): ReadableStream<Bytes> => {
     let next = 0;

@@ -1,22 +1,22 @@
 /** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
-import { Branch, onAbort, type Source } from '../../core/engine/lazy-abort.ts';
-import { Line, type InLine } from '../../core/engine/linked-list.ts';
+import { LazyAbortController, onAbort, type AbortSource } from '../../core/engine/lazy-abort.ts';
+import { LinkedList, type ListNode } from '../../core/engine/linked-list.ts';
 import { isEventStream } from '../../lib/body/watch.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { headOf, respondent } from '../../lib/body/synthetic-response.ts';
+import { responseHead, responseFactory } from '../../lib/body/synthetic-response.ts';
 import { sharedBody } from './shared-body.ts';
 
 /** A caller. */
-class Passenger implements InLine<Passenger> {
-  line: Line<Passenger> | undefined;
-  ahead: Passenger | undefined;
-  behind: Passenger | undefined;
+class Sharer implements ListNode<Sharer> {
+  list: LinkedList<Sharer> | undefined;
+  prev: Sharer | undefined;
+  next: Sharer | undefined;
   readonly deadline: number;
   readonly alone: () => Promise<Response>;
   readonly resolve: (response: Response | Promise<Response>) => void;
   readonly reject: (error: unknown) => void;
 
-  constructor(deadline: number, alone: Passenger['alone'], resolve: Passenger['resolve'], reject: Passenger['reject']) {
+  constructor(deadline: number, alone: Sharer['alone'], resolve: Sharer['resolve'], reject: Sharer['reject']) {
     this.deadline = deadline;
     this.alone = alone;
     this.resolve = resolve;
@@ -24,14 +24,14 @@ class Passenger implements InLine<Passenger> {
   }
 }
 
-type Run = (own: Branch, deadline: () => number) => Promise<Response>;
+type Run = (own: LazyAbortController, deadline: () => number) => Promise<Response>;
 
 /** A class, because there is one for every call, also for the many that nobody joins. */
-export class Flight {
+export class SingleFlight {
   readonly #longest: number;
   readonly #onOver: () => void;
-  readonly #work = new Branch();
-  readonly #aboard = new Line<Passenger>();
+  readonly #work = new LazyAbortController();
+  readonly #aboard = new LinkedList<Sharer>();
 
   /** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
   constructor(run: Run, longest: number, onOver: () => void) {
@@ -53,9 +53,9 @@ export class Flight {
    * A Response of one's own, or what `alone` gives when the body is too long to share. Rejects with the reason of
    * `caller` as soon as it aborts.
    */
-  board(caller: Source, deadline: number | undefined, alone: () => Promise<Response>): Promise<Response> {
+  join(caller: AbortSource, deadline: number | undefined, alone: () => Promise<Response>): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const passenger = new Passenger(deadline ?? Infinity, alone, resolve, reject);
+      const passenger = new Sharer(deadline ?? Infinity, alone, resolve, reject);
       this.#aboard.add(passenger);
       onAbort(caller, (reason) => {
         reject(reason);
@@ -64,7 +64,7 @@ export class Flight {
     });
   }
 
-  #leave(passenger: Passenger, reason: unknown): void {
+  #leave(passenger: Sharer, reason: unknown): void {
     if (!this.#aboard.delete(passenger) || this.#aboard.size > 0) return;
     this.#onOver();
     this.#work.abort(reason);
@@ -87,15 +87,10 @@ export class Flight {
     for (const passenger of this.#aboard) passenger.reject(error);
   }
 
-  #share(
-    response: Response,
-    body: NonNullable<Response['body']>,
-    first: Passenger,
-    others: readonly Passenger[],
-  ): void {
+  #share(response: Response, body: NonNullable<Response['body']>, first: Sharer, others: readonly Sharer[]): void {
     const cancelled = (): void => this.#leave(first, new DOMException('Cancelled', 'AbortError'));
     const shared = sharedBody(body, this.#longest, cancelled, this.#work.signal);
-    const respond = respondent(headOf(response));
+    const respond = responseFactory(responseHead(response));
     first.resolve(respond(shared.stream));
     shared.whole.then(
       (content) => {
@@ -107,9 +102,9 @@ export class Flight {
   }
 
   /** Without a response for each they go on alone. */
-  #disembark(passengers: readonly Passenger[], response: (() => Response) | undefined): void {
+  #disembark(passengers: readonly Sharer[], response: (() => Response) | undefined): void {
     for (const passenger of passengers) {
-      if (passenger.line === this.#aboard) passenger.resolve((response ?? passenger.alone)());
+      if (passenger.list === this.#aboard) passenger.resolve((response ?? passenger.alone)());
       this.#aboard.delete(passenger);
     }
   }

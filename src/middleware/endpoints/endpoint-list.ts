@@ -1,6 +1,6 @@
 /** A list of endpoints that may be replaced while calls run, and what is known of each of them. */
-import { invalid, list, record } from '../../core/options.ts';
-import { healthy, type Ejection, type Health } from './outlier-detection.ts';
+import { invalid, array, knownKeys } from '../../core/options.ts';
+import { healthy, type OutlierDetection, type Health } from './outlier-detection.ts';
 import type { Series } from '../../lib/latency/history.ts';
 import type { Candidate } from './load-balancer.ts';
 import { baseOf } from '../../lib/request/rewrite-url.ts';
@@ -26,32 +26,32 @@ export interface EndpointSnapshot {
   readonly latency?: number;
 }
 
-export interface Member extends Health, Candidate {
+export interface EndpointState extends Health, Candidate {
   readonly base: string;
   url: string;
   weight: number;
   zone: string | undefined;
   inFlight: number;
-  asked: number;
+  lastUsed: number;
   series: Series | undefined;
 }
 
-export interface Roster {
+export interface EndpointList {
   /** Those with a weight. */
-  readonly usable: readonly Member[];
+  readonly usable: readonly EndpointState[];
   readonly update: (endpoints: readonly Endpoint[]) => void;
-  readonly snapshot: (health: Ejection<Member>) => readonly EndpointSnapshot[];
+  readonly snapshot: (health: OutlierDetection<EndpointState>) => readonly EndpointSnapshot[];
 }
 
 /** @throws {KyoaError} `INVALID_OPTION`, also from `update`, which then changes nothing */
-export function createRoster(endpoints: readonly Endpoint[]): Roster {
-  let members: readonly Member[] = [];
-  let usable: readonly Member[] = [];
+export function endpointList(endpoints: readonly Endpoint[]): EndpointList {
+  let members: readonly EndpointState[] = [];
+  let usable: readonly EndpointState[] = [];
 
-  const update: Roster['update'] = (endpoints) => {
+  const update: EndpointList['update'] = (endpoints) => {
     const facts = parse(endpoints);
     const known = new Map(members.map((member) => [member.base, member]));
-    members = facts.map(({ base, ...given }) => Object.assign(known.get(base) ?? newcomer(base), given));
+    members = facts.map(({ base, ...given }) => Object.assign(known.get(base) ?? newEndpoint(base), given));
     usable = members.filter(({ weight }) => weight > 0);
   };
 
@@ -66,8 +66,8 @@ export function createRoster(endpoints: readonly Endpoint[]): Roster {
 }
 
 /** A call begins; the function that is returned ends it, once. */
-export function enter(member: Member): () => void {
-  member.asked = performance.now();
+export function beginCall(member: EndpointState): () => void {
+  member.lastUsed = performance.now();
   member.inFlight += 1;
   let inside = true;
   return () => {
@@ -76,7 +76,7 @@ export function enter(member: Member): () => void {
   };
 }
 
-function newcomer(base: string): Member {
+function newEndpoint(base: string): EndpointState {
   return {
     ...healthy(),
     base,
@@ -84,7 +84,7 @@ function newcomer(base: string): Member {
     weight: 1,
     zone: undefined,
     inFlight: 0,
-    asked: 0,
+    lastUsed: 0,
     series: undefined,
     get latency() {
       const past = this.series?.window.samples ?? [];
@@ -93,15 +93,15 @@ function newcomer(base: string): Member {
   };
 }
 
-function show({ url, weight, zone, failures, inFlight, latency }: Member, isOut: boolean): EndpointSnapshot {
+function show({ url, weight, zone, failures, inFlight, latency }: EndpointState, isOut: boolean): EndpointSnapshot {
   const state = isOut ? 'ejected' : 'available';
   const known = { ...(zone !== undefined && { zone }), ...(latency !== undefined && { latency }) };
   return { url, weight, state, failures, inFlight, ...known };
 }
 
 function parse(endpoints: readonly Endpoint[]) {
-  const all = list('endpoints', endpoints).map((endpoint) => {
-    const { url, weight = 1, zone } = record('endpoints endpoint', endpoint, ['url', 'weight', 'zone']);
+  const all = array('endpoints', endpoints).map((endpoint) => {
+    const { url, weight = 1, zone } = knownKeys('endpoints endpoint', endpoint, ['url', 'weight', 'zone']);
     const base = baseOf(url);
     if (base === undefined) throw invalid('endpoints url', url, 'an http URL without credentials, query and hash');
     if (typeof weight !== 'number' || !(weight >= 0 && weight < Infinity))

@@ -1,16 +1,23 @@
 /** Sends each attempt to one of several endpoints. Stands inside `retry`, `hedge` and `breaker`. */
-import { attached } from '../../core/engine/private-state.ts';
+import { privateState } from '../../core/engine/private-state.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
-import { forCall, func, list, oneOf, record } from '../../core/options.ts';
+import { forCall, fn, array, oneOf, knownKeys } from '../../core/options.ts';
 import { watchBody } from '../../lib/body/watch.ts';
-import { ejection, ejectionRule, type EjectOptions } from './outlier-detection.ts';
+import { outlierDetection, ejectionRule, type EjectOptions } from './outlier-detection.ts';
 import { latencyHistory } from '../../lib/latency/history.ts';
-import { isFailure, isTransient, settle, told, unwrap, type Outcome } from '../../lib/outcome.ts';
-import { byWeight, fastest, preferred } from './load-balancer.ts';
-import { rebase, retarget } from '../../lib/request/rewrite-url.ts';
-import { createRoster, enter, zoneName, type Endpoint, type EndpointSnapshot, type Member } from './endpoint-list.ts';
-import { summarize, type Saying } from '../../lib/attempt-errors.ts';
+import { isFailure, isTransient, settle, outcomeFacts, unwrap, type Outcome } from '../../lib/outcome.ts';
+import { weightedRandom, powerOfTwoChoices, leastTriedNearest } from './load-balancer.ts';
+import { rebase, rewriteUrl } from '../../lib/request/rewrite-url.ts';
+import {
+  endpointList,
+  beginCall,
+  zoneName,
+  type Endpoint,
+  type EndpointSnapshot,
+  type EndpointState,
+} from './endpoint-list.ts';
+import { attachAttemptErrors, type AttemptFailure } from '../../lib/attempt-errors.ts';
 
 export interface EndpointsOptions {
   /** In proportion to the weights, or the faster of two that are drawn at random. @default 'weighted' */
@@ -44,22 +51,22 @@ export interface EndpointsPolicy extends Middleware {
  */
 export function endpoints(list: readonly Endpoint[], options: EndpointsOptions = {}): EndpointsPolicy {
   const own = parse(options);
-  const roster = createRoster(list);
-  const health = ejection<Member>(own.eject);
+  const roster = endpointList(list);
+  const health = outlierDetection<EndpointState>(own.eject);
   // By `ctx.state`, which all forks of a call share; not in it, for it is the user's bag, and two of us may stand in one stack.
-  const calls = attached<Tried>();
+  const calls = privateState<Tried>();
 
-  const choose = (ctx: Context, { pick, zones, random }: Chooser, tried: Tried): Member => {
+  const choose = (ctx: Context, { pick, zones, random }: Chooser, tried: Tried): EndpointState => {
     for (const { url } of health.returning(roster.usable)) ctx.emit({ type: 'endpoint.returned', url });
     const available = roster.usable.filter((member) => !health.isOut(member));
     const among = available.length > 0 ? available : roster.usable;
-    const choice = preferred(among, (member) => tried.get(member)?.tries ?? 0, zones);
-    if (pick === 'weighted') return byWeight(choice, random);
+    const choice = leastTriedNearest(among, (member) => tried.get(member)?.tries ?? 0, zones);
+    if (pick === 'weighted') return weightedRandom(choice, random);
     for (const member of choice) remember(ctx, member);
-    return fastest(choice, random);
+    return powerOfTwoChoices(choice, random);
   };
 
-  const judge = (ctx: Context, member: Member, outcome: Outcome, elapsed: number): void => {
+  const judge = (ctx: Context, member: EndpointState, outcome: Outcome, elapsed: number): void => {
     const { response, error } = outcome;
     // What is neither answer nor failure of the network, such as an abort, says nothing of the endpoint.
     if (response === undefined && !isTransient(error)) return;
@@ -73,7 +80,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
 
   const policy: Middleware = async function endpoints(ctx, next) {
     const chooser = forCall(ctx.options['endpoints'], own, (override: Pick<EndpointsOptions, 'pick' | 'zones'>) =>
-      parse({ ...options, ...record('endpoints', override, ['pick', 'zones']) }),
+      parse({ ...options, ...knownKeys('endpoints', override, ['pick', 'zones']) }),
     );
     if (chooser === undefined || !ctx.request.url.startsWith('http')) return next();
 
@@ -85,10 +92,10 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
     tried.set(member, mine);
     ctx.emit({ type: 'endpoint.picked', url, ...(zone !== undefined && { zone }) });
 
-    const request = await retarget(ctx.request, rebase(ctx.request.url, member.base));
+    const request = await rewriteUrl(ctx.request, rebase(ctx.request.url, member.base));
     ctx.signal.throwIfAborted();
     const started = performance.now();
-    const leave = enter(member);
+    const leave = beginCall(member);
     let judged = false;
     const settled = (outcome: Outcome): void => {
       if (!judged) judge(ctx, member, outcome, performance.now() - started);
@@ -104,10 +111,10 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
     settled(outcome);
     if (outcome.response) watchBody(outcome.response, { end: leave });
     else leave();
-    if (!ctx.signal.aborted) mine.said = { who: url, ...told(outcome) };
+    if (!ctx.signal.aborted) mine.said = { url: url, ...outcomeFacts(outcome) };
     if (mine.said && isTransient(outcome.error)) {
       const sayings = [...tried.values()].flatMap(({ said }) => said ?? []);
-      if (sayings.length > 1) summarize(outcome.error, sayings);
+      if (sayings.length > 1) attachAttemptErrors(outcome.error, sayings);
     }
     return unwrap(outcome);
   };
@@ -119,27 +126,27 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
 type Chooser = Pick<ReturnType<typeof parse>, 'pick' | 'zones' | 'random'>;
 
 /** What a call did with each endpoint. */
-type Tried = Map<Member, Attempts>;
+type Tried = Map<EndpointState, Attempts>;
 interface Attempts {
   readonly tries: number;
   /** Last. */
-  said?: Saying;
+  said?: AttemptFailure;
 }
 
 /** Enough that one slow answer does not decide, few enough that a slow endpoint is noticed soon. */
 const samples = 20;
 
-function remember(ctx: Context, member: Member, latency?: number): void {
+function remember(ctx: Context, member: EndpointState, latency?: number): void {
   member.series = latencyHistory(ctx.storage).series('endpoint', member.base, samples);
   if (latency !== undefined) member.series.add(latency);
 }
 
 function parse(options: EndpointsOptions) {
-  record('endpoints', options, ['pick', 'zones', 'eject', 'random']);
+  knownKeys('endpoints', options, ['pick', 'zones', 'eject', 'random']);
   return {
     pick: oneOf('endpoints pick', options.pick ?? 'weighted', ['weighted', 'fastest']),
-    zones: list('endpoints zones', options.zones ?? []).map((zone) => zoneName('endpoints zones', zone)),
+    zones: array('endpoints zones', options.zones ?? []).map((zone) => zoneName('endpoints zones', zone)),
     eject: ejectionRule('endpoints eject', options.eject),
-    random: func('endpoints random', options.random ?? Math.random),
+    random: fn('endpoints random', options.random ?? Math.random),
   };
 }

@@ -9,11 +9,11 @@ export interface Candidate {
   /** What it took of late, ms; `undefined` when nobody knows. */
   readonly latency: number | undefined;
   /** When it was last asked, on the clock of `performance.now()`. */
-  readonly asked: number;
+  readonly lastUsed: number;
 }
 
 /** Those among whom the choice is free: tried least by this call, and of these in the most preferred zone. */
-export function preferred<One extends Candidate>(
+export function leastTriedNearest<One extends Candidate>(
   list: readonly One[],
   tries: (one: One) => number,
   zones: readonly string[],
@@ -25,7 +25,7 @@ export function preferred<One extends Candidate>(
   return lowest(lowest(list, tries), rank);
 }
 
-export function byWeight<One extends Candidate>(list: readonly One[], random: () => number): One {
+export function weightedRandom<One extends Candidate>(list: readonly One[], random: () => number): One {
   let left = random() * list.reduce((sum, { weight }) => sum + weight, 0);
   return list.find(({ weight }) => (left -= weight) < 0) ?? list.at(-1)!;
 }
@@ -35,7 +35,7 @@ export function byWeight<One extends Candidate>(list: readonly One[], random: ()
  *
  * @see https://www.eecs.harvard.edu/~michaelm/postscripts/handbook2001.pdf The Power of Two Random Choices
  */
-export function fastest<One extends Candidate>(list: readonly One[], random: () => number): One {
+export function powerOfTwoChoices<One extends Candidate>(list: readonly One[], random: () => number): One {
   const first = Math.floor(random() * list.length);
   if (list.length === 1) return list[first]!;
   const other = Math.floor(random() * (list.length - 1));
@@ -54,9 +54,9 @@ const decay = 10_000;
  *
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala
  */
-function cost({ latency, inFlight, asked, weight }: Candidate): number {
+function cost({ latency, inFlight, lastUsed, weight }: Candidate): number {
   if (latency === undefined) return inFlight === 0 ? 0 : Infinity;
-  return (latency * Math.exp((asked - performance.now()) / decay) * (inFlight + 1)) / weight;
+  return (latency * Math.exp((lastUsed - performance.now()) / decay) * (inFlight + 1)) / weight;
 }
 
 function lowest<One>(list: readonly One[], measure: (one: One) => number): readonly One[] {

@@ -3,7 +3,7 @@
  * back by the clock, without timers. After Envoy's outlier detection.
  * https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
  */
-import { count, duration, ratio, record } from '../../core/options.ts';
+import { count, duration, ratio, knownKeys } from '../../core/options.ts';
 
 export interface EjectOptions {
   /** So many in a row: network errors, timeouts and answers of 500 and above. @default 5, as Envoy's */
@@ -28,7 +28,7 @@ export interface Health {
 
 export type EjectionRule = Required<EjectOptions>;
 
-export interface Ejection<Member extends Health> {
+export interface OutlierDetection<Member extends Health> {
   /** Whether that one failure more ejects it, and for how long, ms. */
   failed(member: Member, list: readonly Member[]): number | undefined;
   succeeded(member: Member): void;
@@ -43,7 +43,7 @@ const mostTimes = 10;
 /** @throws {KyoaError} `INVALID_OPTION` */
 export function ejectionRule(name: string, options: EjectOptions | false = {}): EjectionRule {
   if (options === false) return { failures: Infinity, for: 1, share: 0 };
-  record(name, options, ['failures', 'for', 'share']);
+  knownKeys(name, options, ['failures', 'for', 'share']);
   return {
     failures: count(`${name} failures`, options.failures ?? 5, 1),
     for: duration(`${name} for`, options.for ?? 30_000),
@@ -55,7 +55,7 @@ export function healthy(): Health {
   return { failures: 0, ejections: 0, until: 0, out: false };
 }
 
-export function ejection<Member extends Health>(rule: EjectionRule): Ejection<Member> {
+export function outlierDetection<Member extends Health>(rule: EjectionRule): OutlierDetection<Member> {
   const isOut = ({ out, until }: Member): boolean => out && performance.now() < until;
 
   /** At least one always stays. 0.29 * 100 is 28.999999999999996, which must not be 28. */

@@ -3,20 +3,20 @@ import type { Context } from '../../core/context.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 
-export interface TailOptions {
+export interface HedgeDelayOptions {
   /** The share of the calls that make up the tail, 0..1. */
   readonly ratio: number;
   readonly key?: Key;
 }
 
 /** One call against the history of its route. */
-export interface Tail {
+export interface HedgeDelay {
   /** Where the tail begins, ms; `undefined` while there are too few latencies to tell. */
-  readonly begins: number | undefined;
+  readonly delay: number | undefined;
   /** The original has answered after `ms`. */
   answered(ms: number): void;
   /** It was given up after `ms`, unanswered. */
-  outwaited(ms: number): void;
+  censored(ms: number): void;
 }
 
 /** Fewer latencies say nothing about a tail. */
@@ -37,15 +37,15 @@ const gap = 1.5;
  * BackupRequestFilter). One that was outwaited counts with half as much again as it was waited for: left out, the slow
  * ones would be missing, and the tail would begin ever sooner.
  */
-export function tail(ctx: Context, { ratio, key = byRoute }: TailOptions): Tail | undefined {
+export function hedgeDelay(ctx: Context, { ratio, key = byRoute }: HedgeDelayOptions): HedgeDelay | undefined {
   const route = ratio > 0 ? key(ctx) : undefined;
   if (route === undefined) return undefined;
   // A latency that was outwaited is known only to be beyond the beginning of its tail: each ratio has its own history.
   const series = latencyHistory(ctx.storage).series(`hedge ${ratio}`, route, length);
   return {
-    begins: beginning(series, ratio),
+    delay: beginning(series, ratio),
     answered: (ms) => series.add(ms),
-    outwaited: (ms) => series.add(ms * beyond),
+    censored: (ms) => series.add(ms * beyond),
   };
 }
 

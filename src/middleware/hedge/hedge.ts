@@ -1,13 +1,15 @@
 /** Sends a second copy of a request that is slow to be answered. Stands inside `retry`, outside the `timeout` of an attempt. */
 import { askedOf, type Middleware } from '../../core/context.ts';
-import { count, forCall, func, list, pause, ratio, record } from '../../core/options.ts';
+import { count, forCall, fn, array, delay, ratio, knownKeys } from '../../core/options.ts';
+import { safeMethods } from '../../core/engine/http.ts';
 import { budget, type Budget } from '../../lib/budget.ts';
-import { firstGood, isPoor, safeMethods, type Run } from '../../lib/attempt-race.ts';
+import { attemptRace, isNotGood, type Run } from '../../lib/attempt-race.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { isTransient, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
-import { derive, replay } from '../../lib/request/resend.ts';
+import { derive } from '../../lib/request/derive.ts';
+import { resendable } from '../../lib/request/resend.ts';
 import { retryAfter } from '../../lib/retry-after.ts';
-import { tail } from './hedge-delay.ts';
+import { hedgeDelay } from './hedge-delay.ts';
 import { after, type Timer } from '../../core/engine/timers.ts';
 
 export interface HedgeOptions {
@@ -61,10 +63,10 @@ export function hedge(options: HedgeOptions = {}): Middleware {
     );
     const asked = askedOf(ctx);
     if (policy === undefined || policy.hedges === 0 || !policy.methods.has(asked.method)) return next();
-    const route = policy.delay === undefined ? tail(ctx, policy) : undefined;
-    const delay = policy.delay ?? route?.begins;
+    const route = policy.delay === undefined ? hedgeDelay(ctx, policy) : undefined;
+    const delay = policy.delay ?? route?.delay;
     policy.budget?.deposit();
-    const copies = delay === undefined ? undefined : replay(asked, () => ctx.signal);
+    const copies = delay === undefined ? undefined : resendable(asked, () => ctx.signal);
     const started = performance.now();
     const elapsed = (): number => performance.now() - started;
     const isBad = (outcome: Outcome): boolean => policy.when(outcome, ctx);
@@ -99,7 +101,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
       if (left === 0 || (failed && failed.response === undefined && !isTransient(failed.error))) return undefined;
       const answer = failed?.response;
       if (answer?.status === 429 || (answer && retryAfter(answer))) return suppress('retry-after');
-      const request = await copies.again();
+      const request = await copies.next();
       if (contest.over) return undefined;
       if (request === undefined) return suppress('body');
       if (policy.budget?.withdraw() === false) return suppress('budget');
@@ -110,12 +112,12 @@ export function hedge(options: HedgeOptions = {}): Middleware {
       const attempt = ctx.attempt + copy - 1;
       return (signal) => next({ request: pastCacheLock(request), signal, attempt });
     };
-    const contest = firstGood(ctx.signal, { isBad, more });
+    const contest = attemptRace(ctx.signal, { isBad, more });
 
     let answered = false;
     let waiting = true;
     try {
-      contest.enter((signal) => next({ signal }));
+      contest.start((signal) => next({ signal }));
       schedule();
       const { outcome, copy: winner, good, outcomes } = await contest.result;
       waiting = outcomes[0] === undefined;
@@ -126,7 +128,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
       clearTimeout(timer);
       copies.close();
       if (answered) route?.answered(slow ? elapsed() : Math.min(elapsed(), delay));
-      else if (waiting && elapsed() > delay) route?.outwaited(elapsed());
+      else if (waiting && elapsed() > delay) route?.censored(elapsed());
     }
   };
 }
@@ -134,16 +136,16 @@ export function hedge(options: HedgeOptions = {}): Middleware {
 const members = ['ratio', 'hedges', 'delay', 'methods', 'budget', 'key', 'when'];
 
 function parse(options: HedgeOptions) {
-  record('hedge', options, members);
+  knownKeys('hedge', options, members);
   const share = ratio('hedge ratio', options.ratio ?? 0.05);
   return {
     ratio: share,
     hedges: count('hedge hedges', options.hedges ?? 1),
-    delay: options.delay === undefined ? undefined : pause('hedge delay', options.delay),
-    methods: new Set(list('hedge methods', options.methods ?? safeMethods).map((method) => method.toUpperCase())),
+    delay: options.delay === undefined ? undefined : delay('hedge delay', options.delay),
+    methods: new Set(array('hedge methods', options.methods ?? safeMethods).map((method) => method.toUpperCase())),
     budget: (options.budget ?? budget({ ratio: Math.min(1, chance * share), floor: reserve })) || undefined,
-    key: func('hedge key', options.key ?? byRoute),
-    when: func('hedge when', options.when ?? isPoor),
+    key: fn('hedge key', options.key ?? byRoute),
+    when: fn('hedge when', options.when ?? isNotGood),
   };
 }
 

@@ -1,12 +1,13 @@
 /** One response for all who ask for it under the same key: one of them runs, the others replay what came of it. */
+import { maxBufferedBody } from '../../core/engine/http.ts';
 import type { Context } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { claim, type Claim, type ClaimOptions } from '../../lib/lease.ts';
-import { restoreResponse, storeResponse, type Kept } from '../../lib/body/serialize-response.ts';
+import { acquireLease, type LeaseOutcome, type LeaseOptions } from '../../lib/lease.ts';
+import { restoreResponse, serializeResponse, type Serialized } from '../../lib/body/serialize-response.ts';
 import { sleep } from '../../core/engine/timers.ts';
 
-export interface OnceOptions extends ClaimOptions {
+export interface ExecuteOnceOptions extends LeaseOptions {
   /** The part of `key` that the caller knows. */
   readonly name: string;
   readonly request: Request;
@@ -20,29 +21,30 @@ export interface OnceOptions extends ClaimOptions {
 const shortestPoll = 25;
 const longestPoll = 1_000;
 
-/** Kept of a response, bytes. */
-const longestKept = 1024 * 1024;
-
 /**
  * Rejects as `run` does, with `StorageError` when it could not begin, or with `IdempotencyError`. A response that is
  * there and cannot be recorded is still handed over.
  */
-export async function once(ctx: Context, options: OnceOptions, run: () => Promise<Response>): Promise<Response> {
+export async function executeOnce(
+  ctx: Context,
+  options: ExecuteOnceOptions,
+  run: () => Promise<Response>,
+): Promise<Response> {
   const { name, conflict } = options;
-  let answer: Kept | undefined;
+  let answer: Serialized | undefined;
   try {
     for (;;) {
-      const turn = await myTurn(ctx, { ...options, conflict: answer === undefined ? conflict : 'wait' });
+      const turn = await waitForLease(ctx, { ...options, conflict: answer === undefined ? conflict : 'wait' });
       if (turn.state === 'done') {
         ctx.emit({ type: 'idempotency.replayed', key: name });
-        return replay(turn.result);
+        return restore(turn.result);
       }
       const { holding } = turn;
       // On the client side to leave is to give the key back, at once, also when the transport is deaf to the abort.
       if (ctx.side === 'client') ctx.signal.addEventListener('abort', () => holding.release(), { once: true });
       try {
-        answer ??= await carryOut(ctx, options, run);
-        if (answer.stored === undefined || (await holding.complete(answer.stored))) return answer.response;
+        answer ??= await executeAndSerialize(ctx, options, run);
+        if (answer.text === undefined || (await holding.complete(answer.text))) return answer.response;
         // Given up for dead meanwhile: what the successor records is the answer for everybody.
       } finally {
         await holding.release();
@@ -55,13 +57,13 @@ export async function once(ctx: Context, options: OnceOptions, run: () => Promis
   }
 }
 
-type Turn = Extract<Claim, { readonly state: 'mine' | 'done' }>;
+type Turn = Extract<LeaseOutcome, { readonly state: 'mine' | 'done' }>;
 
-async function myTurn(ctx: Context, options: OnceOptions): Promise<Turn> {
+async function waitForLease(ctx: Context, options: ExecuteOnceOptions): Promise<Turn> {
   const { name, request, conflict } = options;
   for (let poll = shortestPoll; ; poll = Math.min(2 * poll, longestPoll)) {
     ctx.signal.throwIfAborted();
-    const found = await claim(options);
+    const found = await acquireLease(options);
     if (found.state === 'mismatch') throw new IdempotencyError('IDEMPOTENCY_MISMATCH', name, { request });
     if (found.state === 'mine' && found.inDoubt) ctx.emit({ type: 'idempotency.recovered', key: name });
     if (found.state !== 'held') return found;
@@ -73,19 +75,23 @@ async function myTurn(ctx: Context, options: OnceOptions): Promise<Turn> {
   }
 }
 
-async function carryOut(ctx: Context, { name, isFinal }: OnceOptions, run: () => Promise<Response>): Promise<Kept> {
+async function executeAndSerialize(
+  ctx: Context,
+  { name, isFinal }: ExecuteOnceOptions,
+  run: () => Promise<Response>,
+): Promise<Serialized> {
   const response = await run();
   if (ctx.side === 'client' && ctx.signal.aborted) {
     discard(response); // it came too late, and nobody holds the key for it
     throw ctx.signal.reason;
   }
   if (!isFinal(response)) return { response };
-  const answer = await storeResponse(response, longestKept);
-  if (answer.stored === undefined) ctx.emit({ type: 'idempotency.unrecorded', key: name });
+  const answer = await serializeResponse(response, maxBufferedBody);
+  if (answer.text === undefined) ctx.emit({ type: 'idempotency.unrecorded', key: name });
   return answer;
 }
 
-function replay(stored: string): Response {
+function restore(stored: string): Response {
   const response = restoreResponse(stored);
   response.headers.set('Idempotency-Replayed', 'true');
   return response;

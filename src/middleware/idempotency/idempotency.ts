@@ -1,15 +1,15 @@
 /** A request that is made twice happens once. Stands inside `dedupe`, outside `retry`; on the server side outermost. */
 import { askedOf, type Context, type Middleware, type Next } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
-import { duration, forCall, func, invalid, list, oneOf, record } from '../../core/options.ts';
+import { duration, forCall, fn, invalid, array, oneOf, knownKeys } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { digest, fingerprint } from '../../lib/request/fingerprint.ts';
-import { keyFault, longestKey, unusableKey } from './problem-response.ts';
+import { keyProblem, longestKey, unusableKeyProblem } from './problem-response.ts';
 import { readKey, writeKey } from './key-header.ts';
 import { byOrigin } from '../../lib/keys.ts';
-import { once } from './execute-once.ts';
+import { executeOnce } from './execute-once.ts';
 import { isFinal, type When } from '../../lib/outcome.ts';
-import { withHeader } from '../../lib/request/resend.ts';
+import { withHeader } from '../../lib/request/derive.ts';
 
 export interface IdempotencyOptions {
   /** @default 'Idempotency-Key' */
@@ -79,7 +79,7 @@ async function send(policy: Settings, ctx: Context, next: Next): Promise<Respons
 
   const request = given === undefined ? withHeader(ctx.request, header, writeKey(key, format)) : ctx.request;
   if (!named) return next({ request });
-  return once(ctx, { ...(await subject(policy, ctx, key, request)), conflict, lease }, async () => {
+  return executeOnce(ctx, { ...(await subject(policy, ctx, key, request)), conflict, lease }, async () => {
     ctx.signal.throwIfAborted();
     return next({ request });
   });
@@ -89,15 +89,15 @@ async function serve(policy: Settings, ctx: Context, next: Next): Promise<Respon
   const { header, required, conflict = 'throw', lease = 60_000 } = policy;
   const key = readKey(ctx.request.headers, header);
   if (key === undefined && !required) return next();
-  if (!key || key.length > longestKey) return unusableKey(header);
+  if (!key || key.length > longestKey) return unusableKeyProblem(header);
   // Once begun, the work is done and its result kept, whether or not its client stays to hear of it.
   const { signal } = new AbortController();
   const options = { ...(await subject(policy, ctx, key, ctx.request)), conflict, lease };
   try {
-    return await once(ctx, options, () => next({ signal, deadline: Infinity }));
+    return await executeOnce(ctx, options, () => next({ signal, deadline: Infinity }));
   } catch (error) {
     if (!(error instanceof IdempotencyError)) throw error;
-    return keyFault(header, error);
+    return keyProblem(header, error);
   }
 }
 
@@ -124,7 +124,7 @@ type Settings = ReturnType<typeof parse>;
 const members = 'header methods generate format ttl lease storage conflict required scope when'.split(' ');
 
 function parse(options: IdempotencyOptions) {
-  record('idempotency', options, members);
+  knownKeys('idempotency', options, members);
   const { header = 'Idempotency-Key', lease, conflict, storage } = options;
   if (typeof header !== 'string' || !/^[\w!#$%&'*+.^`|~-]+$/.test(header))
     throw invalid('idempotency header', header, 'a header name');
@@ -132,7 +132,7 @@ function parse(options: IdempotencyOptions) {
     header,
     storage,
     methods: new Set(
-      list('idempotency methods', options.methods ?? ['POST', 'PATCH']).map((method) => method.toUpperCase()),
+      array('idempotency methods', options.methods ?? ['POST', 'PATCH']).map((method) => method.toUpperCase()),
     ),
     generate: options.generate ?? true,
     format: oneOf('idempotency format', options.format ?? 'bare', ['bare', 'structured']),
@@ -140,8 +140,8 @@ function parse(options: IdempotencyOptions) {
     lease: lease === undefined ? undefined : duration('idempotency lease', lease),
     conflict: conflict && oneOf('idempotency conflict', conflict, ['wait', 'throw']),
     required: options.required ?? false,
-    scope: func('idempotency scope', options.scope ?? principal),
-    when: func('idempotency when', options.when ?? isFinal),
+    scope: fn('idempotency scope', options.scope ?? principal),
+    when: fn('idempotency when', options.when ?? isFinal),
   };
 }
 

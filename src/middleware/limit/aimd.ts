@@ -1,5 +1,5 @@
 /** A concurrency that is learnt: it grows while the server keeps up, and gives way when it does not. */
-import { count, invalid, record } from '../../core/options.ts';
+import { count, invalid, knownKeys } from '../../core/options.ts';
 
 export interface AimdOptions {
   /** Where it begins. @default 20 */
@@ -23,7 +23,7 @@ export interface Concurrency {
 
 /** Learns for each key anew. */
 export interface Aimd {
-  start(): Concurrency;
+  create(): Concurrency;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface Aimd {
  * for TCP, which adds 1 a round trip and reduces once for all losses of one
  */
 export function aimd(options: AimdOptions = {}): Aimd {
-  record('aimd', options, ['initial', 'min', 'max', 'backoff']);
+  knownKeys('aimd', options, ['initial', 'min', 'max', 'backoff']);
   const min = count('aimd min', options.min ?? 1, 1);
   const max = count('aimd max', options.max ?? 200, min);
   const initial = count('aimd initial', options.initial ?? Math.min(Math.max(20, min), max), min);
@@ -44,7 +44,7 @@ export function aimd(options: AimdOptions = {}): Aimd {
   if (!(backoff > 0 && backoff < 1)) throw invalid('aimd backoff', backoff, 'a number between 0 and 1');
 
   return {
-    start() {
+    create() {
       let limit = initial;
       let reduced = -Infinity;
       return {

@@ -1,14 +1,14 @@
 /** Bounds calls under way, and starts within a time. Stands inside `retry`, outside the `timeout` of an attempt: a wait is no slow answer. */
 import type { Context, Middleware } from '../../core/context.ts';
 import { LimitError, TimeoutError } from '../../core/errors.ts';
-import { count, duration, forCall, func, invalid, record } from '../../core/options.ts';
+import { count, duration, forCall, fn, invalid, knownKeys } from '../../core/options.ts';
 import type { Aimd, Concurrency } from './aimd.ts';
 import { watchBody } from '../../lib/body/watch.ts';
-import { gate, type Gate, type GateSnapshot } from './semaphore.ts';
-import { keyed } from '../../lib/lru.ts';
+import { semaphore, type Semaphore, type LimitState } from './semaphore.ts';
+import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
 import { settle, unwrap } from '../../lib/outcome.ts';
-import { startLog } from './sliding-window-log.ts';
+import { slidingWindowLog } from './sliding-window-log.ts';
 
 export interface LimitOptions extends LimitOverride {
   /** Calls under way at a time, or `aimd()` for a number that is learnt. @default no bound */
@@ -27,7 +27,7 @@ export interface LimitOverride {
   readonly priority?: (ctx: Context) => number;
 }
 
-export type LimitSnapshot = Readonly<Record<string, GateSnapshot>>;
+export type LimitSnapshot = Readonly<Record<string, LimitState>>;
 export type Limiter = Middleware & {
   /** Every key as it stands. */
   snapshot(): LimitSnapshot;
@@ -44,19 +44,19 @@ export type Limiter = Middleware & {
  * or the deadline too near.
  */
 export function limit(options: LimitOptions): Limiter {
-  record('limit', options, [...perCall, 'concurrency', 'rate']);
+  knownKeys('limit', options, [...perCall, 'concurrency', 'rate']);
   const own = parse(options);
-  const doors = keyed(bounds(options), ({ gate }) => gate.isIdle);
+  const doors = lruMap(bounds(options), ({ gate }) => gate.isIdle);
 
   async function limit(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     const policy = forCall(ctx.options['limit'], own, (override: LimitOverride) =>
-      parse({ ...options, ...record('limit (per call)', override, perCall) }),
+      parse({ ...options, ...knownKeys('limit (per call)', override, perCall) }),
     );
     const key = policy?.key(ctx);
     if (policy === undefined || key === undefined) return next();
 
     const { gate, places } = doors.get(key);
-    if (!gate.tryEnter()) {
+    if (!gate.tryAcquire()) {
       const priority = policy.priority(ctx);
       const ahead = gate.ahead(priority);
       const isLate = performance.now() + gate.delay(ahead) >= (ctx.deadline ?? Infinity);
@@ -66,7 +66,7 @@ export function limit(options: LimitOptions): Limiter {
         throw new LimitError(key, reason, { request: ctx.request });
       }
       ctx.emit({ type: 'limit.queued', key, ahead });
-      await gate.queue(priority, ctx.signal);
+      await gate.acquire(priority, ctx.signal);
     }
     const permit = permitOf(gate);
     ctx.signal.addEventListener('abort', permit.release, { once: true }); // what is beneath may never hear of it
@@ -79,7 +79,7 @@ export function limit(options: LimitOptions): Limiter {
     if (isOverload(response?.status, ctx.signal.aborted ? ctx.signal.reason : error)) places.overloaded(started);
     else if (response !== undefined) {
       places.answered(gate.running);
-      gate.admit();
+      gate.wake();
     }
     if (response === undefined) permit.release();
     else {
@@ -100,36 +100,36 @@ const perCall = ['queue', 'key', 'priority'];
 const abandoned = new FinalizationRegistry<() => void>((release) => release());
 
 /** Is given back once, by whatever comes first. */
-function permitOf(gate: Gate) {
+function permitOf(gate: Semaphore) {
   let held = true;
   const release = (): void => {
     if (!held) return;
     held = false;
-    gate.leave();
+    gate.release();
   };
   return { release, end: release };
 }
 
-function bounds({ concurrency, rate }: LimitOptions): () => { readonly gate: Gate; readonly places: Concurrency } {
+function bounds({ concurrency, rate }: LimitOptions): () => { readonly gate: Semaphore; readonly places: Concurrency } {
   if (concurrency === undefined && rate === undefined)
     throw invalid('limit', undefined, 'given concurrency, rate or both');
-  if (rate !== undefined) record('limit rate', rate, ['count', 'window']);
+  if (rate !== undefined) knownKeys('limit rate', rate, ['count', 'window']);
   const most = rate === undefined ? Infinity : count('limit rate count', rate.count, 1);
   const window = rate === undefined ? 0 : duration('limit rate window', rate.window);
   const learnt = typeof concurrency === 'object' ? concurrency : undefined;
   const fixed = learnt ? 0 : count('limit concurrency', concurrency ?? Infinity, 1);
   return () => {
-    const places = learnt?.start() ?? { limit: fixed, answered() {}, overloaded() {} };
-    const starts = most === Infinity ? undefined : startLog(most, window);
-    return { places, gate: gate(places, starts) };
+    const places = learnt?.create() ?? { limit: fixed, answered() {}, overloaded() {} };
+    const starts = most === Infinity ? undefined : slidingWindowLog(most, window);
+    return { places, gate: semaphore(places, starts) };
   };
 }
 
 function parse(options: LimitOptions) {
   return {
     queue: count('limit queue', options.queue ?? 1_000),
-    key: func('limit key', options.key ?? byOrigin),
-    priority: func('limit priority', options.priority ?? (() => 0)),
+    key: fn('limit key', options.key ?? byOrigin),
+    priority: fn('limit priority', options.priority ?? (() => 0)),
   };
 }
 

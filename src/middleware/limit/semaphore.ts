@@ -1,17 +1,17 @@
 /** A queue before a bounded number of places and starts. (p-limit's waiters cannot leave; p-queue emits events for each call.) */
 import type { Concurrency } from './aimd.ts';
-import type { StartLog } from './sliding-window-log.ts';
+import type { SlidingWindowLog } from './sliding-window-log.ts';
 import { after, type Timer } from '../../core/engine/timers.ts';
 
-export interface Gate {
+export interface Semaphore {
   /** Whether a call may run at once; if so, it does. */
-  tryEnter(): boolean;
+  tryAcquire(): boolean;
   /** Resolves when it is one's turn, and one runs. A signal that aborts ends the wait with its reason. */
-  queue(priority: number, signal: AbortSignal): Promise<void>;
+  acquire(priority: number, signal: AbortSignal): Promise<void>;
   /** A call is over. */
-  leave(): void;
+  release(): void;
   /** Lets in whoever may run by now, as when there are more places. */
-  admit(): void;
+  wake(): void;
   /** How many would go first. */
   ahead(priority: number): number;
   /** ms until a call with so many ahead may start, as far as starts go. */
@@ -20,10 +20,10 @@ export interface Gate {
   readonly waiting: number;
   /** Nothing of it would be missed. */
   readonly isIdle: boolean;
-  readonly snapshot: GateSnapshot;
+  readonly snapshot: LimitState;
 }
 
-export interface GateSnapshot {
+export interface LimitState {
   readonly running: number;
   readonly waiting: number;
   /** How many may run at present; absent without such a bound. */
@@ -37,7 +37,7 @@ interface Waiter {
   enter(): void;
 }
 
-export function gate(places: Pick<Concurrency, 'limit'>, starts: StartLog | undefined): Gate {
+export function semaphore(places: Pick<Concurrency, 'limit'>, starts: SlidingWindowLog | undefined): Semaphore {
   /** By priority, and by the order of their coming. */
   const waiters: Waiter[] = [];
   let running = 0;
@@ -48,7 +48,7 @@ export function gate(places: Pick<Concurrency, 'limit'>, starts: StartLog | unde
     starts?.add();
   };
   /** Only where the next waiter has a place but no start is free, a clock has to wake it. */
-  const admit = (): void => {
+  const wake = (): void => {
     if (waiters.length === 0 && timer === undefined) return;
     clearTimeout(timer);
     timer = undefined;
@@ -56,7 +56,7 @@ export function gate(places: Pick<Concurrency, 'limit'>, starts: StartLog | unde
       const delay = starts?.delay() ?? 0;
       if (delay > 0) {
         // It keeps a process alive: whoever waits for it has made a call that is to be sent.
-        timer = after(Math.ceil(delay), admit);
+        timer = after(Math.ceil(delay), wake);
         return;
       }
       start();
@@ -75,13 +75,13 @@ export function gate(places: Pick<Concurrency, 'limit'>, starts: StartLog | unde
   };
 
   return {
-    tryEnter() {
-      admit(); // a timer may be late
+    tryAcquire() {
+      wake(); // a timer may be late
       if (waiters.length > 0 || running >= places.limit || (starts !== undefined && starts.delay() > 0)) return false;
       start();
       return true;
     },
-    queue(priority, signal) {
+    acquire(priority, signal) {
       if (signal.aborted) return Promise.reject(signal.reason);
       return new Promise((resolve, reject) => {
         const waiter: Waiter = {
@@ -93,19 +93,19 @@ export function gate(places: Pick<Concurrency, 'limit'>, starts: StartLog | unde
         };
         const leave = (): void => {
           waiters.splice(waiters.indexOf(waiter), 1);
-          admit(); // perhaps nobody is left to be woken
+          wake(); // perhaps nobody is left to be woken
           reject(signal.reason);
         };
         signal.addEventListener('abort', leave, { once: true });
         waiters.splice(ahead(priority), 0, waiter);
-        admit();
+        wake();
       });
     },
-    leave() {
+    release() {
       running -= 1;
-      admit();
+      wake();
     },
-    admit,
+    wake,
     ahead,
     delay: (ahead) => starts?.delay(ahead) ?? 0,
     get running() {

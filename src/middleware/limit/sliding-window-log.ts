@@ -1,6 +1,6 @@
 /** When the last calls started: a sliding window that is exact, at the price of a number for each of them. */
 
-export interface StartLog {
+export interface SlidingWindowLog {
   add(): void;
   /** ms until one more may start after `ahead` others that go first. */
   delay(ahead?: number): number;
@@ -9,7 +9,7 @@ export interface StartLog {
 }
 
 /** Never more than `most` in any `window` ms: one may start when the start `most` before it is that old. */
-export function startLog(most: number, window: number): StartLog {
+export function slidingWindowLog(most: number, window: number): SlidingWindowLog {
   const starts: number[] = []; // a ring, once it is full
   let oldest = 0;
 

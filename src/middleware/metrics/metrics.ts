@@ -1,11 +1,11 @@
 /** Counts calls and measures how long they take. Stands outermost, for whole calls. */
-import type { Source } from '../../core/engine/lazy-abort.ts';
+import type { AbortSource } from '../../core/engine/lazy-abort.ts';
 import { vouched } from '../../core/compose.ts';
 import { sourceOf, type Middleware } from '../../core/context.ts';
-import { bounded, verdictOf } from '../../telemetry/semantic-conventions.ts';
+import { bounded, callResult } from '../../telemetry/semantic-conventions.ts';
 import type { KyoaEvent } from '../../core/events.ts';
-import { observed } from '../../telemetry/observe-call.ts';
-import { func, record } from '../../core/options.ts';
+import { observeCall } from '../../telemetry/observe-call.ts';
+import { fn, knownKeys } from '../../core/options.ts';
 import { histogram, type HistogramSnapshot } from './histogram.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 
@@ -58,8 +58,8 @@ const mostRoutes = 1_000;
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function metrics(options: MetricsOptions = {}): Metrics {
-  record('metrics', options, ['key']);
-  const key = func('metrics key', options.key ?? byRoute);
+  knownKeys('metrics', options, ['key']);
+  const key = fn('metrics key', options.key ?? byRoute);
   const total = tally();
   const requests = histogram();
   const routes = new Map<string, Tally>();
@@ -77,7 +77,7 @@ export function metrics(options: MetricsOptions = {}): Metrics {
     if (ctx.options['metrics'] === false) return next();
     const route = key(ctx);
     const tallied = route === undefined ? undefined : tallyOf(route);
-    return observed(ctx, next, (event) => {
+    return observeCall(ctx, next, (event) => {
       if (event.type === 'request.started') inFlight += 1;
       else if (event.type === 'request.settled') inFlight -= 1;
       else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') requests.add(event.duration);
@@ -104,13 +104,13 @@ function tally() {
   const counts = { calls: 0, errors: 0, attempts: 0, retries: 0, hedges: 0 };
   return {
     durations,
-    hear(event: KyoaEvent, source: Source): void {
+    hear(event: KyoaEvent, source: AbortSource): void {
       if (event.type === 'attempt.sent') counts.attempts += 1;
       else if (event.type === 'retry.scheduled') counts.retries += 1;
       else if (event.type === 'hedge.launched') counts.hedges += 1;
       else if (event.type === 'request.settled') {
         counts.calls += 1;
-        if (verdictOf(event, source) === 'failure') counts.errors += 1;
+        if (callResult(event, source) === 'failure') counts.errors += 1;
         durations.add(event.duration);
       }
     },

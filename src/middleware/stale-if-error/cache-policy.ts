@@ -13,16 +13,16 @@ export function directivesOf(headers: Headers): Directives {
 }
 
 /** Headers that name the call and not the caller; the answer is the same without them. */
-const passing =
+const perCallHeaders =
   /^(traceparent|tracestate|baggage|b3|x-b3-.*|x-request-id|x-correlation-id|idempotency-key|cache-control|pragma|if-(none-match|modified-since|match|unmodified-since))$/;
 
 /**
  * The URL, and every other header: all that `Vary` may name and all that may tell one user from another. More than
  * `dedupe` looks at, because what is kept outlives the call; and without the `requestId`, which would never come again.
  */
-export function sameAnswer({ request }: Context): string {
+export function cacheKey({ request }: Context): string {
   const { url, headers, credentials, redirect } = request;
-  const relevant = [...headers].filter(([name]) => !passing.test(name));
+  const relevant = [...headers].filter(([name]) => !perCallHeaders.test(name));
   return JSON.stringify([url.replace(/#.*/s, ''), credentials, redirect, ...relevant]);
 }
 
@@ -33,7 +33,7 @@ export function mayKeepRequest({ method, headers, cache }: Request): boolean {
 }
 
 /** Of a 200: how long it has been fresh, and may be stale, when a failure is to be answered with it, ms; 0 for never. */
-export function shelfLife(response: Response, { request, side }: Context, ttl: number): number {
+export function staleTtl(response: Response, { request, side }: Context, ttl: number): number {
   const { headers } = response;
   const directives = directivesOf(headers);
   const has = (name: string): boolean => directives.has(name);
@@ -71,7 +71,7 @@ export function ageOf(headers: Headers): number {
 function variesUnseen(request: Request, headers: Headers): boolean {
   const names = (headers.get('vary') ?? '').split(',').map((name) => name.trim().toLowerCase());
   return names.some(
-    (name) => name === '*' || passing.test(name) || (name === 'cookie' && !request.headers.has('cookie')),
+    (name) => name === '*' || perCallHeaders.test(name) || (name === 'cookie' && !request.headers.has('cookie')),
   );
 }
 

@@ -1,22 +1,20 @@
 /** Where the last good answer of a request is kept while nobody needs it. A storage that fails costs no call anything. */
+import { maxBufferedBody } from '../../core/engine/http.ts';
 import type { Context } from '../../core/context.ts';
 import type { Storage } from '../../core/storage.ts';
 import { isEventStream, watchBody } from '../../lib/body/watch.ts';
 import type { Bytes } from '../../lib/body/streams.ts';
-import { ageOf, freshness, shelfLife, staleness } from './cache-policy.ts';
+import { ageOf, freshness, staleTtl, staleness } from './cache-policy.ts';
 import { digest } from '../../lib/request/fingerprint.ts';
-import { headOf, respond, type Head } from '../../lib/body/synthetic-response.ts';
-import { restoreResponse, storeResponse } from '../../lib/body/serialize-response.ts';
+import { responseHead, createResponse, type ResponseHead } from '../../lib/body/synthetic-response.ts';
+import { restoreResponse, serializeResponse } from '../../lib/body/serialize-response.ts';
 
-export interface Shelf {
+export interface ResponseStore {
   /** Once its reader has read it to the end; or takes away what was there, when this one replaces it and may not be kept. */
-  put(response: Response, ttl: number): void;
+  save(response: Response, ttl: number): void;
   /** `undefined` if there is none, or none that this request takes. */
-  take(): Promise<Response | undefined>;
+  load(): Promise<Response | undefined>;
 }
-
-/** Kept of a response, bytes. */
-const longestKept = 1024 * 1024;
 
 /** They say that another time the answer may be another: the one before is as good as it was. */
 const passing = new Set([408, 425, 429]);
@@ -27,7 +25,7 @@ interface Entry {
   readonly response: string;
 }
 
-export function shelf(ctx: Context, storage: Storage, name: string): Shelf {
+export function responseStore(ctx: Context, storage: Storage, name: string): ResponseStore {
   // A digest, for there are credentials in the name. Made when it is needed, which is after the answer.
   const key = async (): Promise<string> => `stale-if-error ${await digest(name)}`;
 
@@ -45,8 +43,8 @@ export function shelf(ctx: Context, storage: Storage, name: string): Shelf {
     const { headers } = response;
     const at = Date.now();
     const announced = headers.has('content-encoding') ? null : headers.get('content-length');
-    if (Number(announced) > longestKept) return ctx.emit({ type: 'stale-if-error.unrecorded' });
-    const head = headOf(response);
+    if (Number(announced) > maxBufferedBody) return ctx.emit({ type: 'stale-if-error.unrecorded' });
+    const head = responseHead(response);
     const chunks: Bytes[] = [];
     let length = 0;
 
@@ -59,12 +57,12 @@ export function shelf(ctx: Context, storage: Storage, name: string): Shelf {
     watchBody(response, {
       chunk(bytes) {
         length += bytes.byteLength;
-        if (length <= longestKept) chunks.push(bytes.slice()); // its reader may do with it what it likes
+        if (length <= maxBufferedBody) chunks.push(bytes.slice()); // its reader may do with it what it likes
         else chunks.length = 0;
       },
       end(complete) {
         if (!complete || (announced !== null && length !== Number(announced))) return;
-        if (length > longestKept) ctx.emit({ type: 'stale-if-error.unrecorded' });
+        if (length > maxBufferedBody) ctx.emit({ type: 'stale-if-error.unrecorded' });
         else void attempt(store);
       },
     });
@@ -81,14 +79,14 @@ export function shelf(ctx: Context, storage: Storage, name: string): Shelf {
   };
 
   return {
-    put(response, ttl) {
+    save(response, ttl) {
       const { status } = response;
-      const life = status === 200 && !isEventStream(response) ? shelfLife(response, ctx, ttl) : 0;
+      const life = status === 200 && !isEventStream(response) ? staleTtl(response, ctx, ttl) : 0;
       const isFinal = status === 200 || (status >= 400 && status < 500 && !passing.has(status));
       if (life > 0) listen(response, life);
       else if (isFinal) void attempt((key) => storage.delete(key));
     },
-    take: () =>
+    load: () =>
       attempt(async (key) => {
         const entry = await storage.get(key);
         return entry && restore(entry.value);
@@ -96,7 +94,7 @@ export function shelf(ctx: Context, storage: Storage, name: string): Shelf {
   };
 }
 
-async function serialize(head: Head, chunks: readonly Bytes[], length: number): Promise<string | undefined> {
+async function serialize(head: ResponseHead, chunks: readonly Bytes[], length: number): Promise<string | undefined> {
   const headers = head.headers.filter(([name]) => name !== 'set-cookie'); // it is of a session of then
   const bytes = new Uint8Array(length);
   let offset = 0;
@@ -104,5 +102,5 @@ async function serialize(head: Head, chunks: readonly Bytes[], length: number): 
     bytes.set(chunk, offset);
     offset += chunk.byteLength;
   }
-  return (await storeResponse(respond({ ...head, headers }, { bytes }), longestKept)).stored;
+  return (await serializeResponse(createResponse({ ...head, headers }, { bytes }), maxBufferedBody)).text;
 }

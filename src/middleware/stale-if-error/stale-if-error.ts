@@ -1,12 +1,12 @@
 /** The last good GET when what is beneath fails (RFC 5861). Stands outside `timeout` and `retry`, inside `fallback`. */
 import type { Middleware } from '../../core/context.ts';
-import { duration, forCall, func, record } from '../../core/options.ts';
+import { duration, forCall, fn, knownKeys } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { ageOf, mayKeepRequest, sameAnswer } from './cache-policy.ts';
+import { ageOf, mayKeepRequest, cacheKey } from './cache-policy.ts';
 import type { Key } from '../../lib/keys.ts';
-import { isFailure, settle, told, unwrap, type When } from '../../lib/outcome.ts';
-import { shelf } from './response-store.ts';
+import { isFailure, settle, outcomeFacts, unwrap, type When } from '../../lib/outcome.ts';
+import { responseStore } from './response-store.ts';
 
 export interface StaleIfErrorOptions {
   /** How long an answer is kept, ms; the response may ask for less. @default 86_400_000, a day */
@@ -44,27 +44,27 @@ export function staleIfError(options: StaleIfErrorOptions = {}): Middleware {
     );
     const name = policy && mayKeepRequest(ctx.request) ? policy.key(ctx) : undefined;
     if (policy === undefined || name === undefined) return next();
-    const place = shelf(ctx, policy.storage ?? ctx.storage, name);
+    const place = responseStore(ctx, policy.storage ?? ctx.storage, name);
 
     const outcome = await settle(next());
     if (!policy.when(outcome, ctx)) {
-      if (outcome.response) place.put(outcome.response, policy.ttl);
+      if (outcome.response) place.save(outcome.response, policy.ttl);
       return unwrap(outcome);
     }
-    const kept = ctx.signal.aborted ? undefined : await place.take();
+    const kept = ctx.signal.aborted ? undefined : await place.load();
     if (kept === undefined || ctx.signal.aborted) return unwrap(outcome);
-    ctx.emit({ type: 'stale-if-error.served', age: ageOf(kept.headers), ...told(outcome) });
+    ctx.emit({ type: 'stale-if-error.served', age: ageOf(kept.headers), ...outcomeFacts(outcome) });
     if (outcome.response) discard(outcome.response);
     return kept;
   };
 }
 
 function parse(options: StaleIfErrorOptions) {
-  record('staleIfError', options, ['ttl', 'key', 'storage', 'when']);
+  knownKeys('staleIfError', options, ['ttl', 'key', 'storage', 'when']);
   return {
     ttl: duration('staleIfError ttl', options.ttl ?? 24 * 60 * 60 * 1_000),
-    key: func('staleIfError key', options.key ?? sameAnswer),
+    key: fn('staleIfError key', options.key ?? cacheKey),
     storage: options.storage,
-    when: func('staleIfError when', options.when ?? isFailure),
+    when: fn('staleIfError when', options.when ?? isFailure),
   };
 }

@@ -1,6 +1,6 @@
 /** A limit that is learnt from the latency history of the route, for any limit of `timeout`. */
 import type { Context } from '../../core/context.ts';
-import { count, duration, func, invalid, record } from '../../core/options.ts';
+import { count, duration, fn, invalid, knownKeys } from '../../core/options.ts';
 import { meanPlusDeviation, type Estimate } from './estimators.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
@@ -56,23 +56,23 @@ const gain = 1 / 8;
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function adaptive(options: AdaptiveOptions = {}): Adaptive {
-  record('adaptive', options, ['min', 'max', 'initial', 'minSamples', 'window', 'estimate', 'key']);
+  knownKeys('adaptive', options, ['min', 'max', 'initial', 'minSamples', 'window', 'estimate', 'key']);
   const min = duration('adaptive min', options.min ?? 500);
   const max = duration('adaptive max', options.max ?? 5_000);
   if (max < min) throw invalid('adaptive max', max, `at least min, ${min}`);
   const initial = duration('adaptive initial', options.initial ?? 2_000);
   const minSamples = count('adaptive minSamples', options.minSamples ?? 3, 1);
   const window = count('adaptive window', options.window ?? 100, minSamples);
-  const estimate = func('adaptive estimate', options.estimate ?? meanPlusDeviation(2));
-  const key = func('adaptive key', options.key ?? byRoute);
+  const estimate = fn('adaptive estimate', options.estimate ?? meanPlusDeviation(2));
+  const key = fn('adaptive key', options.key ?? byRoute);
 
-  const backoffs = new WeakMap<Series, Backoff>();
+  const backoffs = new WeakMap<Series, DoubledLimit>();
 
   const estimated = ({ window }: Series): number => {
     if (window.size < minSamples) return initial;
     return clamp(estimate.fromWindow?.(window) ?? estimate(window.samples), min, max);
   };
-  const recover = (series: Series, backoff: Backoff, ms: number): void => {
+  const recover = (series: Series, backoff: DoubledLimit, ms: number): void => {
     backoff.answers += 1;
     backoff.limit += (2 * ms - backoff.limit) * gain;
     if (backoff.answers >= window || backoff.limit <= estimated(series)) backoffs.delete(series);
@@ -101,7 +101,7 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
 }
 
 /** A limit that was doubled when a wait ran out. */
-interface Backoff {
+interface DoubledLimit {
   limit: number;
   /** That have come since. */
   answers: number;

@@ -1,12 +1,12 @@
 /** From a route's latencies to the latency to reckon with. */
-import { invalid, ratio, record } from '../../core/options.ts';
-import { rank, type Window } from '../../lib/latency/sliding-window.ts';
+import { invalid, ratio, knownKeys } from '../../core/options.ts';
+import { rank, type SlidingWindow } from '../../lib/latency/sliding-window.ts';
 
 /** ms, from latencies in ms, oldest first; there is at least one. */
 export interface Estimate {
   (samples: readonly number[]): number;
   /** The same from a window, for an estimate that goes by rank: the window is in order already. */
-  readonly fromWindow?: (window: Window) => number;
+  readonly fromWindow?: (window: SlidingWindow) => number;
 }
 
 /**
@@ -31,10 +31,10 @@ export function meanPlusDeviation(k: number): Estimate {
  */
 export function quantile(q: number, options: { readonly factor?: number } = {}): Estimate {
   ratio('quantile(q)', q);
-  const { factor = 1.5 } = record('quantile', options, ['factor']);
+  const { factor = 1.5 } = knownKeys('quantile', options, ['factor']);
   if (typeof factor !== 'number' || !(factor > 0)) throw invalid('quantile factor', factor, 'a number above 0');
   return Object.assign((samples: readonly number[]) => factor * rank([...samples].sort(ascending), q, samples.length), {
-    fromWindow: (window: Window) => factor * window.quantile(q)!,
+    fromWindow: (window: SlidingWindow) => factor * window.quantile(q)!,
   });
 }
 

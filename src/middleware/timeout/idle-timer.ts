@@ -1,16 +1,16 @@
 /** Measures the server's silence while a body is read: the clock runs only while the reader waits for a chunk. */
 import type { Measurement } from './adaptive.ts';
 import type { BodyWatcher } from '../../lib/body/watch.ts';
-import { afterIdly, type Timer } from '../../core/engine/timers.ts';
+import { afterUnref, type Timer } from '../../core/engine/timers.ts';
 
-export interface SilenceOptions {
+export interface IdleTimerOptions {
   readonly wait: Measurement;
   /** Whether a chunk ends the silence. @default every chunk does */
   readonly isProgress?: ((chunk: Uint8Array) => boolean) | undefined;
   readonly onExceeded: () => void;
 }
 
-export function silence({ wait, isProgress = () => true, onExceeded }: SilenceOptions): Required<BodyWatcher> {
+export function idleTimer({ wait, isProgress = () => true, onExceeded }: IdleTimerOptions): Required<BodyWatcher> {
   let timer: Timer;
   let waitingSince = 0;
   let silent = 0;
@@ -18,7 +18,7 @@ export function silence({ wait, isProgress = () => true, onExceeded }: SilenceOp
     wait() {
       waitingSince = performance.now();
       clearTimeout(timer);
-      timer = afterIdly(wait.limit - silent, onExceeded);
+      timer = afterUnref(wait.limit - silent, onExceeded);
     },
     chunk(bytes) {
       clearTimeout(timer);

@@ -2,13 +2,14 @@
 import { vouched } from '../../core/compose.ts';
 import { sourceOf, type Context, type Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
-import { duration, forCall, func, record } from '../../core/options.ts';
+import { duration, forCall, fn, knownKeys } from '../../core/options.ts';
 import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
-import { Alarm } from '../../core/engine/timers.ts';
-import { ignore, isEventStream, watchBody } from '../../lib/body/watch.ts';
-import { branch } from '../../lib/signal.ts';
-import { silence } from './idle-timer.ts';
-import { within } from './with-timeout.ts';
+import { SharedTimer } from '../../core/engine/timers.ts';
+import { isEventStream, watchBody } from '../../lib/body/watch.ts';
+import { noop } from '../../lib/noop.ts';
+import { childOf } from '../../lib/signal.ts';
+import { idleTimer } from './idle-timer.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /** ms, or learnt from history; a limit that is absent, `false` or `Infinity` does not apply. */
 export type Limit = number | Adaptive | false;
@@ -49,7 +50,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
 
       const started = performance.now();
       const elapsed = (): number => performance.now() - started;
-      let fail: (error: unknown) => void = ignore;
+      let fail: (error: unknown) => void = noop;
       const expire = (phase: Phase, wait: Measurement): void => {
         const facts = { phase, limit: wait.limit, elapsed: elapsed() };
         const error = new TimeoutError(facts, { request: ctx.request });
@@ -64,7 +65,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
         headers.answered(waited);
         const left = isEventStream(response) ? Infinity : total.limit - waited;
         if (left < Infinity) {
-          let alarm: Alarm | undefined;
+          let alarm: SharedTimer | undefined;
           let over = false;
           const end = (complete: boolean): void => {
             over = true;
@@ -72,19 +73,19 @@ export function timeout(options: number | TimeoutOptions): Middleware {
             if (complete) total.answered(elapsed());
           };
           fail = watchBody(response, { end });
-          if (!over) alarm = new Alarm(left, () => expire('total', total), true);
+          if (!over) alarm = new SharedTimer(left, () => expire('total', total), true);
         }
         const idle = limits.idle.measure(ctx, 'idle');
         if (idle.limit < left) {
           const onExceeded = (): void => expire('idle', idle);
-          fail = watchBody(response, silence({ wait: idle, isProgress: limits.isProgress, onExceeded }));
+          fail = watchBody(response, idleTimer({ wait: idle, isProgress: limits.isProgress, onExceeded }));
         }
         return response;
       };
 
-      const work = branch(sourceOf(ctx));
+      const work = childOf(sourceOf(ctx));
       const below = next({ signal: work, deadline: earlier(ctx.deadline, started + first.limit) });
-      return within(first.limit, { work, below, arrived, expire: () => expire(phase, first) });
+      return withTimeout(first.limit, { work, below, arrived, expire: () => expire(phase, first) });
     } satisfies Middleware,
     { limits: own },
   );
@@ -101,13 +102,13 @@ const phases: readonly Phase[] = ['total', 'headers', 'idle'];
 const none: Settings = { total: never, headers: never, idle: never };
 
 function parse(given: number | TimeoutOptions): Settings {
-  const options = typeof given === 'number' ? { total: given } : record('timeout', given, [...phases, 'isProgress']);
+  const options = typeof given === 'number' ? { total: given } : knownKeys('timeout', given, [...phases, 'isProgress']);
   const limit = (phase: Phase): Adaptive => {
     const given = options[phase];
     if (given === undefined || given === false || given === Infinity) return never;
     return typeof given === 'object' && 'measure' in given ? given : fixed(duration(`timeout ${phase}`, given));
   };
-  if (options.isProgress !== undefined) func('timeout isProgress', options.isProgress);
+  if (options.isProgress !== undefined) fn('timeout isProgress', options.isProgress);
   return { ...options, total: limit('total'), headers: limit('headers'), idle: limit('idle') };
 }
 

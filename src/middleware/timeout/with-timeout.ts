@@ -4,13 +4,13 @@
  * the call alive until a full collection, which made the collector's work most of what a limit cost (docs/benchmarks.md).
  */
 import pTimeout from 'p-timeout';
-import type { Branch } from '../../core/engine/lazy-abort.ts';
-import { ignore } from '../../lib/body/watch.ts';
+import type { LazyAbortController } from '../../core/engine/lazy-abort.ts';
+import { noop } from '../../lib/noop.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { Alarm, longestDelay, timersAreReal } from '../../core/engine/timers.ts';
+import { SharedTimer, longestDelay, timersAreReal } from '../../core/engine/timers.ts';
 
 export interface Limited {
-  readonly work: Branch;
+  readonly work: LazyAbortController;
   readonly below: Promise<Response>;
   /** Once, with the response that is handed on. */
   readonly arrived: (response: Response) => Response;
@@ -22,16 +22,16 @@ export interface Limited {
  * What is below, or the reason of `work` as soon as that is aborted, whatever is below makes of it; an answer that comes
  * too late is let go. Runs `expire` when nothing has come within `ms`.
  */
-export function within(ms: number, { work, below, arrived, expire }: Limited): Promise<Response> {
+export function withTimeout(ms: number, { work, below, arrived, expire }: Limited): Promise<Response> {
   const race = (milliseconds: number): void => {
-    pTimeout(answer, { milliseconds, fallback: expire }).catch(ignore); // the answer itself is its owner's to handle
+    pTimeout(answer, { milliseconds, fallback: expire }).catch(noop); // the answer itself is its owner's to handle
   };
   const limited = ms <= longestDelay;
   const halved = limited && timersAreReal();
   const answer = new Promise<Response>((resolve, reject) => {
     let waiting = true;
     const halfway = (): void => race(Math.max(1, ms - (performance.now() - alarm!.since)));
-    const alarm = halved ? new Alarm(ms / 2, halfway) : undefined;
+    const alarm = halved ? new SharedTimer(ms / 2, halfway) : undefined;
     const settled = (): boolean => {
       if (!waiting) return false;
       waiting = false;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { isPlain, PlainGet, plainGet, requestOf } from '../../../src/core/engine/lazy-request.ts';
+import { isUntouched, LazyGet, lazyGet, toRequest } from '../../../src/core/engine/lazy-request.ts';
 
 describe('a plain GET', () => {
   test.each([
@@ -10,7 +10,7 @@ describe('a plain GET', () => {
     'https://API.example:443/a/../b c',
     'data:text/plain,hello',
   ])('of %s says of itself what its Request would say', (url) => {
-    const plain = plainGet(url)!;
+    const plain = lazyGet(url)!;
     const request = new Request(url);
     const { method, body, redirect, integrity } = request;
     expect(plain).toMatchObject({ url: request.url, method, body, redirect, integrity });
@@ -33,10 +33,10 @@ describe('a plain GET', () => {
     );
     fc.assert(
       fc.property(start, tail, (start, tail) => {
-        plainGet(`${start}/`); // has been asked for before
+        lazyGet(`${start}/`); // has been asked for before
         const url = URL.parse(start + tail);
         const isWhole = url !== null && url.username + url.password === '';
-        expect(plainGet(start + tail)?.url).toBe(isWhole ? url.href : undefined);
+        expect(lazyGet(start + tail)?.url).toBe(isWhole ? url.href : undefined);
       }),
       { numRuns: 5_000 },
     );
@@ -44,7 +44,7 @@ describe('a plain GET', () => {
 
   test('is made of a URL, too, as it is at that moment', () => {
     const url = new URL('http://api.example/users');
-    const plain = plainGet(url)!;
+    const plain = lazyGet(url)!;
     url.pathname = '/orders';
     expect(plain.url).toBe('http://api.example/users');
   });
@@ -57,22 +57,22 @@ describe('a plain GET', () => {
     ['a Request', new Request('http://api.example/')],
     ['something that has a URL for a name', { toString: (): string => 'http://api.example/' }],
   ])('is not what is %s: that is for Request to say', (_, input) => {
-    expect(plainGet(input)).toBeUndefined();
+    expect(lazyGet(input)).toBeUndefined();
   });
 
   test('makes its Request once, and is plain until then', () => {
-    const plain = new PlainGet('http://api.example/');
-    expect(isPlain(plain)).toBe(true);
+    const plain = new LazyGet('http://api.example/');
+    expect(isUntouched(plain)).toBe(true);
     const { request } = plain;
     request.headers.set('x-tenant', 'blue');
-    expect(requestOf(plain)).toBe(request);
+    expect(toRequest(plain)).toBe(request);
     expect(plain.headers.get('x-tenant')).toBe('blue');
-    expect(isPlain(plain)).toBe(false);
+    expect(isUntouched(plain)).toBe(false);
   });
 
   test('a Request is what it is', () => {
     const request = new Request('http://api.example/');
-    expect(requestOf(request)).toBe(request);
-    expect(isPlain(request)).toBe(false);
+    expect(toRequest(request)).toBe(request);
+    expect(isUntouched(request)).toBe(false);
   });
 });

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 
-import { Line, type InLine } from '../../../src/core/engine/linked-list.ts';
+import { LinkedList, type ListNode } from '../../../src/core/engine/linked-list.ts';
 
-class Member implements InLine<Member> {
-  line: Line<Member> | undefined;
-  ahead: Member | undefined;
-  behind: Member | undefined;
+class Member implements ListNode<Member> {
+  list: LinkedList<Member> | undefined;
+  prev: Member | undefined;
+  next: Member | undefined;
 }
 
-function start(length: number): { line: Line<Member>; members: Member[] } {
-  const line = new Line<Member>();
+function start(length: number): { line: LinkedList<Member>; members: Member[] } {
+  const line = new LinkedList<Member>();
   const members = Array.from({ length }, () => new Member());
   for (const member of members) line.add(member);
   return { line, members };
@@ -51,8 +51,7 @@ describe('a line', () => {
   test('holds on to nobody who has left', () => {
     const { line, members } = start(3);
     for (const member of members) line.delete(member);
-    for (const { line, ahead, behind } of members)
-      expect([line, ahead, behind]).toEqual([undefined, undefined, undefined]);
+    for (const { list, prev, next } of members) expect([list, prev, next]).toEqual([undefined, undefined, undefined]);
     line.add(members[1]!);
     expect([...line]).toEqual([members[1]]);
   });

@@ -17,9 +17,9 @@ async function alarms() {
 
 describe('an alarm', () => {
   test.each([1, 99, 100, 101, 149, 150, 1_000, 30_000])('rings once, after its %d ms', async (ms) => {
-    const { Alarm } = await alarms();
+    const { SharedTimer } = await alarms();
     const ring = vi.fn();
-    void new Alarm(ms, ring);
+    void new SharedTimer(ms, ring);
     vi.advanceTimersByTime(ms - 1);
     expect(ring).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
@@ -30,9 +30,9 @@ describe('an alarm', () => {
   });
 
   test.each([0, 49, 50, 51, 99, 100, 999])('that is cancelled after %d of its 1,000 ms never rings', async (ms) => {
-    const { Alarm } = await alarms();
+    const { SharedTimer } = await alarms();
     const ring = vi.fn();
-    const alarm = new Alarm(1_000, ring);
+    const alarm = new SharedTimer(1_000, ring);
     vi.advanceTimersByTime(ms);
     alarm.cancel();
     alarm.cancel();
@@ -43,14 +43,14 @@ describe('an alarm', () => {
   });
 
   test('keeps its time whenever it was set and whoever stands before it', async () => {
-    const { Alarm } = await alarms();
+    const { SharedTimer } = await alarms();
     const rung: string[] = [];
     for (let at = 0; at < 200; at += 7) {
       for (const ms of [120, 500]) {
         const due = performance.now() + ms;
-        void new Alarm(ms, () => rung.push(`${due} at ${performance.now()}`));
+        void new SharedTimer(ms, () => rung.push(`${due} at ${performance.now()}`));
       }
-      const soon = new Alarm(500, () => rung.push('cancelled'));
+      const soon = new SharedTimer(500, () => rung.push('cancelled'));
       vi.advanceTimersByTime(7);
       soon.cancel();
     }
@@ -60,8 +60,8 @@ describe('an alarm', () => {
   });
 
   test('shares one timer with all that have just been set', async () => {
-    const { Alarm } = await alarms();
-    const set = Array.from({ length: 100 }, (_, index) => new Alarm(1_000 + index, () => undefined));
+    const { SharedTimer } = await alarms();
+    const set = Array.from({ length: 100 }, (_, index) => new SharedTimer(1_000 + index, () => undefined));
     expect(vi.getTimerCount()).toBe(1);
     for (const alarm of set) alarm.cancel();
     vi.advanceTimersByTime(50);
@@ -70,29 +70,29 @@ describe('an alarm', () => {
 
   test('is a timer of its own where a test has put its clock in the place of the platform’s', async () => {
     vi.useRealTimers();
-    const { Alarm } = await alarms();
+    const { SharedTimer } = await alarms();
     vi.useFakeTimers();
     const ring = vi.fn();
-    void new Alarm(1_000, ring);
+    void new SharedTimer(1_000, ring);
     vi.clearAllTimers();
-    void new Alarm(1_000, ring);
+    void new SharedTimer(1_000, ring);
     expect(vi.getTimerCount()).toBe(1);
     vi.advanceTimersByTime(1_000);
     expect(ring).toHaveBeenCalledOnce();
   });
 
   test('longer than a platform’s timer can hold never rings, and needs none', async () => {
-    const { Alarm } = await alarms();
-    void new Alarm(2 ** 31, () => expect.unreachable());
+    const { SharedTimer } = await alarms();
+    void new SharedTimer(2 ** 31, () => expect.unreachable());
     expect(vi.getTimerCount()).toBe(0);
   });
 
   test('that is idle keeps no process alive, and any other does until it rings', async () => {
     vi.useRealTimers();
-    const at = "import { Alarm } from './src/core/engine/timers.ts'; const ring = () => console.log('rung');";
+    const at = "import { SharedTimer } from './src/core/engine/timers.ts'; const ring = () => console.log('rung');";
     const [idle, awake] = await Promise.all([
-      exitsByItself(`${at} new Alarm(60_000, ring, true);`),
-      exitsByItself(`${at} new Alarm(150, ring);`),
+      exitsByItself(`${at} new SharedTimer(60_000, ring, true);`),
+      exitsByItself(`${at} new SharedTimer(150, ring);`),
     ]);
     expect(idle).toMatchObject({ code: 0, signal: null, stdout: '' });
     expect(awake).toMatchObject({ code: 0, signal: null, stdout: 'rung\n' });

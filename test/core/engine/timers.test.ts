@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { after, afterIdly, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
+import { after, afterUnref, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
 import { exitsByItself } from '../../support/sockets.ts';
 
 /** How a promise stands once all that is due has run. */
@@ -27,7 +27,7 @@ describe('timer', () => {
     vi.useRealTimers();
   });
 
-  test.for([after, afterIdly])('runs once, when the time has come: %o', (start) => {
+  test.for([after, afterUnref])('runs once, when the time has come: %o', (start) => {
     const run = vi.fn<() => void>();
     start(300, run);
     vi.advanceTimersByTime(299);
@@ -38,7 +38,7 @@ describe('timer', () => {
     expect(run).toHaveBeenCalledOnce();
   });
 
-  test.for([after, afterIdly])('never runs after more than a platform timer holds: %o', (start) => {
+  test.for([after, afterUnref])('never runs after more than a platform timer holds: %o', (start) => {
     const run = vi.fn<() => void>();
     for (const ms of [Infinity, Number.MAX_VALUE, 2 ** 31]) expect(start(ms, run)).toBeUndefined();
     expect(vi.getTimerCount()).toBe(0);
@@ -63,8 +63,8 @@ describe('timer', () => {
 
   test('keeps no process alive when it is idle', async () => {
     const exit = await exitsByItself(`
-      import { afterIdly } from './src/core/engine/timers.ts';
-      afterIdly(60_000, () => console.log('too late'));
+      import { afterUnref } from './src/core/engine/timers.ts';
+      afterUnref(60_000, () => console.log('too late'));
       console.log('done');
     `);
     expect(exit).toMatchObject({ code: 0, stdout: 'done\n' });

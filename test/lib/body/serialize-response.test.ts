@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { restoreResponse, storeResponse } from '../../../src/lib/body/serialize-response.ts';
+import { restoreResponse, serializeResponse } from '../../../src/lib/body/serialize-response.ts';
 import { settled } from '../../support/origin.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -8,9 +8,9 @@ const cap = 1_000;
 const bytesOf = async (response: Response): Promise<Bytes> => new Uint8Array(await response.arrayBuffer());
 
 async function stored(response: Response): Promise<string> {
-  const { stored } = await storeResponse(response, cap);
-  if (stored === undefined) throw new Error('The response is not kept');
-  return stored;
+  const { text } = await serializeResponse(response, cap);
+  if (text === undefined) throw new Error('The response is not kept');
+  return text;
 }
 
 /** A body that gives these chunks, and notes what became of it. */
@@ -47,9 +47,9 @@ describe('a stored response comes back', () => {
     ['zeros', new Uint8Array(300)],
     ['as much as is kept', new Uint8Array(cap).fill(0x80)],
   ])('byte by byte: %s', async (_, bytes) => {
-    const { response, stored } = await storeResponse(new Response(bytes), cap);
+    const { response, text } = await serializeResponse(new Response(bytes), cap);
     expect(await bytesOf(response)).toEqual(bytes);
-    expect(await bytesOf(restoreResponse(stored!))).toEqual(bytes);
+    expect(await bytesOf(restoreResponse(text!))).toEqual(bytes);
   });
 
   test.each([204, 205, 304])('without a body where there was none (%i)', async (status) => {
@@ -84,8 +84,8 @@ describe('a stored response comes back', () => {
       redirected: { value: true },
       type: { value: 'cors' },
     });
-    const { response, stored } = await storeResponse(original, cap);
-    for (const one of [response, restoreResponse(stored!), restoreResponse(stored!).clone()]) {
+    const { response, text } = await serializeResponse(original, cap);
+    for (const one of [response, restoreResponse(text!), restoreResponse(text!).clone()]) {
       expect(one).toBeInstanceOf(Response);
       expect(one).toMatchObject({ url: 'http://api.example/final', redirected: true, type: 'cors', ok: true });
       expect(await one.text()).toBe('body');
@@ -101,15 +101,15 @@ describe('a stored response comes back', () => {
 describe('not kept, and handed over as it comes, is', () => {
   test('a body that is longer than the cap', async () => {
     const { body } = source('x'.repeat(cap), 'y', 'z'.repeat(cap));
-    const kept = await storeResponse(new Response(body, { status: 201 }), cap);
-    expect(kept.stored).toBeUndefined();
+    const kept = await serializeResponse(new Response(body, { status: 201 }), cap);
+    expect(kept.text).toBeUndefined();
     expect(kept.response.status).toBe(201);
     expect(await kept.response.text()).toBe(`${'x'.repeat(cap)}y${'z'.repeat(cap)}`);
   });
 
   test('one that says so beforehand: it is not even touched', async () => {
     const response = new Response('x', { headers: { 'content-length': String(cap + 1) } });
-    const kept = await storeResponse(response, cap);
+    const kept = await serializeResponse(response, cap);
     expect(kept).toEqual({ response });
     expect(response.bodyUsed).toBe(false);
   });
@@ -117,20 +117,20 @@ describe('not kept, and handed over as it comes, is', () => {
   test('an event stream: it is not even touched', async () => {
     const { body } = source('data: 1\n\n', 'data: 2\n\n');
     const response = new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
-    expect(await storeResponse(response, cap)).toEqual({ response });
+    expect(await serializeResponse(response, cap)).toEqual({ response });
     expect(response.bodyUsed).toBe(false);
   });
 
   test('one that no Response can be made of again', async () => {
     const response = Response.error(); // of status 0, as opaque ones
-    expect(await storeResponse(response, cap)).toEqual({ response });
+    expect(await serializeResponse(response, cap)).toEqual({ response });
   });
 
   test('a body that breaks off: whoever reads it gets what came, and then the error', async () => {
     const failure = new TypeError('terminated');
     const { body } = source('half of ', 'it', failure);
-    const kept = await storeResponse(new Response(body), cap);
-    expect(kept.stored).toBeUndefined();
+    const kept = await serializeResponse(new Response(body), cap);
+    expect(kept.text).toBeUndefined();
     const reader = kept.response.body!.getReader();
     const came = [await reader.read(), await reader.read()].map(({ value }) => new TextDecoder().decode(value));
     expect(came).toEqual(['half of ', 'it']);
@@ -139,7 +139,7 @@ describe('not kept, and handed over as it comes, is', () => {
 
   test('read no faster than its reader reads, and cancelled with it', async () => {
     const { body, cancelled } = source('x'.repeat(cap), 'y', 'z', 'never read');
-    const { response } = await storeResponse(new Response(body), cap);
+    const { response } = await serializeResponse(new Response(body), cap);
     const reader = response.body!.getReader();
     await reader.read();
     await settled();

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { ignore, plain, watchBody, type BodyWatcher } from '../../../src/lib/body/watch.ts';
+import { withoutWatch, watchBody, type BodyWatcher } from '../../../src/lib/body/watch.ts';
+import { noop } from '../../../src/lib/noop.ts';
 import { discard } from '../../../src/lib/body/discard.ts';
 import { flood, origin, settled, type Exchange, type Origin } from '../../support/origin.ts';
 import { now } from '../../support/faults/clock.ts';
@@ -743,7 +744,7 @@ describe('body under watchers', () => {
     await using server = await origin(hello);
     const response = await fetch(server.url);
     const own = response.body!;
-    watchBody(response, { end: ignore });
+    watchBody(response, { end: noop });
     await response.text();
     expect(own.locked).toBe(true);
   });
@@ -876,7 +877,7 @@ describe('body discarded', () => {
     await using server = await origin(part);
     const { response, heard } = await given(server, kind);
     const read = response.text();
-    read.catch(ignore);
+    read.catch(noop);
     discard(response);
     await settled();
     expect(ends(heard)).toEqual([]);
@@ -943,17 +944,17 @@ describe('body of a plain response', () => {
 
   test('is that of the response itself when nobody watches', () => {
     const response = new Response('hello');
-    expect(plain(response)).toBe(response);
+    expect(withoutWatch(response)).toBe(response);
   });
 
   test.for(modes)('has its bytes where the platform looks for them: watched for %s', async (mode) => {
     await using server = await origin(({ answer }) => {
       answer.writeHead(207, 'Mixed', { 'x-kind': 'kept', 'content-type': 'text/plain' }).end('hello');
     });
-    for (const look of [ignore, (response: Response) => void response.body!.locked]) {
+    for (const look of [noop, (response: Response) => void response.body!.locked]) {
       const { response, heard } = await fetched(server, mode);
       look(response);
-      const bare = plain(response);
+      const bare = withoutWatch(response);
       expect(Object.getPrototypeOf(bare)).toBe(Response.prototype);
       expect(bare).toMatchObject({ status: 207, statusText: 'Mixed' });
       expect([...bare.headers]).toEqual([...response.headers]);
@@ -964,14 +965,14 @@ describe('body of a plain response', () => {
 
   test('is none where there is none', async () => {
     const { response } = watch(new Response(null, { status: 204 }), 'end');
-    expect(plain(response)).toMatchObject({ status: 204, body: null });
-    expect(await native(plain(response))).toBe('');
+    expect(withoutWatch(response)).toMatchObject({ status: 204, body: null });
+    expect(await native(withoutWatch(response))).toBe('');
   });
 
   test.for(modes)('is cancelled by the platform as by anybody else: watched for %s', async (mode) => {
     await using server = await origin(part);
     const { response, heard } = await fetched(server, mode);
-    await plain(response).body!.cancel();
+    await withoutWatch(response).body!.cancel();
     expect(ends(heard)).toEqual(['incomplete']);
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
@@ -979,7 +980,7 @@ describe('body of a plain response', () => {
   test.for(modes)('fails for the platform as for anybody else: watched for %s', async (mode) => {
     await using server = await origin(part);
     const { response, fail } = await fetched(server, mode);
-    const reason = reasonOf(native(plain(response)));
+    const reason = reasonOf(native(withoutWatch(response)));
     await settled();
     fail('enough');
     expect(await reason).toBe('enough');
@@ -1006,7 +1007,7 @@ describe('body that is abandoned', () => {
   }
 
   const looks: Record<string, (response: Response) => unknown> = {
-    untouched: ignore,
+    untouched: noop,
     'looked at': (response) => response.body!.locked,
     cloned: (response) => void response.clone(),
     read: (response) => response.text(),
@@ -1021,7 +1022,7 @@ describe('body that is abandoned', () => {
 
   test.for(modes)('gives its connection back as it does on the platform: watched for %s', async (mode) => {
     await using server = await origin(part);
-    await abandon(server, mode, ignore);
+    await abandon(server, mode, noop);
     await gcUntil(() => server.exchanges[0]!.state === 'cut');
     expect(held).toHaveLength(2);
   });

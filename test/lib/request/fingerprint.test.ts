@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { digest, fingerprint } from '../../../src/lib/request/fingerprint.ts';
-import { noteBody } from '../../../src/core/engine/body-source.ts';
+import { setBodySource } from '../../../src/core/engine/body-source.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -14,7 +14,7 @@ const post = (body: BodyInit | null, init: RequestInit = {}): Request =>
 /** As createFetch makes it: what the body was made of is known. */
 const noted = (body: BodyInit): Request => {
   const request = post(body);
-  noteBody(request, body);
+  setBodySource(request, body);
   return request;
 };
 

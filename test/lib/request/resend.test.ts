@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { bodyOrigin, noteBody } from '../../../src/core/engine/body-source.ts';
-import { derive, replay as replayUnder, withHeader, type Replay } from '../../../src/lib/request/resend.ts';
+import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
+import { derive, withHeader } from '../../../src/lib/request/derive.ts';
+import { resendable as replayUnder, type Resendable } from '../../../src/lib/request/resend.ts';
 import { origin, settled, type Exchange, type Origin } from '../../support/origin.ts';
 
-interface Copies extends Replay {
+interface Copies extends Resendable {
   /** The request itself is what is sent first. */
   readonly first: Request;
 }
@@ -20,7 +21,7 @@ const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encod
 /** A request as a face makes it: with a note of what its body was made of. */
 function noted(url: string, body: BodyInit, init: RequestInit = {}): Request {
   const request = new Request(url, { method: 'POST', body, ...init });
-  noteBody(request, body);
+  setBodySource(request, body);
   return request;
 }
 
@@ -90,7 +91,7 @@ async function arrived(server: Origin): Promise<readonly Arrived[]> {
 async function sendThrice(copies: Copies, between: () => void = () => {}): Promise<void> {
   await (await fetch(copies.first)).text();
   between();
-  for (let n = 0; n < 2; n += 1) await (await fetch((await copies.again())!)).text();
+  for (let n = 0; n < 2; n += 1) await (await fetch((await copies.next())!)).text();
   copies.close();
 }
 
@@ -177,7 +178,7 @@ describe('replay', () => {
     });
     const copies = replay(make(server.url, new Uint8Array(cap).fill(120)))!;
     await expect(fetch(copies.first)).rejects.toThrow('fetch failed');
-    await (await fetch((await copies.again())!)).text();
+    await (await fetch((await copies.next())!)).text();
     expect(await server.exchanges[1]!.body).toHaveLength(cap);
   });
 
@@ -191,7 +192,7 @@ describe('replay', () => {
     });
     const copies = replay(make(server.url, new Uint8Array(cap).fill(120)))!;
     expect((await fetch(copies.first)).status).toBe(503);
-    await (await fetch((await copies.again())!)).text();
+    await (await fetch((await copies.next())!)).text();
     expect(await server.exchanges[1]!.body).toHaveLength(cap);
   });
 
@@ -216,7 +217,7 @@ describe('replay', () => {
       keepalive: true,
       signal: controller.signal,
     });
-    const again = (await replay(request)!.again())!;
+    const again = (await replay(request)!.next())!;
     for (const member of [
       'method',
       'url',
@@ -243,8 +244,8 @@ describe('replay', () => {
     ['a POST without a body', new Request('http://api.example/', { method: 'POST' })],
   ])('sends %s itself each time and copies nothing', async ([, request]) => {
     const copies = replay(request)!;
-    expect([await copies.again(), await copies.again()]).toEqual([request, request]);
-    expect(await copies.again()).toBe(request);
+    expect([await copies.next(), await copies.next()]).toEqual([request, request]);
+    expect(await copies.next()).toBe(request);
     copies.close();
   });
 
@@ -297,7 +298,7 @@ describe('replay of a request of unknown origin', () => {
     const { stream } = source(cap + 1);
     const copies = replay(streaming(server.url, stream))!;
     await (await fetch(copies.first)).text();
-    expect(await copies.again()).toBeUndefined();
+    expect(await copies.next()).toBeUndefined();
     copies.close();
     expect(await server.exchanges[0]!.body).toHaveLength(cap + 1);
   });
@@ -305,7 +306,7 @@ describe('replay of a request of unknown origin', () => {
   test('does not buffer on once it has refused', async () => {
     const { stream, noted } = source();
     const copies = replay(streaming('http://api.example/', stream))!;
-    expect(await copies.again()).toBeUndefined();
+    expect(await copies.next()).toBeUndefined();
     const most = cap + 2 * 65_536;
     expect(noted.pulled).toBeLessThanOrEqual(most);
     await settled();
@@ -315,7 +316,7 @@ describe('replay of a request of unknown origin', () => {
   test('lets go of the source with the first, once it has refused', async () => {
     const { stream, noted } = source();
     const copies = replay(streaming('http://api.example/', stream))!;
-    expect(await copies.again()).toBeUndefined();
+    expect(await copies.next()).toBeUndefined();
     expect(noted.cancelled).toBeUndefined();
     await copies.first.body!.cancel('enough');
     expect(noted.cancelled).toBeDefined();
@@ -338,7 +339,7 @@ describe('replay of a request of unknown origin', () => {
     const copies = replay(streaming('http://api.example/', stream))!;
     controller!.enqueue(bytes('part'));
     await settled();
-    const again = copies.again();
+    const again = copies.next();
     copies.close();
     expect(await again).toBeUndefined();
   });
@@ -347,7 +348,7 @@ describe('replay of a request of unknown origin', () => {
     const { stream } = source(65_536);
     const copies = replay(streaming('http://api.example/', stream))!;
     copies.close();
-    expect(await copies.again()).toBeUndefined();
+    expect(await copies.next()).toBeUndefined();
   });
 
   test('is not to be had of a stream that fails', async () => {
@@ -360,13 +361,13 @@ describe('replay of a request of unknown origin', () => {
       },
     });
     const copies = replay(streaming('http://api.example/', stream))!;
-    expect(await copies.again()).toBeUndefined();
+    expect(await copies.next()).toBeUndefined();
     await expect(copies.first.text()).rejects.toThrow('of the source');
   });
 
   test('closes twice without harm, also after the end', async () => {
     const copies = replay(new Request('http://api.example/', { method: 'POST', body: 'text' }))!;
-    expect(await (await copies.again())!.text()).toBe('text');
+    expect(await (await copies.next())!.text()).toBe('text');
     copies.close();
     copies.close();
     await settled();
@@ -377,7 +378,7 @@ describe('replay of a derived request', () => {
   test('knows the origin of its body', async () => {
     const body = 'x'.repeat(2 * cap); // more than would be recorded
     const derived = derive(noted('http://api.example/', body), { headers: { 'x-attempt': '2' } });
-    const again = (await replay(derived)!.again())!;
+    const again = (await replay(derived)!.next())!;
     expect(again.headers.get('x-attempt')).toBe('2');
     expect(await again.text()).toHaveLength(2 * cap);
   });
@@ -389,7 +390,7 @@ describe('replay of a derived request', () => {
 
   test('is recorded where the origin is unknown', async () => {
     const derived = derive(new Request('http://api.example/', { method: 'POST', body: 'text' }), {});
-    expect(await (await replay(derived)!.again())!.text()).toBe('text');
+    expect(await (await replay(derived)!.next())!.text()).toBe('text');
   });
 
   test('keeps the referrer and its policy', () => {
@@ -409,5 +410,5 @@ test('a header more leaves the request as it was, and its note with it', () => {
   const changed = withHeader(request, 'b', '3');
   expect(Object.fromEntries(changed.headers)).toMatchObject({ a: '1', b: '3' });
   expect(request.headers.get('b')).toBe('2');
-  expect([changed.method, changed.referrer, bodyOrigin(changed)]).toEqual(['POST', '', 'a body']);
+  expect([changed.method, changed.referrer, bodySource(changed)]).toEqual(['POST', '', 'a body']);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import { bodyOrigin, noteBody } from '../../../src/core/engine/body-source.ts';
-import { baseOf, rebase, retarget } from '../../../src/lib/request/rewrite-url.ts';
+import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
+import { baseOf, rebase, rewriteUrl } from '../../../src/lib/request/rewrite-url.ts';
 
 const elsewhere = 'http://b.example/x';
 
@@ -38,7 +38,7 @@ describe('retarget', () => {
       keepalive: true,
       referrerPolicy: 'origin',
     } as const;
-    const moved = retarget(new Request('http://a.example/', init), elsewhere) as Request;
+    const moved = rewriteUrl(new Request('http://a.example/', init), elsewhere) as Request;
     expect(moved).toMatchObject({
       url: elsewhere,
       method: 'OPTIONS',
@@ -51,9 +51,9 @@ describe('retarget', () => {
 
   test('keeps the note of what the body was made of, and the note’s own body', async () => {
     const request = new Request('http://a.example/', { method: 'POST', body: 'text' });
-    noteBody(request, 'text');
-    const moved = retarget(request, elsewhere) as Request;
-    expect(bodyOrigin(moved)).toBe('text');
+    setBodySource(request, 'text');
+    const moved = rewriteUrl(request, elsewhere) as Request;
+    expect(bodySource(moved)).toBe('text');
     expect(moved.headers.get('content-type')).toBe('text/plain;charset=UTF-8');
     expect(await moved.text()).toBe('text');
     expect(request.bodyUsed).toBe(false);
@@ -63,8 +63,8 @@ describe('retarget', () => {
     const form = new FormData();
     form.append('a', 'b');
     const request = new Request('http://a.example/', { method: 'POST', body: form });
-    noteBody(request, form);
-    const moved = retarget(request, elsewhere) as Request;
+    setBodySource(request, form);
+    const moved = rewriteUrl(request, elsewhere) as Request;
     const type = moved.headers.get('content-type')!;
     expect(await moved.text()).toContain(type.slice(type.indexOf('boundary=') + 9));
   });
@@ -80,7 +80,7 @@ describe('retarget', () => {
       cancel: (reason) => void (cancelled = reason),
     });
     const request = new Request('http://a.example/', { method: 'POST', body, duplex: 'half' } as RequestInit);
-    const moved = await retarget(request, elsewhere);
+    const moved = await rewriteUrl(request, elsewhere);
     expect(made).toBeLessThan(6);
     const reader = moved.body!.getReader();
     const seen: unknown[] = [];
@@ -93,6 +93,6 @@ describe('retarget', () => {
   test('a body that fails while it is looked at fails the call', async () => {
     const body = new ReadableStream({ pull: () => Promise.reject(new Error('unplugged')) });
     const request = new Request('http://a.example/', { method: 'POST', body, duplex: 'half' } as RequestInit);
-    await expect(retarget(request, elsewhere)).rejects.toThrow('unplugged');
+    await expect(rewriteUrl(request, elsewhere)).rejects.toThrow('unplugged');
   });
 });

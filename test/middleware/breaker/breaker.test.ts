@@ -11,7 +11,7 @@ import {
   type BreakerOptions,
   type Fetch,
 } from '../../../src/index.ts';
-import { refusedUntil } from '../../../src/lib/not-before.ts';
+import { notBefore } from '../../../src/lib/not-before.ts';
 import { deaf, silent, stub, watched } from '../../support/call.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
 import { expectQuiet } from '../../support/sockets.ts';
@@ -364,7 +364,7 @@ describe('breaker', () => {
       [
         async function above(_ctx, next) {
           const response = await next();
-          announced.push(refusedUntil({ response }));
+          announced.push(notBefore({ response }));
           return response;
         },
         breaker(quick),

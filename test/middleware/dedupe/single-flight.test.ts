@@ -1,10 +1,10 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
-import { Flight } from '../../../src/middleware/dedupe/single-flight.ts';
+import { SingleFlight } from '../../../src/middleware/dedupe/single-flight.ts';
 import { settled } from '../../support/origin.ts';
 
 interface Started {
-  readonly flight: Flight;
+  readonly flight: SingleFlight;
   readonly signal: AbortSignal;
   readonly over: ReturnType<typeof vi.fn>;
   readonly land: (response: Response) => void;
@@ -26,10 +26,10 @@ function start(longest = 100): Started {
   });
   const over = vi.fn();
   let signal!: AbortSignal;
-  const flight = new Flight((given) => ((signal = given.signal), answer), longest, over);
+  const flight = new SingleFlight((given) => ((signal = given.signal), answer), longest, over);
   const board: Started['board'] = () => {
     const own = new AbortController();
-    const response = flight.board(own.signal, undefined, alone);
+    const response = flight.join(own.signal, undefined, alone);
     response.catch(() => {});
     return { response, leave: (reason) => own.abort(reason) };
   };
@@ -103,7 +103,7 @@ describe('a flight', () => {
   test('does not carry whoever has left before boarding', async () => {
     const { flight, signal, board, land } = start();
     const staying = board();
-    await expect(flight.board(AbortSignal.abort('gone'), undefined, alone)).rejects.toBe('gone');
+    await expect(flight.join(AbortSignal.abort('gone'), undefined, alone)).rejects.toBe('gone');
     expect(signal.aborted).toBe(false);
     land(new Response('hello'));
     expect(await textOf(staying)).toBe('hello');
@@ -112,7 +112,7 @@ describe('a flight', () => {
   test('leaves one listener with the signal of a passenger', () => {
     const { flight } = start();
     const { signal } = new AbortController();
-    void flight.board(signal, undefined, alone);
+    void flight.join(signal, undefined, alone);
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
   });
 

@@ -1,14 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { byWeight, fastest, preferred, type Candidate } from '../../../src/middleware/endpoints/load-balancer.ts';
+import {
+  weightedRandom,
+  powerOfTwoChoices,
+  leastTriedNearest,
+  type Candidate,
+} from '../../../src/middleware/endpoints/load-balancer.ts';
 
 const candidate = (facts: Partial<Candidate> = {}): Candidate => ({
   weight: 1,
   zone: undefined,
   inFlight: 0,
   latency: undefined,
-  asked: performance.now(),
+  lastUsed: performance.now(),
   ...facts,
 });
 const weights = fc.array(fc.double({ min: 0.001, max: 1_000, noNaN: true }), { minLength: 1, maxLength: 8 });
@@ -20,8 +25,10 @@ describe('byWeight', () => {
       fc.property(weights, draw, (all, at) => {
         const list = all.map((weight) => candidate({ weight }));
         const total = all.reduce((sum, weight) => sum + weight, 0);
-        const before = all.slice(0, list.indexOf(byWeight(list, () => at))).reduce((sum, weight) => sum + weight, 0);
-        const { weight } = byWeight(list, () => at);
+        const before = all
+          .slice(0, list.indexOf(weightedRandom(list, () => at)))
+          .reduce((sum, weight) => sum + weight, 0);
+        const { weight } = weightedRandom(list, () => at);
         expect(at * total).toBeGreaterThanOrEqual(before - 1e-6);
         expect(at * total).toBeLessThanOrEqual(before + weight + 1e-6);
       }),
@@ -37,10 +44,10 @@ describe('fastest', () => {
         draw,
         draw,
         (all, x, y) => {
-          const asked = performance.now();
-          const list = all.map((latency) => candidate({ latency, asked }));
+          const lastUsed = performance.now();
+          const list = all.map((latency) => candidate({ latency, lastUsed }));
           const draws = [x, y];
-          expect(fastest(list, () => draws.shift()!).latency).toBeLessThan(Math.max(...all));
+          expect(powerOfTwoChoices(list, () => draws.shift()!).latency).toBeLessThan(Math.max(...all));
         },
       ),
     );
@@ -55,12 +62,12 @@ describe('fastest', () => {
     [
       'the one whose slowness is long ago',
       candidate({ latency: 10 }),
-      candidate({ latency: 90, asked: performance.now() - 60_000 }),
+      candidate({ latency: 90, lastUsed: performance.now() - 60_000 }),
     ],
   ])('takes %s', (_name, other, better) => {
-    expect(fastest([other, better], Math.random)).toBe(better);
-    expect(fastest([better, other], Math.random)).toBe(better);
-    expect(fastest([better], Math.random)).toBe(better);
+    expect(powerOfTwoChoices([other, better], Math.random)).toBe(better);
+    expect(powerOfTwoChoices([better, other], Math.random)).toBe(better);
+    expect(powerOfTwoChoices([better], Math.random)).toBe(better);
   });
 });
 
@@ -73,12 +80,12 @@ describe('preferred', () => {
       (...members: readonly Candidate[]) =>
       (one: Candidate) =>
         members.filter((other) => other === one).length;
-    expect(preferred(list, tried(), ['eu', 'us'])).toEqual([eu]);
-    expect(preferred(list, tried(eu), ['eu', 'us'])).toEqual([us]);
-    expect(preferred(list, tried(eu, us), ['eu', 'us'])).toEqual([none]);
-    expect(preferred(list, tried(eu, us, none), ['eu', 'us'])).toEqual([eu]);
-    expect(preferred(list, tried(), ['us'])).toEqual([us]);
-    expect(preferred(list, tried(us), ['us'])).toEqual([none, eu]);
-    expect(preferred(list, tried(), [])).toEqual(list);
+    expect(leastTriedNearest(list, tried(), ['eu', 'us'])).toEqual([eu]);
+    expect(leastTriedNearest(list, tried(eu), ['eu', 'us'])).toEqual([us]);
+    expect(leastTriedNearest(list, tried(eu, us), ['eu', 'us'])).toEqual([none]);
+    expect(leastTriedNearest(list, tried(eu, us, none), ['eu', 'us'])).toEqual([eu]);
+    expect(leastTriedNearest(list, tried(), ['us'])).toEqual([us]);
+    expect(leastTriedNearest(list, tried(us), ['us'])).toEqual([none, eu]);
+    expect(leastTriedNearest(list, tried(), [])).toEqual(list);
   });
 });

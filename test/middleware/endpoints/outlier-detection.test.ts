@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { ejection, healthy, type Health } from '../../../src/middleware/endpoints/outlier-detection.ts';
+import { outlierDetection, healthy, type Health } from '../../../src/middleware/endpoints/outlier-detection.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -30,7 +30,7 @@ describe('ejection', () => {
         fc.integer({ min: 1, max: 10 }),
         fc.array(step, { maxLength: 200 }),
         (rule, size, steps) => {
-          const health = ejection<Health>(rule);
+          const health = outlierDetection<Health>(rule);
           let list = Array.from({ length: size }, healthy);
           for (const one of steps) {
             const member = list[one.who % list.length]!;
@@ -49,7 +49,7 @@ describe('ejection', () => {
   });
 
   test('however long it was, everybody comes back, and is announced once', () => {
-    const health = ejection<Health>({ failures: 1, for: 1_000, share: 1 });
+    const health = outlierDetection<Health>({ failures: 1, for: 1_000, share: 1 });
     const list = [healthy(), healthy()];
     expect(health.failed(list[0]!, list)).toBe(1_000);
     vi.advanceTimersByTime(999);
@@ -61,7 +61,7 @@ describe('ejection', () => {
   });
 
   test('what fails late, while it is out, does not make the time longer', () => {
-    const health = ejection<Health>({ failures: 1, for: 1_000, share: 1 });
+    const health = outlierDetection<Health>({ failures: 1, for: 1_000, share: 1 });
     const list = [healthy(), healthy()];
     health.failed(list[0]!, list);
     vi.advanceTimersByTime(500);
@@ -71,7 +71,7 @@ describe('ejection', () => {
   });
 
   test('a share of 0.29 of a hundred is 29', () => {
-    const health = ejection<Health>({ failures: 1, for: 1_000, share: 0.29 });
+    const health = outlierDetection<Health>({ failures: 1, for: 1_000, share: 0.29 });
     const list = Array.from({ length: 100 }, healthy);
     for (const member of list) health.failed(member, list);
     expect(list.filter((member) => health.isOut(member))).toHaveLength(29);

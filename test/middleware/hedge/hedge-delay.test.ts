@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { lognormal, random } from '../../../bench/lib/simulate.ts';
-import { tail } from '../../../src/middleware/hedge/hedge-delay.ts';
+import { hedgeDelay } from '../../../src/middleware/hedge/hedge-delay.ts';
 import { contextOf } from '../../support/context.ts';
 
 /** Where the tail of a route begins after these latencies. */
 function begins(ratio: number, latencies: readonly number[]): number | undefined {
   const ctx = contextOf();
-  for (const latency of latencies) tail(ctx, { ratio })!.answered(latency);
-  return tail(ctx, { ratio })!.begins;
+  for (const latency of latencies) hedgeDelay(ctx, { ratio })!.answered(latency);
+  return hedgeDelay(ctx, { ratio })!.delay;
 }
 
 const upTo = (n: number): number[] => Array.from({ length: n }, (_, index) => 100 + index + 1);
@@ -29,9 +29,9 @@ describe('the tail of a route', () => {
 
   test('an original that was outwaited counts with half as much again', () => {
     const ctx = contextOf();
-    for (const latency of upTo(19)) tail(ctx, { ratio: 0.05 })!.answered(latency);
-    tail(ctx, { ratio: 0.05 })!.outwaited(100);
-    expect(tail(ctx, { ratio: 0.05 })!.begins).toBe(150);
+    for (const latency of upTo(19)) hedgeDelay(ctx, { ratio: 0.05 })!.answered(latency);
+    hedgeDelay(ctx, { ratio: 0.05 })!.censored(100);
+    expect(hedgeDelay(ctx, { ratio: 0.05 })!.delay).toBe(150);
   });
 
   test('begins on the near side of a gap that chance may have put it beyond', () => {
@@ -55,9 +55,9 @@ describe('the tail of a route', () => {
 
   test('each ratio has its own history, and a ratio of 0 or a key of undefined has none', () => {
     const ctx = contextOf();
-    for (const latency of upTo(20)) tail(ctx, { ratio: 0.05 })!.answered(latency);
-    expect(tail(ctx, { ratio: 0.1 })!.begins).toBeUndefined();
-    expect(tail(ctx, { ratio: 0 })).toBeUndefined();
-    expect(tail(ctx, { ratio: 0.05, key: () => undefined })).toBeUndefined();
+    for (const latency of upTo(20)) hedgeDelay(ctx, { ratio: 0.05 })!.answered(latency);
+    expect(hedgeDelay(ctx, { ratio: 0.1 })!.delay).toBeUndefined();
+    expect(hedgeDelay(ctx, { ratio: 0 })).toBeUndefined();
+    expect(hedgeDelay(ctx, { ratio: 0.05, key: () => undefined })).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { IdempotencyError } from '../../../src/core/errors.ts';
-import { keyFault, longestKey, unusableKey } from '../../../src/middleware/idempotency/problem-response.ts';
+import { keyProblem, longestKey, unusableKeyProblem } from '../../../src/middleware/idempotency/problem-response.ts';
 
 const read = async (response: Response) => ({
   status: response.status,
@@ -10,7 +10,7 @@ const read = async (response: Response) => ({
 });
 
 test('a key that is missing or unusable is a 400 that says what to send', async () => {
-  expect(await read(unusableKey('Idempotency-Key'))).toMatchObject({
+  expect(await read(unusableKeyProblem('Idempotency-Key'))).toMatchObject({
     status: 400,
     contentType: 'application/problem+json',
     title: 'Idempotency-Key is missing or unusable',
@@ -24,7 +24,7 @@ test.each([
 ] as const)('%s is a %i', async (code, status, title, retryAfter) => {
   const error = new IdempotencyError(code, 'order-42');
   const type = 'https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/';
-  expect(await read(keyFault('X-Key', error))).toMatchObject({
+  expect(await read(keyProblem('X-Key', error))).toMatchObject({
     status,
     contentType: 'application/problem+json',
     title,

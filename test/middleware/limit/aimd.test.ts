@@ -10,7 +10,7 @@ describe('aimd', () => {
   });
 
   test('grows by about one for each round of answers, up to its maximum', () => {
-    const places = aimd({ initial: 10, max: 12 }).start();
+    const places = aimd({ initial: 10, max: 12 }).create();
     for (let answer = 0; answer < 11; answer += 1) places.answered(10);
     expect(places.limit).toBe(11);
     for (let answer = 0; answer < 100; answer += 1) places.answered(12);
@@ -18,13 +18,13 @@ describe('aimd', () => {
   });
 
   test('does not grow while less than half of it is used', () => {
-    const places = aimd().start();
+    const places = aimd().create();
     for (let answer = 0; answer < 1_000; answer += 1) places.answered(9);
     expect(places.limit).toBe(20);
   });
 
   test('gives way by a tenth, once for all calls that were under way then, down to its minimum', () => {
-    const places = aimd({ min: 15 }).start();
+    const places = aimd({ min: 15 }).create();
     const started = performance.now();
     vi.advanceTimersByTime(10);
     for (let call = 0; call < 20; call += 1) places.overloaded(started);
@@ -39,8 +39,8 @@ describe('aimd', () => {
 
   test('learns for each start anew', () => {
     const policy = aimd({ initial: 4 });
-    policy.start().overloaded(1);
-    expect(policy.start().limit).toBe(4);
+    policy.create().overloaded(1);
+    expect(policy.create().limit).toBe(4);
   });
 
   test.each([

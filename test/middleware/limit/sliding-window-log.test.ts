@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { startLog } from '../../../src/middleware/limit/sliding-window-log.ts';
+import { slidingWindowLog } from '../../../src/middleware/limit/sliding-window-log.ts';
 
 describe('startLog', () => {
   beforeEach(() => {
@@ -11,7 +11,7 @@ describe('startLog', () => {
   });
 
   test('says how long until one may start, and how long until the ones behind it', () => {
-    const log = startLog(2, 1_000);
+    const log = slidingWindowLog(2, 1_000);
     expect([0, 1, 2, 3, 4].map((ahead) => log.delay(ahead))).toEqual([0, 0, 1_000, 1_000, 2_000]);
     log.add();
     vi.advanceTimersByTime(300);
@@ -26,7 +26,7 @@ describe('startLog', () => {
     const pauses = fc.array(fc.nat(400), { minLength: 1, maxLength: 80 });
     fc.assert(
       fc.property(pauses, fc.integer({ min: 1, max: 6 }), (pauses, most) => {
-        const log = startLog(most, 500);
+        const log = slidingWindowLog(most, 500);
         const starts: number[] = [];
         for (const pause of pauses) {
           vi.advanceTimersByTime(pause);

@@ -4,8 +4,8 @@ import {
   directivesOf,
   freshness,
   mayKeepRequest,
-  sameAnswer,
-  shelfLife,
+  cacheKey,
+  staleTtl,
   staleness,
 } from '../../../src/middleware/stale-if-error/cache-policy.ts';
 import { fork } from '../../../src/core/context.ts';
@@ -51,11 +51,11 @@ describe('shelfLife', () => {
     [{ vary: 'traceparent' }, 0],
     [{ 'set-cookie': 'a=b' }, day],
   ])('on the client side, of %j, is %i', (headers, life) => {
-    expect(shelfLife(response(headers), context(), day)).toBe(life);
+    expect(staleTtl(response(headers), context(), day)).toBe(life);
   });
 
   test('what varies by a cookie that is to be seen may be kept', () => {
-    expect(shelfLife(response({ vary: 'Cookie' }), context('client', { cookie: 'a=b' }), day)).toBe(day);
+    expect(staleTtl(response({ vary: 'Cookie' }), context('client', { cookie: 'a=b' }), day)).toBe(day);
   });
 
   test.each([
@@ -67,7 +67,7 @@ describe('shelfLife', () => {
     [{}, { authorization: 'Bearer a' }, 0],
     [{ 'cache-control': 'public' }, { authorization: 'Bearer a' }, day],
   ])('in a handler, of %j to %j, is %i', (headers, request, life) => {
-    expect(shelfLife(response(headers), context('server', request as Record<string, string>), day)).toBe(life);
+    expect(staleTtl(response(headers), context('server', request as Record<string, string>), day)).toBe(life);
   });
 });
 
@@ -85,7 +85,7 @@ describe('freshness', () => {
 describe('a request', () => {
   const request = (init: RequestInit, url = 'http://api.example/a'): Request => new Request(url, init);
   const keyOf = (init: RequestInit, url?: string): string =>
-    sameAnswer(fork(contextOf(), { request: request(init, url) }));
+    cacheKey(fork(contextOf(), { request: request(init, url) }));
 
   test('is one whose answer may be kept when it is a whole GET without no-store', () => {
     expect(mayKeepRequest(request({}))).toBe(true);

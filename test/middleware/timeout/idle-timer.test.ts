@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Measurement } from '../../../src/middleware/timeout/adaptive.ts';
-import { silence } from '../../../src/middleware/timeout/idle-timer.ts';
+import { idleTimer } from '../../../src/middleware/timeout/idle-timer.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const isComment = (chunk: Uint8Array): boolean => new TextDecoder().decode(chunk).startsWith(':');
@@ -29,7 +29,7 @@ describe('silence', () => {
   });
 
   test('is exceeded once when the first chunk does not come', () => {
-    const { wait } = silence({ wait: limitedTo(300), onExceeded });
+    const { wait } = idleTimer({ wait: limitedTo(300), onExceeded });
     wait();
     vi.advanceTimersByTime(299);
     expect(exceeded).toEqual([]);
@@ -38,7 +38,7 @@ describe('silence', () => {
   });
 
   test('begins anew with every chunk', () => {
-    const { wait, chunk } = silence({ wait: limitedTo(300), onExceeded });
+    const { wait, chunk } = idleTimer({ wait: limitedTo(300), onExceeded });
     for (let n = 0; n < 5; n += 1) {
       wait();
       vi.advanceTimersByTime(299);
@@ -50,7 +50,7 @@ describe('silence', () => {
   });
 
   test('is the server’s: a reader may dawdle for as long as it likes', () => {
-    const { wait, chunk, end } = silence({ wait: limitedTo(300), onExceeded });
+    const { wait, chunk, end } = idleTimer({ wait: limitedTo(300), onExceeded });
     vi.advanceTimersByTime(10_000); // before the first read
     wait();
     chunk(bytes('chunk'));
@@ -64,7 +64,7 @@ describe('silence', () => {
   });
 
   test('goes on through a chunk that is no progress', () => {
-    const { wait, chunk } = silence({ wait: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExceeded });
+    const { wait, chunk } = idleTimer({ wait: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExceeded });
     for (let n = 0; n < 2; n += 1) {
       wait();
       vi.advanceTimersByTime(100);
@@ -78,7 +78,7 @@ describe('silence', () => {
   });
 
   test('does not count the time that a reader takes over a chunk that is no progress', () => {
-    const { wait, chunk } = silence({ wait: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExceeded });
+    const { wait, chunk } = idleTimer({ wait: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExceeded });
     wait();
     vi.advanceTimersByTime(200);
     chunk(bytes(': still here'));
@@ -91,7 +91,7 @@ describe('silence', () => {
   });
 
   test('forgets what was no progress once there is some', () => {
-    const { wait, chunk, end } = silence({
+    const { wait, chunk, end } = idleTimer({
       wait: limitedTo(300),
       isProgress: (chunk) => !isComment(chunk),
       onExceeded,
@@ -111,7 +111,7 @@ describe('silence', () => {
   });
 
   test('is measured from chunk to chunk of progress, without the time of the reader', () => {
-    const { wait, chunk, end } = silence({
+    const { wait, chunk, end } = idleTimer({
       wait: limitedTo(300),
       isProgress: (chunk) => !isComment(chunk),
       onExceeded,
@@ -135,7 +135,7 @@ describe('silence', () => {
 
   test('shows isProgress every chunk as it came', () => {
     const isProgress = vi.fn<(chunk: Uint8Array) => boolean>(() => true);
-    const { wait, chunk } = silence({ wait: limitedTo(300), isProgress, onExceeded });
+    const { wait, chunk } = idleTimer({ wait: limitedTo(300), isProgress, onExceeded });
     const chunks = [bytes('one'), bytes('two')];
     for (const each of chunks) {
       wait();
@@ -145,7 +145,7 @@ describe('silence', () => {
   });
 
   test('ends with the body', () => {
-    const { wait, end } = silence({ wait: limitedTo(300), onExceeded });
+    const { wait, end } = idleTimer({ wait: limitedTo(300), onExceeded });
     wait();
     end(true);
     vi.advanceTimersByTime(10_000);
@@ -153,13 +153,13 @@ describe('silence', () => {
   });
 
   test('is over before it began where there is no body', () => {
-    const { end } = silence({ wait: limitedTo(300), onExceeded });
+    const { end } = idleTimer({ wait: limitedTo(300), onExceeded });
     end(true);
     expect(vi.getTimerCount()).toBe(0);
   });
 
   test('is watched by one timer, however often it is waited for', () => {
-    const { wait, end } = silence({ wait: limitedTo(300), onExceeded });
+    const { wait, end } = idleTimer({ wait: limitedTo(300), onExceeded });
     wait();
     wait();
     expect(vi.getTimerCount()).toBe(1);
@@ -167,7 +167,7 @@ describe('silence', () => {
   });
 
   test('lasts as long as it likes without a limit', () => {
-    const { wait } = silence({ wait: limitedTo(Infinity), onExceeded });
+    const { wait } = idleTimer({ wait: limitedTo(Infinity), onExceeded });
     wait();
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { Branch } from '../../../src/core/engine/lazy-abort.ts';
-import type { within as Within } from '../../../src/middleware/timeout/with-timeout.ts';
+import { LazyAbortController } from '../../../src/core/engine/lazy-abort.ts';
+import type { withTimeout as WithTimeout } from '../../../src/middleware/timeout/with-timeout.ts';
 
-let within: typeof Within;
+let withTimeout: typeof WithTimeout;
 
 function start(ms: number) {
-  const work = new Branch();
+  const work = new LazyAbortController();
   let answer!: (response: Response) => void;
   let fail!: (error: unknown) => void;
   const below = new Promise<Response>((resolve, reject) => {
@@ -15,17 +15,18 @@ function start(ms: number) {
   });
   const expire = vi.fn(() => work.abort('too late'));
   const arrived = vi.fn((response: Response) => response);
-  const settled = within(ms, { work, below, arrived, expire }).catch((error: unknown) => error);
+  const settled = withTimeout(ms, { work, below, arrived, expire }).catch((error: unknown) => error);
   return { work, answer, fail, expire, arrived, settled };
 }
 
 describe.each(['of the platform', 'of a test'])('within a limit, by timers %s', (whose) => {
   beforeEach(async () => {
     vi.resetModules();
-    if (whose === 'of a test') ({ within } = await import('../../../src/middleware/timeout/with-timeout.ts'));
+    if (whose === 'of a test') ({ withTimeout } = await import('../../../src/middleware/timeout/with-timeout.ts'));
     vi.useFakeTimers();
     // What the module sees when it is loaded is the platform's to it.
-    if (whose === 'of the platform') ({ within } = await import('../../../src/middleware/timeout/with-timeout.ts'));
+    if (whose === 'of the platform')
+      ({ withTimeout } = await import('../../../src/middleware/timeout/with-timeout.ts'));
   });
   afterEach(() => {
     vi.useRealTimers();

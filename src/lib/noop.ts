@@ -1,0 +1,2 @@
+/** For a promise whose rejection is handled elsewhere. */
+export function noop(): void {}
