@@ -1,8 +1,8 @@
 /** The innermost of the onion: hands the request to the transport, and tells of it. */
 import { abortSource } from './core/engine/transport-protocol.ts';
-import { askedOf, sourceOf, type Context, type Handler } from './core/context.ts';
+import { requestLikeOf, abortSourceOf, type Context, type Handler } from './core/context.ts';
 import { isUntouched } from './core/engine/lazy-request.ts';
-import { referrerOf } from './lib/request/derive.ts';
+import { referrerOf } from './core/engine/derive.ts';
 
 /** The call signature alone: what runtimes hang on their `fetch` besides is not needed. */
 export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
@@ -22,7 +22,7 @@ export function transportHandler(transport: Fetch | undefined): Handler {
   const transmit: Handler = (ctx) => {
     const send = transport ?? globalFetch();
     if (abortSource in send) return sendAsked(send, ctx);
-    const asked = askedOf(ctx);
+    const asked = requestLikeOf(ctx);
     // As the caller asked: the platform makes a Request of its own, also of a Request.
     if (transport === undefined && isUntouched(asked)) return send.call(globalThis, asked.url, { signal: ctx.signal });
     return send.call(globalThis, ctx.request, { ...ctx.init, ...referrerOf(ctx.request), signal: ctx.signal });
@@ -30,8 +30,8 @@ export function transportHandler(transport: Fetch | undefined): Handler {
 
   /** To a transport of ours. */
   const sendAsked = (send: Fetch, ctx: Context): Promise<Response> => {
-    const asked = askedOf(ctx);
-    const branch = sourceOf(ctx);
+    const asked = requestLikeOf(ctx);
+    const branch = abortSourceOf(ctx);
     const init = isUntouched(asked)
       ? { [abortSource]: branch }
       : { ...ctx.init, ...referrerOf(ctx.request), [abortSource]: branch };
@@ -49,7 +49,7 @@ export function transportHandler(transport: Fetch | undefined): Handler {
 
   const tell: Handler = (ctx) => {
     const { attempt } = ctx;
-    const { method, url } = askedOf(ctx);
+    const { method, url } = ctx;
     ctx.emit({ type: 'attempt.sent', attempt, method, url });
     const started = performance.now();
     const duration = (): number => performance.now() - started;

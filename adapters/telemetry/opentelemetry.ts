@@ -14,7 +14,7 @@ import {
 } from '@opentelemetry/api';
 
 import { privateState } from '../../src/core/engine/private-state.ts';
-import { sourceOf, type Context, type Middleware } from '../../src/core/context.ts';
+import type { Context, Middleware } from '../../src/core/context.ts';
 import {
   durationBuckets,
   errorTypeOf,
@@ -103,8 +103,8 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
       decisions(event);
       if (event.type === 'request.settled') {
         const ended = { ...endOf(event), 'kyoa.attempts': event.attempts };
-        finish(span, ended, callResult(event, sourceOf(ctx)) === 'failure');
-        const outcome = { 'kyoa.outcome': callResult(event, sourceOf(ctx)) };
+        finish(span, ended, callResult(event, ctx) === 'failure');
+        const outcome = { 'kyoa.outcome': callResult(event, ctx) };
         calls.record(event.duration / 1_000, { ...common, ...outcome }, telemetry);
       } else if (!/^(request|attempt)\./.test(event.type) && span.isRecording()) {
         span.addEvent(event.type, factsOf(event, redact), event.time);
@@ -144,7 +144,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
       ended({ status: response.status }, response.status >= 400);
       return response;
     } catch (error) {
-      ended({ error }, callResult({ error }, sourceOf(ctx)) === 'failure');
+      ended({ error }, callResult({ error }, ctx) === 'failure');
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 /** What happens, as metrics of Prometheus through prom-client 15: listed first, outermost. */
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 
-import { sourceOf, type Middleware } from '../../src/core/context.ts';
+import type { Middleware } from '../../src/core/context.ts';
 import {
   bounded,
   durationBuckets,
@@ -119,7 +119,7 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
         const labels = {
           http_request_method: methodOf(event),
           server_address: host(serverOf(event.url).address),
-          outcome: callResult(event, sourceOf(ctx)),
+          outcome: callResult(event, ctx),
         };
         calls.observe(labels, event.duration / 1_000);
       }

@@ -1,90 +1,119 @@
-/** What a middleware sees of a call. Never assigned to: a branch of a call gets a fork of its parent's context. */
-import { toSignal, type AbortSource } from './engine/lazy-abort.ts';
-import { invalid } from './options.ts';
-import { toRequest, type RequestLike } from './engine/lazy-request.ts';
+/** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
+import { withHeaders } from './engine/derive.ts';
+import { childOf, LazyAbortController, onAbort, toSignal, type AbortSource } from './engine/lazy-abort.ts';
+import { isUntouched, toRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
+import { invalid } from './options.ts';
 import type { Storage } from './storage.ts';
 
+/** Reading any member creates nothing, except `request`, `signal` and `id`, which are created when they are first read. */
 export interface Context {
-  /** What will be sent. */
+  readonly method: string;
+  /** Absolute. */
+  readonly url: string;
+  /** The value of a request header, or `null`. */
+  header(name: string): string | null;
+  /** The request that will be sent. */
   readonly request: Request;
-  /** Aborts this branch of the call and everything under it. Lives no longer than the call. */
+
+  /** Whether this branch of the call has been aborted. */
+  readonly aborted: boolean;
+  /** Why: the caller's own `signal.reason`, or the error of the policy that aborted the branch. */
+  readonly reason: unknown;
+  /** Aborts with this branch of the call and everything inside it. It lives no longer than the call. */
   readonly signal: AbortSignal;
-  /** When the innermost limit above runs out, in ms on the clock of `performance.now()`. */
+  /** Calls `listener` once, when this branch aborts, or now if it has aborted. The listener stays until the call has ended. */
+  onAbort(listener: (reason: unknown) => void): void;
+  /** A controller that aborts when this branch aborts. Aborting it does not affect this branch. */
+  child(): AbortController;
+  /** When the earliest limit outside this middleware expires, ms on the clock of `performance.now()`. */
   readonly deadline: number | undefined;
+
   /** 1 for the first attempt. */
   readonly attempt: number;
-  /** Who hears what is emitted here. */
-  readonly observers: readonly Listener[];
-  /** The request id: the caller's `requestId`, else a fresh UUID; the same for every attempt. */
+  /** The caller's `requestId`, or a new UUID; the same for every attempt. */
   readonly id: string;
   /** Per-call overrides: a policy named `x` reads `options.x`. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Members of the caller's init that are neither fetch's nor a policy's; they go to the transport. */
+  /** Members of the caller's init that neither fetch nor a policy knows. They go to the transport. */
   readonly init: Readonly<Record<string, unknown>>;
   readonly storage: Storage;
   /** `'server'` inside a handler. */
   readonly side: 'client' | 'server';
-  /** The user's own bag, shared by all forks of the call. */
+  /** The user's own data, shared by all forks of the call. */
   readonly state: Record<string, unknown>;
-  /** The middlewares of the face that made the call, outermost first. */
+  /** The stack that the call runs through, outermost first. */
   readonly stack: readonly Middleware[];
-  /** Tells the observers above; costs next to nothing when there are none. */
+  /** The listeners that receive what is emitted here. */
+  readonly observers: readonly Listener[];
+  /** Passes an event to the observers outside this middleware. It costs next to nothing when there are none. */
   emit(fact: Fact | CustomFact): void;
 }
 
-/** What a middleware may change for what runs beneath it; a member that is absent or undefined stays as it was. */
-export type Fork = {
-  readonly [Member in 'request' | 'attempt' | 'observers']?: Context[Member] | undefined;
-} & { readonly signal?: AbortSource | undefined; readonly deadline?: Deadline };
+/** What a middleware changes for the middleware inside it. A member that is absent or undefined stays as it was. */
+export interface Fork {
+  /** Merged over the present headers; `undefined` removes one. */
+  readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly request?: Request | undefined;
+  /** Of a controller the signal is created only when inner code reads it: pass `ctx.child()` itself. */
+  readonly signal?: AbortSignal | AbortController | undefined;
+  /** ms on the clock of `performance.now()`. A function for a deadline that may still change, as that of a shared request. */
+  readonly deadline?: Deadline;
+  readonly attempt?: number | undefined;
+  readonly observers?: readonly Listener[] | undefined;
+}
 
-/** As a function where it may still change: of a request that several callers share. */
-export type Deadline = number | undefined | (() => number | undefined);
+type Deadline = number | undefined | (() => number | undefined);
 
-/** Runs what is beneath. May be called again, and concurrently. */
+/** Runs the inner middleware and the transport. It may be called more than once, and concurrently. */
 export type Next = (fork?: Fork) => Promise<Response>;
 export type Middleware = (ctx: Context, next: Next) => Promise<Response>;
 export type Handler = (ctx: Context) => Promise<Response>;
 
-/** What all forks of a call have in common, as a face gives it. */
+/** What all forks of a call have in common. */
 export type CallSettings = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
 
-export function createContext(call: CallSettings, asked: RequestLike, source: AbortSource): Context {
-  return new CallContext(new CallState(call), asked, source, undefined, 1, nobody);
+export function createContext(settings: CallSettings, request: RequestLike, abort: AbortSource): Context {
+  return new CallContext(new CallState(settings), request, abort, undefined, 1, noListeners);
 }
 
-/** What `ctx.request` stands for, without making it. */
-export function askedOf(ctx: Context): RequestLike {
-  return (ctx as CallContext).asked ?? ctx.request; // somebody may have a context of their own making
+/** What `ctx.request` is made of. */
+export function requestLikeOf(ctx: Context): RequestLike {
+  return (ctx as CallContext).requestLike;
 }
 
-/** What `ctx.signal` stands for, without making it. */
-export function sourceOf(ctx: Context): AbortSource {
-  return (ctx as CallContext).source ?? ctx.signal;
+/** What `ctx.signal` is made of. */
+export function abortSourceOf(ctx: Context): AbortSource {
+  return (ctx as CallContext).abortSource;
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
-  const { call } = ctx as CallContext;
+  const { call, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
+  const request = changes.request ?? requestLike;
   return new CallContext(
     call,
-    changes.request ?? askedOf(ctx),
-    changes.signal ?? sourceOf(ctx),
-    changes.deadline ?? (ctx as CallContext).limit,
-    changes.attempt ?? ctx.attempt,
-    changes.observers ?? ctx.observers,
+    changes.headers ? withHeaders(request, changes.headers) : request,
+    changes.signal === undefined ? abortSource : sourceOf(changes.signal),
+    changes.deadline ?? limit,
+    changes.attempt ?? attempt,
+    changes.observers ?? observers,
   );
 }
 
-const nobody: readonly Listener[] = [];
+function sourceOf(signal: AbortSignal | AbortController): AbortSource {
+  return signal instanceof LazyAbortController || 'aborted' in signal ? signal : signal.signal;
+}
+
+const noListeners: readonly Listener[] = [];
 
 class CallState {
-  readonly given: CallSettings;
+  readonly settings: CallSettings;
   readonly state: Record<string, unknown> = {};
   #id: string | undefined;
 
-  constructor(given: CallSettings) {
-    this.given = given;
-    this.#id = requestId(given.options['requestId']);
+  constructor(settings: CallSettings) {
+    this.settings = settings;
+    this.#id = requestId(settings.options['requestId']);
   }
 
   /** A fresh one is made when first asked for: most calls are never asked. */
@@ -96,33 +125,54 @@ class CallState {
 /** A class, because a fork is made for every attempt of every call, and getters on a prototype cost it nothing. */
 class CallContext implements Context {
   readonly call: CallState;
-  readonly asked: RequestLike;
-  readonly source: AbortSource;
+  readonly requestLike: RequestLike;
+  readonly abortSource: AbortSource;
   readonly limit: Deadline;
   readonly attempt: number;
   readonly observers: readonly Listener[];
 
   constructor(
     call: CallState,
-    asked: RequestLike,
-    source: AbortSource,
+    requestLike: RequestLike,
+    abortSource: AbortSource,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
   ) {
     this.call = call;
-    this.asked = asked;
-    this.source = source;
+    this.requestLike = requestLike;
+    this.abortSource = abortSource;
     this.limit = limit;
     this.attempt = attempt;
     this.observers = observers;
   }
 
+  get method(): string {
+    return this.requestLike.method;
+  }
+  get url(): string {
+    return this.requestLike.url;
+  }
+  header(name: string): string | null {
+    return isUntouched(this.requestLike) ? null : this.requestLike.headers.get(name);
+  }
   get request(): Request {
-    return toRequest(this.asked);
+    return toRequest(this.requestLike);
+  }
+  get aborted(): boolean {
+    return this.abortSource.aborted;
+  }
+  get reason(): unknown {
+    return this.abortSource.reason;
   }
   get signal(): AbortSignal {
-    return toSignal(this.source);
+    return toSignal(this.abortSource);
+  }
+  onAbort(listener: (reason: unknown) => void): void {
+    onAbort(this.abortSource, listener);
+  }
+  child(): AbortController {
+    return childOf(this.abortSource);
   }
   get deadline(): number | undefined {
     return typeof this.limit === 'function' ? this.limit() : this.limit;
@@ -131,22 +181,22 @@ class CallContext implements Context {
     return this.call.id;
   }
   get options(): Readonly<Record<string, unknown>> {
-    return this.call.given.options;
+    return this.call.settings.options;
   }
   get init(): Readonly<Record<string, unknown>> {
-    return this.call.given.init;
+    return this.call.settings.init;
   }
   get storage(): Storage {
-    return this.call.given.storage;
+    return this.call.settings.storage;
   }
   get side(): 'client' | 'server' {
-    return this.call.given.side;
+    return this.call.settings.side;
   }
   get state(): Record<string, unknown> {
     return this.call.state;
   }
   get stack(): readonly Middleware[] {
-    return this.call.given.stack;
+    return this.call.settings.stack;
   }
 
   emit(fact: Fact | CustomFact): void {

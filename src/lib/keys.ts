@@ -1,6 +1,6 @@
 /** What counts as the same thing: the key functions that policies share. */
 import { bodySource } from '../core/engine/body-source.ts';
-import { askedOf, type Context } from '../core/context.ts';
+import { requestLikeOf, type Context } from '../core/context.ts';
 import { isUntouched } from '../core/engine/lazy-request.ts';
 
 /** Calls with the same key share state; `undefined` leaves a call out. */
@@ -8,7 +8,7 @@ export type Key = (ctx: Context) => string | undefined;
 
 /** `https://api.example.com` */
 export function byOrigin(ctx: Context): string {
-  return originOf(askedOf(ctx).url);
+  return originOf(ctx.url);
 }
 
 /** Routes are few and calls are many; the oldest answer goes when there are more. */
@@ -22,7 +22,7 @@ let latest = { method: '', url: '', route: '' };
  * `GET https://api.example.com/users/:id/orders`.
  */
 export function byRoute(ctx: Context): string {
-  const { method, url } = askedOf(ctx);
+  const { method, url } = ctx;
   if (latest.url !== url || latest.method !== method) latest = { method, url, route: routeOf(method, url) };
   return latest.route;
 }
@@ -74,8 +74,7 @@ const perCallHeaders: ReadonlySet<string> = new Set([
  */
 export function byRequest(ctx: Context): string | undefined {
   const { requestId } = ctx.options;
-  const asked = askedOf(ctx);
-  if (requestId === undefined && isUntouched(asked)) return asked.url;
+  if (requestId === undefined && isUntouched(requestLikeOf(ctx))) return ctx.url;
   const { request, init } = ctx;
   const { method, url, headers, redirect, credentials, cache, mode, integrity } = request;
   const reads = method === 'GET' || method === 'HEAD';

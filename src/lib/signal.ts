@@ -1,18 +1,8 @@
-/** Abort signals: a child for a branch of a call, and the bridge from the caller's signal to the call's own. */
+/** The bridge from the caller's signal to the call's own. */
 import { privateState } from '../core/engine/private-state.ts';
-import { LazyAbortController, onAbort, type AbortSource } from '../core/engine/lazy-abort.ts';
+import { LazyAbortController } from '../core/engine/lazy-abort.ts';
 import { watchBody } from './body/watch.ts';
 import { discard } from './body/discard.ts';
-
-/**
- * Aborts with its parent and never touches it. It stays registered on the parent, so the parent must be of a call
- * (`ctx.signal`), never a longer-lived one: see `underCaller`.
- */
-export function childOf(parent: AbortSource): LazyAbortController {
-  const child = new LazyAbortController();
-  onAbort(parent, (reason) => child.abort(reason));
-  return child;
-}
 
 /**
  * Runs a call under its caller's signal: an abort rejects at once with the caller's own reason, whatever the

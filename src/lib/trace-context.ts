@@ -4,8 +4,7 @@
  * @see https://www.w3.org/TR/trace-context-1/
  */
 import { privateState } from '../core/engine/private-state.ts';
-import { askedOf, type Context } from '../core/context.ts';
-import { isUntouched } from '../core/engine/lazy-request.ts';
+import type { Context } from '../core/context.ts';
 
 export interface TraceContext {
   /** 32 hexadecimal digits. */
@@ -30,8 +29,7 @@ export function joinTrace(ctx: Context): TraceContext {
 }
 
 function given(ctx: Context): TraceContext | undefined {
-  const asked = askedOf(ctx);
-  return isUntouched(asked) ? undefined : parseTraceparent(asked.headers.get('traceparent'));
+  return parseTraceparent(ctx.header('traceparent'));
 }
 
 /** With a fresh span id, in version 00. */

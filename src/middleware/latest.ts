@@ -1,9 +1,8 @@
 /** Lets a newer call replace an older one: search as you type. Stands outside `retry`. */
-import type { LazyAbortController } from '../core/engine/lazy-abort.ts';
-import { sourceOf, type Middleware } from '../core/context.ts';
+import type { Middleware } from '../core/context.ts';
 import { forCall, fn, knownKeys } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
-import { childOf, withCallerSignal } from '../lib/signal.ts';
+import { withCallerSignal } from '../lib/signal.ts';
 
 export interface LatestOptions {
   /** Calls with the same key replace each other; `undefined` leaves a call alone. */
@@ -20,14 +19,14 @@ export interface LatestOptions {
  */
 export function latest(options: LatestOptions): Middleware {
   const own = parse(options);
-  const current = new Map<string, LazyAbortController>();
+  const current = new Map<string, AbortController>();
 
   return async function latest(ctx, next) {
     const key = forCall(ctx.options['latest'], own, parse)?.key(ctx);
     if (key === undefined) return next();
 
     current.get(key)?.abort(new DOMException('Replaced by a newer call', 'AbortError'));
-    const mine = childOf(sourceOf(ctx));
+    const mine = ctx.child();
     current.set(key, mine);
     try {
       return await withCallerSignal(mine.signal, (own) => next({ signal: own }));

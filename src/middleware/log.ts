@@ -1,6 +1,5 @@
 /** Writes one line of JSON per call. Stands outermost, for whole calls; inside `retry` a line is an attempt's. */
-import { vouched } from '../core/compose.ts';
-import { sourceOf, type Middleware } from '../core/context.ts';
+import type { Middleware } from '../core/context.ts';
 import { callResult } from '../telemetry/semantic-conventions.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
 import { fn, invalid, array, oneOf, knownKeys } from '../core/options.ts';
@@ -39,11 +38,11 @@ export function log(options: LogOptions = {}): Middleware {
   const { service, least, write, redact } = parse(options);
   const by = service === undefined ? '' : `,"service":${quoted(service)}`;
 
-  return vouched(function log(ctx, next) {
+  return function log(ctx, next) {
     if (ctx.options['log'] === false) return next();
     return observeCall(ctx, next, (event) => {
       if (event.type !== 'request.settled') return;
-      const verdict = callResult(event, sourceOf(ctx));
+      const verdict = callResult(event, ctx);
       const isOdd = verdict !== 'aborted' && (event.attempts > 1 || (event.status ?? 0) >= 400);
       const level = verdict === 'failure' ? 'error' : isOdd ? 'warn' : 'info';
       if (levels.indexOf(level) < least) return;
@@ -58,7 +57,7 @@ export function log(options: LogOptions = {}): Middleware {
         (status === undefined ? `,"error":${JSON.stringify(describe(error, redact))}}` : '}');
       return write(line, level);
     });
-  });
+  };
 }
 
 /** What is neither a quotation mark, a backslash, a control character nor half of a pair stands for itself in JSON. */

@@ -1,5 +1,4 @@
 /** Hears every event of everything under it. Outermost to see whole calls, inside `retry` to see attempts. */
-import { vouched } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
@@ -15,7 +14,7 @@ import { fn } from '../core/options.ts';
 export function observe(listener: Listener): Middleware {
   fn('observe listener', listener);
 
-  return vouched(function observe(ctx, next) {
+  return function observe(ctx, next) {
     return ctx.options['observe'] === false ? next() : observeCall(ctx, next, listener);
-  });
+  };
 }

@@ -36,7 +36,7 @@ export function race(urls: readonly (string | URL)[], options: RaceOptions = {})
   return async function race(ctx, next) {
     const policy = forCall(ctx.options['race'], own, (override: RaceOptions) => parse({ ...options, ...override }));
     if (policy === undefined || !ctx.request.url.startsWith('http')) return next();
-    const copies = policy.methods.has(ctx.request.method) ? resendable(ctx.request, ctx.signal) : undefined;
+    const copies = policy.methods.has(ctx.method) ? resendable(ctx) : undefined;
     const runs = bases.map((base, index): Run => {
       return async (signal) => {
         const copy = await rewriteUrl(await copyOf(ctx.request, copies, index), rebase(ctx.request.url, base));

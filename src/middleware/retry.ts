@@ -1,8 +1,6 @@
 /** Sends a request again when that may help. Stands inside the total `timeout`, outside the one of an attempt. */
-import { vouched } from '../core/compose.ts';
-import { askedOf, sourceOf, type Context, type Middleware, type Next } from '../core/context.ts';
+import type { Context, Middleware, Next } from '../core/context.ts';
 import { count, forCall, fn, array, delay, knownKeys } from '../core/options.ts';
-import type { RequestLike } from '../core/engine/lazy-request.ts';
 import { idempotentMethods, transientStatuses } from '../core/engine/http.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { discard } from '../lib/body/discard.ts';
@@ -47,7 +45,7 @@ export interface RetryOptions {
 export function retry(options: RetryOptions = {}): Middleware {
   const own = parse(options);
 
-  return vouched(function retry(ctx, next) {
+  return function retry(ctx, next) {
     const policy = forCall(ctx.options['retry'], own, (override: number | RetryOptions) =>
       parse({
         ...options,
@@ -55,8 +53,8 @@ export function retry(options: RetryOptions = {}): Middleware {
         ...(typeof override === 'number' ? { retries: override } : override),
       }),
     );
-    if (policy === undefined || policy.retries === 0 || !mayRepeat(askedOf(ctx), policy)) return next();
-    const copies = resendable(askedOf(ctx), () => ctx.signal);
+    if (policy === undefined || policy.retries === 0 || !mayRepeat(ctx, policy)) return next();
+    const copies = resendable(ctx);
     if (copies === undefined) return next();
     policy.budget?.deposit();
 
@@ -65,7 +63,7 @@ export function retry(options: RetryOptions = {}): Middleware {
       copies.close();
       return unwrap(outcome);
     });
-  });
+  };
 }
 
 async function again(
@@ -85,7 +83,7 @@ async function again(
   };
 
   const mayRetry = async (outcome: Outcome, retry: number): Promise<boolean> => {
-    if (sourceOf(ctx).aborted) return false;
+    if (ctx.aborted) return false;
     const asked = outcome.response && retryAfter(outcome.response);
     // A connection that was reset may just have been idle for too long: the first retry takes a fresh one at once.
     wait = asked ?? (retry === 1 && isReset(outcome.error) ? 0 : policy.backoff(retry, policy.random));
@@ -108,7 +106,7 @@ async function again(
       throw error;
     })
     .finally(() => copies.close());
-  if (bad && !sourceOf(ctx).aborted) {
+  if (bad && !ctx.aborted) {
     ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...outcomeFacts(outcome) });
   }
   return unwrap(outcome);
@@ -137,6 +135,6 @@ function parse(options: RetryOptions) {
   };
 }
 
-function mayRepeat(asked: RequestLike, { methods }: Settings): boolean {
-  return methods.has(asked.method) || asked.headers.has('idempotency-key');
+function mayRepeat(ctx: Context, { methods }: Settings): boolean {
+  return methods.has(ctx.method) || ctx.header('idempotency-key') !== null;
 }

@@ -1,8 +1,5 @@
 /** Puts a W3C `traceparent` on every request. Stands inside `retry` and `hedge` for a span id per attempt. */
-import { vouched } from '../core/compose.ts';
-import { askedOf, type Middleware } from '../core/context.ts';
-import { isUntouched } from '../core/engine/lazy-request.ts';
-import { derive } from '../lib/request/derive.ts';
+import type { Middleware } from '../core/context.ts';
 import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.ts';
 
 /**
@@ -19,15 +16,13 @@ import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.t
  * @see https://www.w3.org/TR/trace-context-1/
  */
 export function trace(): Middleware {
-  return vouched(function trace(ctx, next) {
+  return function trace(ctx, next) {
     if (ctx.options['trace'] === false) return next();
     const trace = joinTrace(ctx);
-    const asked = askedOf(ctx);
-    const request = isUntouched(asked) ? new Request(asked.url) : derive(ctx.request);
-    // A state belongs to the parent that it came with (§3.3).
-    if (!isUntouched(asked) && parseTraceparent(request.headers.get('traceparent')) === undefined)
-      request.headers.delete('tracestate');
-    request.headers.set('traceparent', traceparent(trace));
-    return next({ request });
-  });
+    // A `tracestate` belongs to the parent that it came with (§3.3).
+    const isContinued = parseTraceparent(ctx.header('traceparent')) !== undefined;
+    return next({
+      headers: { traceparent: traceparent(trace), ...(!isContinued && { tracestate: undefined }) },
+    });
+  };
 }

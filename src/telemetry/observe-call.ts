@@ -1,5 +1,5 @@
 /** How a call is heard: what `observe`, and every tool that goes by events, is made of. */
-import { askedOf, notify, type Context, type Next } from '../core/context.ts';
+import { notify, type Context, type Next } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { Listener } from '../core/events.ts';
  */
 export function observeCall(ctx: Context, next: Next, listener: Listener): Promise<Response> {
   const { id } = ctx;
-  const { method, url } = askedOf(ctx);
+  const { method, url } = ctx;
   const started = performance.now();
   let attempts = 0;
   const hear: Listener = (event) => {

@@ -3,7 +3,6 @@
  *
  * @see https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
  */
-import type { AbortSource } from '../core/engine/lazy-abort.ts';
 import { TimeoutError } from '../core/errors.ts';
 
 /** The advised bounds of `http.client.request.duration`, seconds. */
@@ -47,7 +46,7 @@ export type CallResult = 'success' | 'failure' | 'aborted';
 /** Failed is what has no answer, or one of 500 and above; aborted, what the caller gave up or another copy outran. */
 export function callResult(
   { status, error }: { readonly status?: number; readonly error?: unknown },
-  { aborted, reason }: AbortSource,
+  { aborted, reason }: { readonly aborted: boolean; readonly reason?: unknown },
 ): CallResult {
   if (status !== undefined) return status >= 500 ? 'failure' : 'success';
   return aborted && !(reason instanceof TimeoutError) && !(error instanceof TimeoutError) ? 'aborted' : 'failure';

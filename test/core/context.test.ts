@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { memory } from '../../adapters/storage/memory.ts';
-import { fork, notify, type Fork } from '../../src/core/context.ts';
+import { createContext, fork, notify, type Fork } from '../../src/core/context.ts';
+import { LazyAbortController } from '../../src/core/engine/lazy-abort.ts';
+import { lazyGet } from '../../src/core/engine/lazy-request.ts';
 import type { KyoaEvent, Listener } from '../../src/core/events.ts';
 import { contextOf } from '../support/context.ts';
 
@@ -18,7 +20,7 @@ describe('context', () => {
 
   test('starts as the first attempt, without deadline and observers', () => {
     const signal = new AbortController().signal;
-    const ctx = contextOf({}, signal);
+    const ctx = contextOf({ signal });
     expect(ctx).toMatchObject({ attempt: 1, deadline: undefined, observers: [], side: 'client', state: {} });
     expect(ctx.signal).toBe(signal);
   });
@@ -58,7 +60,7 @@ describe('context', () => {
     }
   });
 
-  test.for<keyof Fork>(['request', 'signal', 'deadline', 'attempt', 'observers'])(
+  test.for<Exclude<keyof Fork, 'headers'>>(['request', 'signal', 'deadline', 'attempt', 'observers'])(
     'leaves the %s as it was in a fork that does not change it',
     (member) => {
       const parent = fork(contextOf(), { deadline: 1_000, attempt: 2, observers: [() => {}] });
@@ -174,5 +176,59 @@ describe('context', () => {
       throw mistake;
     }, event);
     await vi.waitFor(() => expect(reported).toHaveBeenCalledExactlyOnceWith('kyoa: a listener threw', mistake));
+  });
+});
+
+describe('a context', () => {
+  const post = (): Request => new Request('http://api.example/a?b=1', { method: 'POST', headers: { 'X-Key': 'k' } });
+
+  test('knows method, URL and headers without a Request being created', () => {
+    const untouched = lazyGet('http://api.example/a?b=1')!;
+    const ctx = createContext(contextOf(), untouched, new LazyAbortController());
+    expect([ctx.method, ctx.url, ctx.header('x-key')]).toEqual(['GET', 'http://api.example/a?b=1', null]);
+    expect(untouched.isUntouched).toBe(true);
+  });
+
+  test('reads the headers of its Request, whatever their case', () => {
+    const ctx = contextOf({ request: post() });
+    expect([ctx.method, ctx.url, ctx.header('x-key')]).toEqual(['POST', 'http://api.example/a?b=1', 'k']);
+  });
+
+  test('says whether its branch has aborted, and why', () => {
+    const controller = new AbortController();
+    const ctx = contextOf({ signal: controller.signal });
+    const listener = vi.fn();
+    ctx.onAbort(listener);
+    expect(ctx.aborted).toBe(false);
+    controller.abort('bored');
+    expect([ctx.aborted, ctx.reason]).toEqual([true, 'bored']);
+    expect(listener.mock.calls).toEqual([['bored']]);
+    ctx.onAbort(listener);
+    expect(listener).toHaveBeenCalledTimes(2);
+  });
+
+  test('has children that abort with it, and never the other way', () => {
+    const controller = new AbortController();
+    const ctx = contextOf({ signal: controller.signal });
+    const [one, other] = [ctx.child(), ctx.child()];
+    one.abort('lost');
+    expect([one.signal.reason, other.signal.aborted, ctx.aborted]).toEqual(['lost', false, false]);
+    controller.abort('bored');
+    expect([one.signal.reason, other.signal.reason]).toEqual(['lost', 'bored']);
+  });
+
+  test('takes a controller of the platform in the place of its signal', () => {
+    const controller = new AbortController();
+    const ctx = fork(contextOf(), { signal: controller });
+    controller.abort('bored');
+    expect(ctx.reason).toBe('bored');
+    expect(ctx.signal).toBe(controller.signal);
+  });
+
+  test('is forked with headers merged over its own', async () => {
+    const request = new Request(post(), { body: 'text' });
+    const ctx = fork(contextOf({ request }), { headers: { 'x-key': undefined, 'X-New': 'n' } });
+    expect([ctx.header('x-key'), ctx.header('x-new'), ctx.method]).toEqual([null, 'n', 'POST']);
+    expect(await ctx.request.text()).toBe('text');
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { byOrigin, byRoute, type Context } from '../../src/index.ts';
+import { contextOf } from '../support/context.ts';
 
-const at = (url: string, method = 'GET'): Context => ({ request: new Request(url, { method }) }) as Context;
+const at = (url: string, method = 'GET'): Context => contextOf({ request: new Request(url, { method }) });
 
 describe('byRoute', () => {
   test.each([

@@ -1,11 +1,16 @@
-/** A context for what is tested beneath the faces. */
+/** A context for what is tested without an entry point. */
 import { memory } from '../../adapters/storage/memory.ts';
 import { createContext, type CallSettings, type Context } from '../../src/core/context.ts';
 
-export function contextOf(
-  call: Partial<CallSettings> = {},
-  signal: AbortSignal = new AbortController().signal,
-): Context {
-  const whole: CallSettings = { options: {}, init: {}, storage: memory(), side: 'client', stack: [], ...call };
-  return createContext(whole, new Request('http://api.example/'), signal);
+export interface ContextParts extends Partial<CallSettings> {
+  readonly request?: Request;
+  readonly signal?: AbortSignal;
+}
+
+export function contextOf({ request, signal, ...settings }: ContextParts = {}): Context {
+  return createContext(
+    { options: {}, init: {}, storage: memory(), side: 'client', stack: [], ...settings },
+    request ?? new Request('http://api.example/'),
+    signal ?? new AbortController().signal,
+  );
 }

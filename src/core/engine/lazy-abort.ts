@@ -1,14 +1,13 @@
 /**
- * A branch of a call, which can be aborted with everything under it. An AbortSignal, its listeners and what they keep
- * for the collector cost as much as a small policy, so a branch has none until somebody asks for it: of all branches of
- * a call that is often the transport alone.
+ * An AbortController whose signal is created when it is first read. An AbortSignal, its listeners and what they keep for
+ * the garbage collector cost as much as a small policy; of all branches of a call, often only the transport reads one.
  */
-export class LazyAbortController {
+export class LazyAbortController implements AbortController {
   aborted = false;
   reason: unknown;
   #controller: AbortController | undefined;
-  #followers: Followers | undefined;
-  #last: Followers | undefined;
+  #first: Listeners | undefined;
+  #last: Listeners | undefined;
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -18,41 +17,50 @@ export class LazyAbortController {
     return this.#controller.signal;
   }
 
-  abort(reason: unknown): void {
+  abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
     if (this.aborted) return;
     this.aborted = true;
     this.reason = reason;
     this.#controller?.abort(reason);
-    for (let at = this.#followers; at !== undefined; at = at.next) at.follow(reason);
+    for (let at = this.#first; at !== undefined; at = at.next) at.listener(reason);
   }
 
-  /** Runs once, at the abort; at once if that has been. Stays as long as the branch does. */
-  onAbort(follow: (reason: unknown) => void): void {
-    if (this.aborted) return follow(this.reason);
-    const last: Followers = { follow, next: undefined };
-    if (this.#last === undefined) this.#followers = last;
+  /** Calls `listener` once, at the abort, or now if it has aborted. The listener stays as long as the controller does. */
+  onAbort(listener: (reason: unknown) => void): void {
+    if (this.aborted) return listener(this.reason);
+    const last: Listeners = { listener, next: undefined };
+    if (this.#last === undefined) this.#first = last;
     else this.#last.next = last;
     this.#last = last;
   }
 }
 
-/** Linked, because there are one or two, and an array makes room for seventeen. */
-interface Followers {
-  readonly follow: (reason: unknown) => void;
-  next: Followers | undefined;
+/** Linked: there are one or two, and V8 gives a new array room for seventeen. */
+interface Listeners {
+  readonly listener: (reason: unknown) => void;
+  next: Listeners | undefined;
 }
 
-/** What ends a branch of a call: one of ours, or a signal of somebody else’s. */
+/** What aborts a branch of a call: a controller of ours, or a signal that somebody else made. */
 export type AbortSource = LazyAbortController | AbortSignal;
 
-/** For who needs a signal. */
 export function toSignal(source: AbortSource): AbortSignal {
   return source instanceof LazyAbortController ? source.signal : source;
 }
 
-/** As `Branch.onAbort`, for either. */
-export function onAbort(source: AbortSource, follow: (reason: unknown) => void): void {
-  if (source instanceof LazyAbortController) source.onAbort(follow);
-  else if (source.aborted) follow(source.reason);
-  else source.addEventListener('abort', () => follow(source.reason), { once: true });
+/** `LazyAbortController.onAbort`, for either. */
+export function onAbort(source: AbortSource, listener: (reason: unknown) => void): void {
+  if (source instanceof LazyAbortController) source.onAbort(listener);
+  else if (source.aborted) listener(source.reason);
+  else source.addEventListener('abort', () => listener(source.reason), { once: true });
+}
+
+/**
+ * A controller that aborts with its parent, and whose abort does not affect the parent. It stays registered on the
+ * parent, so the parent must belong to one call and never be a longer-lived signal: see `withCallerSignal`.
+ */
+export function childOf(parent: AbortSource): LazyAbortController {
+  const child = new LazyAbortController();
+  onAbort(parent, (reason) => child.abort(reason));
+  return child;
 }

@@ -1,8 +1,9 @@
 /** Sending a request more than once: whole again, or not at all. */
 import { maxBufferedBody } from '../../core/engine/http.ts';
+import { requestLikeOf, type Context } from '../../core/context.ts';
 import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
 import { bodySource, copyBodySource, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
-import { referrerOf } from './derive.ts';
+import { referrerOf } from '../../core/engine/derive.ts';
 
 export interface Resendable {
   /** For one more send; `undefined` when the body turned out not to be replayable. */
@@ -12,11 +13,12 @@ export interface Resendable {
 }
 
 /** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
-export function resendable(asked: RequestLike, signal: AbortSignal | (() => AbortSignal)): Resendable | undefined {
+export function resendable(ctx: Context): Resendable | undefined {
+  const asked = requestLikeOf(ctx);
   if (asked.method === 'GET' || asked.method === 'HEAD' || asked.body === null) return unchanged(asked);
   const request = toRequest(asked);
   const origin = bodySource(request);
-  if (origin === undefined) return recorded(request, typeof signal === 'function' ? signal() : signal);
+  if (origin === undefined) return recorded(request, ctx.signal);
   return isRereadable(origin) ? fromSource(request, origin) : undefined;
 }
 

@@ -3,7 +3,7 @@ import { maxBufferedBody } from '../../core/engine/http.ts';
 import { bodySource, setBodySource } from '../../core/engine/body-source.ts';
 import { readUpTo } from '../body/streams.ts';
 import { byteStream, type Bytes } from '../body/streams.ts';
-import { referrerOf } from './derive.ts';
+import { referrerOf } from '../../core/engine/derive.ts';
 
 /** `https://eu.example/v2` for `https://eu.example/v2/`: what stands before the path of a request. */
 export function baseOf(url: string): string | undefined {

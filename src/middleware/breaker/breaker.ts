@@ -1,6 +1,5 @@
 /** Spares a server that fails, and its callers the wait. Stands inside `retry`, outside the `timeout` of an attempt. */
-import { vouched } from '../../core/compose.ts';
-import { sourceOf, type Middleware } from '../../core/context.ts';
+import type { Middleware } from '../../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../../core/errors.ts';
 import { count, duration, forCall, fn, ratio, knownKeys } from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
@@ -93,7 +92,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     };
     /** A limit that stands outside and ran out may be the server's failure; whatever else the abort was is not. */
     const aborted = (): void => {
-      const { reason: error } = sourceOf(ctx);
+      const { reason: error } = ctx;
       const failed = error instanceof TimeoutError && policy.when({ error }, ctx);
       leave(failed ? { failed, slow: false } : undefined);
     };
@@ -105,7 +104,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     const started = policy.slowOver === Infinity ? 0 : performance.now();
     return settleThen(next(), (outcome) => {
       if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
-      if (sourceOf(ctx).aborted) aborted();
+      if (ctx.aborted) aborted();
       else {
         const failed = policy.when(outcome, ctx);
         const slow = policy.slowOver !== Infinity && performance.now() - started > policy.slowOver;
@@ -117,7 +116,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     });
   }
 
-  return Object.assign(vouched(breaker), {
+  return Object.assign(breaker, {
     snapshot: () => Object.fromEntries(Array.from(circuits, ([key, { snapshot }]) => [key, snapshot])),
   });
 }

@@ -1,8 +1,6 @@
 /** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
 import { maxBufferedBody } from '../../core/engine/http.ts';
-import type { LazyAbortController } from '../../core/engine/lazy-abort.ts';
-import { vouched } from '../../core/compose.ts';
-import { sourceOf, type Middleware } from '../../core/context.ts';
+import type { Middleware } from '../../core/context.ts';
 import { forCall, fn, knownKeys } from '../../core/options.ts';
 import { SingleFlight } from './single-flight.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
@@ -34,7 +32,7 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
   // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
   const stacks = new WeakMap<readonly Middleware[], LruMap<Slot>>();
 
-  return vouched(function dedupe(ctx, next) {
+  return function dedupe(ctx, next) {
     const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
     if (key === undefined) return next();
 
@@ -44,14 +42,13 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
     let { flight } = runway;
     if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
     else {
-      const run = (signal: LazyAbortController, deadline: () => number): Promise<Response> =>
-        next({ signal, deadline });
+      const run = (signal: AbortController, deadline: () => number): Promise<Response> => next({ signal, deadline });
       runway.flight = flight = new SingleFlight(run, maxBufferedBody, () => {
         if (runway.flight === flight) runway.flight = undefined;
       });
     }
-    return flight.join(sourceOf(ctx), ctx.deadline, next);
-  });
+    return flight.join(ctx, next);
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
-import { LazyAbortController, onAbort, type AbortSource } from '../../core/engine/lazy-abort.ts';
+import type { Context } from '../../core/context.ts';
+import { LazyAbortController } from '../../core/engine/lazy-abort.ts';
 import { LinkedList, type ListNode } from '../../core/engine/linked-list.ts';
 import { isEventStream } from '../../lib/body/watch.ts';
 import { discard } from '../../lib/body/discard.ts';
@@ -24,7 +25,7 @@ class Sharer implements ListNode<Sharer> {
   }
 }
 
-type Run = (own: LazyAbortController, deadline: () => number) => Promise<Response>;
+type Run = (own: AbortController, deadline: () => number) => Promise<Response>;
 
 /** A class, because there is one for every call, also for the many that nobody joins. */
 export class SingleFlight {
@@ -51,13 +52,13 @@ export class SingleFlight {
 
   /**
    * A Response of one's own, or what `alone` gives when the body is too long to share. Rejects with the reason of
-   * `caller` as soon as it aborts.
+   * `ctx` as soon as it aborts.
    */
-  join(caller: AbortSource, deadline: number | undefined, alone: () => Promise<Response>): Promise<Response> {
+  join(ctx: Context, alone: () => Promise<Response>): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const passenger = new Sharer(deadline ?? Infinity, alone, resolve, reject);
+      const passenger = new Sharer(ctx.deadline ?? Infinity, alone, resolve, reject);
       this.#aboard.add(passenger);
-      onAbort(caller, (reason) => {
+      ctx.onAbort((reason) => {
         reject(reason);
         this.#leave(passenger, reason);
       });

@@ -1,12 +1,12 @@
 /** Sends a second copy of a request that is slow to be answered. Stands inside `retry`, outside the `timeout` of an attempt. */
-import { askedOf, type Middleware } from '../../core/context.ts';
+import type { Middleware } from '../../core/context.ts';
 import { count, forCall, fn, array, delay, ratio, knownKeys } from '../../core/options.ts';
 import { safeMethods } from '../../core/engine/http.ts';
 import { budget, type Budget } from '../../lib/budget.ts';
 import { attemptRace, isNotGood, type Run } from '../../lib/attempt-race.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { isTransient, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
-import { derive } from '../../lib/request/derive.ts';
+import { derive } from '../../core/engine/derive.ts';
 import { resendable } from '../../lib/request/resend.ts';
 import { retryAfter } from '../../lib/retry-after.ts';
 import { hedgeDelay } from './hedge-delay.ts';
@@ -61,12 +61,11 @@ export function hedge(options: HedgeOptions = {}): Middleware {
         ...(typeof override === 'number' ? { ratio: override } : override),
       }),
     );
-    const asked = askedOf(ctx);
-    if (policy === undefined || policy.hedges === 0 || !policy.methods.has(asked.method)) return next();
+    if (policy === undefined || policy.hedges === 0 || !policy.methods.has(ctx.method)) return next();
     const route = policy.delay === undefined ? hedgeDelay(ctx, policy) : undefined;
     const delay = policy.delay ?? route?.delay;
     policy.budget?.deposit();
-    const copies = delay === undefined ? undefined : resendable(asked, () => ctx.signal);
+    const copies = delay === undefined ? undefined : resendable(ctx);
     const started = performance.now();
     const elapsed = (): number => performance.now() - started;
     const isBad = (outcome: Outcome): boolean => policy.when(outcome, ctx);

@@ -1,5 +1,5 @@
 /** A request that is made twice happens once. Stands inside `dedupe`, outside `retry`; on the server side outermost. */
-import { askedOf, type Context, type Middleware, type Next } from '../../core/context.ts';
+import type { Context, Middleware, Next } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import { duration, forCall, fn, invalid, array, oneOf, knownKeys } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
@@ -9,7 +9,6 @@ import { readKey, writeKey } from './key-header.ts';
 import { byOrigin } from '../../lib/keys.ts';
 import { executeOnce } from './execute-once.ts';
 import { isFinal, type When } from '../../lib/outcome.ts';
-import { withHeader } from '../../lib/request/derive.ts';
 
 export interface IdempotencyOptions {
   /** @default 'Idempotency-Key' */
@@ -65,7 +64,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     const policy = forCall(ctx.options['idempotency'], own, (override: IdempotencyOptions) =>
       parse({ ...options, ...override }),
     );
-    if (policy === undefined || !policy.methods.has(askedOf(ctx).method)) return next();
+    if (policy === undefined || !policy.methods.has(ctx.method)) return next();
     return ctx.side === 'server' ? serve(policy, ctx, next) : send(policy, ctx, next);
   };
 }
@@ -73,26 +72,26 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
 async function send(policy: Settings, ctx: Context, next: Next): Promise<Response> {
   const { header, format, generate, conflict = 'wait', lease = 15_000 } = policy;
   const named = ctx.options['requestId'] !== undefined;
-  const given = readKey(ctx.request.headers, header) || undefined;
+  const given = readKey(ctx.header(header)) || undefined;
   const key = given ?? (named || generate ? ctx.id : undefined);
   if (key === undefined) return next();
 
-  const request = given === undefined ? withHeader(ctx.request, header, writeKey(key, format)) : ctx.request;
-  if (!named) return next({ request });
-  return executeOnce(ctx, { ...(await subject(policy, ctx, key, request)), conflict, lease }, async () => {
+  const keyed = given === undefined ? { headers: { [header]: writeKey(key, format) } } : {};
+  if (!named) return next(keyed);
+  return executeOnce(ctx, { ...(await subject(policy, ctx, key)), conflict, lease }, async () => {
     ctx.signal.throwIfAborted();
-    return next({ request });
+    return next(keyed);
   });
 }
 
 async function serve(policy: Settings, ctx: Context, next: Next): Promise<Response> {
   const { header, required, conflict = 'throw', lease = 60_000 } = policy;
-  const key = readKey(ctx.request.headers, header);
+  const key = readKey(ctx.header(header));
   if (key === undefined && !required) return next();
   if (!key || key.length > longestKey) return unusableKeyProblem(header);
   // Once begun, the work is done and its result kept, whether or not its client stays to hear of it.
   const { signal } = new AbortController();
-  const options = { ...(await subject(policy, ctx, key, ctx.request)), conflict, lease };
+  const options = { ...(await subject(policy, ctx, key)), conflict, lease };
   try {
     return await executeOnce(ctx, options, () => next({ signal, deadline: Infinity }));
   } catch (error) {
@@ -101,7 +100,8 @@ async function serve(policy: Settings, ctx: Context, next: Next): Promise<Respon
   }
 }
 
-async function subject(policy: Settings, ctx: Context, name: string, request: Request) {
+async function subject(policy: Settings, ctx: Context, name: string) {
+  const { request } = ctx;
   const { storage = ctx.storage, scope, ttl, when } = policy;
   return {
     name,

@@ -4,8 +4,8 @@ import { invalid } from '../../core/options.ts';
 export type KeyFormat = 'bare' | 'structured';
 
 /** Both forms are understood, whoever sends them; `undefined` when the header is not there. */
-export function readKey(headers: Headers, header: string): string | undefined {
-  const value = headers.get(header)?.trim();
+export function readKey(header: string | null): string | undefined {
+  const value = header?.trim();
   // A Structured Field may have parameters, which mean nothing here.
   const quoted = /^"((?:[^"\\]|\\["\\])*)"\s*(;.*)?$/.exec(value ?? '')?.[1];
   return quoted === undefined ? value : quoted.replace(/\\(["\\])/g, '$1');

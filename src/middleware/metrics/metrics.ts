@@ -1,7 +1,5 @@
 /** Counts calls and measures how long they take. Stands outermost, for whole calls. */
-import type { AbortSource } from '../../core/engine/lazy-abort.ts';
-import { vouched } from '../../core/compose.ts';
-import { sourceOf, type Middleware } from '../../core/context.ts';
+import type { Context, Middleware } from '../../core/context.ts';
 import { bounded, callResult } from '../../telemetry/semantic-conventions.ts';
 import type { KyoaEvent } from '../../core/events.ts';
 import { observeCall } from '../../telemetry/observe-call.ts';
@@ -81,12 +79,12 @@ export function metrics(options: MetricsOptions = {}): Metrics {
       if (event.type === 'request.started') inFlight += 1;
       else if (event.type === 'request.settled') inFlight -= 1;
       else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') requests.add(event.duration);
-      total.hear(event, sourceOf(ctx));
-      tallied?.hear(event, sourceOf(ctx));
+      total.hear(event, ctx);
+      tallied?.hear(event, ctx);
     });
   }
 
-  return Object.assign(vouched(metrics), {
+  return Object.assign(metrics, {
     snapshot: (): MetricsSnapshot => ({
       ...total.snapshot(),
       inFlight,
@@ -104,13 +102,13 @@ function tally() {
   const counts = { calls: 0, errors: 0, attempts: 0, retries: 0, hedges: 0 };
   return {
     durations,
-    hear(event: KyoaEvent, source: AbortSource): void {
+    hear(event: KyoaEvent, ctx: Context): void {
       if (event.type === 'attempt.sent') counts.attempts += 1;
       else if (event.type === 'retry.scheduled') counts.retries += 1;
       else if (event.type === 'hedge.launched') counts.hedges += 1;
       else if (event.type === 'request.settled') {
         counts.calls += 1;
-        if (callResult(event, source) === 'failure') counts.errors += 1;
+        if (callResult(event, ctx) === 'failure') counts.errors += 1;
         durations.add(event.duration);
       }
     },

@@ -1,13 +1,11 @@
 /** Limits how long a call may take. Outside `retry` it bounds the whole, inside it each attempt. */
-import { vouched } from '../../core/compose.ts';
-import { sourceOf, type Context, type Middleware } from '../../core/context.ts';
+import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import { duration, forCall, fn, knownKeys } from '../../core/options.ts';
 import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
 import { SharedTimer } from '../../core/engine/timers.ts';
 import { isEventStream, watchBody } from '../../lib/body/watch.ts';
 import { noop } from '../../lib/noop.ts';
-import { childOf } from '../../lib/signal.ts';
 import { idleTimer } from './idle-timer.ts';
 import { withTimeout } from './with-timeout.ts';
 
@@ -51,13 +49,14 @@ export function timeout(options: number | TimeoutOptions): Middleware {
       const started = performance.now();
       const elapsed = (): number => performance.now() - started;
       let fail: (error: unknown) => void = noop;
-      const expire = (phase: Phase, wait: Measurement): void => {
+      const expire = (phase: Phase, wait: Measurement): TimeoutError => {
         const facts = { phase, limit: wait.limit, elapsed: elapsed() };
         const error = new TimeoutError(facts, { request: ctx.request });
         wait.expired();
         ctx.emit({ type: 'timeout.exceeded', ...facts });
         work.abort(error);
         fail(error);
+        return error;
       };
 
       const arrived = (response: Response): Response => {
@@ -77,19 +76,19 @@ export function timeout(options: number | TimeoutOptions): Middleware {
         }
         const idle = limits.idle.measure(ctx, 'idle');
         if (idle.limit < left) {
-          const onExceeded = (): void => expire('idle', idle);
+          const onExceeded = (): void => void expire('idle', idle);
           fail = watchBody(response, idleTimer({ wait: idle, isProgress: limits.isProgress, onExceeded }));
         }
         return response;
       };
 
-      const work = childOf(sourceOf(ctx));
+      const work = ctx.child();
       const below = next({ signal: work, deadline: earlier(ctx.deadline, started + first.limit) });
-      return withTimeout(first.limit, { work, below, arrived, expire: () => expire(phase, first) });
+      return withTimeout(first.limit, { ctx, below, arrived, expire: () => expire(phase, first) });
     } satisfies Middleware,
     { limits: own },
   );
-  return vouched(self);
+  return self;
 }
 
 type Phase = 'total' | 'headers' | 'idle';

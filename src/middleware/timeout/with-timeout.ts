@@ -4,30 +4,31 @@
  * the call alive until a full collection, which made the collector's work most of what a limit cost (docs/benchmarks.md).
  */
 import pTimeout from 'p-timeout';
-import type { LazyAbortController } from '../../core/engine/lazy-abort.ts';
+import type { Context } from '../../core/context.ts';
 import { noop } from '../../lib/noop.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { SharedTimer, longestDelay, timersAreReal } from '../../core/engine/timers.ts';
 
 export interface Limited {
-  readonly work: LazyAbortController;
+  readonly ctx: Pick<Context, 'onAbort'>;
   readonly below: Promise<Response>;
   /** Once, with the response that is handed on. */
   readonly arrived: (response: Response) => Response;
-  /** Aborts the work. */
-  readonly expire: () => void;
+  /** Aborts what is below, and returns why. */
+  readonly expire: () => unknown;
 }
 
 /**
- * What is below, or the reason of `work` as soon as that is aborted, whatever is below makes of it; an answer that comes
+ * What is below, or the reason of `ctx` as soon as that is aborted, whatever is below makes of it; an answer that comes
  * too late is let go. Runs `expire` when nothing has come within `ms`.
  */
-export function withTimeout(ms: number, { work, below, arrived, expire }: Limited): Promise<Response> {
+export function withTimeout(ms: number, { ctx, below, arrived, expire }: Limited): Promise<Response> {
   const race = (milliseconds: number): void => {
-    pTimeout(answer, { milliseconds, fallback: expire }).catch(noop); // the answer itself is its owner's to handle
+    pTimeout(answer, { milliseconds, fallback: () => stop(expire()) }).catch(noop); // the answer itself is its owner's to handle
   };
   const limited = ms <= longestDelay;
   const halved = limited && timersAreReal();
+  let stop: (error: unknown) => void;
   const answer = new Promise<Response>((resolve, reject) => {
     let waiting = true;
     const halfway = (): void => race(Math.max(1, ms - (performance.now() - alarm!.since)));
@@ -38,9 +39,10 @@ export function withTimeout(ms: number, { work, below, arrived, expire }: Limite
       alarm?.cancel();
       return true;
     };
-    work.onAbort((reason) => {
-      if (settled()) reject(reason);
-    });
+    stop = (error) => {
+      if (settled()) reject(error);
+    };
+    ctx.onAbort(stop);
     below.then(
       (response) => {
         if (!settled()) return discard(response);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
-import { derive, withHeader } from '../../../src/lib/request/derive.ts';
+import { derive, withHeaders } from '../../../src/core/engine/derive.ts';
 import { resendable as replayUnder, type Resendable } from '../../../src/lib/request/resend.ts';
+import { contextOf } from '../../support/context.ts';
 import { origin, settled, type Exchange, type Origin } from '../../support/origin.ts';
 
 interface Copies extends Resendable {
@@ -11,7 +12,7 @@ interface Copies extends Resendable {
 
 /** Under a call that is not aborted. */
 function replay(first: Request): Copies | undefined {
-  const copies = replayUnder(first, new AbortController().signal);
+  const copies = replayUnder(contextOf({ request: first }));
   return copies && { first, ...copies };
 }
 
@@ -407,7 +408,7 @@ describe('replay of a derived request', () => {
 
 test('a header more leaves the request as it was, and its note with it', () => {
   const request = noted('http://api.example/', 'a body', { headers: { a: '1', b: '2' }, referrer: '' });
-  const changed = withHeader(request, 'b', '3');
+  const changed = withHeaders(request, { b: '3' });
   expect(Object.fromEntries(changed.headers)).toMatchObject({ a: '1', b: '3' });
   expect(request.headers.get('b')).toBe('2');
   expect([changed.method, changed.referrer, bodySource(changed)]).toEqual(['POST', '', 'a body']);

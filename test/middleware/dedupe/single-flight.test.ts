@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { SingleFlight } from '../../../src/middleware/dedupe/single-flight.ts';
+import { contextOf } from '../../support/context.ts';
 import { settled } from '../../support/origin.ts';
 
 interface Started {
@@ -29,7 +30,7 @@ function start(longest = 100): Started {
   const flight = new SingleFlight((given) => ((signal = given.signal), answer), longest, over);
   const board: Started['board'] = () => {
     const own = new AbortController();
-    const response = flight.join(own.signal, undefined, alone);
+    const response = flight.join(contextOf({ signal: own.signal }), alone);
     response.catch(() => {});
     return { response, leave: (reason) => own.abort(reason) };
   };
@@ -103,7 +104,7 @@ describe('a flight', () => {
   test('does not carry whoever has left before boarding', async () => {
     const { flight, signal, board, land } = start();
     const staying = board();
-    await expect(flight.join(AbortSignal.abort('gone'), undefined, alone)).rejects.toBe('gone');
+    await expect(flight.join(contextOf({ signal: AbortSignal.abort('gone') }), alone)).rejects.toBe('gone');
     expect(signal.aborted).toBe(false);
     land(new Response('hello'));
     expect(await textOf(staying)).toBe('hello');
@@ -112,7 +113,7 @@ describe('a flight', () => {
   test('leaves one listener with the signal of a passenger', () => {
     const { flight } = start();
     const { signal } = new AbortController();
-    void flight.join(signal, undefined, alone);
+    void flight.join(contextOf({ signal }), alone);
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
   });
 

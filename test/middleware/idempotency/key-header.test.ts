@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { readKey, writeKey } from '../../../src/middleware/idempotency/key-header.ts';
 
-const read = (value: string): string | undefined =>
-  readKey(new Headers({ 'Idempotency-Key': value }), 'Idempotency-Key');
+const read = (value: string): string | undefined => readKey(value);
 
 describe('readKey', () => {
   test.each([
@@ -25,8 +24,8 @@ describe('readKey', () => {
   });
 
   test('gives nothing where there is no such header', () => {
-    expect(readKey(new Headers(), 'Idempotency-Key')).toBeUndefined();
-    expect(readKey(new Headers({ 'X-Request-Key': 'mine' }), 'x-request-key')).toBe('mine');
+    expect(readKey(null)).toBeUndefined();
+    expect(readKey('mine')).toBe('mine');
   });
 });
 

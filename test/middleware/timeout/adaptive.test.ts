@@ -15,12 +15,13 @@ import {
   type Storage,
 } from '../../../src/index.ts';
 import { simulate, lognormal, random } from '../../../bench/lib/simulate.ts';
+import { contextOf } from '../../support/context.ts';
 
 const url = 'http://api.example/users/1';
 
 /** What `measure` needs of a context. */
 function context(storage: Storage = memory(), at: string = url, method = 'GET'): Context {
-  return { request: new Request(at, { method }), storage } as Context;
+  return contextOf({ request: new Request(at, { method }), storage });
 }
 
 const repeat = (times: number, ms: number): number[] => Array.from({ length: times }, () => ms);

@@ -13,9 +13,9 @@ function start(ms: number) {
     answer = resolve;
     fail = reject;
   });
-  const expire = vi.fn(() => work.abort('too late'));
+  const expire = vi.fn(() => 'too late');
   const arrived = vi.fn((response: Response) => response);
-  const settled = withTimeout(ms, { work, below, arrived, expire }).catch((error: unknown) => error);
+  const settled = withTimeout(ms, { ctx: work, below, arrived, expire }).catch((error: unknown) => error);
   return { work, answer, fail, expire, arrived, settled };
 }
 

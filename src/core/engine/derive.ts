@@ -1,5 +1,6 @@
 /** Requests made of other ones. */
-import { copyBodySource } from '../../core/engine/body-source.ts';
+import { copyBodySource } from './body-source.ts';
+import { isUntouched, toRequest, type RequestLike } from './lazy-request.ts';
 
 /**
  * As `new Request(request, init)`, for an init without a body; the note goes along. Without the signal, which would
@@ -9,11 +10,14 @@ export function derive(request: Request, init?: RequestInit): Request {
   return copyBodySource(new Request(request, { ...referrerOf(request), signal: null, ...init }), request);
 }
 
-/** The same request with one header more, or another value of it. */
-export function withHeader(request: Request, name: string, value: string): Request {
-  const derived = derive(request);
-  derived.headers.set(name, value);
-  return derived;
+/** The same request with other headers: `undefined` removes one. */
+export function withHeaders(from: RequestLike, headers: Readonly<Record<string, string | undefined>>): Request {
+  const request = isUntouched(from) ? new Request(from.url) : derive(toRequest(from));
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) request.headers.delete(name);
+    else request.headers.set(name, value);
+  }
+  return request;
 }
 
 /** An init, whatever is in it, resets both to their defaults (Fetch Standard, Request constructor, step 12). */
