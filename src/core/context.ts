@@ -1,6 +1,6 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
 import { withHeaders } from './engine/derive.ts';
-import { childOf, LazyAbortController, onAbort, toSignal, type AbortSource } from './engine/lazy-abort.ts';
+import { childOf, LazyAbortController, onAbort, type AbortSource } from './engine/lazy-abort.ts';
 import { isUntouched, toRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
@@ -74,7 +74,7 @@ export type Handler = (ctx: Context) => Promise<Response>;
 export type CallSettings = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
 
 export function createContext(settings: CallSettings, request: RequestLike, abort: AbortSource): Context {
-  return new CallContext(new CallState(settings), request, abort, undefined, 1, noListeners);
+  return new CallContext(new SharedState(settings), request, abort, undefined, 1, noListeners);
 }
 
 /** What `ctx.request` is made of. */
@@ -88,25 +88,24 @@ export function abortSourceOf(ctx: Context): AbortSource {
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
-  const { call, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
+  const { shared, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
+  const { headers, signal } = changes;
   const request = changes.request ?? requestLike;
   return new CallContext(
-    call,
-    changes.headers ? withHeaders(request, changes.headers) : request,
-    changes.signal === undefined ? abortSource : sourceOf(changes.signal),
+    shared,
+    headers === undefined ? request : withHeaders(request, headers),
+    // A platform's own controller has no `aborted`; its signal has.
+    signal === undefined ? abortSource : 'aborted' in signal ? (signal as AbortSource) : signal.signal,
     changes.deadline ?? limit,
     changes.attempt ?? attempt,
     changes.observers ?? observers,
   );
 }
 
-function sourceOf(signal: AbortSignal | AbortController): AbortSource {
-  return signal instanceof LazyAbortController || 'aborted' in signal ? signal : signal.signal;
-}
-
 const noListeners: readonly Listener[] = [];
 
-class CallState {
+/** What the forks of a call share. */
+class SharedState {
   readonly settings: CallSettings;
   readonly state: Record<string, unknown> = {};
   #id: string | undefined;
@@ -116,15 +115,16 @@ class CallState {
     this.#id = requestId(settings.options['requestId']);
   }
 
-  /** A fresh one is made when first asked for: most calls are never asked. */
+  /** A new id is created when it is first read: most calls never need one. */
   get id(): string {
     return (this.#id ??= uuid());
   }
 }
 
-/** A class, because a fork is made for every attempt of every call, and getters on a prototype cost it nothing. */
+/** A class with getters on its prototype: one fork is created for every middleware that changes something. */
 class CallContext implements Context {
-  readonly call: CallState;
+  readonly shared: SharedState;
+  readonly options: Readonly<Record<string, unknown>>;
   readonly requestLike: RequestLike;
   readonly abortSource: AbortSource;
   readonly limit: Deadline;
@@ -132,14 +132,15 @@ class CallContext implements Context {
   readonly observers: readonly Listener[];
 
   constructor(
-    call: CallState,
+    shared: SharedState,
     requestLike: RequestLike,
     abortSource: AbortSource,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
   ) {
-    this.call = call;
+    this.shared = shared;
+    this.options = shared.settings.options;
     this.requestLike = requestLike;
     this.abortSource = abortSource;
     this.limit = limit;
@@ -166,7 +167,7 @@ class CallContext implements Context {
     return this.abortSource.reason;
   }
   get signal(): AbortSignal {
-    return toSignal(this.abortSource);
+    return this.abortSource instanceof LazyAbortController ? this.abortSource.signal : this.abortSource;
   }
   onAbort(listener: (reason: unknown) => void): void {
     onAbort(this.abortSource, listener);
@@ -178,25 +179,22 @@ class CallContext implements Context {
     return typeof this.limit === 'function' ? this.limit() : this.limit;
   }
   get id(): string {
-    return this.call.id;
-  }
-  get options(): Readonly<Record<string, unknown>> {
-    return this.call.settings.options;
+    return this.shared.id;
   }
   get init(): Readonly<Record<string, unknown>> {
-    return this.call.settings.init;
+    return this.shared.settings.init;
   }
   get storage(): Storage {
-    return this.call.settings.storage;
+    return this.shared.settings.storage;
   }
   get side(): 'client' | 'server' {
-    return this.call.settings.side;
+    return this.shared.settings.side;
   }
   get state(): Record<string, unknown> {
-    return this.call.state;
+    return this.shared.state;
   }
   get stack(): readonly Middleware[] {
-    return this.call.settings.stack;
+    return this.shared.settings.stack;
   }
 
   emit(fact: Fact | CustomFact): void {
@@ -206,7 +204,7 @@ class CallContext implements Context {
   }
 }
 
-/** A listener that throws, or rejects, breaks nothing; it is reported on the console. */
+/** A listener that throws or rejects does not affect the call. The error is reported on the console. */
 export function notify(listener: Listener, event: KyoaEvent): void {
   try {
     const returned: unknown = listener(event);
@@ -225,7 +223,7 @@ function requestId(given: unknown): string | undefined {
   throw invalid('requestId', given, 'a string that is not empty');
 }
 
-/** `crypto.randomUUID` exists in secure contexts only; a page on plain http has `getRandomValues` (RFC 9562, version 4). */
+/** RFC 9562, version 4. `crypto.randomUUID` exists in secure contexts only; `getRandomValues` exists on plain http, too. */
 function uuid(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

@@ -1,8 +1,11 @@
+/** Requests that are created when they are first read. */
+
 /**
- * A GET of a URL and nothing else, before anybody has asked for its Request: most calls are one, and of all that such a
- * call is made of, policies and transports want the URL. A Request costs as much as a small policy.
+ * A GET of a URL without an init. Most calls are one, and of such a call policies and transports read only method and
+ * URL. Creating a Request costs as much as a small policy.
  */
 export class LazyGet {
+  readonly method = 'GET';
   readonly url: string;
   #request: Request | undefined;
 
@@ -10,20 +13,16 @@ export class LazyGet {
     this.url = url;
   }
 
-  /** Made when first asked for; whoever has it may add headers to it. */
+  /** Created when it is first read. Code that has read it may add headers to it. */
   get request(): Request {
     return (this.#request ??= new Request(this.url));
   }
 
-  /** Whether nobody has its Request yet. */
+  /** Whether no code has read the Request. */
   get isUntouched(): boolean {
     return this.#request === undefined;
   }
 
-  // What its Request would say.
-  get method(): string {
-    return 'GET';
-  }
   get headers(): Headers {
     return this.request.headers;
   }
@@ -38,37 +37,34 @@ export class LazyGet {
   }
 }
 
-/** What is asked for, whether or not there is a Request of it yet. */
+/** A Request, or a LazyGet in its place. */
 export type RequestLike = Request | LazyGet;
 
-export function toRequest(asked: RequestLike): Request {
-  return asked instanceof LazyGet ? asked.request : asked;
+export function toRequest(request: RequestLike): Request {
+  return request instanceof LazyGet ? request.request : request;
 }
 
-export function isUntouched(asked: unknown): asked is LazyGet {
-  return asked instanceof LazyGet && asked.isUntouched;
+/** Whether it is a LazyGet whose Request has not been created. */
+export function isUntouched(request: unknown): request is LazyGet {
+  return request instanceof LazyGet && request.isUntouched;
 }
 
-/** Of a whole URL without credentials; all else is for the constructor of Request, to resolve or to refuse. */
+/** `undefined` for anything but an absolute URL without credentials: the constructor of Request resolves or refuses that. */
 export function lazyGet(input: unknown): LazyGet | undefined {
-  if (typeof input === 'string' && isAsParsed(input)) return new LazyGet(input);
+  if (typeof input === 'string' && isNormalized(input)) return new LazyGet(input);
   const url = typeof input === 'string' ? URL.parse(input) : input;
   if (!(url instanceof URL) || url.username !== '' || url.password !== '') return undefined;
-  if (isHttp(url)) origin = url.origin;
+  if (url.protocol === 'http:' || url.protocol === 'https:') lastOrigin = url.origin;
   return new LazyGet(url.href);
 }
 
-/** The latest that the platform's parser has written; most programs have few, and to parse a URL costs some microseconds. */
-let origin = '';
+/** The last origin that the platform's parser has written. Most programs use few, and parsing a URL costs microseconds. */
+let lastOrigin = '';
 
-/** A path and query without dot segments and without what the parser would encode (WHATWG URL §1.3, §4.4). */
-const asWritten = /^(\/([\w~!$&()*+,;=:@-][\w~!$&()*+,;=:@.-]*)?)+(\?[\w~!$&()*+,;=:@.%/?-]*)?$/;
+/** A path and query without dot segments and without characters that the parser would encode (WHATWG URL §1.3, §4.4). */
+const normalizedPath = /^(\/([\w~!$&()*+,;=:@-][\w~!$&()*+,;=:@.-]*)?)+(\?[\w~!$&()*+,;=:@.%/?-]*)?$/;
 
-/** Whether the parser would give it back as it is. */
-function isAsParsed(url: string): boolean {
-  return origin !== '' && url.startsWith(origin) && asWritten.test(url.slice(origin.length));
-}
-
-function isHttp({ protocol }: URL): boolean {
-  return protocol === 'http:' || protocol === 'https:';
+/** Whether the parser would return the URL unchanged. */
+function isNormalized(url: string): boolean {
+  return lastOrigin !== '' && url.startsWith(lastOrigin) && normalizedPath.test(url.slice(lastOrigin.length));
 }
