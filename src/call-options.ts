@@ -1,4 +1,4 @@
-/** What is said of one call: to fetch, to policies of ours, and to the transport. */
+/** What a call may override. */
 import type { Override } from './core/options.ts';
 import type { BreakerOverride } from './middleware/breaker/breaker.ts';
 import type { DedupeOptions } from './middleware/dedupe/dedupe.ts';
@@ -13,49 +13,49 @@ import type { RetryOptions } from './middleware/retry.ts';
 import type { StaleIfErrorOptions } from './middleware/stale-if-error/stale-if-error.ts';
 import type { TimeoutOptions } from './middleware/timeout/timeout.ts';
 
-/** Overrides for one call, flat beside the usual options. A policy of your own reads the member of its name. */
+/** Overrides for one call, flat beside the members of RequestInit. A middleware named `x` reads `ctx.options.x`. */
 export interface CallOptions {
-  /** Names the request for deduplication, idempotency, logs and traces. @default a fresh UUID */
+  /** Names the call for `dedupe`, `idempotency`, `log` and `trace`. @default a new UUID */
   readonly requestId?: string;
-  /** Limits in ms; a number is the `total`. */
+  /** Limits in ms; a number is `total`. `false`: no limits. */
   readonly timeout?: number | Override<TimeoutOptions>;
-  /** Attempts after the first, or options of the policy. */
+  /** Attempts after the first, or options of `retry`. `false`: one attempt. */
   readonly retry?: number | Override<RetryOptions>;
-  /** The extra load that is accepted, or options of the policy; `false` for one copy only. */
+  /** The `ratio` of extra requests that is accepted, or options of `hedge`. `false`: no copies. */
   readonly hedge?: number | Override<HedgeOptions>;
-  /** Options of the policy; `false` to send the request where its URL says. */
+  /** Options of `race`. `false`: the request goes to its own URL. */
   readonly race?: Override<RaceOptions>;
-  /** `false` to send a request of one’s own. */
+  /** Options of `dedupe`. `false`: the call shares no request. */
   readonly dedupe?: Override<DedupeOptions>;
-  /** Options of the policy; `false` to send no key and keep no result. */
+  /** Options of `idempotency`. `false`: no key is sent, and no result is stored. */
   readonly idempotency?: Override<IdempotencyOptions>;
-  /** Options of the policy, but for those of the shared circuit; `false` to be sent in any case, and not to count. */
+  /** Options of `breaker`, except those of the shared circuit. `false`: the call is always sent, and not counted. */
   readonly breaker?: Override<BreakerOverride>;
-  /** Options of the policy, but for the shared bounds; `false` to go past them. */
+  /** Options of `limit`, except the shared bounds. `false`: the call takes no permit. */
   readonly limit?: Override<LimitOverride>;
-  /** `false` to replace nobody, and not to be replaced. */
+  /** `false`: the call replaces no other call, and no other call replaces it. */
   readonly latest?: Override<LatestOptions>;
-  /** How to pick one; `false` to send the request where its URL says. */
+  /** How an endpoint is picked. `false`: the request goes to its own URL. */
   readonly endpoints?: Override<Pick<EndpointsOptions, 'pick' | 'zones'>>;
-  /** Options of the policy; `false` to have the failure itself, and keep no answer. */
+  /** Options of `staleIfError`. `false`: a failure is returned as it is, and no response is stored. */
   readonly staleIfError?: Override<StaleIfErrorOptions>;
-  /** `false` to have the failure itself. */
+  /** Options of `fallback`. `false`: a failure is returned as it is. */
   readonly fallback?: Override<FallbackOptions>;
-  /** `false` to go unobserved. */
+  /** `false`: the listener receives no events of the call. */
   readonly observe?: boolean;
-  /** `false` to write no line. */
+  /** `false`: no line is written. */
   readonly log?: boolean;
-  /** `false` to send no `traceparent`. */
+  /** `false`: no `traceparent` is sent. */
   readonly trace?: boolean;
-  /** `false` not to be counted. */
+  /** `false`: the call is not counted. */
   readonly metrics?: boolean;
-  /** `false` for no spans and measurements. */
+  /** `false`: the call has no spans and no measurements. */
   readonly opentelemetry?: boolean;
-  /** `false` not to be counted. */
+  /** `false`: the call is not counted. */
   readonly prometheus?: boolean;
 }
 
-/** The members of an init that are kyoa's; whatever neither fetch nor kyoa knows goes to the transport. */
+/** The members of an init that kyoa takes. A member that neither fetch nor kyoa knows goes to the transport. */
 export const callOptionNames: readonly string[] = [
   'requestId',
   'timeout',

@@ -1,44 +1,43 @@
-/** Two faces of the pipeline that speak plain fetch: `createFetch` on the near side of the wire, `createHandler` on the far one. */
-import { emptyInit, noParts, partitionInit, type InitParts } from './init.ts';
+/** The fetch entry point: `createFetch`. */
 import { memory } from '../adapters/storage/memory.ts';
 import { callOptionNames, type CallOptions } from './call-options.ts';
-import { setBodySource } from './core/engine/body-source.ts';
-import { LazyAbortController } from './core/engine/lazy-abort.ts';
 import { compose } from './core/compose.ts';
 import { createContext, type Middleware } from './core/context.ts';
-import { fn, array, knownKeys } from './core/options.ts';
+import { setBodySource } from './core/engine/body-source.ts';
+import { LazyAbortController } from './core/engine/lazy-abort.ts';
 import { lazyGet, type RequestLike } from './core/engine/lazy-request.ts';
+import { array, fn, knownKeys } from './core/options.ts';
 import type { Storage } from './core/storage.ts';
+import { emptyInit, noParts, partitionInit, type InitParts } from './init.ts';
 import { retainSignal, withCallerSignal } from './lib/signal.ts';
 import { brand, transportHandler, type Fetch } from './transport.ts';
 
 export interface PipelineOptions {
-  /** The onion, first is outermost. @default [] */
+  /** The middleware, outermost first. @default [] */
   readonly use?: readonly Middleware[];
-  /** Where policies keep what outlives a call. @default memory() */
+  /** Where policies keep state that outlives a call. @default memory() */
   readonly storage?: Storage;
 }
 
 export interface FetchOptions extends PipelineOptions {
-  /** The transport, which is handed a Request. @default the global fetch, looked up at each call; a GET and nothing else is its URL to it */
+  /** The transport. It receives a Request. @default the global fetch, looked up at each call; for a GET without an init it receives the URL */
   readonly fetch?: Fetch;
 }
 
-/** `use` in full, or a function of the present stack. */
 export type FetchExtension = Omit<FetchOptions, 'use'> & {
-  /** Middlewares to add inside the present ones, or a function from the present stack to the new one. */
+  /** Middleware to add inside the present stack, or a function from the present stack to the new one. */
   readonly use?: readonly Middleware[] | ((stack: readonly Middleware[]) => readonly Middleware[]);
 };
 
 export interface KyoaFetch {
   (input: RequestInfo | URL, init?: RequestInit & CallOptions): Promise<Response>;
-  /** A new fetch with the same policies, storage and transport, but for what is given. */
+  /** A new fetch with the same policies, storage and transport, except for the members that are given. */
   extend(extension: FetchExtension): KyoaFetch;
 }
 
 /**
- * A drop-in `fetch`: resolves for every HTTP status, rejects with exactly what fetch would have thrown or with the
- * error of a policy, and hands out the transport's own Responses.
+ * A drop-in `fetch` with middleware. It resolves for every HTTP status, rejects with the error of fetch or of a policy, and
+ * returns the transport's own Response.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -46,26 +45,26 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
   knownKeys('createFetch', options, ['use', 'storage', 'fetch']);
   const { storage = memory(), fetch: transport } = options;
   if (transport !== undefined) fn('createFetch fetch', transport);
-  // A copy: by its stack a policy knows what may share an answer, and another transport may well give another one.
+  // A copy: `dedupe` shares a response within one stack, and another transport may give another response.
   const use = [...array('createFetch use', options.use ?? [])];
   const pipeline = compose(use, transportHandler(transport));
   const ours = new Set([...callOptionNames, ...use.map(({ name }) => name)]);
 
   const send = (input: RequestInfo | URL, init: RequestInit & CallOptions = emptyInit): Promise<Response> => {
-    // Its members are getters, which a loop over an object does not see.
+    // The members of a Request are getters, which `Object.entries` does not list.
     if (init instanceof Request) return send(new Request(input, init), { signal: init.signal });
     const { signal, options, ...members } = init === emptyInit ? noParts : partitionInit(init, ours);
     const caller = signal === undefined && input instanceof Request ? retainSignal(input) : signal;
-    // A Request that follows a signal follows it weakly; what is no signal gets the platform's own complaint.
+    // The platform refuses what is not a signal.
     const bad = caller && !(caller instanceof AbortSignal) ? { signal: caller } : undefined;
-    const asked = bad === undefined ? asIs(input, members) : undefined;
-    const request = asked ?? new Request(input, { ...members.transport, ...members.request, ...bad });
+    const given = bad === undefined ? asGiven(input, members) : undefined;
+    const request = given ?? new Request(input, { ...members.transport, ...members.request, ...bad });
     if (members.request.body) setBodySource(request as Request, members.request.body);
     const call = { options, init: members.transport, storage, side: 'client', stack: use } as const;
     const run = (own: LazyAbortController): Promise<Response> => pipeline(createContext(call, request, own));
     return caller ? withCallerSignal(caller, run) : run(new LazyAbortController());
   };
-  // Not async: what an async function returns, if it is a promise, is waited for once more.
+  // Not async: an async function waits once more for a promise that it returns.
   const fetch: typeof send = (input, init) => {
     try {
       return send(input, init);
@@ -91,8 +90,8 @@ export function extendStack(stack: readonly Middleware[], change: FetchExtension
   return change === undefined ? stack : [...stack, ...change];
 }
 
-/** Where no Request need be made. */
-function asIs(
+/** A call of which no Request need be created. */
+function asGiven(
   input: RequestInfo | URL,
   { request, transport }: Pick<InitParts, 'request' | 'transport'>,
 ): RequestLike | undefined {

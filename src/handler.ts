@@ -1,4 +1,4 @@
-/** The pipeline on the server side: `createHandler`. */
+/** The handler entry point: `createHandler`. */
 import { memory } from '../adapters/storage/memory.ts';
 import type { CallOptions } from './call-options.ts';
 import { compose } from './core/compose.ts';
@@ -8,16 +8,15 @@ import type { PipelineOptions } from './fetch.ts';
 import { withoutWatch } from './lib/body/watch.ts';
 import { withCallerSignal } from './lib/signal.ts';
 
-/** The same onion on the server side of the wire. */
 export interface KyoaHandler {
   (request: Request): Promise<Response>;
-  /** The handler with overrides for the calls that go through it: `handle.with({ timeout: 60_000 })`. */
+  /** The same handler with per-call overrides: `handle.with({ timeout: 60_000 })`. */
   with(options: CallOptions): KyoaHandler;
 }
 
 /**
- * Puts the onion around a `(request) => Response` function; the result mounts wherever such a function does, and takes
- * no notice of further arguments that a platform may pass. The call is aborted with the request's own signal.
+ * Runs middleware around a `(request) => Response` function, on the server. The result is used wherever such a function
+ * is; further arguments that a platform passes are ignored. The call is aborted with the request's own signal.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -34,7 +33,7 @@ export function createHandler(
   const withOptions = (options: CallOptions): KyoaHandler => {
     const call = { options: { ...options }, init: {}, storage, side: 'server', stack: use } as const;
     const handle = (request: Request): Promise<Response> =>
-      // A platform reads the body from within, past the members that say how far it is: it gets a plain Response.
+      // A platform reads the body without calling the members of the Response: it needs one that is not watched.
       withCallerSignal(request.signal, (own) => pipeline(createContext(call, request, own))).then(withoutWatch);
     return Object.assign(handle, { with: (more: CallOptions) => withOptions({ ...options, ...more }) });
   };

@@ -1,7 +1,7 @@
-/** The init of a call, sorted by who takes each member. */
+/** The init of a call, divided by who takes each member: Request, kyoa's policies, the transport. */
 import type { CallOptions } from './call-options.ts';
 
-/** What `Request` takes; `duplex` and `priority` are younger than TypeScript's list. */
+/** The members of the Fetch Standard's RequestInit, except the signal and `priority`, which the transport takes. */
 const requestMembers: ReadonlySet<string> = new Set([
   'method',
   'headers',
@@ -18,9 +18,9 @@ const requestMembers: ReadonlySet<string> = new Set([
   'duplex',
 ]);
 
-/** Of a call without an init. */
+/** The init of a call without one. */
 export const emptyInit: RequestInit & CallOptions = {};
-/** The same, sorted; every such call has this one. */
+/** The parts of `emptyInit`. */
 export const noParts: InitParts = {
   signal: undefined,
   request: Object.freeze({}),
@@ -30,14 +30,16 @@ export const noParts: InitParts = {
 
 export interface InitParts {
   readonly signal: AbortSignal | null | undefined;
-  /** What Request takes, but for the signal. */
+  /** For the constructor of Request. */
   readonly request: RequestInit;
+  /** Per-call overrides. */
   readonly options: Record<string, unknown>;
+  /** Every other member. */
   readonly transport: Record<string, unknown>;
 }
 
-/** `ours` are names of options, `callOptionNames` and those of policies that somebody made. */
-export function partitionInit(init: RequestInit & CallOptions, ours: ReadonlySet<string>): InitParts {
+/** `policies` are the names of `CallOptions` and of all middleware in the stack. */
+export function partitionInit(init: RequestInit & CallOptions, policies: ReadonlySet<string>): InitParts {
   const parts = {
     signal: init.signal,
     request: {} as Record<string, unknown>,
@@ -46,7 +48,7 @@ export function partitionInit(init: RequestInit & CallOptions, ours: ReadonlySet
   };
   for (const [name, value] of Object.entries(init)) {
     if (name === 'signal') continue;
-    const where = requestMembers.has(name) ? 'request' : ours.has(name) ? 'options' : 'transport';
+    const where = requestMembers.has(name) ? 'request' : policies.has(name) ? 'options' : 'transport';
     parts[where][name] = value;
   }
   return parts;

@@ -1,4 +1,4 @@
-/** The default stack, in one screen. */
+/** The default stack. */
 import type { Middleware } from './core/context.ts';
 import { knownKeys } from './core/options.ts';
 import { adaptive, type Adaptive } from './middleware/timeout/adaptive.ts';
@@ -10,10 +10,10 @@ import { retry, type RetryOptions } from './middleware/retry.ts';
 import { timeout, type TimeoutOptions } from './middleware/timeout/timeout.ts';
 
 /**
- * Mean plus two deviations, the default of `adaptive`, cuts a few per cent of good answers on a steady route; twice
- * the 99th percentile does not.
+ * Twice the 99th percentile. Mean plus two deviations, the default of `adaptive`, aborts a few per cent of the good
+ * responses of a steady route.
  */
-const learnt: Adaptive = adaptive({
+const adaptiveHeaders: Adaptive = adaptive({
   min: 1_000,
   initial: 10_000,
   max: 10_000,
@@ -21,19 +21,19 @@ const learnt: Adaptive = adaptive({
   estimate: quantile(0.99, { factor: 2 }),
 });
 
-/** The policies' own options, by name; `false` leaves a policy out. */
+/** The policies' own options, by policy name. `false` omits a policy. */
 export interface StandardOptions {
-  /** `headers` limits each attempt, the others the whole call. @default { total: 30_000, idle: 30_000, headers: learnt, 1_000 to 10_000 } */
+  /** `headers` limits each attempt, the others limit the call. @default { total: 30_000, idle: 30_000, headers: adaptive, 1_000 to 10_000 } */
   readonly timeout?: number | TimeoutOptions | false;
   readonly dedupe?: DedupeOptions | false;
-  /** It acts when the caller names a key: nobody else can know that the server honours one. @default { generate: false } */
+  /** It acts only on a key that the caller gives: only the caller can know that the server supports it. @default { generate: false } */
   readonly idempotency?: IdempotencyOptions | false;
   readonly retry?: RetryOptions | false;
   readonly breaker?: BreakerOptions | false;
 }
 
 /**
- * What `kyoa` itself runs, outermost first.
+ * The stack that `kyoa` itself runs, outermost first.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -47,6 +47,6 @@ export function standard(options: StandardOptions = {}): Middleware[] {
     options.idempotency !== false && idempotency({ generate: false, ...options.idempotency }),
     options.retry !== false && retry(options.retry),
     options.breaker !== false && breaker(options.breaker),
-    limits !== false && timeout({ headers: headers ?? learnt }),
+    limits !== false && timeout({ headers: headers ?? adaptiveHeaders }),
   ].filter((policy) => policy !== false);
 }

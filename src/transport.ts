@@ -1,10 +1,10 @@
-/** The innermost of the onion: hands the request to the transport, and tells of it. */
-import { abortSource } from './core/engine/transport-protocol.ts';
-import { requestLikeOf, abortSourceOf, type Context, type Handler } from './core/context.ts';
-import { isUntouched } from './core/engine/lazy-request.ts';
+/** The terminal of a pipeline: it passes the request to a fetch and emits the events of the attempt. */
+import { abortSourceOf, requestLikeOf, type Context, type Handler } from './core/context.ts';
 import { referrerOf } from './core/engine/derive.ts';
+import { isUntouched } from './core/engine/lazy-request.ts';
+import { abortSource } from './core/engine/transport-protocol.ts';
 
-/** The call signature alone: what runtimes hang on their `fetch` besides is not needed. */
+/** The signature of fetch alone, without the further members that some runtimes give their `fetch`. */
 export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 
 /** Marks a kyoa fetch, also one of another copy of this module. */
@@ -12,48 +12,32 @@ export const brand: unique symbol = Symbol.for('kyoa.fetch') as never;
 
 const fetchAtImport: Fetch | undefined = globalThis.fetch;
 
-/** Looked up at each call, so that mocks work; a global that was replaced by a kyoa fetch must not call itself. */
+/** Looked up at each call, so that mocks work. A global that was replaced by a kyoa fetch must not call itself. */
 function globalFetch(): Fetch {
   return brand in globalThis.fetch ? fetchAtImport! : globalThis.fetch;
 }
 
-/** The terminal of a pipeline; without a transport the global fetch is it. */
+/** Without a transport, requests go to the global fetch. */
 export function transportHandler(transport: Fetch | undefined): Handler {
-  const transmit: Handler = (ctx) => {
-    const send = transport ?? globalFetch();
-    if (abortSource in send) return sendAsked(send, ctx);
-    const asked = requestLikeOf(ctx);
-    // As the caller asked: the platform makes a Request of its own, also of a Request.
-    if (transport === undefined && isUntouched(asked)) return send.call(globalThis, asked.url, { signal: ctx.signal });
-    return send.call(globalThis, ctx.request, { ...ctx.init, ...referrerOf(ctx.request), signal: ctx.signal });
-  };
-
-  /** To a transport of ours. */
-  const sendAsked = (send: Fetch, ctx: Context): Promise<Response> => {
-    const asked = requestLikeOf(ctx);
-    const branch = abortSourceOf(ctx);
-    const init = isUntouched(asked)
-      ? { [abortSource]: branch }
-      : { ...ctx.init, ...referrerOf(ctx.request), [abortSource]: branch };
-    return send(asked as Request, init);
-  };
-
-  // Not async, for what that costs; a transport may throw, or have no promise to give.
-  const promised: Handler = (ctx) => {
-    try {
-      return Promise.resolve(transmit(ctx));
-    } catch (error) {
-      return Promise.reject(error);
+  const send: Handler = (ctx) => {
+    const fetch = transport ?? globalFetch();
+    const request = requestLikeOf(ctx);
+    // kyoa's own transport takes a LazyGet, and the controller in place of its signal.
+    if (abortSource in fetch) {
+      const init = { ...initOf(ctx), [abortSource]: abortSourceOf(ctx) };
+      return fetch(request as Request, init);
     }
+    // The platform makes a Request of its own in any case, also of a Request.
+    if (transport === undefined && isUntouched(request)) return fetch.call(globalThis, ctx.url, { signal: ctx.signal });
+    return fetch.call(globalThis, ctx.request, { ...initOf(ctx), signal: ctx.signal });
   };
 
-  const tell: Handler = (ctx) => {
-    const { attempt } = ctx;
-    const { method, url } = ctx;
+  const sendObserved: Handler = (ctx) => {
+    const { attempt, method, url } = ctx;
     ctx.emit({ type: 'attempt.sent', attempt, method, url });
     const started = performance.now();
     const duration = (): number => performance.now() - started;
-    return promised(ctx).then(
+    return promiseOf(send, ctx).then(
       (response) => {
         ctx.emit({ type: 'attempt.answered', attempt, method, url, status: response.status, duration: duration() });
         return response;
@@ -65,5 +49,18 @@ export function transportHandler(transport: Fetch | undefined): Handler {
     );
   };
 
-  return (ctx) => (ctx.observers.length === 0 ? transmit(ctx) : tell(ctx));
+  return (ctx) => (ctx.observers.length === 0 ? send(ctx) : sendObserved(ctx));
+}
+
+function initOf(ctx: Context): RequestInit {
+  return isUntouched(requestLikeOf(ctx)) ? ctx.init : { ...ctx.init, ...referrerOf(ctx.request) };
+}
+
+/** A transport may throw, or return something other than a promise. */
+function promiseOf(handler: Handler, ctx: Context): Promise<Response> {
+  try {
+    return Promise.resolve(handler(ctx));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

@@ -1,4 +1,5 @@
 /** Calls a global function at the start of every function of the files that are counted. */
+import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -27,7 +28,7 @@ export function callAtEveryFunction(enter: string, isCounted: (file: string) => 
       const loaded = nextLoad(url, context);
       const file = url.startsWith('file:') ? fileURLToPath(url) : '';
       if (!isCounted(file)) return loaded;
-      const { code } = transformSync(file, String(loaded.source), { target: 'es2022' });
+      const { code } = transformSync(file, readFileSync(file, 'utf8'), { target: 'es2022' });
       return { ...loaded, format: 'module', source: withCalls(code, `globalThis.${enter}`) };
     },
   });

@@ -95,7 +95,7 @@ export function fork(ctx: Context, changes: Fork): Context {
     shared,
     headers === undefined ? request : withHeaders(request, headers),
     // A platform's own controller has no `aborted`; its signal has.
-    signal === undefined ? abortSource : 'aborted' in signal ? (signal as AbortSource) : signal.signal,
+    signal === undefined ? abortSource : 'aborted' in signal ? signal : signal.signal,
     changes.deadline ?? limit,
     changes.attempt ?? attempt,
     changes.observers ?? observers,

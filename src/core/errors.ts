@@ -1,4 +1,4 @@
-/** What kyoa throws of its own accord. An error of the transport or of the caller passes through as it is. */
+/** The errors that kyoa throws. An error of the transport or of the caller reaches the caller unchanged. */
 
 export type KyoaErrorCode =
   | 'INVALID_OPTION'
@@ -11,12 +11,12 @@ export type KyoaErrorCode =
   | 'STORAGE';
 
 export interface KyoaErrorOptions {
-  /** The request that was under way, where there was one. */
+  /** The request that failed, if there was one. */
   readonly request?: Request | undefined;
   readonly cause?: unknown;
 }
 
-/** `code` says which of the few things went wrong; the message says what to do about it. */
+/** An error of kyoa. `code` is the kind of failure; the message states what to do. */
 export class KyoaError extends Error {
   override name = 'KyoaError';
   readonly code: KyoaErrorCode;
@@ -29,18 +29,18 @@ export class KyoaError extends Error {
   }
 }
 
-/** Which wait ran out. A transport adds the ones that only the owner of the socket can see. */
+/** Which limit expired. `connect` and `write` come from a transport, because only the owner of a socket can measure them. */
 export type TimeoutPhase = 'total' | 'headers' | 'idle' | 'connect' | 'write';
 
 export interface TimeoutFacts {
   readonly phase: TimeoutPhase;
-  /** The limit that ran out, ms. */
+  /** The limit that expired, ms. */
   readonly limit: number;
-  /** From the start of the policy that watched to the moment it gave up, ms. */
+  /** From the start of the limit to the error, ms. */
   readonly elapsed: number;
 }
 
-/** Its `name` is the one that the platform's and ky's own checks look for. */
+/** A limit expired. Its `name` is the one that the checks of the platform and of ky recognize. */
 export class TimeoutError extends KyoaError implements TimeoutFacts {
   override name = 'TimeoutError';
   readonly phase: TimeoutPhase;
@@ -49,26 +49,26 @@ export class TimeoutError extends KyoaError implements TimeoutFacts {
 
   constructor({ phase, limit, elapsed }: TimeoutFacts, options?: KyoaErrorOptions) {
     const what = options?.request === undefined ? '' : `: ${options.request.method} ${options.request.url}`;
-    super('TIMEOUT', `No ${waitedFor[phase]} within ${limit} ms (${phase})${what}`, options);
+    super('TIMEOUT', `No ${awaited[phase]} within ${limit} ms (${phase})${what}`, options);
     this.phase = phase;
     this.limit = limit;
     this.elapsed = elapsed;
   }
 }
 
-const waitedFor: Record<TimeoutPhase, string> = {
-  total: 'complete answer',
+const awaited: Record<TimeoutPhase, string> = {
+  total: 'complete response',
   headers: 'response headers',
   idle: 'next chunk of the body',
   connect: 'connection',
   write: 'progress in sending the body',
 };
 
-/** Refused without being sent: too many calls with this key have failed. */
+/** The circuit of the call's key is open: the request was not sent, because too many calls with this key have failed. */
 export class CircuitOpenError extends KyoaError {
   override name = 'CircuitOpenError';
   readonly key: string;
-  /** When a call may pass again, as a probe, Unix ms. */
+  /** When the circuit lets a probe pass, Unix ms. */
   readonly retryAt: number;
 
   constructor(key: string, retryAt: number, options?: KyoaErrorOptions) {
@@ -79,19 +79,19 @@ export class CircuitOpenError extends KyoaError {
   }
 }
 
-/** Refused without being sent: the queue is full, or the turn would come after the deadline. */
+/** The request was not sent: the queue is full, or its turn would come after its deadline. */
 export class LimitError extends KyoaError {
   override name = 'LimitError';
   readonly key: string;
 
   constructor(key: string, why: 'queue' | 'deadline', options?: KyoaErrorOptions) {
-    const what = why === 'queue' ? 'wait already' : 'go first for this one to be sent before its deadline';
+    const what = why === 'queue' ? 'are waiting' : 'are ahead of this one for it to be sent before its deadline';
     super('LIMIT_EXCEEDED', `Too many calls to ${key} ${what}; make fewer, or try again later`, options);
     this.key = key;
   }
 }
 
-/** The store is unreachable, full, closed, or not what it should be; `cause` is what it said. */
+/** The store is unreachable, full or closed, or an entry of it is not readable. `cause` is the backend's own error. */
 export class StorageError extends KyoaError {
   override name = 'StorageError';
 
@@ -100,11 +100,11 @@ export class StorageError extends KyoaError {
   }
 }
 
-/** The key is in use (`IDEMPOTENCY_CONFLICT`), or was used for something else (`IDEMPOTENCY_MISMATCH`). */
+/** Another call holds the key (`IDEMPOTENCY_CONFLICT`), or the key belongs to another request (`IDEMPOTENCY_MISMATCH`). */
 export class IdempotencyError extends KyoaError {
   override name = 'IdempotencyError';
   readonly key: string;
-  /** Of a conflict: when its holder will be given up unless it shows a sign of life, Unix ms. */
+  /** For a conflict: when the lease of the present holder expires unless it is renewed, Unix ms. */
   readonly retryAt: number | undefined;
 
   constructor(
@@ -114,8 +114,8 @@ export class IdempotencyError extends KyoaError {
   ) {
     const message =
       code === 'IDEMPOTENCY_CONFLICT'
-        ? `A request with the idempotency key ${key} is under way; wait for it, or try again later`
-        : `The idempotency key ${key} was used for another request; take a new key for a new request`;
+        ? `A request with the idempotency key ${key} is in progress; wait for it, or try again later`
+        : `The idempotency key ${key} was used for another request; use a new key for a new request`;
     super(code, message, options);
     this.key = key;
     this.retryAt = retryAt;

@@ -1,19 +1,19 @@
-/** Everything observable, once: `<policy>.<past participle>`, plus the life of a request and of its attempts. */
+/** All events. A type is `<policy>.<past participle>`, or names a step in the life of a request or an attempt. */
 
-/** What a policy reports; `emit` adds `id` and `time`. Durations and delays are ms. */
+/** An event as a policy emits it; `emit` adds `id` and `time`. Durations and delays are in ms. */
 export type Fact =
   | { readonly type: 'request.started'; readonly method: string; readonly url: string }
   | {
       readonly type: 'request.settled';
       readonly method: string;
       readonly url: string;
-      /** Present when there was an answer. */
+      /** Present when there was a response. */
       readonly status?: number;
-      /** Present when there was none. */
+      /** Present when there was no response. */
       readonly error?: unknown;
-      /** To the response headers, or to the error. */
+      /** Until the response headers, or the error. */
       readonly duration: number;
-      /** Requests that were handed to the transport beneath. */
+      /** Requests that were passed to the transport. */
       readonly attempts: number;
     }
   | { readonly type: 'attempt.sent'; readonly attempt: number; readonly method: string; readonly url: string }
@@ -48,7 +48,7 @@ export type Fact =
       readonly error?: unknown;
     }
   | {
-      /** The last outcome stands, though it was one that is retried in principle. */
+      /** The last outcome is the result, although it is one that would be retried. */
       readonly type: 'retry.abandoned';
       readonly reason: 'retries' | 'budget' | 'deadline' | 'breaker' | 'retry-after' | 'body';
       readonly status?: number;
@@ -56,53 +56,53 @@ export type Fact =
     }
   | {
       readonly type: 'hedge.launched';
-      /** 2 for the first one besides the original. */
+      /** 2 for the first copy: the original request is 1. */
       readonly copy: number;
-      /** Since the call began. */
+      /** Since the start of the call. */
       readonly delay: number;
     }
   | {
-      /** Of a call with several copies: which one answered; 1 is the original. */
+      /** Which copy of the call won; 1 is the original request. */
       readonly type: 'hedge.won';
       readonly copy: number;
     }
   | {
-      /** A copy was due and not sent. */
+      /** A copy was due, and was not sent. */
       readonly type: 'hedge.suppressed';
       readonly reason: 'body' | 'budget' | 'retry-after';
     }
   | { readonly type: 'race.won'; readonly url: string }
   | { readonly type: 'dedupe.joined' }
   | {
-      /** `awaited`: another holds the key; `recovered`: its holder before never came back, and whether its request was carried out is in doubt. */
+      /** `awaited`: another call holds the key. `recovered`: the lease of the former holder expired; its request may have been executed. */
       readonly type: 'idempotency.awaited' | 'idempotency.recovered' | 'idempotency.replayed';
       readonly key: string;
     }
   | {
-      /** The answer could not be kept: the storage failed (`error`), or it is too long or a stream. */
+      /** The response could not be stored: the storage failed (`error`), or the body is too long or is a stream. */
       readonly type: 'idempotency.unrecorded';
       readonly key: string;
       readonly error?: unknown;
     }
   | {
-      /** `opened`: also by a probe that failed; `rejected`: this call. A call may pass at `retryAt`, Unix ms. */
+      /** `opened`: also after a failed probe. `rejected`: this call was refused. A probe may pass at `retryAt`, Unix ms. */
       readonly type: 'breaker.opened' | 'breaker.rejected';
       readonly key: string;
       readonly retryAt: number;
     }
   | {
-      /** `probed`: this call is sent to see whether the circuit can be closed. */
+      /** `probed`: this call is the probe that decides whether the circuit closes. */
       readonly type: 'breaker.probed' | 'breaker.closed';
       readonly key: string;
     }
   | {
       readonly type: 'limit.queued';
       readonly key: string;
-      /** How many go first. */
+      /** Waiting calls that will be sent earlier. */
       readonly ahead: number;
     }
   | {
-      /** The queue is full, or the turn would come after the deadline. */
+      /** `queue`: the queue is full. `deadline`: the call's turn would come after its deadline. */
       readonly type: 'limit.rejected';
       readonly key: string;
       readonly reason: 'queue' | 'deadline';
@@ -112,26 +112,26 @@ export type Fact =
   | { readonly type: 'endpoint.returned'; readonly url: string }
   | {
       readonly type: 'stale-if-error.served';
-      /** Seconds. */
+      /** Age of the stored response, seconds. */
       readonly age: number;
       readonly status?: number;
       readonly error?: unknown;
     }
   | {
-      /** The storage failed (`error`), or the answer is too long. */
+      /** The storage failed (`error`), or the body is too long. */
       readonly type: 'stale-if-error.unrecorded';
       readonly error?: unknown;
     }
   | { readonly type: 'fallback.used'; readonly status?: number; readonly error?: unknown };
 
-/** A fact of a middleware of your own. */
+/** An event of a user's own middleware. */
 export interface CustomFact {
   readonly type: `${string}.${string}`;
   readonly [fact: string]: unknown;
 }
 
 export type KyoaEvent = Fact & {
-  /** The id of the request, the same for all its attempts. */
+  /** The id of the call, the same for all its attempts. */
   readonly id: string;
   /** Unix ms. */
   readonly time: number;

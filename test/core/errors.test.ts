@@ -26,7 +26,7 @@ describe('errors', () => {
   });
 
   test.for<[TimeoutPhase, string]>([
-    ['total', 'No complete answer within 300 ms (total): PUT http://api.example/orders'],
+    ['total', 'No complete response within 300 ms (total): PUT http://api.example/orders'],
     ['headers', 'No response headers within 300 ms (headers): PUT http://api.example/orders'],
     ['idle', 'No next chunk of the body within 300 ms (idle): PUT http://api.example/orders'],
     ['connect', 'No connection within 300 ms (connect): PUT http://api.example/orders'],
@@ -39,7 +39,7 @@ describe('errors', () => {
 
   test('time out without a request, too', () => {
     const error = new TimeoutError({ phase: 'total', limit: 300, elapsed: 300 });
-    expect(error.message).toBe('No complete answer within 300 ms (total)');
+    expect(error.message).toBe('No complete response within 300 ms (total)');
   });
 
   test('bear the name that the platform and ky look for when they time out', () => {

@@ -213,7 +213,7 @@ describe('a repeat with the same requestId', () => {
     expect(error).toMatchObject({
       code: 'IDEMPOTENCY_MISMATCH',
       key: 'order-42',
-      message: expect.stringContaining('take a new key'),
+      message: expect.stringContaining('use a new key'),
     });
     expect(sent).toHaveLength(1);
   });

@@ -181,7 +181,7 @@ describe('limit', () => {
       code: 'LIMIT_EXCEEDED',
       name: 'LimitError',
       key: origin,
-      message: `Too many calls to ${origin} wait already; make fewer, or try again later`,
+      message: `Too many calls to ${origin} are waiting; make fewer, or try again later`,
     });
     expect(events.filter(({ type }) => type === 'limit.rejected')).toMatchObject([{ key: origin, reason: 'queue' }]);
     for (let n = 0; n < 3; n += 1) {
