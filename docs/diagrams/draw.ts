@@ -1,4 +1,4 @@
-/** `npm run docs:draw`: draws the pictures of the pages anew. */
+/** `npm run docs:draw`: draws the pictures of the pages. */
 import { globSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
@@ -7,7 +7,7 @@ import { timeline, type Story } from './timeline.ts';
 
 const folder = import.meta.dirname;
 
-/** File names and what is in them: the onion, and a good and a bad day of each policy. */
+/** The SVG of each file: the onion, and a good and a bad day of each policy. */
 export async function drawings(): Promise<Record<string, string>> {
   const drawn: Record<string, string> = { 'onion.svg': onion() };
   for (const file of globSync('stories/*.ts', { cwd: folder })) {

@@ -1,13 +1,13 @@
-/** The standard stack as an onion: the way in on the left, the way out on the right. */
+/** The standard stack as an onion: the request enters on the left, the response leaves on the right. */
 import { style } from './timeline.ts';
 
 const rings = [
   ['timeout', 'the whole call, to the last byte'],
-  ['dedupe', 'one request for callers who want the same'],
-  ['idempotency', 'the same key for every attempt; kept results'],
-  ['retry', 'what another attempt may mend'],
-  ['breaker', 'spares a server that is down'],
-  ['timeout', 'each attempt, learnt'],
+  ['dedupe', 'one request for identical calls'],
+  ['idempotency', 'one key for every attempt; stored responses'],
+  ['retry', 'another attempt after a transient failure'],
+  ['breaker', 'refuses calls to a server that is down'],
+  ['timeout', 'each attempt, learned'],
 ] as const;
 
 const width = 760;

@@ -1,4 +1,4 @@
-/** The words that the stories are told in. */
+/** Short names for the lanes and spans of the stories. */
 import type { Lane, Span } from './timeline.ts';
 
 export const lane = (name: string, ...spans: Span[]): Lane => ({ name, spans });

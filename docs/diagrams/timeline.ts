@@ -1,7 +1,7 @@
-/** Days in the life of a policy as timelines, one lane for each who takes part, as an SVG that reads on light and dark pages. */
+/** Draws a policy's good and bad day as timelines, one lane for each participant, as an SVG for light and dark pages. */
 
 export interface Story {
-  /** What the picture shows, for who cannot see it. */
+  /** The accessible description of the picture. */
   readonly title: string;
   readonly days: readonly Day[];
 }
@@ -9,7 +9,7 @@ export interface Story {
 export interface Day {
   readonly name: string;
   readonly lanes: readonly Lane[];
-  /** A moment that matters to all lanes. */
+  /** Moments that concern all lanes. */
   readonly marks?: readonly { readonly at: number; readonly text: string }[];
 }
 
@@ -22,9 +22,9 @@ export interface Lane {
 export interface Span {
   readonly from: number;
   readonly to: number;
-  /** What is done meanwhile. @default 'busy' */
+  /** @default 'busy' */
   readonly doing?: 'busy' | 'waiting' | 'refusing';
-  /** How it ends; absent: nobody notices. */
+  /** How the span ends. Without it no end is drawn. */
   readonly end?: 'good' | 'bad' | 'aborted';
   /** Beside its end. */
   readonly text?: string;
@@ -37,7 +37,7 @@ const laneHeight = 26;
 const head = 34;
 const gap = 14;
 
-/** One look for all pictures: blue is under way, green is a good end, red a bad one, grey what was given up. */
+/** The style of all pictures: blue is running, green is a good end, red a bad end, grey an abort. */
 export const style = `<style>
   text { fill: #57606a } .day { fill: #24292f; font-weight: 600 } .lane { stroke: #8b949e; stroke-opacity: .25 }
   .busy { fill: #0969da; fill-opacity: .3 } .waiting { stroke: #57606a; stroke-width: 2; stroke-dasharray: 2 4 }

@@ -2,7 +2,8 @@ import { lane, good, bad, refusing } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'breaker: a few failures change nothing; in an outage it opens, refuses calls at once, and a probe closes it',
+  title:
+    'breaker: a few failures change nothing; in an outage the circuit opens, calls are refused at once, and a probe closes it',
   days: [
     {
       name: 'A good day',

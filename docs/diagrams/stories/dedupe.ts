@@ -2,7 +2,8 @@ import { lane, good, aborted } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'dedupe: three callers share one request; the one who began it leaves, and the others still get their answer',
+  title:
+    'dedupe: three callers share one request; the caller that started it aborts, and the others still get their response',
   days: [
     {
       name: 'A good day',
@@ -15,7 +16,7 @@ export const story: Story = {
     },
     {
       name: 'A bad day',
-      lanes: [lane('request', good(0, 54)), lane('caller 1', aborted(0, 24, 'leaves')), lane('caller 2', good(14, 54))],
+      lanes: [lane('request', good(0, 54)), lane('caller 1', aborted(0, 24, 'aborts')), lane('caller 2', good(14, 54))],
     },
   ],
 };

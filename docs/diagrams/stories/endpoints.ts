@@ -2,7 +2,7 @@ import { lane, good, bad, refusing } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'endpoints: calls go to both by weight; one fails five times in a row, is ejected, and comes back',
+  title: 'endpoints: calls go to both endpoints by weight; one fails five times in a row, is ejected, and returns',
   days: [
     {
       name: 'A good day',

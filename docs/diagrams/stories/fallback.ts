@@ -2,7 +2,7 @@ import { lane, good, bad } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'fallback: on a good day nothing happens; after the last attempt has failed the caller gets the substitute',
+  title: 'fallback: on a good day it does nothing; after the last attempt has failed, the caller gets the substitute',
   days: [
     { name: 'A good day', lanes: [lane('call', good(0, 30)), lane('attempt 1', good(0, 30))] },
     {

@@ -3,7 +3,7 @@ import type { Story } from '../timeline.ts';
 
 export const story: Story = {
   title:
-    'idempotency: a repeat replays the stored answer; when a holder dies, its lease runs out and one successor takes over',
+    'idempotency: a repeat gets the stored response; when a lease holder dies, its lease expires and one successor takes over',
   days: [
     {
       name: 'A good day',
@@ -18,9 +18,9 @@ export const story: Story = {
       lanes: [
         lane('tab A', aborted(0, 20, 'closed')),
         lane('tab B', waiting(12, 56), good(56, 80, '201')),
-        lane('server', good(4, 26, 'one order'), good(60, 76, 'knows the key')),
+        lane('server', good(4, 26, 'one order'), good(60, 76, 'known key')),
       ],
-      marks: [{ at: 56, text: 'lease is over' }],
+      marks: [{ at: 56, text: 'lease expired' }],
     },
   ],
 };

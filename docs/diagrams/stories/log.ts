@@ -2,7 +2,7 @@ import { lane, good, bad } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'log: a line is written when the call is over, at the level of what came of it',
+  title: 'log: a line is written when the call has settled; its level depends on the result',
   days: [
     {
       name: 'A good day',

@@ -2,7 +2,7 @@ import { lane, good, bad } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'metrics: what is counted of a good call and of one that failed',
+  title: 'metrics: the counts of a good call and of a failed call',
   days: [
     {
       name: 'calls 1, attempts 2, errors 0',

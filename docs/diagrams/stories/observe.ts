@@ -2,7 +2,7 @@ import { lane, good, bad } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'observe: outermost it hears one call, inside retry it hears each attempt as a call',
+  title: 'observe: outermost, it receives one call; inside retry, it receives each attempt as a call',
   days: [
     {
       name: 'Outermost',

@@ -2,7 +2,8 @@ import { lane, good, bad, waiting } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'retry: on a good day a 503 is followed by a pause and an answer; in an outage the budget ends the retrying',
+  title:
+    'retry: on a good day a 503 is followed by a pause and a good response; in an outage the budget ends the retries',
   days: [
     {
       name: 'A good day',
@@ -18,7 +19,7 @@ export const story: Story = {
         lane('call 1', bad(0, 62)),
         lane('its attempts', bad(0, 14, ''), waiting(16, 30), bad(30, 44, ''), waiting(46, 54), bad(54, 62, '')),
         lane('call 2', bad(30, 46)),
-        lane('its attempt', bad(30, 46, 'budget spent')),
+        lane('its attempt', bad(30, 46, 'no budget')),
       ],
     },
   ],

@@ -3,7 +3,7 @@ import type { Story } from '../timeline.ts';
 
 export const story: Story = {
   title:
-    'timeout: on a good day nothing happens; on a bad day the limit ends an attempt that hangs, and the next answers',
+    'timeout: on a good day it does nothing; on a bad day the limit ends an attempt that hangs, and the next attempt succeeds',
   days: [
     {
       name: 'A good day',

@@ -2,7 +2,7 @@ import { lane, good, bad } from '../spans.ts';
 import type { Story } from '../timeline.ts';
 
 export const story: Story = {
-  title: 'trace: inside retry each attempt has a span of its own in the one trace of the call',
+  title: 'trace: inside retry, each attempt has its own span in the trace of the call',
   days: [
     {
       name: 'Inside retry',
