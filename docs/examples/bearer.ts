@@ -1,4 +1,4 @@
-/** Signs requests with a token, and gets a new one when the server no longer takes it. Stands inside `dedupe`, outside `retry`. */
+/** Adds a token to every request, and renews the token after a 401. Placed outside `dedupe`, `idempotency` and `retry`. */
 import { KyoaError, type Middleware } from 'kyoa';
 
 export interface BearerOptions {
@@ -6,7 +6,7 @@ export interface BearerOptions {
   readonly renew: () => Promise<string>;
 }
 
-/** Per call: `bearer: false` sends the request unsigned. */
+/** Per call: `bearer: false` sends the request without a token. */
 export function bearer({ renew }: BearerOptions): Middleware {
   if (typeof renew !== 'function') throw new KyoaError('INVALID_OPTION', 'bearer renew must be a function');
   let token: Promise<string> | undefined;
@@ -22,20 +22,14 @@ export function bearer({ renew }: BearerOptions): Middleware {
 
   return async function bearer(ctx, next) {
     if (ctx.options['bearer'] === false) return next();
-    const spare = ctx.request.clone(); // sending a request uses up its body
+    const spare = ctx.request.clone(); // sending a request consumes its body
     const used = token ?? fresh();
-    const response = await next({ request: signed(ctx.request, await used) });
+    const response = await next({ headers: { authorization: `Bearer ${await used}` } });
     if (response.status !== 401) return response;
 
     void response.body?.cancel();
-    const renewed = token === used ? fresh() : (token ?? fresh()); // of several that were refused, one renews
+    const renewed = token === used ? fresh() : (token ?? fresh()); // of several refused calls, one renews
     ctx.emit({ type: 'bearer.renewed' });
-    return next({ request: signed(spare, await renewed) });
+    return next({ request: spare, headers: { authorization: `Bearer ${await renewed}` } });
   };
-}
-
-function signed(request: Request, token: string): Request {
-  const headers = new Headers(request.headers);
-  headers.set('authorization', `Bearer ${token}`);
-  return new Request(request, { headers });
 }

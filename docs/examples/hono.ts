@@ -1,4 +1,4 @@
-/** The handler as one route of a Hono app, whose other routes and middleware are none of its business. */
+/** The handler as one route of a Hono app. The other routes do not affect it. */
 import { Hono } from 'hono';
 import type { KyoaHandler } from 'kyoa';
 

@@ -1,4 +1,4 @@
-/** A handler under Node's own http, by way of a bridge from fetch: @hono/node-server here, srvx would do as well. */
+/** A handler on Node's own http server, through a bridge from fetch: @hono/node-server here; srvx works as well. */
 import type { Server } from 'node:http';
 import { serve } from '@hono/node-server';
 

@@ -1,4 +1,4 @@
-/** A handler that places an order once for a key, whatever server it is mounted in. */
+/** A handler that places an order once for a key, on any server that uses fetch types. */
 import { createHandler, idempotency, type KyoaHandler, type Storage } from 'kyoa';
 
 export function orders(storage: Storage, place: (item: string) => Promise<number>): KyoaHandler {

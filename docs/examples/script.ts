@@ -1,4 +1,4 @@
-/** A script that reads many pages, ten at a time, and says at the end which of them could not be had. */
+/** A script that reads many pages, ten at a time, and prints which of them it could not read. */
 import { pathToFileURL } from 'node:url';
 
 import { createFetch, limit, standard, type KyoaFetch } from 'kyoa';
@@ -20,5 +20,5 @@ export async function titles(urls: readonly string[]): Promise<(string | undefin
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const urls = process.argv.slice(2);
   const found = await titles(urls);
-  for (const [index, title] of found.entries()) console.log(`${urls[index]}: ${title ?? 'could not be had'}`);
+  for (const [index, title] of found.entries()) console.log(`${urls[index]}: ${title ?? 'could not be read'}`);
 }

@@ -1,4 +1,4 @@
-/** A service worker: the pages of a site keep their data when its server is down, without knowing of it. */
+/** A service worker: the pages of a site keep their data when its server is down, without a change to the pages. */
 import { createFetch, indexeddb, standard, staleIfError } from './kyoa.bundle.js';
 
 const resilient = createFetch({
@@ -10,6 +10,6 @@ self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (event) => {
   const { method, url } = event.request;
-  // What is loaded for the page itself is left to the browser.
+  // The browser itself loads all other requests.
   if (method === 'GET' && new URL(url).pathname.startsWith('/api/')) event.respondWith(resilient(event.request));
 });

@@ -1,4 +1,4 @@
-/** A service that takes orders, asks a payment server, and shares its state with its other instances through Redis. */
+/** A service that takes orders, calls a payment server, and shares its state with its other instances through Redis. */
 import type { Server } from 'node:http';
 
 import kyoa, { createHandler, flush, idempotency, observe, timeout, type KyoaEvent } from 'kyoa';
@@ -9,7 +9,7 @@ import { listen } from './node-http.ts';
 
 export interface Service {
   readonly server: Server;
-  /** Takes no more requests, and leaves when those that came are answered. */
+  /** Accepts no more requests, and resolves when the running ones have finished. */
   stop(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface Settings {
 
 export async function start({ port, redisUrl, paymentUrl, log }: Settings): Promise<Service> {
   const client = createClient({ url: redisUrl });
-  client.on('error', (error) => console.error(error)); // without a listener it ends the process
+  client.on('error', (error) => console.error(error)); // without a listener an error ends the process
   await client.connect();
   const storage = redis(client, { prefix: 'shop:' });
 
@@ -37,7 +37,7 @@ export async function start({ port, redisUrl, paymentUrl, log }: Settings): Prom
     { storage, use: [observe(log), idempotency({ required: true }), timeout(10_000)] },
     async (request, ctx) => {
       const order = (await request.json()) as { readonly amount: number };
-      // The client's key names the payment, too: however often this order comes, it is paid once.
+      // The client's key is also the key of the payment: a repeated order is paid once.
       const requestId = request.headers.get('idempotency-key')!;
       const payment = await payments.post('payments', { json: order, requestId, signal: ctx.signal }).json();
       return Response.json({ payment }, { status: 201 });
@@ -49,7 +49,7 @@ export async function start({ port, redisUrl, paymentUrl, log }: Settings): Prom
     server,
     async stop() {
       await new Promise((resolve) => server.close(resolve));
-      await flush(storage); // what was learnt and not yet written
+      await flush(storage); // samples that are not yet written
       await client.close();
     },
   };

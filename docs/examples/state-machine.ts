@@ -1,9 +1,9 @@
-/** A state machine: a step is taken from the state it starts in, and so only once. */
+/** A state machine: a step is possible only from its start state, and therefore only once. */
 import { DatabaseSync } from 'node:sqlite';
 
 export type State = 'placed' | 'paid' | 'shipped' | 'cancelled';
 
-/** What may follow what. */
+/** The start and end state of each step. */
 const steps: Readonly<Record<string, { readonly from: State; readonly to: State }>> = {
   pay: { from: 'placed', to: 'paid' },
   ship: { from: 'paid', to: 'shipped' },
@@ -12,7 +12,7 @@ const steps: Readonly<Record<string, { readonly from: State; readonly to: State 
 
 export interface Orders {
   readonly place: () => number;
-  /** `true`: taken now; `false`: it was taken before, and once is enough. */
+  /** `true` if this call has taken the step, `false` if the step was taken before. */
   readonly take: (step: string, order: number) => boolean;
   readonly state: (order: number) => State;
 }

@@ -1,11 +1,11 @@
-/** A token that is handed out beforehand, and consumed in the same transaction as the work that it is good for. */
+/** A token that is issued in advance and consumed in the transaction that places the order. */
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 
 export interface Checkout {
-  /** For the form, as a hidden field. */
+  /** A new token for a hidden field of the form. */
   readonly begin: () => string;
-  /** Whether the order was placed; not with a token that was used, or never handed out. */
+  /** Whether the order was placed. It is not placed with a token that was used or never issued. */
   readonly submit: (token: string, item: string) => boolean;
   readonly count: () => number;
 }
@@ -36,7 +36,7 @@ export function openCheckout(path: string): Checkout {
         db.exec('COMMIT');
         return isGood;
       } catch (error) {
-        db.exec('ROLLBACK'); // the token is good again
+        db.exec('ROLLBACK'); // the token is valid again
         throw error;
       }
     },

@@ -1,4 +1,4 @@
-/** A unique key: the database itself refuses the second of two orders with the same key. */
+/** A unique key: the database refuses the second of two orders with the same key. */
 import { DatabaseSync } from 'node:sqlite';
 
 export interface Order {
@@ -19,7 +19,7 @@ export function openOrders(path: string): { place: (key: string, item: string) =
   return {
     place(key, item) {
       insert.run(key, item);
-      // Ours, or that of whoever was there before us.
+      // The order that this call has inserted, or the earlier one with the same key.
       const { id, item: placed } = find.get(key) as unknown as Order;
       if (placed !== item) throw new Error(`The key ${key} was used for another order`);
       return { id, item };

@@ -1,10 +1,10 @@
-/** Keeps state in the localStorage of a page: small, shared by the tabs of an origin, there after a reload. */
+/** Keeps state in the localStorage of a page: small, shared by the tabs of an origin, kept across a reload. */
 import { KyoaError, StorageError, type Entry, type Storage } from 'kyoa';
 
 export function webStorage(name: string): Storage {
   let closed = false;
 
-  /** One tab at a time; what goes wrong is a StorageError. */
+  /** Only one tab runs at a time. Every failure is a StorageError. */
   const alone = async <T>(work: () => T): Promise<T> => {
     if (closed) throw new StorageError(`The storage ${name} is closed; open it anew`);
     return navigator.locks.request(name, () => {
@@ -24,7 +24,7 @@ export function webStorage(name: string): Storage {
     localStorage.removeItem(place(key));
     return undefined;
   };
-  /** Rises for good, whatever becomes of the entries. */
+  /** Rises permanently, also when entries are deleted. */
   const nextVersion = (): number => {
     const version = Number(localStorage.getItem(name) ?? 0) + 1;
     localStorage.setItem(name, String(version));
