@@ -1,4 +1,4 @@
-/** `npm run docs`: builds the pages into the folder site, from where any static server serves them. */
+/** `npm run docs`: builds the pages into the folder site, for any static server. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 

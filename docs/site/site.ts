@@ -1,4 +1,4 @@
-/** The pages as a static site: Markdown to HTML, links from page to page, pictures and examples as they are. */
+/** Builds the pages as a static site: Markdown becomes HTML, and pictures and examples are copied. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 
@@ -6,10 +6,17 @@ import { Marked, type Tokens } from 'marked';
 
 const docs = join(import.meta.dirname, '..');
 const root = join(docs, '..');
-/** What pages link to beyond their folder, from the root on; its address on the site is the same. */
-const beyond = ['LICENSE', ...globSync('test/recipes/*.recipe.ts', { cwd: root })];
+/** Files outside docs that pages link to. Each has the same path on the site, and is copied as text. */
+const beyond = [
+  'LICENSE',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  '.ci/run',
+  ...globSync('test/recipes/*.recipe.ts', { cwd: root }),
+];
 
-/** The path of each file of the site, and what is in it. */
+/** The path and the content of each file of the site. */
 export function site(): Map<string, string | Buffer> {
   const pages = globSync('**/*.md', { cwd: docs }).sort();
   const assets = [...globSync(['**/*.svg', 'examples/*', 'operations/*'], { cwd: docs }), 'site/style.css'];
@@ -50,7 +57,7 @@ ${render(markdown, page, here)}
 `;
 }
 
-/** The lists and the table of docs/README.md are the way around. */
+/** The links of docs/README.md, as a menu. */
 function navigation(here: string): string {
   const index = readFileSync(join(docs, 'README.md'), 'utf8');
   const links = Array.from(index.matchAll(/\[([^\]]+)\]\(([^)]+\.md)\)/g), ([, text, page]) => {
@@ -89,17 +96,17 @@ function marked(here: string, page = 'README.md'): Marked {
   });
 }
 
-/** Where a link of a page leads on the site. */
+/** The target of a page's link on the site. */
 function target(href: string, from: string, here: string): string {
   if (/^[a-z]+:|^#/.test(href)) return href;
   const [path = '', anchor] = href.split('#');
-  // The front page says docs/storage.md where the others say storage.md, and they ../LICENSE where it says LICENSE.
+  // The front page links to docs/storage.md and LICENSE, the pages of docs to storage.md and ../LICENSE.
   const file = posix.join(from, path).replace(/^\.\.\/docs\//, '');
   const address = beyond.includes(file.slice(3)) ? file.slice(3) : addressOf(file);
   return relative(here, address) + (anchor === undefined ? '' : `#${anchor}`);
 }
 
-/** Of pictures that are HTML, because there is one for light and one for dark. */
+/** Rewrites the sources of pictures in HTML, which have one file for light and one for dark. */
 function pictured(html: string, from: string, here: string): string {
   return html.replace(/(?<= (?:src|srcset)=")[^"]+/g, (href) => target(href, from, here));
 }
@@ -108,7 +115,7 @@ function relative(here: string, there: string): string {
   return posix.relative(posix.dirname(here), there);
 }
 
-/** As GitHub makes anchors of headings, so that one link serves both: small letters, no punctuation, dashes for spaces. */
+/** The anchor that GitHub gives a heading, so that one link works on both: lower case, no punctuation, dashes for spaces. */
 export function slug(heading: string): string {
   const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
   return text.replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-');
