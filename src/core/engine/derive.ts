@@ -1,16 +1,16 @@
-/** Requests made of other ones. */
+/** Creates a Request from another one. */
 import { copyBodySource } from './body-source.ts';
 import { isUntouched, toRequest, type RequestLike } from './lazy-request.ts';
 
 /**
- * As `new Request(request, init)`, for an init without a body; the note goes along. Without the signal, which would
- * cost more than the rest: what aborts a call is `ctx.signal`.
+ * Like `new Request(request, init)`, for an init without a body. The body source is copied. The signal is not: to follow
+ * one costs more than the rest, and `ctx.signal` aborts the call.
  */
 export function derive(request: Request, init?: RequestInit): Request {
   return copyBodySource(new Request(request, { ...referrerOf(request), signal: null, ...init }), request);
 }
 
-/** The same request with other headers: `undefined` removes one. */
+/** The same request with other headers. `undefined` removes a header. */
 export function withHeaders(from: RequestLike, headers: Readonly<Record<string, string | undefined>>): Request {
   const request = isUntouched(from) ? new Request(from.url) : derive(toRequest(from));
   for (const [name, value] of Object.entries(headers)) {
@@ -20,7 +20,14 @@ export function withHeaders(from: RequestLike, headers: Readonly<Record<string, 
   return request;
 }
 
-/** An init, whatever is in it, resets both to their defaults (Fetch Standard, Request constructor, step 12). */
+/** The headers of a request that gets a new body. A new form body has a new boundary, which the platform must set. */
+export function headersFor(body: BodyInit, from: HeadersInit | undefined): Headers {
+  const headers = new Headers(from);
+  if (body instanceof FormData) headers.delete('content-type');
+  return headers;
+}
+
+/** Any init that is not empty resets both members to their defaults (Fetch Standard, Request constructor, step 12). */
 export function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
   return {
     ...(referrer !== 'about:client' && { referrer }),

@@ -1,11 +1,12 @@
-/** Lets go of a response that nobody will read, without waiting for it. */
+/** Discards a response that no caller will read. */
 import { maxDrainedBody, maxDrainTime } from '../../core/engine/http.ts';
-import { noop } from '../noop.ts';
 import { afterUnref } from '../../core/engine/timers.ts';
+import { noop } from '../noop.ts';
+import { readUpTo } from './streams.ts';
 
 /**
- * Lets go of a response that nobody will read: a short body is read to its end in the background, which keeps
- * the connection for the next request, any other is cancelled. Waits for neither.
+ * Reads a short body to its end in the background, which keeps the connection for the next request. Cancels a body that
+ * is long, endless or slow, which closes the connection. Returns at once. A body that is being read is left alone.
  */
 export function discard(response: Response): void {
   if (!response.body || response.bodyUsed || response.body.locked) return;
@@ -13,15 +14,7 @@ export function discard(response: Response): void {
   const cancel = (): void => void reader.cancel().catch(noop);
   if (Number(response.headers.get('content-length')) > maxDrainedBody) return cancel();
   const timer = afterUnref(maxDrainTime, cancel);
-  const drain = async (): Promise<void> => {
-    for (let length = 0; length <= maxDrainedBody;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      length += value.byteLength;
-    }
-    cancel();
-  };
-  void drain()
-    .catch(noop)
+  void readUpTo(reader, [], maxDrainedBody)
+    .then((ended) => ended || cancel(), noop)
     .finally(() => clearTimeout(timer));
 }

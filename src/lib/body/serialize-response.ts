@@ -1,41 +1,40 @@
-/** A response as text, for a Storage: byte-exact, and readable where the body is text. */
-import { readUpTo } from './streams.ts';
+/** Converts a response to text for a Storage, and back. The bytes survive exactly, and a text body stays readable. */
+import { concat, readUpTo, resume, type Bytes } from './streams.ts';
+import { createResponse, responseHead, type ResponseHead } from './synthetic-response.ts';
 import { isEventStream } from './watch.ts';
-import { responseHead, createResponse, type ResponseHead } from './synthetic-response.ts';
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 interface SerializedResponse {
   readonly head: ResponseHead;
-  /** The body as text, if it is UTF-8; */
+  /** The body, if it is UTF-8. A response without a body has neither `text` nor `base64`. */
   readonly text?: string;
-  /** in base64 otherwise. Neither, where there is no body. */
+  /** The body, if it is not UTF-8. */
   readonly base64?: string;
 }
 
 export interface Serialized {
-  /** To be handed over: the one that was given is read. */
+  /** The response for the caller. It replaces the given one, whose body may have been read. */
   readonly response: Response;
-  /** Absent when the response cannot be kept. */
+  /** Absent if the response cannot be stored. */
   readonly text?: string;
 }
 
 /**
- * Reads a body to its end to keep it. One that has no end to wait for (an event stream), is longer than `longest`
- * bytes, or breaks off, is handed over as it comes; so is a response that could not be made again, as an opaque one.
+ * Reads the body to its end. A response is not stored, and its body is passed on chunk by chunk, if it is an event
+ * stream, is longer than `maxLength` bytes, or breaks off. An opaque response cannot be created again, so it is not
+ * stored either.
  */
-export async function serializeResponse(response: Response, longest: number): Promise<Serialized> {
+export async function serializeResponse(response: Response, maxLength: number): Promise<Serialized> {
   const announced = Number(response.headers.get('content-length'));
-  if (response.status < 200 || isEventStream(response) || announced > longest) return { response };
+  if (response.status < 200 || isEventStream(response) || announced > maxLength) return { response };
   const head = responseHead(response);
   if (!response.body) return { response, text: JSON.stringify({ head } satisfies SerializedResponse) };
 
   const reader = response.body.getReader();
   const chunks: Bytes[] = [];
-  // What broke off fails whoever reads on.
-  const whole = await readUpTo(reader, chunks, longest).catch(() => false);
-  if (!whole) return { response: createResponse(head, resumed(chunks, reader)) };
-  const bytes = new Uint8Array(await new Blob(chunks).arrayBuffer());
+  // The caller gets the error when it has read the chunks before it.
+  const ended = await readUpTo(reader, chunks, maxLength).catch(() => false);
+  if (!ended) return { response: createResponse(head, resume(chunks, reader)) };
+  const bytes = concat(chunks);
   return {
     response: createResponse(head, { bytes }),
     text: JSON.stringify({ head, ...encode(bytes) } satisfies SerializedResponse),
@@ -49,33 +48,16 @@ export function restoreResponse(stored: string): Response {
   return createResponse(head, bytes ? { bytes } : null);
 }
 
-/** What has been read, and then the rest at the reader's pace. */
-function resumed(chunks: Bytes[], rest: ReadableStreamDefaultReader<Bytes>): ReadableStream<Bytes> {
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const read = chunks.shift();
-        if (read !== undefined) return controller.enqueue(read);
-        const { done, value } = await rest.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: (reason) => rest.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
-}
-
 function encode(bytes: Bytes): { text: string } | { base64: string } {
   try {
-    // Fatal, and with its byte order mark, or it would not come back as it was.
+    // Without `fatal` and `ignoreBOM` the decoder would drop bytes, and the body would not survive exactly.
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch {
     return { base64: toBase64(bytes) };
   }
 }
 
-/** `Uint8Array` has its own only in the browsers of 2025, and in Node from 25 on. */
+/** `Uint8Array.prototype.toBase64` exists only in the browsers of 2025, and in Node since version 25. */
 function toBase64(bytes: Bytes): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);

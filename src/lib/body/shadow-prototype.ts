@@ -1,9 +1,10 @@
 /**
- * Members of our own between an object and its class: it stays the very object it was. For Responses, which lose `url`,
- * `redirected` and `type` when they are wrapped in another.
+ * Members of ours between an object and its class. The object keeps its identity. A Response needs this, because a
+ * Response that is wrapped in another loses its `url`, `redirected` and `type`. A member of ours reads the one that it
+ * shadows with `Reflect.get(base, name, this)`.
  */
 export function shadowPrototype<T extends object>(members: (base: T) => PropertyDescriptorMap): (object: T) => T {
-  /** One for each class: a platform's bridge, or a DOM in JavaScript, may put another in the place of the platform's. */
+  /** One for each class: a server framework, or a DOM in JavaScript, may bring a Response class of its own. */
   const prototypes = new WeakMap<object, object>();
 
   return (object) => {
@@ -11,7 +12,7 @@ export function shadowPrototype<T extends object>(members: (base: T) => Property
     let prototype = prototypes.get(base);
     if (prototype === undefined) {
       const all = members(base);
-      // As the platform's own are: ky, for one, puts a `json` of its own on a response.
+      // Like the members of the platform's classes: ky, for one, assigns a `json` of its own to a response.
       for (const member of Object.values(all)) {
         member.configurable = true;
         member.enumerable = true;

@@ -1,8 +1,13 @@
-/** Streams like the platform's own bodies: their chunks come when they are asked for, and a reader may bring its own buffer. */
+/** Helpers for streams of bytes: create one, read one up to a limit, read on after that, join chunks. */
+import { noop } from '../noop.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** `next` makes a chunk, which is the reader's from then on and is not empty; `undefined` is the end. */
+/**
+ * A stream that behaves like the body of a platform's Response: it calls `next` only when its reader wants a chunk, and
+ * the reader may bring its own buffer. `next` returns a chunk that is not empty, or `undefined` at the end. The stream
+ * transfers the buffer of the chunk, so `next` must not use that buffer again.
+ */
 export function byteStream(
   next: () => Bytes | undefined | Promise<Bytes | undefined>,
   cancel?: (reason: unknown) => void,
@@ -12,31 +17,52 @@ export function byteStream(
       const chunk = await next();
       if (chunk !== undefined) return controller.enqueue(chunk);
       controller.close();
-      if ('byobRequest' in controller) controller.byobRequest?.respond(0); // or its reader would wait for ever
+      if ('byobRequest' in controller) controller.byobRequest?.respond(0); // otherwise the pending read never settles
     },
     ...(cancel && { cancel }),
   };
   try {
     return new ReadableStream({ ...source, type: 'bytes' });
   } catch {
-    return new ReadableStream(source, { highWaterMark: 0 }); // Safari has no streams of bytes
+    return new ReadableStream(source, { highWaterMark: 0 }); // Safari has no byte streams
   }
 }
 
 /**
- * Moves what comes into `chunks` until the body ends or they are more than `longest` bytes; resolves to whether it has
- * ended. Rejects as the body does, with all that came before in `chunks`.
+ * Appends chunks to `chunks` until the body ends or they hold more than `limit` bytes. Resolves to whether the body has
+ * ended. Rejects with the error of the body; the chunks before the error are then in `chunks`.
  */
 export async function readUpTo(
   reader: ReadableStreamDefaultReader<Bytes>,
   chunks: Bytes[],
-  longest: number,
+  limit: number,
 ): Promise<boolean> {
-  for (let length = 0; length <= longest;) {
+  for (let length = 0; length <= limit;) {
     const { done, value } = await reader.read();
     if (done) return true;
     chunks.push(value);
     length += value.byteLength;
   }
   return false;
+}
+
+/** A stream of the chunks that `readUpTo` has read, and then of the rest, which it reads only on demand. */
+export function resume(chunks: Bytes[], reader: ReadableStreamDefaultReader<Bytes>): ReadableStream<Bytes> {
+  const next = async (): Promise<Bytes | undefined> => {
+    const chunk = chunks.length > 0 ? chunks.shift() : (await reader.read()).value;
+    return chunk?.byteLength === 0 ? next() : chunk?.slice(); // chunks may share a buffer, which would be transferred
+  };
+  // The cancel is not awaited: that of a tee branch stays pending until the other branch is cancelled, too.
+  return byteStream(next, (reason) => void reader.cancel(reason).catch(noop));
+}
+
+/** The bytes of all chunks, in one array. */
+export function concat(chunks: readonly Bytes[]): Bytes {
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
 }

@@ -1,14 +1,14 @@
 /**
- * Responses made from what is known of one: for many readers of the same bytes, and for a replay. They say of
- * themselves what the original said (`url`, `redirected`, `type`), which `new Response` cannot be told.
+ * Creates Responses from a head and a body: for several readers of the same bytes, and for a stored response. Their
+ * `url`, `redirected` and `type` are those of the original, which `new Response` cannot set.
  */
 import { nullBodyStatuses } from '../../core/engine/http.ts';
 import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
-import { byteStream, type Bytes } from './streams.ts';
 import { shadowPrototype } from './shadow-prototype.ts';
+import { byteStream, type Bytes } from './streams.ts';
 
-/** Everything of a response but its body. */
+/** All of a response except its body. */
 export interface ResponseHead {
   readonly url: string;
   readonly redirected: boolean;
@@ -18,7 +18,7 @@ export interface ResponseHead {
   readonly headers: readonly (readonly [string, string])[];
 }
 
-/** Bytes that any number of Responses read, and their text, which is decoded once for all. */
+/** The whole body. Any number of Responses read it, and its text is decoded once for all of them. */
 export interface Content {
   readonly bytes: Bytes;
   text?: string;
@@ -26,23 +26,24 @@ export interface Content {
 
 type Body = Content | ReadableStream<Bytes> | null;
 
-interface Recorded {
+interface Synthetic {
   readonly head: ResponseHead;
+  /** `undefined` if the body is a stream, or if there is none. */
   readonly content: Content | undefined;
 }
 
-const records = privateState<Recorded>();
+const synthetics = privateState<Synthetic>();
 
 export function responseHead({ url, redirected, type, status, statusText, headers }: Response): ResponseHead {
   return { url, redirected, type, status, statusText, headers: [...headers] };
 }
 
-/** A genuine Response, independent of any other that is made from the same content. */
+/** A genuine Response. Others may be created from the same content; each can be read once. */
 export function createResponse(head: ResponseHead, body: Body): Response {
   return responseFactory(head)(body);
 }
 
-/** Makes many of them; their headers are checked once for all. */
+/** Creates many Responses with one head. The platform validates the headers once for all of them. */
 export function responseFactory(head: ResponseHead): (body: Body) => Response {
   const { status, statusText } = head;
   const headers = new Headers(head.headers as [string, string][]);
@@ -54,55 +55,53 @@ export function responseFactory(head: ResponseHead): (body: Body) => Response {
   };
 }
 
-function adopt(response: Response, record: Recorded): Response {
-  records.set(response, record);
-  return shadowed(response);
+function adopt(response: Response, state: Synthetic): Response {
+  synthetics.set(response, state);
+  return shadow(response);
 }
 
-/** For whoever reads chunks; a copy, because a reader may do with its chunks what it likes. */
+/** For a reader of chunks. It gets a copy, because it may change the chunk or transfer its buffer. */
 function streamOf({ bytes }: Content): ReadableStream<Bytes> {
-  let left = bytes.length > 0;
+  let unread = bytes.length > 0;
   return byteStream(() => {
-    if (!left) return undefined;
-    left = false;
+    if (!unread) return undefined;
+    unread = false;
     return bytes.slice();
   });
 }
 
-const shadowed = shadowPrototype((base: Response): PropertyDescriptorMap => {
-  const own = <Member extends keyof Response>(response: Response, member: Member): Response[Member] =>
-    Reflect.get(base, member, response);
-
-  /** Reads the shared bytes, unless the platform would refuse or the body is a stream: then it is the platform's turn. */
-  const reading = (name: 'text' | 'json' | 'arrayBuffer' | 'bytes', take: (content: Content) => unknown) =>
-    name in base && {
-      [name]: {
+const shadow = shadowPrototype((base: Response): PropertyDescriptorMap => {
+  /** Reads the content without a stream. The platform's own method reads a body that is a stream, or refuses to read. */
+  const reading = (method: 'text' | 'json' | 'arrayBuffer' | 'bytes', convert: (content: Content) => unknown) =>
+    method in base && {
+      [method]: {
         value(this: Response): Promise<unknown> {
-          const { content } = records.get(this)!;
-          const body = own(this, 'body');
-          if (content === undefined || !body || body.locked || own(this, 'bodyUsed')) return base[name].call(this);
-          void body.getReader().cancel().catch(noop); // used and locked, as after any reading
-          return Promise.resolve(content).then(take);
+          const { content } = synthetics.get(this)!;
+          const body = Reflect.get(base, 'body', this);
+          const isUsed = !body || body.locked || Reflect.get(base, 'bodyUsed', this);
+          if (content === undefined || isUsed) return base[method].call(this);
+          void body.getReader().cancel().catch(noop); // now it is used and locked, as after any read
+          return Promise.resolve(content).then(convert);
         },
       },
     };
-  const fact = (member: 'url' | 'redirected' | 'type'): PropertyDescriptor => ({
+  const fromHead = (member: 'url' | 'redirected' | 'type'): PropertyDescriptor => ({
     get(this: Response) {
-      return records.get(this)!.head[member];
+      return synthetics.get(this)!.head[member];
     },
   });
 
   return {
-    url: fact('url'),
-    redirected: fact('redirected'),
-    type: fact('type'),
+    url: fromHead('url'),
+    redirected: fromHead('redirected'),
+    type: fromHead('type'),
     ...reading('text', textOf),
     ...reading('json', (content) => JSON.parse(textOf(content)) as unknown),
     ...reading('arrayBuffer', ({ bytes }) => bytes.slice().buffer),
     ...reading('bytes', ({ bytes }) => bytes.slice()),
     clone: {
       value(this: Response) {
-        return adopt(base.clone.call(this), records.get(this)!);
+        return adopt(base.clone.call(this), synthetics.get(this)!);
       },
     },
   };

@@ -1,49 +1,49 @@
-/** Sending a request more than once: whole again, or not at all. */
-import { maxBufferedBody } from '../../core/engine/http.ts';
+/** Sends a request more than once: with its whole body each time, or not at all. */
 import { requestLikeOf, type Context } from '../../core/context.ts';
-import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
 import { bodySource, copyBodySource, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
-import { referrerOf } from '../../core/engine/derive.ts';
+import { headersFor, referrerOf } from '../../core/engine/derive.ts';
+import { maxBufferedBody } from '../../core/engine/http.ts';
+import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
+import { readUpTo, type Bytes } from '../body/streams.ts';
+import { noop } from '../noop.ts';
 
 export interface Resendable {
-  /** For one more send; `undefined` when the body turned out not to be replayable. */
+  /** Resolves to the Request for one more attempt, or to `undefined` if the body could not be kept. */
   next(): Promise<Request | undefined>;
-  /** No further send will follow; lets go of what was kept. */
+  /** Frees the kept body. No further attempt may follow. */
   close(): void;
 }
 
-/** `undefined` for a stream, which can be sent only once. Copies nothing that need not be copied. */
+/**
+ * `undefined` for a body that is a stream or an async iterable, which can be sent only once. Nothing is copied unless it
+ * must be.
+ */
 export function resendable(ctx: Context): Resendable | undefined {
-  const asked = requestLikeOf(ctx);
-  if (asked.method === 'GET' || asked.method === 'HEAD' || asked.body === null) return unchanged(asked);
-  const request = toRequest(asked);
-  const origin = bodySource(request);
-  if (origin === undefined) return recorded(request, ctx.signal);
-  return isRereadable(origin) ? fromSource(request, origin) : undefined;
+  const requestLike = requestLikeOf(ctx);
+  const { method, body } = requestLike;
+  if (method === 'GET' || method === 'HEAD' || body === null) return unchanged(requestLike);
+  const request = toRequest(requestLike);
+  const source = bodySource(request);
+  if (source === undefined) return recorded(request, ctx.signal);
+  return isRereadable(source) ? fromSource(request, source) : undefined;
 }
 
-function unchanged(asked: RequestLike): Resendable {
-  return { next: () => Promise.resolve(toRequest(asked)), close() {} };
+function unchanged(requestLike: RequestLike): Resendable {
+  return { next: () => Promise.resolve(toRequest(requestLike)), close: noop };
 }
 
 function fromSource(request: Request, body: Rereadable): Resendable {
   const next = async (): Promise<Request> => {
-    const init: RequestInit = { ...referrerOf(request), body };
-    if (body instanceof FormData) {
-      // A form's boundary is drawn when its body is made; the header must name the new one.
-      const headers = new Headers(request.headers);
-      headers.delete('content-type');
-      init.headers = headers;
-    }
-    return copyBodySource(new Request(request, init), request);
+    const headers = headersFor(body, request.headers);
+    return copyBodySource(new Request(request, { ...referrerOf(request), headers, body }), request);
   };
-  return { next, close() {} };
+  return { next, close: noop };
 }
 
-/** A Request of somebody else's making: its body is recorded while it is sent, up to a cap. */
+/** For a Request whose body source is unknown: a clone of its body is kept while the first attempt sends it. */
 function recorded(request: Request, signal: AbortSignal): Resendable {
   const recording = record(request.clone());
-  signal.addEventListener('abort', recording.stop, { once: true }); // an upload may never end
+  signal.addEventListener('abort', recording.stop, { once: true }); // the body may be endless
   return {
     async next() {
       const body = await recording.bytes;
@@ -54,24 +54,18 @@ function recorded(request: Request, signal: AbortSignal): Resendable {
 }
 
 function record(copy: Request): { bytes: Promise<Blob | undefined>; stop: () => void } {
-  // Firefox has no `Request.body`; it has no streaming uploads either, so this is bounded by what is in memory.
-  if (!copy.body) return { bytes: copy.blob().catch(() => undefined), stop() {} };
+  // Firefox has no `Request.body` and no streaming uploads, so this body is in memory already.
+  if (!copy.body) return { bytes: copy.blob().catch(() => undefined), stop: noop };
   const reader = copy.body.getReader();
   let stopped = false;
   const stop = (): void => {
     stopped = true;
-    void reader.cancel().catch(() => undefined);
+    void reader.cancel().catch(noop);
   };
   const read = async (): Promise<Blob | undefined> => {
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    for (let length = 0; length <= maxBufferedBody;) {
-      const { done, value } = await reader.read();
-      if (done) return stopped ? undefined : new Blob(chunks); // a cancel ends it, too
-      chunks.push(value);
-      length += value.byteLength;
-    }
-    stop();
-    return undefined;
+    const chunks: Bytes[] = [];
+    if (!(await readUpTo(reader, chunks, maxBufferedBody))) stop();
+    return stopped ? undefined : new Blob(chunks); // a cancelled reader ends, too
   };
   return { bytes: read().catch(() => undefined), stop };
 }

@@ -1,6 +1,6 @@
 /** Reads a body once for many: into memory, as fast as it comes and up to a cap, whoever reads it and however slowly. */
 import { noop } from '../../lib/noop.ts';
-import { byteStream, type Bytes } from '../../lib/body/streams.ts';
+import { byteStream, concat, type Bytes } from '../../lib/body/streams.ts';
 import type { Content } from '../../lib/body/synthetic-response.ts';
 
 export interface SharedBody {
@@ -41,7 +41,7 @@ export function sharedBody(
 
   const pump = async (): Promise<Content | undefined> => {
     while (!done && !(length > cap)) await (step = read());
-    return done ? { bytes: concatenate(chunks, length) } : undefined;
+    return done ? { bytes: concat(chunks) } : undefined;
   };
   const whole = pump();
   whole.catch(noop); // whoever waits for it hears of it
@@ -62,14 +62,4 @@ export function sharedBody(
     if (length > cap) cancel(reason);
   });
   return { whole, stream, again: open };
-}
-
-function concatenate(chunks: readonly Bytes[], length: number): Bytes {
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
 }

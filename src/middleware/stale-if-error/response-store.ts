@@ -3,9 +3,9 @@ import { maxBufferedBody } from '../../core/engine/http.ts';
 import type { Context } from '../../core/context.ts';
 import type { Storage } from '../../core/storage.ts';
 import { isEventStream, watchBody } from '../../lib/body/watch.ts';
-import type { Bytes } from '../../lib/body/streams.ts';
+import { concat, type Bytes } from '../../lib/body/streams.ts';
 import { ageOf, freshness, staleTtl, staleness } from './cache-policy.ts';
-import { digest } from '../../lib/request/fingerprint.ts';
+import { digest } from '../../lib/digest.ts';
 import { responseHead, createResponse, type ResponseHead } from '../../lib/body/synthetic-response.ts';
 import { restoreResponse, serializeResponse } from '../../lib/body/serialize-response.ts';
 
@@ -49,7 +49,7 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
     let length = 0;
 
     const store = async (key: string): Promise<void> => {
-      const stored = await serialize(head, chunks, length);
+      const stored = await serialize(head, chunks);
       const left = life - (Date.now() - at);
       if (stored === undefined || left <= 0) return;
       await storage.set(key, JSON.stringify({ at, response: stored } satisfies Entry), { ttl: left });
@@ -94,13 +94,8 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
   };
 }
 
-async function serialize(head: ResponseHead, chunks: readonly Bytes[], length: number): Promise<string | undefined> {
+async function serialize(head: ResponseHead, chunks: readonly Bytes[]): Promise<string | undefined> {
   const headers = head.headers.filter(([name]) => name !== 'set-cookie'); // it is of a session of then
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return (await serializeResponse(createResponse({ ...head, headers }, { bytes }), maxBufferedBody)).text;
+  const response = createResponse({ ...head, headers }, { bytes: concat(chunks) });
+  return (await serializeResponse(response, maxBufferedBody)).text;
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
-import { digest, fingerprint } from '../../../src/lib/request/fingerprint.ts';
+import { digest } from '../../../src/lib/digest.ts';
+import { fingerprint } from '../../../src/lib/request/fingerprint.ts';
 import { setBodySource } from '../../../src/core/engine/body-source.ts';
 
 afterEach(() => {
