@@ -1,10 +1,11 @@
 /**
- * What a request's body was made of: the Request itself shows a stream, whatever it was, and a stream is slow to read
- * and can be read once. Whoever makes a Request notes it here; policies and transports ask.
+ * The source of a request body (Fetch Standard, "body": source): the string, bytes, Blob or form that it was created
+ * from. A Request shows only a stream, which is slow to read and can be read once. The entry points record the source
+ * of each Request that they create. Policies and transports read it, to send the body again or without a stream.
  */
 import { privateState } from './private-state.ts';
 
-/** Bodies that can be read any number of times. */
+/** Sources that can be read any number of times. */
 export type Rereadable = string | ArrayBuffer | ArrayBufferView<ArrayBuffer> | Blob | URLSearchParams | FormData;
 
 const sources = privateState<BodyInit>();
@@ -13,15 +14,15 @@ export function setBodySource(request: Request, body: BodyInit): void {
   sources.set(request, isRereadable(body) ? snapshot(body) : body);
 }
 
-/** What was noted; `undefined` for a Request of somebody else's making. */
+/** `undefined` for a Request that kyoa has not created, and for one without a body. */
 export function bodySource(request: Request): BodyInit | undefined {
   return sources.get(request);
 }
 
-/** For a Request that was made of another one, and sends the same body. */
+/** For a Request that was created from another one and sends the same body. */
 export function copyBodySource(request: Request, from: Request): Request {
-  const origin = sources.get(from);
-  if (origin !== undefined) sources.set(request, origin);
+  const source = sources.get(from);
+  if (source !== undefined) sources.set(request, source);
   return request;
 }
 
@@ -36,7 +37,7 @@ export function isRereadable(body: BodyInit): body is Rereadable {
   );
 }
 
-/** What its owner could change before it is sent again. */
+/** Copies what the caller could change before the body is sent again. */
 function snapshot(body: Rereadable): Rereadable {
   if (body instanceof URLSearchParams) return new URLSearchParams(body);
   if (body instanceof ArrayBuffer) return body.slice(0);

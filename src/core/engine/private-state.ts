@@ -1,19 +1,21 @@
 /**
- * State of ours on an object of somebody else's, seen by nobody else. A WeakMap would do the same, but keeps what dies
- * young alive until the next full collection: a call with one costs ten microseconds more, all of them the collector's.
+ * State of ours on an object that we did not create, invisible to other code. It does what a WeakMap does. But a WeakMap
+ * keeps its keys and values alive until the next full collection, even if they die young: with WeakMaps a call through
+ * `standard()` leaves 410 bytes in the old space, with private fields 110 (Node 24, as `test/survivors.test.ts` counts).
  */
 export interface PrivateState<State> {
   get(target: object): State | undefined;
   set(target: object, state: State): void;
 }
 
-const Itself = function (target: object) {
+/** A constructor that returns the given object instead of a new one. */
+const Target = function (target: object) {
   return target;
 } as unknown as new (target: object) => object;
 
 export function privateState<State>(): PrivateState<State> {
-  // A class adds its private fields to whatever its parent's constructor returns.
-  class Attachment extends Itself {
+  // A class adds its private fields to the object that its parent's constructor returns, here to the target.
+  class Attachment extends Target {
     #state: State;
 
     constructor(target: object, state: State) {
@@ -21,17 +23,14 @@ export function privateState<State>(): PrivateState<State> {
       this.#state = state;
     }
 
-    static to(target: object, state: State): void {
+    static set(target: object, state: State): void {
       if (#state in target) target.#state = state;
       else void new Attachment(target, state);
     }
 
-    static of(target: object): State | undefined {
+    static get(target: object): State | undefined {
       return #state in target ? target.#state : undefined;
     }
   }
-  return {
-    get: (target) => Attachment.of(target),
-    set: (target, state) => Attachment.to(target, state),
-  };
+  return Attachment;
 }

@@ -1,36 +1,41 @@
 /**
- * A transport that takes bodies off the wire itself knows when one has come whole, whether or not it has been read. Its
- * Responses have this member on them, so that a policy need not put itself between the body and its reader.
+ * What a transport of ours (`undici()`) and the policies exchange beyond the contract of fetch, to save objects that
+ * most calls do not need. A response reports when its body has arrived whole (`bodyArrival`), so that a policy need not
+ * observe its reader. It reports that its stream has not been created yet (`unopenedBody`), so that a policy need not
+ * read `body`, which would create the stream. The transport accepts the abort source of the call in place of a signal
+ * (`abortSource`), so that no AbortSignal is created. A GET through `standard()` on `undici()` allocates 24 kB in Node
+ * 24: 27 kB without `bodyArrival`, 36 kB without `unopenedBody` as well, and 1 kB more with a signal. Each member is
+ * optional: any other fetch works without them. The symbols are registered, because the transport may have been loaded
+ * with another copy of this module.
  */
-export const bodyArrival: unique symbol = Symbol.for('kyoa.arriving') as never;
+
+/** A member of a Response. */
+export const bodyArrival: unique symbol = Symbol.for('kyoa.bodyArrival') as never;
 
 export interface BodyArrival {
-  /** What the answer says of its body: to ask `headers` would make them. */
+  /** The `content-type` of the response. Reading `headers` would create them. */
   readonly contentType: string | undefined;
-  /** `end` is called once: all has come, or nothing more will (`complete` is false); at once if that has been. */
+  /** Calls `end` once, when the whole body has arrived (`complete`) or no more of it will; at once if that has happened. */
   onEnd(end: (complete: boolean) => void): void;
-  /** Whoever reads, now or later, is rejected with exactly this; too late when all has come. */
+  /** Each read, pending or later, rejects with exactly this error. No effect once the whole body has arrived. */
   abort(error: unknown): void;
 }
 
-/** `undefined` for who cannot say. */
+/** `undefined` for the response of any other transport. */
 export function bodyArrivalOf(response: Response): BodyArrival | undefined {
   return (response as { readonly [bodyArrival]?: BodyArrival })[bodyArrival];
 }
 
-/**
- * A stream is dear, and most bodies are read without one. A transport whose Responses make theirs when `body` is
- * asked for has this member on them, so that a policy need not ask `body` whether there is one.
- */
-export const unopenedBody: unique symbol = Symbol.for('kyoa.unopened') as never;
+/** A member of a Response: whether it has a body that has not been read and whose stream has not been created. */
+export const unopenedBody: unique symbol = Symbol.for('kyoa.unopenedBody') as never;
 
-/** Whether there is a body that nobody has read or had as a stream; `false` also for who cannot say. */
+/** `false` also for the response of any other transport. */
 export function hasUnopenedBody(response: Response): boolean {
   return (response as { readonly [unopenedBody]?: boolean })[unopenedBody] === true;
 }
 
 /**
- * A transport that has this member, whatever its value, is given the branch itself: the init's member of the same name,
- * in the place of `signal`.
+ * A member of a transport, with any value: its init may have a member of this name, with the abort source of the call, in
+ * place of `signal`.
  */
-export const abortSource: unique symbol = Symbol.for('kyoa.branch') as never;
+export const abortSource: unique symbol = Symbol.for('kyoa.abortSource') as never;
