@@ -3,21 +3,21 @@ import { describe, expect, test } from 'vitest';
 
 import { isUntouched, LazyGet, lazyGet, toRequest } from '../../../src/core/engine/lazy-request.ts';
 
-describe('a plain GET', () => {
+describe('lazyGet', () => {
   test.each([
     'http://api.example',
     'http://api.example/users/7?page=2#top',
     'https://API.example:443/a/../b c',
     'data:text/plain,hello',
-  ])('of %s says of itself what its Request would say', (url) => {
-    const plain = lazyGet(url)!;
+  ])('has the members that its Request would have: %s', (url) => {
+    const lazy = lazyGet(url)!;
     const request = new Request(url);
     const { method, body, redirect, integrity } = request;
-    expect(plain).toMatchObject({ url: request.url, method, body, redirect, integrity });
-    expect([...plain.headers]).toEqual([...request.headers]);
+    expect(lazy).toMatchObject({ url: request.url, method, body, redirect, integrity });
+    expect([...lazy.headers]).toEqual([...request.headers]);
   });
 
-  test('is of the URL that the platform would write, also where it is not asked', () => {
+  test('has the URL that the platform would serialize, although it does not always parse it', () => {
     const pieces = [
       '/ . ? # % @ : & = \' " | \\ ^ ` { } [ ] < > é a Z 0 ~ ..  %2e /.. 80 http://'.split(' '),
       ' ',
@@ -33,7 +33,7 @@ describe('a plain GET', () => {
     );
     fc.assert(
       fc.property(start, tail, (start, tail) => {
-        lazyGet(`${start}/`); // has been asked for before
+        lazyGet(`${start}/`); // so that the origin is known
         const url = URL.parse(start + tail);
         const isWhole = url !== null && url.username + url.password === '';
         expect(lazyGet(start + tail)?.url).toBe(isWhole ? url.href : undefined);
@@ -42,35 +42,37 @@ describe('a plain GET', () => {
     );
   });
 
-  test('is made of a URL, too, as it is at that moment', () => {
+  test('takes a URL object, and does not change with it', () => {
     const url = new URL('http://api.example/users');
-    const plain = lazyGet(url)!;
+    const lazy = lazyGet(url)!;
     url.pathname = '/orders';
-    expect(plain.url).toBe('http://api.example/users');
+    expect(lazy.url).toBe('http://api.example/users');
   });
 
   test.each([
-    ['relative', '/users'],
-    ['no URL', 'http://'],
-    ['with credentials', 'http://ada@api.example/'],
-    ['with a password', new URL('http://:secret@api.example/')],
+    ['a relative URL', '/users'],
+    ['not a URL', 'http://'],
+    ['a URL with credentials', 'http://ada@api.example/'],
+    ['a URL with a password', new URL('http://:secret@api.example/')],
     ['a Request', new Request('http://api.example/')],
-    ['something that has a URL for a name', { toString: (): string => 'http://api.example/' }],
-  ])('is not what is %s: that is for Request to say', (_, input) => {
+    ['an object that converts to a URL', { toString: (): string => 'http://api.example/' }],
+  ])('is undefined for an input that is %s', (_, input) => {
     expect(lazyGet(input)).toBeUndefined();
   });
 
-  test('makes its Request once, and is plain until then', () => {
-    const plain = new LazyGet('http://api.example/');
-    expect(isUntouched(plain)).toBe(true);
-    const { request } = plain;
+  test('creates its Request once, and is untouched until then', () => {
+    const lazy = new LazyGet('http://api.example/');
+    expect(isUntouched(lazy)).toBe(true);
+    const { request } = lazy;
     request.headers.set('x-tenant', 'blue');
-    expect(toRequest(plain)).toBe(request);
-    expect(plain.headers.get('x-tenant')).toBe('blue');
-    expect(isUntouched(plain)).toBe(false);
+    expect(toRequest(lazy)).toBe(request);
+    expect(lazy.headers.get('x-tenant')).toBe('blue');
+    expect(isUntouched(lazy)).toBe(false);
   });
+});
 
-  test('a Request is what it is', () => {
+describe('toRequest', () => {
+  test('returns a Request itself', () => {
     const request = new Request('http://api.example/');
     expect(toRequest(request)).toBe(request);
     expect(isUntouched(request)).toBe(false);

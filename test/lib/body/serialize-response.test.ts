@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
 
 import { restoreResponse, serializeResponse } from '../../../src/lib/body/serialize-response.ts';
+import type { Bytes } from '../../../src/lib/body/streams.ts';
 import { settled } from '../../support/origin.ts';
 
-type Bytes = Uint8Array<ArrayBuffer>;
 const cap = 1_000;
 const bytesOf = async (response: Response): Promise<Bytes> => new Uint8Array(await response.arrayBuffer());
 
 async function stored(response: Response): Promise<string> {
   const { text } = await serializeResponse(response, cap);
-  if (text === undefined) throw new Error('The response is not kept');
+  if (text === undefined) throw new Error('The response cannot be stored');
   return text;
 }
 
-/** A body that gives these chunks, and notes what became of it. */
+/** A body of these chunks, and the reasons with which it was cancelled. */
 function source(...chunks: (string | Error)[]): { body: ReadableStream<Bytes>; cancelled: unknown[] } {
   const cancelled: unknown[] = [];
   const left = chunks.values();
@@ -34,7 +34,7 @@ function source(...chunks: (string | Error)[]): { body: ReadableStream<Bytes>; c
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
-describe('a stored response comes back', () => {
+describe('a serialized response', () => {
   test.each<[string, Bytes]>([
     ['text', new TextEncoder().encode('{"id":42,"name":"grüße 😀 \\u2028\u2028"}')],
     ['nothing', new Uint8Array()],
@@ -45,25 +45,25 @@ describe('a stored response comes back', () => {
     ['half a character', Uint8Array.of(0x61, 0xe2, 0x82)],
     ['a surrogate in UTF-8', Uint8Array.of(0xed, 0xa0, 0x80)],
     ['zeros', new Uint8Array(300)],
-    ['as much as is kept', new Uint8Array(cap).fill(0x80)],
-  ])('byte by byte: %s', async (_, bytes) => {
+    ['a body of the maximal length', new Uint8Array(cap).fill(0x80)],
+  ])('keeps its bytes: %s', async (_, bytes) => {
     const { response, text } = await serializeResponse(new Response(bytes), cap);
     expect(await bytesOf(response)).toEqual(bytes);
     expect(await bytesOf(restoreResponse(text!))).toEqual(bytes);
   });
 
-  test.each([204, 205, 304])('without a body where there was none (%i)', async (status) => {
+  test.each([204, 205, 304])('keeps a %i without a body', async (status) => {
     const again = restoreResponse(await stored(new Response(null, { status })));
     expect(again.status).toBe(status);
     expect(again.body).toBeNull();
   });
 
-  test('without a body, which is not an empty one', async () => {
+  test('keeps the difference between no body and an empty one', async () => {
     expect(restoreResponse(await stored(new Response(null))).body).toBeNull();
     expect(restoreResponse(await stored(new Response(''))).body).not.toBeNull();
   });
 
-  test('with status, status text and headers, cookies one by one', async () => {
+  test('keeps its status, its status text, and its headers with each cookie', async () => {
     const headers = new Headers({ 'content-type': 'application/json', 'x-umlaut': 'gr\u00fc\u00dfe' });
     headers.append('set-cookie', 'a=1; Expires=Thu, 01 Jan 2026 00:00:00 GMT');
     headers.append('set-cookie', 'b=2');
@@ -77,7 +77,7 @@ describe('a stored response comes back', () => {
     expect(again.headers.getSetCookie()).toEqual(['a=1; Expires=Thu, 01 Jan 2026 00:00:00 GMT', 'b=2']);
   });
 
-  test('as a genuine Response that says what the original said of itself', async () => {
+  test('is restored as a genuine Response with the url, redirected and type of the original', async () => {
     const original = new Response('body');
     Object.defineProperties(original, {
       url: { value: 'http://api.example/final' },
@@ -92,14 +92,14 @@ describe('a stored response comes back', () => {
     }
   });
 
-  test('readable in the storage when it is text', async () => {
+  test('is readable in the storage if its body is text', async () => {
     expect(await stored(new Response('an order'))).toContain('"text":"an order"');
     expect(await stored(new Response(everyByte))).toContain('"base64":"AAECAwQF');
   });
 });
 
-describe('not kept, and handed over as it comes, is', () => {
-  test('a body that is longer than the cap', async () => {
+describe('serializeResponse', () => {
+  test('passes on a body that turns out to be too long', async () => {
     const { body } = source('x'.repeat(cap), 'y', 'z'.repeat(cap));
     const kept = await serializeResponse(new Response(body, { status: 201 }), cap);
     expect(kept.text).toBeUndefined();
@@ -107,37 +107,37 @@ describe('not kept, and handed over as it comes, is', () => {
     expect(await kept.response.text()).toBe(`${'x'.repeat(cap)}y${'z'.repeat(cap)}`);
   });
 
-  test('one that says so beforehand: it is not even touched', async () => {
+  test('leaves a response unread whose content-length is too long', async () => {
     const response = new Response('x', { headers: { 'content-length': String(cap + 1) } });
     const kept = await serializeResponse(response, cap);
     expect(kept).toEqual({ response });
     expect(response.bodyUsed).toBe(false);
   });
 
-  test('an event stream: it is not even touched', async () => {
+  test('leaves an event stream unread', async () => {
     const { body } = source('data: 1\n\n', 'data: 2\n\n');
     const response = new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
     expect(await serializeResponse(response, cap)).toEqual({ response });
     expect(response.bodyUsed).toBe(false);
   });
 
-  test('one that no Response can be made of again', async () => {
-    const response = Response.error(); // of status 0, as opaque ones
+  test('leaves a response unread that cannot be created again', async () => {
+    const response = Response.error(); // its status is 0, like that of an opaque response
     expect(await serializeResponse(response, cap)).toEqual({ response });
   });
 
-  test('a body that breaks off: whoever reads it gets what came, and then the error', async () => {
+  test('passes on a body that breaks off: its chunks, and then its error', async () => {
     const failure = new TypeError('terminated');
     const { body } = source('half of ', 'it', failure);
     const kept = await serializeResponse(new Response(body), cap);
     expect(kept.text).toBeUndefined();
     const reader = kept.response.body!.getReader();
-    const came = [await reader.read(), await reader.read()].map(({ value }) => new TextDecoder().decode(value));
-    expect(came).toEqual(['half of ', 'it']);
+    const read = [await reader.read(), await reader.read()].map(({ value }) => new TextDecoder().decode(value));
+    expect(read).toEqual(['half of ', 'it']);
     await expect(reader.read()).rejects.toBe(failure);
   });
 
-  test('read no faster than its reader reads, and cancelled with it', async () => {
+  test('reads the rest of a long body on demand, and cancels it with its reader', async () => {
     const { body, cancelled } = source('x'.repeat(cap), 'y', 'z', 'never read');
     const { response } = await serializeResponse(new Response(body), cap);
     const reader = response.body!.getReader();

@@ -1,13 +1,36 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { byteStream, type Bytes } from '../../../src/lib/body/streams.ts';
+import { byteStream, concat, readUpTo, resume, type Bytes } from '../../../src/lib/body/streams.ts';
+import { reasonOf } from './watched.ts';
 
 const bytes = (...values: number[]): Bytes => new Uint8Array(values);
 
+/** A stream without byte support, whose chunks keep their buffers. It fails with the first Error among them. */
+function streamOf(...chunks: (Bytes | Error)[]) {
+  const pull = vi.fn((controller: ReadableStreamDefaultController<Bytes>) => {
+    const chunk = chunks.shift();
+    if (chunk === undefined) controller.close();
+    else if (chunk instanceof Error) controller.error(chunk);
+    else controller.enqueue(chunk);
+  });
+  const cancel = vi.fn<(reason: unknown) => void>();
+  const stream = new ReadableStream<Bytes>({ pull, cancel }, { highWaterMark: 0 });
+  return { reader: stream.getReader(), pull, cancel };
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Bytes>): Promise<number[][]> {
+  const all: number[][] = [];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return all;
+    all.push([...value]);
+  }
+}
+
 afterEach(() => vi.unstubAllGlobals());
 
-describe.each(['a stream of bytes', 'a stream where there are none of bytes'])('%s', (kind) => {
+describe.each(['byteStream', 'byteStream without byte streams on the platform'])('%s', (platform) => {
   const open = (...args: Parameters<typeof byteStream>): ReadableStream<Bytes> => {
-    if (!kind.startsWith('a stream of')) {
+    if (platform !== 'byteStream') {
       const Native = ReadableStream;
       const Safaris = function (source: UnderlyingDefaultSource, strategy?: QueuingStrategy) {
         if (source.type !== undefined) throw new TypeError('not yet');
@@ -18,7 +41,7 @@ describe.each(['a stream of bytes', 'a stream where there are none of bytes'])('
     return byteStream(...args);
   };
 
-  test('asks for a chunk when its reader does, and ends', async () => {
+  test('requests a chunk when its reader does, and ends', async () => {
     const chunks = [bytes(1), bytes(2, 3)];
     const next = vi.fn(() => chunks.shift());
     const reader = open(next).getReader();
@@ -29,7 +52,7 @@ describe.each(['a stream of bytes', 'a stream where there are none of bytes'])('
     expect(await reader.read()).toEqual({ done: true, value: undefined });
   });
 
-  test('fails as its source does, after what came before', async () => {
+  test('fails with the error of its source, after the chunks before it', async () => {
     const reason = new Error('cut');
     let first = true;
     const reader = open(async () => {
@@ -48,10 +71,101 @@ describe.each(['a stream of bytes', 'a stream where there are none of bytes'])('
   });
 });
 
-test('a reader may bring its own buffer, also to the end', async () => {
-  const chunks = [bytes(1, 2, 3)];
-  const reader = byteStream(() => chunks.shift()).getReader({ mode: 'byob' });
-  expect((await reader.read(new Uint8Array(2))).value).toEqual(bytes(1, 2));
-  expect((await reader.read(new Uint8Array(2))).value).toEqual(bytes(3));
-  expect((await reader.read(new Uint8Array(2))).done).toBe(true);
+describe('byteStream', () => {
+  test('serves a BYOB reader to the end', async () => {
+    const chunks = [bytes(1, 2, 3)];
+    const reader = byteStream(() => chunks.shift()).getReader({ mode: 'byob' });
+    expect((await reader.read(new Uint8Array(2))).value).toEqual(bytes(1, 2));
+    expect((await reader.read(new Uint8Array(2))).value).toEqual(bytes(3));
+    expect((await reader.read(new Uint8Array(2))).done).toBe(true);
+  });
+});
+
+describe('readUpTo', () => {
+  test('resolves to true at the end of the body', async () => {
+    const chunks: Bytes[] = [];
+    expect(await readUpTo(streamOf(bytes(1), bytes(2, 3)).reader, chunks, 10)).toBe(true);
+    expect(chunks).toEqual([bytes(1), bytes(2, 3)]);
+  });
+
+  test('resolves to true for a body of exactly the limit', async () => {
+    expect(await readUpTo(streamOf(bytes(1), bytes(2, 3)).reader, [], 3)).toBe(true);
+  });
+
+  test('resolves to false, and reads no further, once the chunks exceed the limit', async () => {
+    const { reader, pull } = streamOf(bytes(1), bytes(2, 3), bytes(4));
+    const chunks: Bytes[] = [];
+    expect(await readUpTo(reader, chunks, 2)).toBe(false);
+    expect(chunks).toEqual([bytes(1), bytes(2, 3)]);
+    expect(pull).toHaveBeenCalledTimes(2);
+  });
+
+  test('rejects with the error of the body, and keeps the chunks before it', async () => {
+    const error = new Error('cut');
+    const chunks: Bytes[] = [];
+    expect(await reasonOf(readUpTo(streamOf(bytes(1), error).reader, chunks, 10))).toBe(error);
+    expect(chunks).toEqual([bytes(1)]);
+  });
+});
+
+describe('resume', () => {
+  test('streams the chunks that were read, and then the rest', async () => {
+    const { reader } = streamOf(bytes(1), bytes(2), bytes(3), bytes(4));
+    const chunks: Bytes[] = [];
+    await readUpTo(reader, chunks, 1);
+    expect(await readAll(resume(chunks, reader).getReader())).toEqual([[1], [2], [3], [4]]);
+  });
+
+  test('reads the rest only on demand', async () => {
+    const { reader, pull } = streamOf(bytes(2), bytes(3));
+    const resumed = resume([bytes(1)], reader).getReader();
+    await resumed.read();
+    expect(pull).not.toHaveBeenCalled();
+    await resumed.read();
+    expect(pull).toHaveBeenCalledOnce();
+  });
+
+  test('skips empty chunks', async () => {
+    const { reader } = streamOf(bytes(), bytes(2), bytes());
+    expect(await readAll(resume([bytes(), bytes(1)], reader).getReader())).toEqual([[1], [2]]);
+  });
+
+  test('streams chunks that share a buffer', async () => {
+    const shared = bytes(1, 2, 3, 4);
+    const { reader } = streamOf(shared.subarray(2, 3), shared.subarray(3));
+    const resumed = resume([shared.subarray(0, 1), shared.subarray(1, 2)], reader);
+    expect(await readAll(resumed.getReader())).toEqual([[1], [2], [3], [4]]);
+    expect(shared).toEqual(bytes(1, 2, 3, 4));
+  });
+
+  test('fails with the error of the body, after the chunks before it', async () => {
+    const error = new Error('cut');
+    const resumed = resume([bytes(1)], streamOf(error).reader).getReader();
+    expect((await resumed.read()).value).toEqual(bytes(1));
+    expect(await reasonOf(resumed.read())).toBe(error);
+  });
+
+  test('passes a cancel on with its reason, and does not wait for it', async () => {
+    const { reader, cancel } = streamOf();
+    cancel.mockReturnValue(new Promise(() => {}) as never);
+    await resume([bytes(1)], reader).cancel('enough');
+    expect(cancel).toHaveBeenCalledExactlyOnceWith('enough');
+  });
+
+  test('ignores an error of the cancel', async () => {
+    const { reader, cancel } = streamOf();
+    cancel.mockRejectedValue(new Error('of the cancel'));
+    await expect(resume([], reader).cancel()).resolves.toBeUndefined();
+  });
+});
+
+describe('concat', () => {
+  test.each([
+    ['no chunk', [], bytes()],
+    ['one chunk', [bytes(1, 2)], bytes(1, 2)],
+    ['several chunks, one of them empty', [bytes(1), bytes(), bytes(2, 3)], bytes(1, 2, 3)],
+    ['a part of a buffer', [bytes(0, 1, 2, 0).subarray(1, 3)], bytes(1, 2)],
+  ])('joins %s', (_, chunks, joined) => {
+    expect(concat(chunks)).toEqual(joined);
+  });
 });

@@ -22,8 +22,8 @@ const head: ResponseHead = {
 };
 const contentOf = (text: string): Content => ({ bytes: new TextEncoder().encode(text) });
 
-describe('a recorded Response', () => {
-  test('is genuine, and says what its head says, as does its clone', () => {
+describe('a synthetic response', () => {
+  test('is a genuine Response with all members of its head, and so is its clone', () => {
     const response = createResponse(head, contentOf('{}'));
     for (const one of [response, response.clone(), response.clone().clone()]) {
       expect(one).toBeInstanceOf(Response);
@@ -39,7 +39,7 @@ describe('a recorded Response', () => {
     }
   });
 
-  test('survives JSON as its head', () => {
+  test('has a head that survives JSON', () => {
     const again = JSON.parse(JSON.stringify(responseHead(createResponse(head, null)))) as ResponseHead;
     expect(responseHead(createResponse(again, null))).toEqual(head);
   });
@@ -51,7 +51,7 @@ describe('a recorded Response', () => {
     }
   });
 
-  test('has none with a status that allows none, though Chromium’s own have an empty one', async () => {
+  test('has no body if its status allows none, although a response of Chromium has an empty one', async () => {
     for (const status of [204, 205, 304]) {
       for (const body of [contentOf(''), byteStream(() => undefined)]) {
         const response = createResponse({ ...head, status }, body);
@@ -60,7 +60,7 @@ describe('a recorded Response', () => {
     }
   });
 
-  test('may have a stream for a body, which is read once', async () => {
+  test('may have a stream as its body, which can be read once', async () => {
     const chunks = [new Uint8Array([123]), new Uint8Array([125])];
     const response = createResponse(
       head,
@@ -78,7 +78,7 @@ describe('a recorded Response', () => {
     expect([other.headers.has('x-mine'), other.headers.getSetCookie().length]).toEqual([false, 2]);
   });
 
-  test('reads the bytes of its content, decoded once for all, without a stream', async () => {
+  test('decodes the text of its content once for all responses', async () => {
     const content = contentOf('{"a":1}');
     const responses = [1, 2, 3].map(() => createResponse(head, content));
     const [a, b, c] = responses.map((response) => response.json());
@@ -87,7 +87,7 @@ describe('a recorded Response', () => {
     expect(content.text).toBe('{"a":1}');
   });
 
-  test('hands out copies: its content stays what it was', async () => {
+  test('returns copies, so that its content cannot be changed', async () => {
     const content = contentOf('hello');
     new Uint8Array(await createResponse(head, content).arrayBuffer()).fill(0);
     (await createResponse(head, content).bytes()).fill(0);
@@ -96,7 +96,7 @@ describe('a recorded Response', () => {
     expect(await createResponse(head, content).text()).toBe('hello');
   });
 
-  test('hands out exactly its bytes, be they a part of a larger buffer', async () => {
+  test('returns exactly its bytes if they are a part of a larger buffer', async () => {
     const bytes = new TextEncoder().encode('before hello after').subarray(7, 12);
     expect((await createResponse(head, { bytes }).arrayBuffer()).byteLength).toBe(5);
     expect((await createResponse(head, { bytes }).bytes()).buffer.byteLength).toBe(5);
@@ -108,7 +108,7 @@ describe('a recorded Response', () => {
     ['formData', (response: Response) => response.formData().catch(() => {})],
     ['a reader', (response: Response) => response.body!.getReader().read()],
     ['cancel', (response: Response) => response.body!.cancel()],
-  ])('is used after %s, and refuses to be read again or cloned', async (_how, read) => {
+  ])('is used after %s, and rejects further reads and clones', async (_how, read) => {
     const response = createResponse(head, contentOf('{}'));
     await read(response);
     expect(response.bodyUsed).toBe(true);
@@ -117,7 +117,7 @@ describe('a recorded Response', () => {
     expect(() => response.clone()).toThrow(TypeError);
   });
 
-  test('refuses to be read while somebody has a reader', async () => {
+  test('rejects a read while a reader has locked it', async () => {
     const response = createResponse(head, contentOf('{}'));
     const reader = response.body!.getReader();
     await expect(response.text()).rejects.toThrow(TypeError);
@@ -125,21 +125,15 @@ describe('a recorded Response', () => {
     reader.releaseLock();
     expect(await response.text()).toBe('{}');
   });
-});
 
-test('a recorded Response lets its methods be replaced, as ky does with json', async () => {
-  const head = {
-    url: 'http://x/',
-    redirected: false,
-    type: 'basic',
-    status: 200,
-    statusText: '',
-    headers: [],
-  } as const;
-  const response = createResponse(head, { bytes: new TextEncoder().encode('1') });
-  response.json = async () => `mine, of ${await response.text()}`;
-  expect(await response.json()).toBe('mine, of 1');
-  expect(Object.keys(Object.getPrototypeOf(response) as object)).toEqual(
-    expect.arrayContaining(['text', 'json', 'clone', 'url']),
-  );
+  test('lets its methods be replaced, as ky does with json', async () => {
+    const response = createResponse(head, contentOf('1'));
+    response.json = async () => `mine, of ${await response.text()}`;
+    expect(await response.json()).toBe('mine, of 1');
+  });
+
+  test('has enumerable members, like the responses of the platform', () => {
+    const members = Object.keys(Object.getPrototypeOf(createResponse(head, null)) as object);
+    expect(members).toEqual(expect.arrayContaining(['text', 'json', 'clone', 'url']));
+  });
 });

@@ -1,0 +1,79 @@
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { undici } from '../../../adapters/transport/undici/undici.ts';
+import { hasUnopenedBody } from '../../../src/core/engine/transport-protocol.ts';
+import { isEventStream } from '../../../src/lib/body/watch.ts';
+import { origin, settled } from '../../support/origin.ts';
+import { hello, part, reasonOf, responding, watch } from './watched.ts';
+
+const transport = undici();
+afterAll(() => transport.destroy());
+
+describe('watchBody of a transport that reports the arrival of a body', () => {
+  test('reports the end when the whole body has arrived, although no caller reads it', async () => {
+    await using server = await origin(part);
+    const { response, reports } = watch(await transport(server.url), 'the end');
+    await settled();
+    expect(reports).toEqual([]);
+    server.exchanges[0]!.answer.end(' and the rest');
+    await vi.waitFor(() => expect(reports).toEqual(['complete']));
+    expect(await response.text()).toBe('part and the rest');
+    expect(reports).toEqual(['complete']);
+  });
+
+  test('reports an incomplete end when the connection breaks', async () => {
+    await using server = await origin(part);
+    const { reports } = watch(await transport(server.url), 'the end');
+    server.exchanges[0]!.answer.destroy();
+    await vi.waitFor(() => expect(reports).toEqual(['incomplete']));
+  });
+
+  test('puts no members of ours on the response for a watcher of the end', async () => {
+    await using server = await origin(hello);
+    const response = await transport(server.url);
+    const prototype: unknown = Object.getPrototypeOf(response);
+    const isUnchanged = (): boolean => Object.getPrototypeOf(response) === prototype;
+    watch(response, 'the end');
+    expect(isUnchanged()).toBe(true);
+    watch(response, 'chunks');
+    expect(isUnchanged()).toBe(false);
+    await response.text();
+  });
+
+  test.for(['pending', 'later'])('rejects a %s read with exactly the given error', async (when) => {
+    await using server = await origin(part);
+    const { response, reports, fail } = watch(await transport(server.url), 'the end');
+    const error = new Error('enough');
+    const pending = when === 'pending' && reasonOf(response.text());
+    await settled();
+    fail(error);
+    expect(await (pending || reasonOf(response.text()))).toBe(error);
+    expect(reports).toEqual(['incomplete']);
+  });
+
+  test('creates no stream for a watcher of chunks before the body is read', async () => {
+    await using server = await origin(hello);
+    const { response, reports } = watch(await transport(server.url), 'chunks');
+    expect(hasUnopenedBody(response)).toBe(true);
+    expect(reports).toEqual([]);
+    expect(await response.text()).toBe('hello');
+    expect(reports).toEqual(['wait', 'hello', 'wait', 'complete']);
+  });
+});
+
+describe('isEventStream', () => {
+  test.for([
+    ['text/event-stream', true],
+    ['text/event-stream; charset=utf-8', true],
+    ['text/plain', false],
+  ] as const)('of %s is %s', async ([type, expected]) => {
+    await using server = await origin(responding('data: 1\n\n', type));
+    for (const response of [await fetch(server.url), await transport(server.url)]) {
+      expect(isEventStream(response)).toBe(expected);
+      await response.text();
+    }
+  });
+
+  test('is false without a content type', () => {
+    expect(isEventStream(new Response(null))).toBe(false);
+  });
+});
