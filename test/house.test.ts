@@ -262,6 +262,13 @@ const rejected: readonly Probe[] = [
     says: 'Dependency cycle detected',
   },
   {
+    what: 'a cycle of types in an adapter',
+    file: 'adapters/transport/undici/chicken.ts',
+    code: `import type { Egg } from './egg.ts';\nexport interface Chicken {\n  readonly egg: Egg;\n}\n`,
+    rule: 'import(no-cycle)',
+    says: 'Dependency cycle detected',
+  },
+  {
     what: 'a default export',
     file: 'src/lib/default.ts',
     code: `export default 1;\n`,
@@ -309,6 +316,13 @@ export async function helper({ signal }: Plain): Promise<unknown> {
 }
 `,
   'src/lib/egg.ts': `import { chicken } from './chicken.ts';\nexport const egg = (): unknown => chicken;\n`,
+  'adapters/transport/undici/egg.ts': `
+import type { Chicken } from './chicken.ts';
+
+export interface Egg {
+  readonly chicken: Chicken;
+}
+`,
   'src/middleware/tidy.ts': `
 import type { Plain } from '../core/plain.ts';
 import { helper } from '../lib/helper.ts';
@@ -411,7 +425,7 @@ describe('the linter', () => {
   }
 
   test('accepts a house in which every arrow points down', () => {
-    const { 'src/lib/egg.ts': _, ...files } = accepted;
+    const { 'src/lib/egg.ts': _, 'adapters/transport/undici/egg.ts': __, ...files } = accepted;
     expect(lint(build({ ...files, ...faces }))).toEqual([]);
   });
 });

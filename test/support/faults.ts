@@ -7,16 +7,13 @@ import { once } from 'node:events';
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
 import { forget, later, now } from './faults/clock.ts';
 import { serve, type Connection, type Host } from './faults/connection.ts';
-import { control } from './faults/control.ts';
+import { control, type Outage } from './faults/control.ts';
 import type { Recorded, Seen } from './faults/exchange.ts';
 import { earlyRoutes, routes, type Route } from './faults/routes.ts';
 
 export { faults, type Fault, type Kind } from './faults/table.ts';
 export { outcome, type Origins, type Outcome } from './faults/outcome.ts';
 export type { Seen } from './faults/exchange.ts';
-
-/** `true` is `'reset'`; a number is the status of every answer. */
-export type Outage = boolean | 'reset' | 'fin' | 'hang' | number;
 
 export interface FaultServer extends AsyncDisposable {
   readonly port: number;

@@ -3,9 +3,9 @@ import { idempotentMethods } from '../../../src/core/engine/http.ts';
 import { LazyAbortController, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
 import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { failed } from './errors.ts';
-import { Exchange } from './exchange.ts';
-import type { Incoming } from './incoming.ts';
-import type { IncomingHeaders, Listener, Receiver } from './message.ts';
+import { Exchange, type ResponseHandler } from './exchange.ts';
+import type { IncomingHeaders } from './headers.ts';
+import type { Incoming, Receiver } from './incoming.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Pool } from './pool.ts';
 import { receive } from './receive.ts';
@@ -26,7 +26,7 @@ export interface Caller {
 
 const idempotent: ReadonlySet<string> = new Set(idempotentMethods);
 
-export class Call implements Listener {
+export class Call implements ResponseHandler {
   readonly #task: Task;
   /** Let go of once settled: by their promise it holds the Response, which is to be collected if they drop it. */
   #caller: Caller | undefined;
@@ -45,7 +45,7 @@ export class Call implements Listener {
     this.#send();
   }
 
-  answered(status: number, statusText: string, headers: IncomingHeaders): Receiver | undefined {
+  onHeaders(status: number, statusText: string, headers: IncomingHeaders): Receiver | undefined {
     const { request } = this.#task;
     try {
       const location = request.redirect === 'manual' ? undefined : locationOf(status, headers['location'], this.#hop);
@@ -54,15 +54,15 @@ export class Call implements Listener {
       const delivery = receive(answer, this.#exchange, this.#pool.settings.body, this.#over);
       this.#incoming = delivery.incoming;
       if (delivery.response instanceof Response) this.#resolve(delivery.response);
-      else delivery.response.then(this.#resolve, (error: Error) => this.failed(error));
+      else delivery.response.then(this.#resolve, (error: Error) => this.onError(error));
       return delivery.receiver;
     } catch (error) {
-      this.failed(error as Error);
+      this.onError(error as Error);
       return undefined;
     }
   }
 
-  failed(error: Error): void {
+  onError(error: Error): void {
     this.#over();
     this.#reject(failed(error, this.#task.request));
   }

@@ -1,39 +1,42 @@
-/** One connection to an origin: undici's Client, which speaks HTTP, and the socket under it, which it does not show. */
+/** One connection to an origin: undici's Client, which speaks HTTP, and its socket, which the Client does not expose. */
 import type { Socket } from 'node:net';
 
-import { Client, type buildConnector, type Dispatcher } from 'undici';
+import { Client, type buildConnector } from 'undici';
 
 import type { Connect } from './connect.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, ExchangeConnection } from './exchange.ts';
 import type { OriginSettings } from './options.ts';
 
-export interface Owner {
-  /** It has a socket, and it is known what is spoken on it. */
+/** What a connection reports to: the pool that owns it. */
+export interface ConnectionOwner {
+  /** The connection has a socket, and its protocol is known. */
   connected(connection: Connection): void;
   disconnected(connection: Connection): void;
+  /** An exchange on the connection has ended. `kept`: the connection can run another one. */
+  released(connection: Connection, exchange: Exchange, kept: boolean): void;
+  /** The exchange must run on a new connection. */
+  replay(connection: Connection, exchange: Exchange): void;
 }
 
-export class Connection {
-  /** Exchanges that hold it, those not yet on the wire included. */
+export class Connection implements ExchangeConnection {
+  /** Exchanges that hold the connection, those not yet on the wire included. */
   held = 0;
-  /** Whether an answer has come on its present socket: then the server may be closing it just now. */
   used = false;
   open = false;
-  /** What ended its present socket, if it was an error. */
   failure: Error | undefined;
   readonly #client: Client;
-  readonly #owner: Owner;
+  readonly #owner: ConnectionOwner;
   #connecting: Socket | undefined;
   #streams: number;
 
-  constructor(origin: string, settings: OriginSettings, connect: Connect, owner: Owner) {
+  constructor(origin: string, settings: OriginSettings, connect: Connect, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#streams = settings.pipelining;
     this.#client = new Client(origin, {
       connect: (target, connected) => this.#connect(connect, target, connected),
       pipelining: settings.keepAlive === 0 ? 0 : settings.pipelining,
       ...(settings.keepAlive > 0 && { keepAliveTimeout: settings.keepAlive }),
-      // The limits are kept here: undici's own are half a second coarse, and know neither `write` nor the phases apart.
+      // The exchange has its own limits: those of undici are half a second coarse, and do not distinguish the phases.
       headersTimeout: 0,
       bodyTimeout: 0,
       allowH2: settings.http2,
@@ -44,25 +47,38 @@ export class Connection {
     });
   }
 
-  get hasRoom(): boolean {
-    return this.held < this.#streams;
+  /** How many more exchanges the connection can run. */
+  get room(): number {
+    return this.#streams - this.held;
   }
 
-  /** Whether a failure of one exchange is the end of the connection. */
+  /** Whether the failure of its last exchange ends the connection: over HTTP/2 it ends a stream only. */
   get isExclusive(): boolean {
-    return this.held === 0 && this.#streams < mostStreams;
+    return this.held === 0 && this.#streams < maxStreams;
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, exchange: Exchange): void {
-    this.#client.dispatch(options, exchange);
+  run(exchange: Exchange): void {
+    this.held += 1;
+    this.#client.dispatch(exchange.runOn(this), exchange);
   }
 
-  close(): Promise<void> {
-    return this.#client.close();
+  completed(exchange: Exchange): void {
+    this.held -= 1;
+    this.#owner.released(this, exchange, true);
   }
 
-  destroy(reason?: Error): Promise<void> {
-    const closed = this.#client.destroy(reason ?? null);
+  failed(exchange: Exchange): void {
+    this.held -= 1;
+    this.#owner.released(this, exchange, false);
+  }
+
+  replay(exchange: Exchange): void {
+    this.held -= 1;
+    this.#owner.replay(this, exchange);
+  }
+
+  destroy(): Promise<void> {
+    const closed = this.#client.destroy(null);
     this.#connecting?.destroy();
     return closed;
   }
@@ -73,9 +89,9 @@ export class Connection {
     const opening = connect(target, (error, socket) => {
       this.#connecting = undefined;
       if (error !== null) return connected(error, null);
-      // Before undici hears of it: it takes a reset for the end of a body that only the end of the connection could end.
+      // Registered before undici's own listener: undici takes a reset for the end of a body that has no length.
       socket.on('error', (error: Error) => (this.failure = error));
-      if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') this.#streams = mostStreams;
+      if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') this.#streams = maxStreams;
       this.open = true;
       connected(null, socket);
       this.#owner.connected(this);
@@ -84,5 +100,5 @@ export class Connection {
   }
 }
 
-/** Of an HTTP/2 connection at a time; undici's own bound, and what most servers allow. */
-const mostStreams = 100;
+/** Concurrent streams of an HTTP/2 connection: undici's own limit, and what most servers allow. */
+const maxStreams = 100;

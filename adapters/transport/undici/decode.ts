@@ -2,8 +2,7 @@
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 
-import type { Incoming, Source } from './incoming.ts';
-import type { Receiver } from './message.ts';
+import type { Incoming, Receiver, Source } from './incoming.ts';
 
 type Decoder = (first: Uint8Array) => Transform;
 

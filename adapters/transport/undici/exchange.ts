@@ -1,75 +1,118 @@
-/** One request on the wire and its answer, as undici tells of them, within the limits of each phase. */
+/** One request on the wire and its response, as undici reports them, within the limits of each phase. */
 import { errors, type Dispatcher } from 'undici';
 
 import { maxDrainedBody, maxDrainTime, resetCodes } from '../../../src/core/engine/http.ts';
+import type { LinkedList, ListNode } from '../../../src/core/engine/linked-list.ts';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
-import type { Connection } from './connection.ts';
-import type { Source } from './incoming.ts';
-import type { ListNode, LinkedList } from '../../../src/core/engine/linked-list.ts';
-import type { IncomingHeaders, Listener, Message, Receiver } from './message.ts';
+import type { IncomingHeaders } from './headers.ts';
+import type { Receiver, Source } from './incoming.ts';
+import type { OriginSettings } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { Pool } from './pool.ts';
 import { Watch } from './watch.ts';
+
+/** What is sent. */
+export interface ExchangeRequest {
+  readonly method: string;
+  readonly origin: string;
+  /** Path and query. */
+  readonly target: string;
+  /** Names and values by turns. */
+  readonly headers: readonly string[];
+  readonly body: Outgoing | undefined;
+  /** Whether the method or an idempotency key permits a second transmission. */
+  readonly repeatable: boolean;
+}
+
+/** What an exchange reports to: the call that it is part of. */
+export interface ResponseHandler {
+  /** The headers have arrived. The receiver gets the body; without a receiver the body is discarded. */
+  onHeaders(status: number, statusText: string, headers: IncomingHeaders): Receiver | undefined;
+  /** The exchange has ended before the headers. */
+  onError(error: Error): void;
+}
+
+/** What an exchange needs of the pool that queues it. */
+export interface ExchangeQueue {
+  readonly settings: OriginSettings;
+  /** The exchange has ended before it had a connection. */
+  withdraw(exchange: Exchange): void;
+}
+
+/** What an exchange needs of the connection that runs it. */
+export interface ExchangeConnection {
+  /** Whether a response has arrived on the present socket. */
+  used: boolean;
+  /** The error of the present socket, if there was one. */
+  readonly failure: Error | undefined;
+  /** The response has arrived whole: the connection can run another exchange. */
+  completed(exchange: Exchange): void;
+  /** The exchange has ended without a whole response. */
+  failed(exchange: Exchange): void;
+  /** The server has closed the socket before the response; the exchange must run on a new connection. */
+  replay(exchange: Exchange): void;
+}
 
 export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Exchange> {
   list: LinkedList<Exchange> | undefined;
   prev: Exchange | undefined;
   next: Exchange | undefined;
-  /** Since when it has held its connection, on the clock of `performance.now()`. */
+  /** When it got its connection, on the clock of `performance.now()`. */
   since = 0;
   /** Whether it is on the wire. */
   started = false;
-  readonly #message: Message;
-  readonly #pool: Pool;
-  readonly #listener: Listener;
-  readonly #headers: Watch;
-  #connection: Connection | undefined;
+  readonly #request: ExchangeRequest;
+  readonly #queue: ExchangeQueue;
+  readonly #handler: ResponseHandler;
+  readonly #headersLimit: Watch;
+  #connection: ExchangeConnection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #receiver: Receiver | undefined;
-  /** What it failed with; undici may go on telling of it. */
+  /** What it failed with; undici may report further events after it. */
   #failure: Error | undefined;
   #replayed = false;
-  /** Whether it went out on a connection that had been used before. */
+  /** Whether it was sent on a connection that had been used before. */
   #reused = false;
-  /** Whether anything of the answer has come, and whether all of its headers have. */
-  #begun = false;
-  #answered = false;
-  #over = false;
+  /** Whether any byte of the response has arrived, and whether all of its headers have. */
+  #responseStarted = false;
+  #headersReceived = false;
+  #ended = false;
   #discarded = 0;
-  #drain: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor(message: Message, pool: Pool, listener: Listener) {
-    this.#message = message;
-    this.#pool = pool;
-    this.#listener = listener;
-    const { headers } = pool.settings;
-    this.#headers = new Watch(headers, (elapsed) => this.#expire('headers', headers, elapsed));
+  constructor(request: ExchangeRequest, queue: ExchangeQueue, handler: ResponseHandler) {
+    this.#request = request;
+    this.#queue = queue;
+    this.#handler = handler;
+    const { headers } = queue.settings;
+    this.#headersLimit = new Watch(headers, (elapsed) => this.#expire('headers', headers, elapsed));
   }
 
-  sendOn(connection: Connection): void {
+  /** What undici is to send on this connection, with the exchange as the handler. */
+  runOn(connection: ExchangeConnection): Dispatcher.DispatchOptions {
     this.#connection = connection;
     this.since = performance.now();
-    const { method, body, repeatable: idempotent } = this.#message;
+    const { method, body, repeatable: idempotent } = this.#request;
     const { path, headers } = this.#addressed();
     const options = { method, path, headers, body: body && this.#watched(body.open()), idempotent };
-    connection.dispatch(options as Dispatcher.DispatchOptions, this);
+    return options as Dispatcher.DispatchOptions;
   }
 
-  /** Ends it, whatever the phase; the listener or receiver is told the error as it is. */
+  /** Ends the exchange in any phase. The handler or the receiver gets exactly this error. */
   fail(error: Error): void {
-    if (this.#over || this.#failure !== undefined) return;
+    if (this.#ended || this.#failure !== undefined) return;
     this.#failure = error;
     if (this.#controller !== undefined) return this.#controller.abort(error);
     this.#finish(error);
-    this.#pool.withdraw(this, this.#connection);
+    if (this.#connection === undefined) this.#queue.withdraw(this);
+    else this.#connection.failed(this);
   }
 
-  /** Before it had a connection. */
+  /** Ends an exchange that was never queued. */
   refuse(error: Error): void {
     this.#finish(error);
   }
 
-  /** Nobody wants the rest of the body. */
+  /** The rest of the body is not wanted. */
   cancel(): void {
     this.fail(new errors.RequestAbortedError('The body was cancelled'));
   }
@@ -79,22 +122,22 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
   }
 
   resume(): void {
-    if (!this.#over) this.#controller?.resume();
+    if (!this.#ended) this.#controller?.resume();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.#over) return controller.abort(this.#failure!);
+    if (this.#ended) return controller.abort(this.#failure!);
     this.#controller = controller;
     this.started = true;
     this.#reused = this.#connection!.used;
   }
 
   onRequestSent(): void {
-    if (!this.#answered && !this.#over) this.#headers.start();
+    if (!this.#headersReceived && !this.#ended) this.#headersLimit.start();
   }
 
   onResponseStarted(): void {
-    this.#begun = true;
+    this.#responseStarted = true;
   }
 
   onResponseStart(
@@ -104,10 +147,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
     statusText = '',
   ): void {
     if (status < 200) return;
-    this.#headers.stop();
-    this.#answered = true;
-    this.#receiver = this.#listener.answered(status, statusText, headers);
-    if (this.#receiver === undefined) this.#drain = setTimeout(() => this.cancel(), maxDrainTime).unref();
+    this.#headersLimit.stop();
+    this.#headersReceived = true;
+    this.#receiver = this.#handler.onHeaders(status, statusText, headers);
+    if (this.#receiver === undefined) this.#drainTimer = setTimeout(() => this.cancel(), maxDrainTime).unref();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -117,35 +160,36 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
   }
 
   onResponseEnd(): void {
+    if (this.#ended) return;
     const connection = this.#connection!;
     if (connection.failure !== undefined) return this.onResponseError(undefined, connection.failure);
     connection.used = true;
-    this.#over = true;
-    clearTimeout(this.#drain);
+    this.#ended = true;
+    clearTimeout(this.#drainTimer);
     this.#receiver?.end();
-    this.#pool.done(this, connection, true);
+    connection.completed(this);
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    if (this.#over) return;
+    if (this.#ended) return;
     const connection = this.#connection!;
     if (this.#mayReplay(error)) {
       this.#replayed = true;
       this.#controller = undefined;
       this.started = false;
-      this.#headers.stop();
-      return this.#pool.replay(this, connection);
+      this.#headersLimit.stop();
+      return connection.replay(this);
     }
     this.#finish(this.#failure ?? error);
-    this.#pool.done(this, connection, false);
+    connection.failed(this);
   }
 
-  /** A server may close an idle connection just as it is used again; a second one on a new connection is free. */
+  /** A server may close an idle connection just as the client uses it again. The request then gets one replay. */
   #mayReplay(error: Error): boolean {
-    const { repeatable, body } = this.#message;
+    const { repeatable, body } = this.#request;
     return (
       this.#reused &&
-      !this.#begun &&
+      !this.#responseStarted &&
       !this.#replayed &&
       this.#failure === undefined &&
       repeatable &&
@@ -156,22 +200,22 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
   }
 
   #finish(error: Error): void {
-    this.#over = true;
-    this.#headers.stop();
-    clearTimeout(this.#drain);
-    this.#message.body?.cancel?.(error);
-    if (this.#answered) this.#receiver?.fail(error);
-    else this.#listener.failed(error);
+    this.#ended = true;
+    this.#headersLimit.stop();
+    clearTimeout(this.#drainTimer);
+    this.#request.body?.cancel?.(error);
+    if (this.#headersReceived) this.#receiver?.fail(error);
+    else this.#handler.onError(error);
   }
 
   #expire(phase: TimeoutPhase, limit: number, elapsed: number): void {
     this.fail(new TimeoutError({ phase, limit, elapsed }));
   }
 
-  /** A proxy without a tunnel is asked for the whole URL. */
+  /** A proxy without a tunnel gets the whole URL. */
   #addressed(): { path: string; headers: readonly string[] } {
-    const { origin, target, headers, body } = this.#message;
-    const { proxy } = this.#pool.settings;
+    const { origin, target, headers, body } = this.#request;
+    const { proxy } = this.#queue.settings;
     const isKnown = body?.length !== undefined && !headers.includes('content-length');
     const all = isKnown ? [...headers, 'content-length', String(body.length)] : headers;
     if (proxy?.tunnel !== false) return { path: target, headers: all };
@@ -179,13 +223,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
     return { path: origin + target, headers: [...all, ...host, ...Object.entries(proxy.headers).flat()] };
   }
 
-  /** From one piece to the next it is the peer who must take it. */
   #watched(body: ReturnType<Outgoing['open']>): typeof body {
     return body instanceof Uint8Array ? body : this.#pieces(body);
   }
 
+  /** The `write` limit runs from the moment undici has a piece until it takes the next: that long the server takes to read it. */
   async *#pieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const { write } = this.#pool.settings;
+    const { write } = this.#queue.settings;
     const watch = new Watch(write, (elapsed) => this.#expire('write', write, elapsed));
     try {
       for await (const piece of body) {

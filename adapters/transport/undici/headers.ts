@@ -1,5 +1,6 @@
 /** The headers of an answer: nobody may change them, as with fetch's own. */
-import type { IncomingHeaders } from './message.ts';
+
+export type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 export class ReadOnlyHeaders extends Headers {
   constructor(incoming: IncomingHeaders) {

@@ -1,7 +1,13 @@
 /** The bytes of an answer between the connection, which pushes them, and whoever reads. */
 import type { BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
-import type { Receiver } from './message.ts';
 import type { Watch } from './watch.ts';
+
+/** Takes the bytes of a body as they come. */
+export interface Receiver {
+  push(chunk: Uint8Array): void;
+  end(): void;
+  fail(error: Error): void;
+}
 
 /** Where the bytes come from, as far as a reader can steer it. */
 export interface Source {

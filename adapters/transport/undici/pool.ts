@@ -1,29 +1,29 @@
-/** The connections to one origin, who holds them, and who waits. */
+/** The connections to one origin, the exchanges that hold them, and the queue of those that wait for one. */
 import { errors } from 'undici';
 
-import { connector, type Connect } from './connect.ts';
-import { Connection, type Owner } from './connection.ts';
-import type { Exchange } from './exchange.ts';
 import { LinkedList } from '../../../src/core/engine/linked-list.ts';
+import { connector, type Connect } from './connect.ts';
+import { Connection, type ConnectionOwner } from './connection.ts';
+import type { Exchange, ExchangeQueue } from './exchange.ts';
 import type { Lookup } from './lookup.ts';
 import type { OriginSettings, OriginStats, Pressure } from './options.ts';
 import { gauge, type Gauge } from './pressure.ts';
 
 /**
- * Not undici's own Pool: that one can neither give a replay a fresh connection, nor let a request out of its queue,
- * nor end a connection that is still being opened when nobody wants it any more.
+ * undici's own Pool cannot send a replay on a new connection, remove a request from its queue, or end a connection
+ * that is still being opened for a request that was aborted.
  */
-export class Pool implements Owner {
+export class Pool implements ConnectionOwner, ExchangeQueue {
   readonly settings: OriginSettings;
   readonly origin: string;
   readonly #connect: Connect;
   readonly #connections = new Set<Connection>();
-  /** With room for one more, the last used at the end: the others may fall idle and be closed. */
+  /** Connections with room for another exchange, the last used at the end, so that the others fall idle and close. */
   readonly #free: Connection[] = [];
   readonly #holding = new LinkedList<Exchange>();
   readonly #waiting = new LinkedList<Exchange>();
   readonly #gauge: Gauge | undefined;
-  /** Whether it is known what is spoken: an https origin may take all requests on one connection. */
+  /** Whether the protocol of the origin is known: over HTTP/2 one connection may carry all requests. */
   #negotiated: boolean;
   #closed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -49,28 +49,36 @@ export class Pool implements Owner {
     if (this.#closing !== undefined) return exchange.refuse(new errors.ClientClosedError());
     const connection = this.#free.pop() ?? this.#open();
     if (connection === undefined) this.#waiting.add(exchange);
-    else this.#hold(connection, exchange);
+    else this.#run(exchange, connection);
     this.#gauge?.changed(this.#holding.size, this.#waiting.size);
   }
 
-  /** The exchange is over: its connection takes another, or has ended with it. */
-  done(exchange: Exchange, connection: Connection, kept: boolean): void {
-    this.#release(exchange, connection, kept);
-    this.#next();
-  }
-
-  /** Sends an exchange again, on a connection that nobody has used. */
-  replay(exchange: Exchange, connection: Connection): void {
-    this.#release(exchange, connection, false);
-    this.#hold(this.#add(), exchange);
-    this.#next();
-  }
-
-  /** Nobody wants the answer any more, and the request is not on the wire yet. */
-  withdraw(exchange: Exchange, connection: Connection | undefined): void {
+  withdraw(exchange: Exchange): void {
     this.#waiting.delete(exchange);
-    if (connection === undefined) return this.#next();
-    this.done(exchange, connection, false);
+    this.#next();
+  }
+
+  released(connection: Connection, exchange: Exchange, kept: boolean): void {
+    this.#release(connection, exchange, kept);
+    this.#next();
+  }
+
+  replay(connection: Connection, exchange: Exchange): void {
+    this.#release(connection, exchange, false);
+    this.#run(exchange, this.#add());
+    this.#next();
+  }
+
+  connected(connection: Connection): void {
+    this.#negotiated = true;
+    // Over HTTP/2 the connection has room beside the exchange that it was opened for.
+    if (connection.room > 0 && connection.held > 0 && !this.#free.includes(connection)) this.#free.push(connection);
+    this.#next();
+  }
+
+  disconnected(connection: Connection): void {
+    if (connection.held === 0) this.#drop(connection);
+    this.#next();
   }
 
   stats(): OriginStats {
@@ -87,7 +95,7 @@ export class Pool implements Owner {
     };
   }
 
-  /** Takes no more, and resolves when what there is has been answered. */
+  /** Refuses further exchanges, and resolves when the present ones have ended and every connection is closed. */
   close(): Promise<void> {
     this.#closing ??= new Promise<void>((resolve) => {
       this.#closed = resolve;
@@ -96,23 +104,11 @@ export class Pool implements Owner {
     return this.#closing;
   }
 
-  /** Fails what there is. */
+  /** As `close`, and fails the present exchanges. */
   destroy(reason: Error): Promise<void> {
     const closed = this.close();
     for (const exchange of [...this.#waiting, ...this.#holding]) exchange.fail(reason);
     return closed;
-  }
-
-  connected(connection: Connection): void {
-    this.#negotiated = true;
-    // With HTTP/2 spoken it has room beside whoever opened it.
-    if (connection.hasRoom && connection.held > 0 && !this.#free.includes(connection)) this.#free.push(connection);
-    this.#next();
-  }
-
-  disconnected(connection: Connection): void {
-    if (connection.held === 0) this.#drop(connection);
-    this.#next();
   }
 
   #open(): Connection | undefined {
@@ -128,19 +124,16 @@ export class Pool implements Owner {
     return connection;
   }
 
-  #hold(connection: Connection, exchange: Exchange): void {
-    connection.held += 1;
-    if (connection.hasRoom) this.#free.push(connection);
+  #run(exchange: Exchange, connection: Connection): void {
+    if (connection.room > 1) this.#free.push(connection);
     this.#holding.add(exchange);
-    exchange.sendOn(connection);
+    connection.run(exchange);
   }
 
-  #release(exchange: Exchange, connection: Connection, kept: boolean): void {
-    if (!this.#holding.delete(exchange)) return;
-    const listed = connection.hasRoom;
-    connection.held -= 1;
+  #release(connection: Connection, exchange: Exchange, kept: boolean): void {
+    this.#holding.delete(exchange);
     if (!kept && connection.isExclusive) this.#drop(connection);
-    else if (!listed && this.#connections.has(connection)) this.#free.push(connection);
+    else if (connection.room === 1 && this.#connections.has(connection)) this.#free.push(connection);
   }
 
   #drop(connection: Connection): void {
@@ -155,7 +148,7 @@ export class Pool implements Owner {
       const connection = this.#free.pop() ?? this.#open();
       if (connection === undefined) break;
       this.#waiting.delete(exchange);
-      this.#hold(connection, exchange);
+      this.#run(exchange, connection);
     }
     this.#gauge?.changed(this.#holding.size, this.#waiting.size);
     if (this.#holding.size + this.#waiting.size === 0) this.#closed?.();

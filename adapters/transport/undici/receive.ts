@@ -6,9 +6,8 @@ import { Decoding, decodersOf } from './decode.ts';
 import { terminated } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { valueOf } from './headers.ts';
-import { Incoming } from './incoming.ts';
+import { Incoming, type Receiver } from './incoming.ts';
 import { matches } from './integrity.ts';
-import type { Receiver } from './message.ts';
 import { respond, type Head } from './response.ts';
 import { Watch } from './watch.ts';
 

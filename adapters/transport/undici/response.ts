@@ -5,9 +5,8 @@
 import { Readable } from 'node:stream';
 
 import { bodyArrival, unopenedBody, type BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
-import { ReadOnlyHeaders, valueOf } from './headers.ts';
+import { ReadOnlyHeaders, valueOf, type IncomingHeaders } from './headers.ts';
 import type { Incoming } from './incoming.ts';
-import type { IncomingHeaders } from './message.ts';
 
 /** What an answer is but for its body. */
 export interface Head {

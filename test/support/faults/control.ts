@@ -2,11 +2,27 @@
  * What a page can ask about the fault server, on a port of its own so that asking does not disturb the
  * connections under test: the same that a test in Node reads off the object.
  */
-import type { FaultServer, Outage } from '../faults.ts';
 import type { Exchange, Seen } from './exchange.ts';
 import type { Routes } from './routes.ts';
 
-export function control(server: () => FaultServer): Routes {
+/** `true` is `'reset'`; a number is the status of every response. */
+export type Outage = boolean | 'reset' | 'fin' | 'hang' | number;
+
+/** The members of a fault server that a page can read and set. */
+export interface Controlled {
+  readonly requests: readonly Seen[];
+  readonly busy: readonly Seen[];
+  readonly preflights: number;
+  readonly connections: number;
+  readonly open: number;
+  readonly handshakes: number;
+  outage: Outage;
+  executions(id: string): number;
+  until(predicate: (server: Controlled) => boolean): Promise<void>;
+  reset(): void;
+}
+
+export function control(server: () => Controlled): Routes {
   const json = (x: Exchange, value: unknown): Promise<void> =>
     x.reply(200, JSON.stringify(value), { 'content-type': 'application/json' });
 
