@@ -1,61 +1,61 @@
-/** One call of fetch, from the request to the end of the answer's body, by way of redirects. */
+/** One call of fetch, across redirects, until the body of its response has ended. */
 import { idempotentMethods } from '../../../src/core/engine/http.ts';
 import { LazyAbortController, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
 import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
-import { failed } from './errors.ts';
+import { fetchError } from './errors.ts';
 import { Exchange, type ResponseHandler } from './exchange.ts';
-import type { IncomingHeaders } from './headers.ts';
-import type { Incoming, Receiver } from './incoming.ts';
-import type { Outgoing } from './outgoing.ts';
 import type { Pool } from './pool.ts';
-import { receive } from './receive.ts';
-import { follow, locationOf, mostRedirects, type Hop } from './redirect.ts';
+import { receiveResponse } from './receive-response.ts';
+import { followRedirect, maxRedirects, redirectUrl } from './redirect.ts';
+import type { RequestBody } from './request-body.ts';
+import type { NetworkRequest } from './request.ts';
+import type { BodySink, ResponseBody } from './response-body.ts';
+import type { RawHeaders } from './response-headers.ts';
 
-export interface Task {
+export interface CallInput {
   readonly request: RequestLike;
   readonly source: AbortSource | null | undefined;
-  readonly body: Outgoing | undefined;
+  readonly body: RequestBody | undefined;
   readonly poolOf: (origin: string) => Pool;
 }
 
-/** How to settle the caller's promise. */
-export interface Caller {
+/** Settles the promise that the caller has. */
+export interface Deferred {
   resolve(response: Response): void;
   reject(error: unknown): void;
 }
 
-const idempotent: ReadonlySet<string> = new Set(idempotentMethods);
-
 export class Call implements ResponseHandler {
-  readonly #task: Task;
-  /** Let go of once settled: by their promise it holds the Response, which is to be collected if they drop it. */
-  #caller: Caller | undefined;
-  #hop: Hop;
+  readonly #input: CallInput;
+  /** Dropped once settled: through its promise it holds the Response, which must be collectable while the body arrives. */
+  #deferred: Deferred | undefined;
+  /** The request that is on its way: the caller's, or that of the last redirect. */
+  #sent: NetworkRequest;
   #redirects = 0;
   #exchange!: Exchange;
-  #incoming: Incoming | undefined;
-  #isOver = false;
+  #body: ResponseBody | undefined;
+  #ended = false;
 
-  constructor(task: Task, first: Hop, caller: Caller) {
-    this.#task = task;
-    this.#caller = caller;
-    this.#hop = first;
-    if (task.source instanceof LazyAbortController) task.source.onAbort(this.#abort);
-    else task.source?.addEventListener('abort', this.#abort);
+  constructor(input: CallInput, first: NetworkRequest, deferred: Deferred) {
+    this.#input = input;
+    this.#deferred = deferred;
+    this.#sent = first;
+    if (input.source instanceof LazyAbortController) input.source.onAbort(this.#abort);
+    else input.source?.addEventListener('abort', this.#abort);
     this.#send();
   }
 
-  onHeaders(status: number, statusText: string, headers: IncomingHeaders): Receiver | undefined {
-    const { request } = this.#task;
+  onHeaders(status: number, statusText: string, headers: RawHeaders): BodySink | undefined {
+    const { request } = this.#input;
     try {
-      const location = request.redirect === 'manual' ? undefined : locationOf(status, headers['location'], this.#hop);
+      const location = request.redirect === 'manual' ? undefined : redirectUrl(status, headers['location'], this.#sent);
       if (location !== undefined) return this.#redirect(status, location);
-      const answer = { request, status, statusText, headers, url: this.#hop.url, redirected: this.#redirects > 0 };
-      const delivery = receive(answer, this.#exchange, this.#pool.settings.body, this.#over);
-      this.#incoming = delivery.incoming;
-      if (delivery.response instanceof Response) this.#resolve(delivery.response);
-      else delivery.response.then(this.#resolve, (error: Error) => this.onError(error));
-      return delivery.receiver;
+      const head = { status, statusText, headers, url: this.#sent.url, redirected: this.#redirects > 0 };
+      const received = receiveResponse(request, head, this.#exchange, this.#pool.settings.body, this.#end);
+      this.#body = received.body;
+      if (received.response instanceof Response) this.#resolve(received.response);
+      else received.response.then(this.#resolve, (error: Error) => this.onError(error));
+      return received.sink;
     } catch (error) {
       this.onError(error as Error);
       return undefined;
@@ -63,21 +63,21 @@ export class Call implements ResponseHandler {
   }
 
   onError(error: Error): void {
-    this.#over();
-    this.#reject(failed(error, this.#task.request));
+    this.#end();
+    this.#reject(fetchError('fetch failed', error, this.#input.request));
   }
 
   get #pool(): Pool {
-    return this.#task.poolOf(this.#hop.origin);
+    return this.#input.poolOf(this.#sent.origin);
   }
 
   #send(): void {
-    const { body, request } = this.#task;
-    const { method, origin, target, headers, hasBody } = this.#hop;
+    const { body, request } = this.#input;
+    const { method, origin, path, headers, hasBody } = this.#sent;
     const pool = this.#pool;
-    const repeatable = idempotent.has(method) || request.headers.has('idempotency-key');
+    const replayable = idempotentMethods.includes(method) || request.headers.has('idempotency-key');
     this.#exchange = new Exchange(
-      { method, origin, target, headers, body: hasBody ? body : undefined, repeatable },
+      { method, origin, path, headers, body: hasBody ? body : undefined, replayable },
       pool,
       this,
     );
@@ -85,41 +85,41 @@ export class Call implements ResponseHandler {
   }
 
   #redirect(status: number, to: URL): undefined {
-    if (this.#task.request.redirect === 'error') throw new Error('unexpected redirect');
-    if (this.#redirects === mostRedirects) throw new Error('redirect count exceeded');
-    if (status !== 303 && this.#hop.hasBody && this.#task.body?.again === false) {
+    if (this.#input.request.redirect === 'error') throw new Error('unexpected redirect');
+    if (this.#redirects === maxRedirects) throw new Error('redirect count exceeded');
+    if (status !== 303 && this.#sent.hasBody && this.#input.body?.replayable === false) {
       throw new Error('a body that can be sent once was redirected');
     }
-    const next = follow(this.#hop, status, to);
+    const next = followRedirect(this.#sent, status, to);
     this.#redirects += 1;
-    this.#hop = next;
+    this.#sent = next;
     this.#send();
   }
 
-  /** The caller's reason reaches them as it is, whether they wait for the headers or read the body. */
+  /** The caller's reason reaches the caller unchanged, in place of the response or while the body is read. */
   readonly #abort = (): void => {
-    if (this.#isOver) return;
-    const { reason } = this.#task.source!;
-    this.#over();
+    if (this.#ended) return;
+    const { reason } = this.#input.source!;
+    this.#end();
     this.#reject(reason);
-    this.#incoming?.abort(reason);
+    this.#body?.abort(reason);
     this.#exchange.fail(reason instanceof Error ? reason : new Error('The call was aborted', { cause: reason }));
   };
 
   readonly #resolve = (response: Response): void => {
-    this.#caller?.resolve(response);
-    this.#caller = undefined;
+    this.#deferred?.resolve(response);
+    this.#deferred = undefined;
   };
 
   #reject(error: unknown): void {
-    this.#caller?.reject(error);
-    this.#caller = undefined;
+    this.#deferred?.reject(error);
+    this.#deferred = undefined;
   }
 
-  /** A branch lives no longer than its call, and forgets nobody; a signal may be long-lived. */
-  readonly #over = (): void => {
-    this.#isOver = true;
-    const { source } = this.#task;
+  /** A signal may live longer than the call. A LazyAbortController belongs to the call and keeps its listeners. */
+  readonly #end = (): void => {
+    this.#ended = true;
+    const { source } = this.#input;
     if (source instanceof AbortSignal) source.removeEventListener('abort', this.#abort);
   };
 }

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 
 import { Client, type buildConnector } from 'undici';
 
-import type { Connect } from './connect.ts';
+import type { Connector } from './connector.ts';
 import type { Exchange, ExchangeConnection } from './exchange.ts';
 import type { OriginSettings } from './options.ts';
 
-/** What a connection reports to: the pool that owns it. */
+/** Receives the events of a connection: the pool that owns it. */
 export interface ConnectionOwner {
   /** The connection has a socket, and its protocol is known. */
   connected(connection: Connection): void;
@@ -29,11 +29,11 @@ export class Connection implements ExchangeConnection {
   #connecting: Socket | undefined;
   #streams: number;
 
-  constructor(origin: string, settings: OriginSettings, connect: Connect, owner: ConnectionOwner) {
+  constructor(origin: string, settings: OriginSettings, connector: Connector, owner: ConnectionOwner) {
     this.#owner = owner;
     this.#streams = settings.pipelining;
     this.#client = new Client(origin, {
-      connect: (target, connected) => this.#connect(connect, target, connected),
+      connect: (target, connected) => this.#connect(connector, target, connected),
       pipelining: settings.keepAlive === 0 ? 0 : settings.pipelining,
       ...(settings.keepAlive > 0 && { keepAliveTimeout: settings.keepAlive }),
       // The exchange has its own limits: those of undici are half a second coarse, and do not distinguish the phases.
@@ -83,10 +83,10 @@ export class Connection implements ExchangeConnection {
     return closed;
   }
 
-  #connect(connect: Connect, target: buildConnector.Options, connected: buildConnector.Callback): void {
+  #connect(connector: Connector, target: buildConnector.Options, connected: buildConnector.Callback): void {
     this.used = false;
     this.failure = undefined;
-    const opening = connect(target, (error, socket) => {
+    const opening = connector(target, (error, socket) => {
       this.#connecting = undefined;
       if (error !== null) return connected(error, null);
       // Registered before undici's own listener: undici takes a reset for the end of a body that has no length.

@@ -1,21 +1,13 @@
-/** Errors in the form that fetch has them: a TypeError whose cause says what it was. */
-import { TimeoutError } from '../../../src/core/errors.ts';
+/** Errors in the form in which fetch reports them: a TypeError whose `cause` is the original error. */
 import { toRequest, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import { TimeoutError } from '../../../src/core/errors.ts';
 
-/** Before there is a response. */
-export function failed(error: Error, asked: RequestLike): Error {
-  return isTimeout(error)
-    ? new TimeoutError(error, { request: toRequest(asked) })
-    : new TypeError('fetch failed', { cause: error });
-}
-
-/** While the body comes. */
-export function terminated(error: Error, asked: RequestLike): Error {
-  return isTimeout(error)
-    ? new TimeoutError(error, { request: toRequest(asked) })
-    : new TypeError('terminated', { cause: error });
-}
-
-function isTimeout(error: Error): error is TimeoutError {
-  return error instanceof TimeoutError && error.request === undefined;
+/**
+ * The message is the one that Node's fetch has: `fetch failed` before there is a response, `terminated` while its body
+ * is read. A limit of this transport stays a TimeoutError.
+ */
+export function fetchError(message: 'fetch failed' | 'terminated', error: Error, request: RequestLike): Error {
+  return error instanceof TimeoutError && error.request === undefined
+    ? new TimeoutError(error, { request: toRequest(request) })
+    : new TypeError(message, { cause: error });
 }

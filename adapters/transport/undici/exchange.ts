@@ -4,41 +4,41 @@ import { errors, type Dispatcher } from 'undici';
 import { maxDrainedBody, maxDrainTime, resetCodes } from '../../../src/core/engine/http.ts';
 import type { LinkedList, ListNode } from '../../../src/core/engine/linked-list.ts';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
-import type { IncomingHeaders } from './headers.ts';
-import type { Receiver, Source } from './incoming.ts';
 import type { OriginSettings } from './options.ts';
-import type { Outgoing } from './outgoing.ts';
-import { Watch } from './watch.ts';
+import { PhaseTimer } from './phase-timer.ts';
+import type { RequestBody } from './request-body.ts';
+import type { BodySink, BodySource } from './response-body.ts';
+import type { RawHeaders } from './response-headers.ts';
 
-/** What is sent. */
+/** The request of an exchange. */
 export interface ExchangeRequest {
   readonly method: string;
   readonly origin: string;
   /** Path and query. */
-  readonly target: string;
-  /** Names and values by turns. */
+  readonly path: string;
+  /** Names and values alternate. */
   readonly headers: readonly string[];
-  readonly body: Outgoing | undefined;
+  readonly body: RequestBody | undefined;
   /** Whether the method or an idempotency key permits a second transmission. */
-  readonly repeatable: boolean;
+  readonly replayable: boolean;
 }
 
-/** What an exchange reports to: the call that it is part of. */
+/** Receives the response of an exchange, or its error. */
 export interface ResponseHandler {
-  /** The headers have arrived. The receiver gets the body; without a receiver the body is discarded. */
-  onHeaders(status: number, statusText: string, headers: IncomingHeaders): Receiver | undefined;
+  /** The headers have arrived. The sink takes the body; without a sink the body is discarded. */
+  onHeaders(status: number, statusText: string, headers: RawHeaders): BodySink | undefined;
   /** The exchange has ended before the headers. */
   onError(error: Error): void;
 }
 
-/** What an exchange needs of the pool that queues it. */
+/** The pool of an exchange, as far as the exchange depends on it. */
 export interface ExchangeQueue {
   readonly settings: OriginSettings;
   /** The exchange has ended before it had a connection. */
   withdraw(exchange: Exchange): void;
 }
 
-/** What an exchange needs of the connection that runs it. */
+/** The connection that runs an exchange, as far as the exchange depends on it. */
 export interface ExchangeConnection {
   /** Whether a response has arrived on the present socket. */
   used: boolean;
@@ -52,25 +52,24 @@ export interface ExchangeConnection {
   replay(exchange: Exchange): void;
 }
 
-export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Exchange> {
+export class Exchange implements Dispatcher.DispatchHandler, BodySource, ListNode<Exchange> {
   list: LinkedList<Exchange> | undefined;
   prev: Exchange | undefined;
   next: Exchange | undefined;
-  /** When it got its connection, on the clock of `performance.now()`. */
-  since = 0;
-  /** Whether it is on the wire. */
-  started = false;
+  /** When the exchange got its connection, on the clock of `performance.now()`. */
+  heldSince = 0;
+  onWire = false;
   readonly #request: ExchangeRequest;
   readonly #queue: ExchangeQueue;
   readonly #handler: ResponseHandler;
-  readonly #headersLimit: Watch;
+  readonly #headersTimer: PhaseTimer;
   #connection: ExchangeConnection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
-  #receiver: Receiver | undefined;
-  /** What it failed with; undici may report further events after it. */
+  #sink: BodySink | undefined;
+  /** The error of `fail`. undici may report further events after it. */
   #failure: Error | undefined;
   #replayed = false;
-  /** Whether it was sent on a connection that had been used before. */
+  /** Whether the socket had carried a response before this request. */
   #reused = false;
   /** Whether any byte of the response has arrived, and whether all of its headers have. */
   #responseStarted = false;
@@ -84,20 +83,20 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
     this.#queue = queue;
     this.#handler = handler;
     const { headers } = queue.settings;
-    this.#headersLimit = new Watch(headers, (elapsed) => this.#expire('headers', headers, elapsed));
+    this.#headersTimer = new PhaseTimer(headers, (elapsed) => this.#expire('headers', headers, elapsed));
   }
 
-  /** What undici is to send on this connection, with the exchange as the handler. */
+  /** Returns the request that undici is to dispatch on this connection, with the exchange as the handler. */
   runOn(connection: ExchangeConnection): Dispatcher.DispatchOptions {
     this.#connection = connection;
-    this.since = performance.now();
-    const { method, body, repeatable: idempotent } = this.#request;
-    const { path, headers } = this.#addressed();
-    const options = { method, path, headers, body: body && this.#watched(body.open()), idempotent };
+    this.heldSince = performance.now();
+    const { method, body, replayable: idempotent } = this.#request;
+    const { path, headers } = this.#target();
+    const options = { method, path, headers, body: body && this.#limited(body.open()), idempotent };
     return options as Dispatcher.DispatchOptions;
   }
 
-  /** Ends the exchange in any phase. The handler or the receiver gets exactly this error. */
+  /** Ends the exchange in any phase. The handler or the sink gets exactly this error. */
   fail(error: Error): void {
     if (this.#ended || this.#failure !== undefined) return;
     this.#failure = error;
@@ -112,7 +111,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
     this.#finish(error);
   }
 
-  /** The rest of the body is not wanted. */
+  /** Ends the exchange because the rest of the body is not wanted. */
   cancel(): void {
     this.fail(new errors.RequestAbortedError('The body was cancelled'));
   }
@@ -128,12 +127,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#ended) return controller.abort(this.#failure!);
     this.#controller = controller;
-    this.started = true;
+    this.onWire = true;
     this.#reused = this.#connection!.used;
   }
 
   onRequestSent(): void {
-    if (!this.#headersReceived && !this.#ended) this.#headersLimit.start();
+    if (!this.#headersReceived && !this.#ended) this.#headersTimer.start();
   }
 
   onResponseStarted(): void {
@@ -143,18 +142,18 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
   onResponseStart(
     _controller: Dispatcher.DispatchController,
     status: number,
-    headers: IncomingHeaders,
+    headers: RawHeaders,
     statusText = '',
   ): void {
     if (status < 200) return;
-    this.#headersLimit.stop();
+    this.#headersTimer.stop();
     this.#headersReceived = true;
-    this.#receiver = this.#handler.onHeaders(status, statusText, headers);
-    if (this.#receiver === undefined) this.#drainTimer = setTimeout(() => this.cancel(), maxDrainTime).unref();
+    this.#sink = this.#handler.onHeaders(status, statusText, headers);
+    if (this.#sink === undefined) this.#drainTimer = setTimeout(() => this.cancel(), maxDrainTime).unref();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#receiver !== undefined) return this.#receiver.push(chunk);
+    if (this.#sink !== undefined) return this.#sink.push(chunk);
     this.#discarded += chunk.length;
     if (this.#discarded > maxDrainedBody) this.cancel();
   }
@@ -166,7 +165,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
     connection.used = true;
     this.#ended = true;
     clearTimeout(this.#drainTimer);
-    this.#receiver?.end();
+    this.#sink?.end();
     connection.completed(this);
   }
 
@@ -176,8 +175,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
     if (this.#mayReplay(error)) {
       this.#replayed = true;
       this.#controller = undefined;
-      this.started = false;
-      this.#headersLimit.stop();
+      this.onWire = false;
+      this.#headersTimer.stop();
       return connection.replay(this);
     }
     this.#finish(this.#failure ?? error);
@@ -186,14 +185,14 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
 
   /** A server may close an idle connection just as the client uses it again. The request then gets one replay. */
   #mayReplay(error: Error): boolean {
-    const { repeatable, body } = this.#request;
+    const { replayable, body } = this.#request;
     return (
       this.#reused &&
       !this.#responseStarted &&
       !this.#replayed &&
       this.#failure === undefined &&
-      repeatable &&
-      body?.again !== false &&
+      replayable &&
+      body?.replayable !== false &&
       'code' in error &&
       resetCodes.has(error.code)
     );
@@ -201,10 +200,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
 
   #finish(error: Error): void {
     this.#ended = true;
-    this.#headersLimit.stop();
+    this.#headersTimer.stop();
     clearTimeout(this.#drainTimer);
     this.#request.body?.cancel?.(error);
-    if (this.#headersReceived) this.#receiver?.fail(error);
+    if (this.#headersReceived) this.#sink?.fail(error);
     else this.#handler.onError(error);
   }
 
@@ -213,32 +212,32 @@ export class Exchange implements Dispatcher.DispatchHandler, Source, ListNode<Ex
   }
 
   /** A proxy without a tunnel gets the whole URL. */
-  #addressed(): { path: string; headers: readonly string[] } {
-    const { origin, target, headers, body } = this.#request;
+  #target(): { path: string; headers: readonly string[] } {
+    const { origin, path, headers, body } = this.#request;
     const { proxy } = this.#queue.settings;
     const isKnown = body?.length !== undefined && !headers.includes('content-length');
     const all = isKnown ? [...headers, 'content-length', String(body.length)] : headers;
-    if (proxy?.tunnel !== false) return { path: target, headers: all };
+    if (proxy?.tunnel !== false) return { path, headers: all };
     const host = headers.includes('host') ? [] : ['host', new URL(origin).host];
-    return { path: origin + target, headers: [...all, ...host, ...Object.entries(proxy.headers).flat()] };
+    return { path: origin + path, headers: [...all, ...host, ...Object.entries(proxy.headers).flat()] };
   }
 
-  #watched(body: ReturnType<Outgoing['open']>): typeof body {
-    return body instanceof Uint8Array ? body : this.#pieces(body);
+  #limited(body: ReturnType<RequestBody['open']>): typeof body {
+    return body instanceof Uint8Array ? body : this.#limitedPieces(body);
   }
 
-  /** The `write` limit runs from the moment undici has a piece until it takes the next: that long the server takes to read it. */
-  async *#pieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  /** The `write` limit runs from one piece to the next: undici takes the next one when the server has read enough. */
+  async *#limitedPieces(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     const { write } = this.#queue.settings;
-    const watch = new Watch(write, (elapsed) => this.#expire('write', write, elapsed));
+    const timer = new PhaseTimer(write, (elapsed) => this.#expire('write', write, elapsed));
     try {
       for await (const piece of body) {
-        watch.start();
+        timer.start();
         yield piece;
-        watch.stop();
+        timer.stop();
       }
     } finally {
-      watch.stop();
+      timer.stop();
     }
   }
 }

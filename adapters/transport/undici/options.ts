@@ -1,12 +1,12 @@
-/** The options of the transport, checked where it is built, and what they come to for one origin. */
+/** The options of the transport, validated when it is created, and the settings that follow from them for one origin. */
 import { count, duration, fn, invalid, knownKeys } from '../../../src/core/options.ts';
 
-/** ms; `false` or `Infinity` for no limit. */
+/** A limit in ms; `false` or `Infinity` for none. */
 export type TransportLimit = number | false;
 
 type Certificate = string | Uint8Array | readonly (string | Uint8Array)[];
 
-/** Options of Node's `tls.connect`; the usual ones by name, the others are passed on. */
+/** Options of Node's `tls.connect`. The usual ones are named here; every other one is passed on. */
 export interface TlsOptions {
   readonly ca?: Certificate;
   readonly cert?: Certificate;
@@ -18,73 +18,81 @@ export interface TlsOptions {
   readonly [option: string]: unknown;
 }
 
+/** The present state of one origin. */
 export interface OriginStats {
-  /** Open connections, and those of them that nobody holds. */
+  /** Open connections. */
   readonly connected: number;
+  /** Open connections that no request holds. */
   readonly free: number;
-  /** Requests that have a connection, and it is still being opened or made ready. */
+  /** Requests that have a connection which is not ready yet. */
   readonly pending: number;
-  /** Requests on the wire, until their bodies are over. */
+  /** Requests on the wire, until the bodies of their responses have ended. */
   readonly running: number;
   /** Requests that wait for a connection. */
   readonly queued: number;
-  /** How long the oldest request has held its connection, ms. */
+  /** The time for which the oldest request has held its connection, ms; 0 without a request. */
   readonly longestHold: number;
 }
 
+/** A report that an origin is under pressure. */
 export interface Pressure extends OriginStats {
   readonly origin: string;
   /**
-   * `running`: more than 80 % of `connections` are in use; `queued`: more than 10 requests wait for one; `hold`: a
-   * request has held its connection for more than 30 s.
+   * `running`: more than 80 % of `connections` are in use. `queued`: more than 10 requests wait for a connection.
+   * `hold`: a request has held its connection for more than 30 s.
    */
   readonly reason: 'running' | 'queued' | 'hold';
 }
 
-/** What each origin may have of its own. */
+/** The options that each origin may have its own values of. */
 export interface OriginOptions {
-  /** Open at a time, to one origin; further requests wait. @default 1_024, Envoy's bound for a cluster */
+  /** The most connections to one origin at a time; further requests wait. @default 1_024, Envoy's limit for a cluster */
   readonly connections?: number;
-  /** Requests on one HTTP/1.1 connection at a time; 1 is safest, as an answer waits for the one before it. @default 1 */
+  /** Requests on one HTTP/1.1 connection at a time. With more than 1 a response waits for the one before it. @default 1 */
   readonly pipelining?: number;
-  /** How long an idle connection is kept where the server does not say, ms; `false` to use each once. @default 4_000, undici's */
+  /**
+   * How long an idle connection is kept if the server does not announce a time, ms; `false` to use each connection once.
+   * @default 4_000, undici's
+   */
   readonly keepAlive?: number | false;
-  /** To a connection, TLS and proxy included. @default 5_000 */
+  /** The limit for opening a connection, TLS and proxy included. @default 5_000 */
   readonly connect?: TransportLimit;
-  /** From the end of the request to the answer's headers. @default 10_000 */
+  /** The limit from the end of the request to the headers of the response. @default 10_000 */
   readonly headers?: TransportLimit;
-  /** The longest silence of the server while the body is being read. @default 10_000 */
+  /** The longest silence of the server while the response body is read. @default 10_000 */
   readonly body?: TransportLimit;
-  /** For the next 64 KB of the request's body to be taken. @default 5_000 */
+  /** The limit for each 64 KB of the request body to be taken by the server. @default 5_000 */
   readonly write?: TransportLimit;
   /** Whether HTTP/2 is offered to https origins. @default true */
   readonly http2?: boolean;
+  /** Certificates and other options for https origins. */
   readonly tls?: TlsOptions;
-  /** An HTTP proxy, as `http://user:password@proxy.example:3128`; https goes through it in a tunnel. @default none */
+  /** An HTTP proxy, as `http://user:password@proxy.example:3128`. https goes through it in a tunnel. @default none */
   readonly proxy?: string | URL | false;
 }
 
 export interface UndiciOptions extends OriginOptions {
-  /** How long the addresses of a host are remembered, ms; `false` to ask each time. @default 30_000, the JVM's */
+  /** How long the addresses of a host are cached, ms; `false` to resolve them for each connection. @default 30_000, the JVM's */
   readonly dns?: number | false;
-  /** Options for single origins, laid over the others: `{ 'https://slow.example': { headers: 20_000 } }`. */
+  /** Options for single origins, merged over the others: `{ 'https://slow.example': { headers: 20_000 } }`. */
   readonly origins?: Readonly<Record<string, OriginOptions>>;
-  /** Hears when an origin comes under pressure, once an episode. */
+  /** Called when an origin comes under pressure, once an episode. */
   readonly onPressure?: (pressure: Pressure) => void;
 }
 
 export interface Proxy {
   readonly origin: string;
-  /** Of the request to the proxy. */
+  /** Headers of the requests to the proxy. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Whether the origin is reached through a tunnel; plain http is sent to the proxy itself. */
+  /** Whether the origin is reached through a tunnel. Plain http is sent to the proxy itself. */
   readonly tunnel: boolean;
 }
 
+/** The options of one origin with their defaults. A limit of `false` is Infinity. */
 export interface OriginSettings {
   readonly connections: number;
   readonly pipelining: number;
-  /** 0 for none. */
+  /** 0 to use each connection once. */
   readonly keepAlive: number;
   readonly connect: number;
   readonly headers: number;
@@ -96,12 +104,13 @@ export interface OriginSettings {
 }
 
 export interface Settings {
+  /** 0 for no cache. */
   readonly dns: number;
   readonly onPressure: ((pressure: Pressure) => void) | undefined;
   forOrigin(origin: string): OriginSettings;
 }
 
-const perOrigin = [
+const originOptions = [
   'connections',
   'pipelining',
   'keepAlive',
@@ -114,30 +123,31 @@ const perOrigin = [
   'proxy',
 ];
 
-export function parse(options: UndiciOptions): Settings {
-  knownKeys('undici', options, [...perOrigin, 'dns', 'origins', 'onPressure']);
+export function parseOptions(options: UndiciOptions): Settings {
+  knownKeys('undici', options, [...originOptions, 'dns', 'origins', 'onPressure']);
   const { dns = 30_000, origins = {}, onPressure } = options;
   parseOrigin('undici', options, 'https://any.example');
-  const ofOrigins = new Map<string, OriginOptions>();
+  const overrides = new Map<string, OriginOptions>();
   for (const [origin, own] of Object.entries(origins)) {
     const name = `undici origins[${JSON.stringify(origin)}]`;
     if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
-      throw invalid('undici origins', origin, 'origins, as https://api.example.com without anything behind');
+      throw invalid('undici origins', origin, 'origins like https://api.example.com, without a path');
     }
-    parseOrigin(name, knownKeys(name, own, perOrigin), origin);
-    ofOrigins.set(origin, own);
+    parseOrigin(name, knownKeys(name, own, originOptions), origin);
+    overrides.set(origin, own);
   }
   return {
     dns: limit('undici dns', dns, 0),
     onPressure: onPressure && fn('undici onPressure', onPressure),
-    forOrigin: (origin) => parseOrigin('undici', { ...options, ...ofOrigins.get(origin) }, origin),
+    forOrigin: (origin) => parseOrigin('undici', { ...options, ...overrides.get(origin) }, origin),
   };
 }
 
 function parseOrigin(name: string, options: OriginOptions, origin: string): OriginSettings {
   const { http2 = true, tls = {} } = options;
   if (typeof http2 !== 'boolean') throw invalid(`${name} http2`, http2, 'true or false');
-  if (typeof tls !== 'object' || tls === null) throw invalid(`${name} tls`, tls, 'an object of options of tls.connect');
+  if (typeof tls !== 'object' || tls === null)
+    throw invalid(`${name} tls`, tls, 'an object with options of tls.connect');
   return {
     connections: count(`${name} connections`, options.connections ?? 1_024, 1),
     pipelining: finite(`${name} pipelining`, count(`${name} pipelining`, options.pipelining ?? 1, 1)),
@@ -164,7 +174,7 @@ function finite(name: string, value: number): number {
 function proxyFor(name: string, given: string | URL, origin: string): Proxy {
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw invalid(name, 'something else', 'the URL of an HTTP proxy'); // not shown: it may hold a password
+    throw invalid(name, 'something else', 'the URL of an HTTP proxy'); // the value is not shown: it may contain a password
   }
   const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   const authorization = url.username && `Basic ${Buffer.from(user).toString('base64')}`;

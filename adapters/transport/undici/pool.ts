@@ -2,12 +2,12 @@
 import { errors } from 'undici';
 
 import { LinkedList } from '../../../src/core/engine/linked-list.ts';
-import { connector, type Connect } from './connect.ts';
+import { connector, type Connector } from './connector.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
+import type { Lookup } from './dns-cache.ts';
 import type { Exchange, ExchangeQueue } from './exchange.ts';
-import type { Lookup } from './lookup.ts';
 import type { OriginSettings, OriginStats, Pressure } from './options.ts';
-import { gauge, type Gauge } from './pressure.ts';
+import { pressureMonitor, type PressureMonitor } from './pressure.ts';
 
 /**
  * undici's own Pool cannot send a replay on a new connection, remove a request from its queue, or end a connection
@@ -16,13 +16,13 @@ import { gauge, type Gauge } from './pressure.ts';
 export class Pool implements ConnectionOwner, ExchangeQueue {
   readonly settings: OriginSettings;
   readonly origin: string;
-  readonly #connect: Connect;
+  readonly #connector: Connector;
   readonly #connections = new Set<Connection>();
   /** Connections with room for another exchange, the last used at the end, so that the others fall idle and close. */
   readonly #free: Connection[] = [];
   readonly #holding = new LinkedList<Exchange>();
   readonly #waiting = new LinkedList<Exchange>();
-  readonly #gauge: Gauge | undefined;
+  readonly #pressure: PressureMonitor | undefined;
   /** Whether the protocol of the origin is known: over HTTP/2 one connection may carry all requests. */
   #negotiated: boolean;
   #closed: (() => void) | undefined;
@@ -36,12 +36,12 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
   ) {
     this.origin = origin;
     this.settings = settings;
-    this.#connect = connector(settings, lookup);
+    this.#connector = connector(settings, lookup);
     this.#negotiated = !(settings.http2 && origin.startsWith('https:'));
-    const heldSince = (): number | undefined => this.#holding.first?.since;
+    const heldSince = (): number | undefined => this.#holding.first?.heldSince;
     if (onPressure !== undefined) {
-      const tell = (reason: Pressure['reason']): void => onPressure({ origin, reason, ...this.stats() });
-      this.#gauge = gauge(settings.connections, heldSince, tell);
+      const report = (reason: Pressure['reason']): void => onPressure({ origin, reason, ...this.stats() });
+      this.#pressure = pressureMonitor(settings.connections, heldSince, report);
     }
   }
 
@@ -50,7 +50,7 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
     const connection = this.#free.pop() ?? this.#open();
     if (connection === undefined) this.#waiting.add(exchange);
     else this.#run(exchange, connection);
-    this.#gauge?.changed(this.#holding.size, this.#waiting.size);
+    this.#pressure?.update(this.#holding.size, this.#waiting.size);
   }
 
   withdraw(exchange: Exchange): void {
@@ -83,8 +83,8 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
 
   stats(): OriginStats {
     const connections = [...this.#connections];
-    const pending = [...this.#holding].filter(({ started }) => !started).length;
-    const since = this.#holding.first?.since;
+    const pending = [...this.#holding].filter(({ onWire }) => !onWire).length;
+    const since = this.#holding.first?.heldSince;
     return {
       connected: connections.filter(({ open }) => open).length,
       free: connections.filter(({ open, held }) => open && held === 0).length,
@@ -119,7 +119,7 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
   #add(): Connection {
     const { proxy } = this.settings;
     const to = proxy?.tunnel === false ? proxy.origin : this.origin;
-    const connection = new Connection(to, this.settings, this.#connect, this);
+    const connection = new Connection(to, this.settings, this.#connector, this);
     this.#connections.add(connection);
     return connection;
   }
@@ -150,7 +150,7 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
       this.#waiting.delete(exchange);
       this.#run(exchange, connection);
     }
-    this.#gauge?.changed(this.#holding.size, this.#waiting.size);
+    this.#pressure?.update(this.#holding.size, this.#waiting.size);
     if (this.#holding.size + this.#waiting.size === 0) this.#closed?.();
   }
 

@@ -1,46 +1,46 @@
-/** Tells when an origin comes under pressure, once an episode. */
+/** Reports that an origin comes under pressure, once an episode. */
 import type { Pressure } from './options.ts';
 
-const share = 0.8;
-const longestQueue = 10;
-const longestHold = 30_000;
+const maxRunningShare = 0.8;
+const maxQueued = 10;
+const maxHold = 30_000;
 
-export interface Gauge {
-  /** After each change; looks at no more than two numbers. */
-  changed(running: number, queued: number): void;
+export interface PressureMonitor {
+  /** To be called after each change: the number of requests that have a connection, and of those that wait for one. */
+  update(running: number, queued: number): void;
 }
 
-/** `heldSince` is when the longest hold began, on the clock of `performance.now()`. */
-export function gauge(
+/** `heldSince` returns when the oldest hold began, on the clock of `performance.now()`. */
+export function pressureMonitor(
   connections: number,
   heldSince: () => number | undefined,
-  tell: (reason: Pressure['reason']) => void,
-): Gauge {
-  const told = { running: false, queued: false };
-  /** Since when the hold that was told of has lasted. */
-  let known: number | undefined;
+  report: (reason: Pressure['reason']) => void,
+): PressureMonitor {
+  const reported = { running: false, queued: false };
+  /** Whether the oldest hold has been reported. */
+  let holdReported = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const watch = (reason: 'running' | 'queued', over: boolean): void => {
-    if (over && !told[reason]) tell(reason);
-    told[reason] = over;
+  const check = (reason: 'running' | 'queued', exceeded: boolean): void => {
+    if (exceeded && !reported[reason]) report(reason);
+    reported[reason] = exceeded;
   };
-  /** Looks again when the oldest hold may have become too long; a hold costs no timer of its own. */
-  const look = (): void => {
+  /** One timer for all holds: it fires when the oldest one may have become too long. */
+  const checkHold = (): void => {
     timer = undefined;
     const since = heldSince();
     if (since === undefined) return;
-    const left = since + longestHold - performance.now();
-    if (left <= 0 && known === undefined) tell('hold');
-    known = left <= 0 ? since : undefined;
-    timer = setTimeout(look, left > 0 ? left : longestHold).unref();
+    const left = since + maxHold - performance.now();
+    if (left <= 0 && !holdReported) report('hold');
+    holdReported = left <= 0;
+    timer = setTimeout(checkHold, left > 0 ? left : maxHold).unref();
   };
 
   return {
-    changed(running, queued) {
-      watch('running', running > share * connections);
-      watch('queued', queued > longestQueue);
-      if (running > 0) timer ??= setTimeout(look, longestHold).unref();
+    update(running, queued) {
+      check('running', running > maxRunningShare * connections);
+      check('queued', queued > maxQueued);
+      if (running > 0) timer ??= setTimeout(checkHold, maxHold).unref();
     },
   };
 }

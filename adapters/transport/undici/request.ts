@@ -1,55 +1,48 @@
-/** What the caller asks for, and the headers that a fetch adds to it. */
-import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
-import { isUntouched, LazyGet, lazyGet, toRequest, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
-import { abortSource } from '../../../src/core/engine/transport-protocol.ts';
-import { acceptEncoding } from './decode.ts';
+/** One request as it goes over the network: its URL in parts, and the headers that fetch adds. */
+import { isUntouched, toRequest, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import { acceptEncoding } from './content-encoding.ts';
 
-/** Members that leave a Request as it is. */
-const besides: ReadonlySet<string> = new Set([
-  'signal',
-  'referrer',
-  'referrerPolicy',
-  'priority',
-  'dispatcher',
-  'window',
-]);
-
-/** The signal stays outside: a Request that follows one costs several times the rest of it. */
-export function askedOf(input: RequestLike | string | URL, init: RequestInit = {}): RequestLike {
-  if (init.signal != null && !(init.signal instanceof AbortSignal)) return new Request(wholeOf(input), init); // the platform's complaint
-  if (staysAsItIs(init)) {
-    const plain = isUntouched(input) ? input : lazyGet(input);
-    if (plain !== undefined) return plain;
-    // As a new Request would say.
-    if (input instanceof Request) return input.bodyUsed || input.body?.locked === true ? new Request(input) : input;
-  }
-  const { signal: _, ...others } = init;
-  return new Request(wholeOf(input), others);
+/** The first request of a call, or one that follows a redirect. */
+export interface NetworkRequest {
+  /** Without its fragment, as `Response.url` has it. */
+  readonly url: string;
+  readonly fragment: string;
+  readonly origin: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly method: string;
+  /** Names, in lower case, and values alternate. */
+  readonly headers: readonly string[];
+  readonly hasBody: boolean;
 }
 
-function wholeOf(input: RequestLike | string | URL): RequestInfo | URL {
-  return input instanceof LazyGet ? input.request : input;
+/** `url` must be in the form in which the platform's parser writes it. */
+export function networkRequest(
+  url: string,
+  message: Pick<NetworkRequest, 'method' | 'headers' | 'hasBody'>,
+): NetworkRequest {
+  const hash = url.indexOf('#');
+  const plain = hash < 0 ? url : url.slice(0, hash);
+  const path = plain.indexOf('/', 'https://'.length);
+  return {
+    url: plain,
+    fragment: hash < 0 ? '' : url.slice(hash),
+    origin: plain.slice(0, path),
+    path: plain.slice(path),
+    ...message,
+  };
 }
 
-function staysAsItIs(init: RequestInit): boolean {
-  for (const name in init) if (!besides.has(name)) return false;
-  return true;
+export function isHttp(url: string): boolean {
+  return url.startsWith('http:') || url.startsWith('https:');
 }
 
-/** What ends the call: what kyoa's own faces give, or a signal. */
-export function sourceOf(
-  input: RequestLike | string | URL,
-  init: RequestInit & { readonly [abortSource]?: AbortSource } = {},
-): AbortSource | null | undefined {
-  return init[abortSource] ?? (init.signal !== undefined || !(input instanceof Request) ? init.signal : input.signal);
-}
+const defaultHeaders = ['accept', '*/*', 'accept-encoding', acceptEncoding, 'user-agent', 'node'];
 
-const plainHeaders = ['accept', '*/*', 'accept-encoding', acceptEncoding, 'user-agent', 'node'];
-
-/** Names and values by turns. */
-export function headersOf(asked: RequestLike): readonly string[] {
-  if (isUntouched(asked)) return plainHeaders;
-  const request = toRequest(asked);
+/** The caller's headers and those that fetch adds (Fetch Standard, HTTP-network-or-cache fetch). Names and values alternate. */
+export function requestHeaders(requestLike: RequestLike): readonly string[] {
+  if (isUntouched(requestLike)) return defaultHeaders;
+  const request = toRequest(requestLike);
   const list: string[] = [];
   let [accept, encoding, agent, range, conditional, control, pragma] = [
     false,
@@ -82,7 +75,7 @@ export function headersOf(asked: RequestLike): readonly string[] {
   return list;
 }
 
-/** Ports of services that are not of the web (Fetch Standard, port blocking). */
+/** Ports of other services than HTTP, which fetch refuses (Fetch Standard, port blocking). */
 const badPorts: ReadonlySet<string> = new Set(
   (
     '0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111 113 115 117 119 123 ' +

@@ -1,18 +1,17 @@
 /**
- * A genuine Response whose body is made when it is asked for: `json()`, `text()` and their kin read the bytes as they
- * came, and only `body` and `clone()` pay for a stream.
+ * A genuine Response whose headers and stream are created on first access. `json()`, `text()` and the like read the
+ * bytes directly; only `body` and `clone()` need a stream.
  */
 import { Readable } from 'node:stream';
 
 import { bodyArrival, unopenedBody, type BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
-import { ReadOnlyHeaders, valueOf, type IncomingHeaders } from './headers.ts';
-import type { Incoming } from './incoming.ts';
+import type { ResponseBody } from './response-body.ts';
+import { headerValue, ImmutableHeaders, type RawHeaders } from './response-headers.ts';
 
-/** What an answer is but for its body. */
-export interface Head {
+export interface ResponseHead {
   readonly status: number;
   readonly statusText: string;
-  readonly headers: IncomingHeaders;
+  readonly headers: RawHeaders;
   readonly url: string;
   readonly redirected: boolean;
 }
@@ -20,25 +19,25 @@ export interface Head {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * The platform's class but for its constructor, which makes what none of ours would use: the members are all our own.
+ * The platform's Response without its constructor, which would create a state that no member of LazyResponse uses:
+ * LazyResponse overrides every member.
  */
-const Shape = function () {} as unknown as { new (): Response; prototype: Response };
-Shape.prototype = Response.prototype;
+const ResponseShape = function () {} as unknown as { new (): Response; prototype: Response };
+ResponseShape.prototype = Response.prototype;
 
-class LazyResponse extends Shape {
-  readonly #head: Head;
-  readonly #incoming: Incoming | undefined;
-  /** Made when they are asked for, as the stream is. */
+class LazyResponse extends ResponseShape {
+  readonly #head: ResponseHead;
+  readonly #body: ResponseBody | undefined;
   #headers: Headers | undefined;
   #stream: ReadableStream<Bytes> | null | undefined;
-  /** Read as a whole, past any stream. */
-  #taken = false;
+  /** Whether the body was read whole, without a stream. */
+  #consumed = false;
 
-  constructor(head: Head, body: Incoming | ReadableStream<Bytes> | null) {
+  constructor(head: ResponseHead, body: ResponseBody | ReadableStream<Bytes> | null) {
     super();
     this.#head = head;
     if (body === null || body instanceof ReadableStream) this.#stream = body;
-    else this.#incoming = body;
+    else this.#body = body;
   }
 
   override get status(): number {
@@ -51,7 +50,7 @@ class LazyResponse extends Shape {
     return this.#head.status >= 200 && this.#head.status <= 299;
   }
   override get headers(): Headers {
-    return (this.#headers ??= new ReadOnlyHeaders(this.#head.headers));
+    return (this.#headers ??= new ImmutableHeaders(this.#head.headers));
   }
   override get url(): string {
     return this.#head.url;
@@ -60,29 +59,27 @@ class LazyResponse extends Shape {
     return this.#head.redirected;
   }
   override get type(): ResponseType {
-    return 'basic'; // as Node's own says
+    return 'basic'; // as in Node's fetch
   }
 
-  /** See `arrivingOf`. */
   get [bodyArrival](): BodyArrival | undefined {
-    return this.#incoming;
+    return this.#body;
   }
 
-  /** See `isUnopened`. */
   get [unopenedBody](): boolean {
-    return this.#stream === undefined && !this.#taken;
+    return this.#stream === undefined && !this.#consumed;
   }
 
   override get body(): ReadableStream<Bytes> | null {
     if (this.#stream === undefined) {
-      this.#stream = this.#open(this.#incoming!);
-      if (this.#taken) this.#stream.getReader(); // read already: it stays locked, as the platform's does
+      this.#stream = this.#open(this.#body!);
+      if (this.#consumed) this.#stream.getReader(); // the platform's stream stays locked after a read, too
     }
     return this.#stream;
   }
 
   override get bodyUsed(): boolean {
-    return this.#taken || (this.#stream != null && isDisturbed(this.#stream));
+    return this.#consumed || (this.#stream != null && isDisturbed(this.#stream));
   }
 
   override clone(): Response {
@@ -105,66 +102,68 @@ class LazyResponse extends Shape {
   }
 
   override bytes(): Promise<Bytes> {
-    return this.#read(copy);
+    return this.#read(copyOf);
   }
 
   override arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#read((bytes) => copy(bytes).buffer);
+    return this.#read((bytes) => copyOf(bytes).buffer);
   }
 
   override blob(): Promise<Blob> {
-    return this.#read((bytes) => this.#plain(bytes).blob());
+    return this.#read((bytes) => this.#platformResponse(bytes).blob());
   }
 
   override formData(): Promise<FormData> {
-    return this.#read((bytes) => this.#plain(bytes).formData());
+    return this.#read((bytes) => this.#platformResponse(bytes).formData());
   }
 
-  /** The platform's own, for what depends on the content type. */
-  #plain(bytes: Uint8Array): Response {
-    const type = valueOf(this.#head.headers, 'content-type');
+  /** For the members whose result depends on the content type. */
+  #platformResponse(bytes: Uint8Array): Response {
+    const type = headerValue(this.#head.headers, 'content-type');
     return new Response(Buffer.from(bytes), type === undefined ? {} : { headers: { 'content-type': type } });
   }
 
-  #read<Value>(take: (bytes: Uint8Array) => Value | Promise<Value>): Promise<Value> {
+  #read<Value>(convert: (bytes: Uint8Array) => Value | Promise<Value>): Promise<Value> {
     if (this.bodyUsed) return Promise.reject(new TypeError('Body is unusable: Body has already been read'));
-    if (this.#stream === null) return Promise.resolve(nothing).then(take);
-    if (this.#stream !== undefined) return new Response(this.#stream).bytes().then(take);
-    this.#taken = true;
-    return this.#incoming!.readAll().then((chunks) => take(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    if (this.#stream === null) return Promise.resolve(noBytes).then(convert);
+    if (this.#stream !== undefined) return new Response(this.#stream).bytes().then(convert);
+    this.#consumed = true;
+    return this.#body!.readAll().then((chunks) => convert(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
   }
 
-  /** Its source holds on to the response: whoever has only the stream still has the answer. */
-  #open(incoming: Incoming): ReadableStream<Bytes> {
+  /**
+   * The stream refers to the response by `this`: a caller that keeps only the stream keeps the response too, and the body
+   * is not cancelled as one of a collected response.
+   */
+  #open(body: ResponseBody): ReadableStream<Bytes> {
     return new ReadableStream<Bytes>({
       type: 'bytes',
       pull: async (controller) => {
-        const chunks = await this.#next(incoming);
+        const chunks = await this.#next(body);
         for (const chunk of chunks) controller.enqueue(new Uint8Array(chunk));
         if (chunks.length > 0) return;
         controller.close();
         if ('byobRequest' in controller) controller.byobRequest?.respond(0);
       },
-      cancel: () => incoming.cancel(),
+      cancel: () => body.cancel(),
     });
   }
 
-  #next(incoming: Incoming): Promise<Uint8Array[]> {
-    return incoming.read();
+  #next(body: ResponseBody): Promise<Uint8Array[]> {
+    return body.read();
   }
 }
 
-/** A body that is a stream already comes with it; `null` for none. */
-export function respond(head: Head, body: Incoming | ReadableStream<Bytes> | null): Response {
+export function lazyResponse(head: ResponseHead, body: ResponseBody | ReadableStream<Bytes> | null): Response {
   return new LazyResponse(head, body);
 }
 
-/** Typed for Node's own streams only; it knows the web's as well. */
+/** Node's types have this function for Node's streams only; it accepts web streams as well. */
 function isDisturbed(stream: ReadableStream): boolean {
   return Readable.isDisturbed(stream as unknown as Readable);
 }
 
-const nothing = new Uint8Array();
+const noBytes = new Uint8Array();
 const utf8 = new TextDecoder();
 
 function decode(bytes: Uint8Array): string {
@@ -175,7 +174,7 @@ function parse(bytes: Uint8Array): unknown {
   return JSON.parse(decode(bytes));
 }
 
-/** What came from the socket is part of a larger buffer. */
-function copy(bytes: Uint8Array): Bytes {
+/** A chunk from the socket is part of a larger buffer, which the caller must not see. */
+function copyOf(bytes: Uint8Array): Bytes {
   return new Uint8Array(bytes);
 }

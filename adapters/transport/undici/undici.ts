@@ -1,44 +1,44 @@
-/** A fetch for Node on undici's connections: faster than the global one, with the limits and the pools of a server. */
+/** A fetch for Node on undici's connections: faster than the global fetch, with limits per phase and a pool per origin. */
 import { toSignal } from '../../../src/core/engine/lazy-abort.ts';
 import { toRequest } from '../../../src/core/engine/lazy-request.ts';
 import { abortSource } from '../../../src/core/engine/transport-protocol.ts';
 import { Call } from './call.ts';
-import { cachedLookup } from './lookup.ts';
-import { parse, type OriginStats, type UndiciOptions } from './options.ts';
-import { outgoing, type Outgoing } from './outgoing.ts';
+import { cachedLookup } from './dns-cache.ts';
+import { abortSourceOf, requestLikeOf } from './fetch-arguments.ts';
+import { parseOptions, type OriginStats, type UndiciOptions } from './options.ts';
 import { Pool } from './pool.ts';
-import { hop, isHttp } from './redirect.ts';
-import { askedOf, headersOf, refuseBadPort, sourceOf } from './request.ts';
+import { requestBody, type RequestBody } from './request-body.ts';
+import { isHttp, networkRequest, refuseBadPort, requestHeaders } from './request.ts';
 
 export type { OriginOptions, OriginStats, Pressure, TlsOptions, TransportLimit, UndiciOptions } from './options.ts';
 
 export interface UndiciFetch extends AsyncDisposable {
   (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
-  /** Of every origin that has been asked for something, as it is now. */
+  /** The present state of each origin that has had a request. */
   stats(): Readonly<Record<string, OriginStats>>;
-  /** Refuses further calls; resolves when those under way are over and every connection is closed. */
+  /** Refuses further calls. Resolves when the present calls have ended and every connection is closed. */
   close(): Promise<void>;
-  /** Refuses further calls, and fails those under way. */
+  /** Refuses further calls, and fails the present ones with `reason` as the cause. */
   destroy(reason?: Error): Promise<void>;
 }
 
-/** What is not http is the platform's business: `data:` and `blob:`, and what it says of all else. */
+/** Handles every URL that is not http or https: `data:`, `blob:`, and the errors for all others. */
 const platformFetch = globalThis.fetch;
 
 /**
- * For `createFetch({ fetch: undici() })`, `kyoa.create({ fetch: undici() })`, or by itself. Keep one for the life of
- * the process: it owns its connections. Idle ones do not keep a process alive.
+ * Creates a fetch on undici's connections, for `createFetch({ fetch: undici() })`, `kyoa.create({ fetch: undici() })`, or
+ * on its own. It owns its connections, so a process should create it once. Idle connections do not keep a process alive.
  *
- * Rejects as fetch does, with a `TypeError` whose `cause` says why, or with exactly the reason of the signal; a limit
- * that runs out is a `TimeoutError` that names the phase (`connect`, `write`, `headers`, `idle`). A request that may be
- * repeated is sent once more when the kept connection it went out on turns out to be closed.
+ * It rejects as fetch does, with a `TypeError` whose `cause` is the original error, or with exactly the reason of the
+ * signal. A limit that expires is a `TimeoutError` that names the phase (`connect`, `write`, `headers`, `idle`). If the
+ * server closes a kept connection before it responds to a request on it, an idempotent or keyed request is sent once more.
  *
- * Needs undici 8 beside kyoa.
+ * It needs undici 8, which kyoa does not install.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function undici(options: UndiciOptions = {}): UndiciFetch {
-  const settings = parse(options);
+  const settings = parseOptions(options);
   const lookup = settings.dns > 0 ? cachedLookup(settings.dns) : undefined;
   const pools = new Map<string, Pool>();
   let ended = false;
@@ -54,21 +54,21 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
     return pool;
   };
 
-  // Not async: what an async function returns, if it is a promise, is waited for once more.
+  // Not async: an async function that returns a promise awaits it once more.
   const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
     new Promise((resolve, reject) => {
-      const request = askedOf(input, init);
-      const source = sourceOf(input, init);
+      const request = requestLikeOf(input, init);
+      const source = abortSourceOf(input, init);
       if (source?.aborted === true) throw source.reason;
       if (!isHttp(request.url))
         return resolve(platformFetch(toRequest(request), { signal: source ? toSignal(source) : null }));
 
-      const send = (body: Outgoing | undefined): void => {
-        const headers = headersOf(request);
-        const first = hop(request.url, { method: request.method, headers, hasBody: body !== undefined });
+      const send = (body: RequestBody | undefined): void => {
+        const headers = requestHeaders(request);
+        const first = networkRequest(request.url, { method: request.method, headers, hasBody: body !== undefined });
         void new Call({ request, source, body, poolOf }, first, { resolve, reject });
       };
-      const body = request.body === null ? undefined : outgoing(toRequest(request), init?.body);
+      const body = request.body === null ? undefined : requestBody(toRequest(request), init?.body);
       if (body instanceof Promise) body.then(send).catch(reject);
       else send(body);
     });

@@ -1,12 +1,15 @@
-/** Content codings (RFC 9110 §8.4.1). A body that breaks off is an error, where other fetches hand out what there was. */
+/**
+ * Content codings (RFC 9110 §8.4.1). An encoded body that breaks off is an error here; other implementations of fetch
+ * pass on what could be decoded.
+ */
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 
-import type { Incoming, Receiver, Source } from './incoming.ts';
+import type { BodySink, BodySource, ResponseBody } from './response-body.ts';
 
 type Decoder = (first: Uint8Array) => Transform;
 
-/** RFC 9110 has zlib's format for `deflate`; some servers send it bare, as browsers accept it. */
+/** RFC 9110 defines `deflate` as zlib's format. Some servers send the raw format, which browsers accept as well. */
 const inflate: Decoder = (first) => ((first[0]! & 0x0f) === 0x08 ? zlib.createInflate() : zlib.createInflateRaw());
 
 const decoders: Readonly<Record<string, Decoder>> = {
@@ -15,47 +18,47 @@ const decoders: Readonly<Record<string, Decoder>> = {
   deflate: inflate,
   'x-deflate': inflate,
   br: () => zlib.createBrotliDecompress(),
-  // Since Node 22.15.
+  // Node has zstd since 22.15.
   ...('createZstdDecompress' in zlib && { zstd: () => zlib.createZstdDecompress() }),
 };
 
-/** What is asked for. */
+/** The `Accept-Encoding` of a request that has none. */
 export const acceptEncoding: string = ['gzip', 'deflate', 'br', 'zstd']
   .filter((coding) => coding in decoders)
   .join(', ');
 
-/** No answer has more, unless somebody wants it to take for ever; curl's limit. */
-const mostCodings = 5;
+/** curl's limit. A response with more codings is an attempt to exhaust the client. */
+const maxCodings = 5;
 
-/** Undoes the codings of a `Content-Encoding`, last one first; none of them when one is unknown, as fetch does. */
+/** The decoders of a `Content-Encoding`, the last coding first; none if one coding is unknown, as in fetch. */
 export function decodersOf(contentEncoding: string): readonly Decoder[] {
   const codings = contentEncoding.split(',').map((coding) => coding.trim().toLowerCase());
-  if (codings.length > mostCodings) throw new Error(`more than ${mostCodings} content codings`);
+  if (codings.length > maxCodings) throw new Error(`more than ${maxCodings} content codings`);
   const found = codings.map((coding) => (Object.hasOwn(decoders, coding) ? decoders[coding] : undefined));
   return found.every((decoder) => decoder !== undefined) ? found.toReversed() : [];
 }
 
-/** Between the connection and whoever reads; back-pressure goes through. */
-export class Decoding implements Receiver, Source {
-  readonly #chain: readonly Decoder[];
-  readonly #source: Source;
+/** Decodes a body between the connection and the response body. It passes back-pressure on to the connection. */
+export class ContentDecoder implements BodySink, BodySource {
+  readonly #decoders: readonly Decoder[];
+  readonly #source: BodySource;
   #stages: readonly Transform[] | undefined;
   #paused = false;
-  /** Where decoded bytes go. */
-  sink!: Incoming;
+  /** The receiver of the decoded bytes. */
+  sink!: ResponseBody;
 
-  constructor(chain: readonly Decoder[], source: Source) {
-    this.#chain = chain;
+  constructor(decoders: readonly Decoder[], source: BodySource) {
+    this.#decoders = decoders;
     this.#source = source;
   }
 
   push(chunk: Uint8Array): void {
-    this.sink.touch();
+    this.sink.encodedBytesArrived();
     this.#stages ??= this.#open(chunk);
     if (!this.#stages[0]!.write(chunk)) this.#source.pause();
   }
 
-  /** An empty body is empty, whatever it says of its coding. */
+  /** An empty body is valid with any content coding. */
   end(): void {
     if (this.#stages === undefined) this.sink.end();
     else this.#stages[0]!.end();
@@ -82,8 +85,8 @@ export class Decoding implements Receiver, Source {
   }
 
   #open(first: Uint8Array): Transform[] {
-    // Only the outermost coding shows its first byte before it is undone; a `deflate` beneath is taken for zlib's.
-    const stages = this.#chain.map((decoder, at) => decoder(at === 0 ? first : zlibsFirstByte));
+    // Only the outermost coding shows its first byte before it is decoded; an inner `deflate` is taken for zlib's format.
+    const stages = this.#decoders.map((decoder, at) => decoder(at === 0 ? first : zlibFirstByte));
     for (const [at, stage] of stages.entries()) {
       stages[at - 1]?.pipe(stage);
       stage.on('error', (error) => {
@@ -104,4 +107,4 @@ export class Decoding implements Receiver, Source {
   }
 }
 
-const zlibsFirstByte = Uint8Array.of(0x78);
+const zlibFirstByte = Uint8Array.of(0x78);

@@ -1,0 +1,181 @@
+/** The body of a response between the connection, which pushes the bytes, and the reader, which pulls them. */
+import type { BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
+import type { PhaseTimer } from './phase-timer.ts';
+
+/** Takes the bytes of a body as they arrive. */
+export interface BodySink {
+  push(chunk: Uint8Array): void;
+  end(): void;
+  fail(error: Error): void;
+}
+
+/** Where the bytes of a body come from; its flow is under the control of the reader. */
+export interface BodySource {
+  pause(): void;
+  resume(): void;
+  /** The rest of the body is not wanted. */
+  cancel(): void;
+}
+
+/** Unread bytes that are buffered before the source is paused: the limit of undici's own bodies. */
+const highWaterMark = 64 * 1024;
+
+export interface ResponseBodyOptions {
+  readonly contentType: string | undefined;
+  readonly source: BodySource;
+  /** Runs while a reader waits for bytes: it measures the silence of the server, not that of the reader. */
+  readonly idleTimer: PhaseTimer;
+  /** Turns an error of the connection into the one that the reader gets. */
+  readonly toReadError: (error: Error) => unknown;
+  /** Called once, when the body has arrived whole, has failed or was cancelled. */
+  readonly ended: () => void;
+}
+
+export class ResponseBody implements BodySink, BodyArrival {
+  ended = false;
+  readonly contentType: string | undefined;
+  /** Dropped at the end: a response that is kept must not keep the exchange, and with it the whole call. */
+  #options: ResponseBodyOptions | undefined;
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+  #paused = false;
+  #failure: { readonly error: unknown } | undefined;
+  #reader: PendingRead | undefined;
+  #registered = false;
+  #complete = false;
+  #listeners: ((complete: boolean) => void)[] | undefined;
+
+  constructor(options: ResponseBodyOptions) {
+    this.contentType = options.contentType;
+    this.#options = options;
+  }
+
+  /** Cancels the body when its response is garbage-collected unread. */
+  cancelWhenCollected(response: Response): void {
+    // Most bodies arrive with their headers, and have ended by the time of the microtask.
+    queueMicrotask(() => {
+      if (this.ended) return;
+      this.#registered = true;
+      unreadResponses.register(response, this, this);
+    });
+  }
+
+  get hasReader(): boolean {
+    return this.#reader !== undefined;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.ended) return;
+    if (this.#size === 0) this.#chunks = [chunk];
+    else this.#chunks.push(chunk);
+    this.#size += chunk.byteLength;
+    if (this.#reader?.all === true) return this.#options!.idleTimer.refresh();
+    if (this.#reader !== undefined) return this.#settleRead();
+    if (this.#size >= highWaterMark && !this.#paused) {
+      this.#paused = true;
+      this.#options!.source.pause();
+    }
+  }
+
+  onEnd(listener: (complete: boolean) => void): void {
+    if (this.ended) listener(this.#complete);
+    else if (this.#listeners === undefined) this.#listeners = [listener];
+    else this.#listeners.push(listener);
+  }
+
+  /** Encoded bytes have arrived. The decoder may not have a decoded byte of them yet, but the server is not silent. */
+  encodedBytesArrived(): void {
+    this.#options?.idleTimer.refresh();
+  }
+
+  end(): void {
+    if (this.ended) return;
+    this.#complete = true;
+    this.#finish();
+  }
+
+  fail(error: Error): void {
+    if (!this.ended) this.abort(this.#options!.toReadError(error));
+  }
+
+  /** The present read and all later ones reject with exactly this reason. Unread bytes are discarded. */
+  abort(reason: unknown): void {
+    if (this.ended) return;
+    this.#failure = { error: reason };
+    this.#takeChunks();
+    this.#finish();
+  }
+
+  cancel(): void {
+    if (this.ended) return;
+    const { source } = this.#options!;
+    this.#takeChunks();
+    this.#finish();
+    source.cancel();
+  }
+
+  /** Resolves to the chunks since the last read: at least one, or none at the end. */
+  read(): Promise<Uint8Array[]> {
+    return this.#startRead(false);
+  }
+
+  /** Resolves to all remaining chunks. */
+  readAll(): Promise<Uint8Array[]> {
+    return this.#startRead(true);
+  }
+
+  #startRead(all: boolean): Promise<Uint8Array[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    if (this.ended || (!all && this.#chunks.length > 0)) return Promise.resolve(this.#takeChunks());
+    return new Promise((resolve, reject) => {
+      this.#reader = { all, resolve, reject };
+      this.#options!.idleTimer.start();
+      this.#resumeSource();
+    });
+  }
+
+  #finish(): void {
+    this.ended = true;
+    // The registry would hold the body, and with it the error and its stack, for as long as the response lives.
+    if (this.#registered) unreadResponses.unregister(this);
+    this.#settleRead();
+    this.#options!.ended();
+    this.#options = undefined;
+    for (const listener of this.#listeners ?? []) listener(this.#complete);
+    this.#listeners = undefined;
+  }
+
+  #settleRead(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    this.#reader = undefined;
+    this.#options!.idleTimer.stop();
+    if (this.#failure === undefined) reader.resolve(this.#takeChunks());
+    else reader.reject(this.#failure.error);
+  }
+
+  #takeChunks(): Uint8Array[] {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#size = 0;
+    return chunks;
+  }
+
+  #resumeSource(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#options!.source.resume();
+  }
+}
+
+/** A program may drop a response unread. Its body would hold the connection for ever. */
+const unreadResponses = new FinalizationRegistry<ResponseBody>((body) => {
+  if (!body.hasReader) body.cancel();
+});
+
+interface PendingRead {
+  /** Whether the read waits for the end of the body, and not for the next chunk. */
+  readonly all: boolean;
+  resolve(chunks: Uint8Array[]): void;
+  reject(error: unknown): void;
+}
