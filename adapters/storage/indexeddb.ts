@@ -1,4 +1,4 @@
-/** Keeps state in IndexedDB, through idb-keyval: browsers, several tabs, survives a reload. */
+/** A storage in IndexedDB, through idb-keyval. All tabs of a site share it, and it survives a reload. */
 import { del, get, getMany, promisifyRequest, setMany, type UseStore } from 'idb-keyval';
 import pTimeout from 'p-timeout';
 
@@ -9,21 +9,22 @@ import type { Entry, Storage, Version } from '../../src/core/storage.ts';
 const storeName = 'entries';
 const schemaVersion = 1;
 
-/** Where the last version given stands: a number, and so never one of the caller's keys, which are strings. */
-const counter = 0;
+/** The key of the version counter. It is a number, and the keys of entries are strings. */
+const counterKey = 0;
 
-/** An opening that waits behind the deletion of a database that some page will not let go never ends by itself; ms. */
-const patience = 5_000;
+/** The limit for opening, ms: an opening that waits behind a deletion, which another page blocks, never ends by itself. */
+const openTimeout = 5_000;
 
-/** Every so many writes that many expired entries go, so that a write costs two of them at most, as in memory(). */
+/** How often a write removes expired entries, and how many at most: two a write on average, as in memory(). */
 const sweep = { every: 16, entries: 32 };
 
 /**
- * `name` is a database of its own, made by the first verb; one that holds something else is refused and left as it
- * is. Where there is no IndexedDB, as in Node, the making succeeds and every verb rejects with `StorageError`.
+ * Keeps entries in the database `name`, which the first operation creates. A database of another application is refused
+ * and left unchanged. Without IndexedDB, as in Node, the storage is created and every operation rejects with
+ * `StorageError`.
  *
- * A write is acknowledged once it is on the disk: `'strict'` costs 500 us a write where the browsers' default costs
- * 400 (Chromium 156), less than any request, and keeps a claim through a power cut.
+ * A write is acknowledged once it is on the disk, so that a lease survives a power failure. The durability `'strict'`
+ * costs 500 us a write, the browsers' default 400 (Chromium 156); both are less than any request.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -46,10 +47,10 @@ export function indexeddb(name: string): Storage {
       opened.catch(forget);
     }
     return pTimeout(opened, {
-      milliseconds: patience,
+      milliseconds: openTimeout,
       fallback: () => {
         throw new StorageError(
-          `The database ${name} has not opened within ${patience} ms; close or reload the other pages of this site`,
+          `The database ${name} has not opened within ${openTimeout} ms; close or reload the other pages of this site`,
         );
       },
     });
@@ -59,7 +60,7 @@ export function indexeddb(name: string): Storage {
     try {
       return db.transaction(storeName, mode, { durability: 'strict' });
     } catch {
-      // Safari drops a connection without a word; nothing was begun, so another one may.
+      // Safari closes a connection without an event. No transaction has begun, so it can begin on a new connection.
       db.close();
       forget();
       mustBeOpen();
@@ -71,11 +72,11 @@ export function indexeddb(name: string): Storage {
     let failure: unknown;
     try {
       const transaction = await begin(mode);
-      // The transaction itself has no error yet when idb-keyval asks it for one.
+      // The transaction itself has no error yet when idb-keyval reads it.
       transaction.addEventListener('error', ({ target }) => (failure = (target as IDBRequest).error));
       return await work(transaction.objectStore(storeName));
     } catch (cause) {
-      throw explain(name, cause ?? failure);
+      throw storageError(name, cause ?? failure);
     }
   };
 
@@ -87,38 +88,41 @@ export function indexeddb(name: string): Storage {
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
       delay('ttl', ttl);
       return transact('readwrite', async (store) => {
-        const here = within(store);
-        const [latest, entry] = (await getMany([counter, key], here)) as [Version | undefined, Entry | undefined];
+        const transaction = inTransaction(store);
+        const [latest, entry] = (await getMany([counterKey, key], transaction)) as [
+          Version | undefined,
+          Entry | undefined,
+        ];
         if (ifVersion !== undefined && (isLive(entry) ? entry.version : null) !== ifVersion) return undefined;
 
         const now = Date.now();
         if (writes % sweep.every === 0) await dropExpired(store, now);
         writes += 1;
-        // A new database begins at its time of birth in us, so that its versions rise above those of a deleted one.
+        // The counter of a new database starts at the present time in us, above the versions of a deleted database.
         const version = (latest ?? now * 1000) + 1;
         const written: Entry = ttl === Infinity ? { value, version } : { value, version, expires: now + ttl };
         await setMany(
           [
-            [counter, version],
+            [counterKey, version],
             [key, written],
           ],
-          here,
+          transaction,
         );
         return version;
       });
     },
     async delete(key, { ifVersion } = {}) {
       return transact('readwrite', async (store) => {
-        const here = within(store);
-        const entry = await get<Entry>(key, here);
+        const transaction = inTransaction(store);
+        const entry = await get<Entry>(key, transaction);
         if (!isLive(entry) || (ifVersion !== undefined && entry.version !== ifVersion)) return false;
-        await del(key, here);
+        await del(key, transaction);
         return true;
       });
     },
     async close() {
       closed = true;
-      // One that is still opening is not waited for.
+      // A database that is still opening is closed later.
       opened?.then(
         (db) => db.close(),
         () => {},
@@ -127,8 +131,8 @@ export function indexeddb(name: string): Storage {
   };
 }
 
-/** Lets several functions of idb-keyval work in one transaction: it lasts for as long as one request follows another. */
-function within(store: IDBObjectStore): UseStore {
+/** Runs several functions of idb-keyval in one transaction, which lasts for as long as one request follows another. */
+function inTransaction(store: IDBObjectStore): UseStore {
   return async (_mode, work) => work(store);
 }
 
@@ -138,22 +142,24 @@ function isLive(entry: Entry | undefined): entry is Entry {
 
 async function dropExpired(store: IDBObjectStore, now: number): Promise<void> {
   const range = IDBKeyRange.upperBound(now);
-  // Not delMany, which would wait for the end of the transaction.
+  // Not delMany: it awaits the end of the transaction.
   for (const key of await promisifyRequest(store.index('expires').getAllKeys(range, sweep.entries))) store.delete(key);
 }
 
-/** Not idb-keyval's createStore, which never lets another page delete or upgrade the database. */
+/** Not idb-keyval's createStore: its connection blocks other pages that want to delete or upgrade the database. */
 async function open(name: string, forget: () => void): Promise<IDBDatabase> {
   if (globalThis.indexedDB === undefined) {
     throw new StorageError('There is no IndexedDB here; use file() in Node, or memory()');
   }
   const request = indexedDB.open(name, schemaVersion);
-  // Only what has an `expires` gets into the index.
+  // The index contains only the entries that have an `expires`.
   request.onupgradeneeded = () => request.result.createObjectStore(storeName).createIndex('expires', 'expires');
   const db = await promisifyRequest(request);
   if (!db.objectStoreNames.contains(storeName)) {
     db.close();
-    throw new StorageError(`The database ${name} is of something else and left as it is; choose another name`);
+    throw new StorageError(
+      `The database ${name} is of another application and was left unchanged; choose another name`,
+    );
   }
   db.addEventListener('close', forget);
   db.addEventListener('versionchange', () => {
@@ -166,10 +172,11 @@ async function open(name: string, forget: () => void): Promise<IDBDatabase> {
 const advice: Readonly<Record<string, string>> = {
   QuotaExceededError: 'is full: the browser grants this site no more space',
   SecurityError: 'is refused by the browser: private mode, blocked site data or a sandboxed frame; use memory()',
-  VersionError: 'is of a newer kyoa, or of something else, and left as it is; reload the page or choose another name',
+  VersionError:
+    'is of a newer kyoa or of another application and was left unchanged; reload the page or choose another name',
 };
 
-function explain(name: string, cause: unknown): StorageError {
+function storageError(name: string, cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
   const { name: kind, message } = (cause ?? new Error('the transaction was aborted')) as Error;
   return new StorageError(`The database ${name} ${advice[kind] ?? `failed: ${message}`}`, { cause });

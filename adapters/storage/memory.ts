@@ -1,19 +1,19 @@
-/** Keeps state in a Map: the embedded default, everywhere. Gone with the process or the page. */
+/** A storage in a Map: the default everywhere. Its entries end with the process or the page. */
 import { StorageError } from '../../src/core/errors.ts';
 import { count, delay, knownKeys } from '../../src/core/options.ts';
 import type { Entry, Storage, Version } from '../../src/core/storage.ts';
 
 export interface MemoryOptions {
-  /** Beyond it the oldest entry without a ttl goes; one whose ttl still runs is never evicted. @default 10_000 */
+  /** Beyond this number the oldest entry without a ttl is evicted. An entry whose ttl still runs never is. @default 10_000 */
   readonly maxEntries?: number;
 }
 
-/** Entries looked at by every write, so that what has expired goes without a timer. */
+/** Entries that each write checks for their expiry, so that no timer is needed. */
 const sweep = 2;
 
 /**
- * Every verb is atomic, because none of them waits for anything. A store that is full of entries whose ttl still
- * runs rejects with `StorageError`.
+ * Keeps entries in a Map. Every operation is atomic, because none of them awaits anything. A write to a store that is
+ * full of entries whose ttl still runs rejects with `StorageError`.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -21,14 +21,14 @@ export function memory(options: MemoryOptions = {}): Storage {
   knownKeys('memory', options, ['maxEntries']);
   const maxEntries = count('memory maxEntries', options.maxEntries ?? 10_000, 1);
 
-  // Apart, so that the next to go is at hand: a Map keeps the order of writing.
+  // Two Maps, so that the next entry to evict is the first one: a Map keeps the order of its writes.
   const lasting = new Map<string, Entry>();
   const expiring = new Map<string, Entry & { readonly expires: number }>();
   let cursor = expiring.entries();
   let latest: Version = 0;
   let closed = false;
 
-  const open = (): void => {
+  const mustBeOpen = (): void => {
     if (closed) throw new StorageError('The memory storage is closed; make a new one with memory()');
   };
   const find = (key: string): Entry | undefined => {
@@ -61,11 +61,11 @@ export function memory(options: MemoryOptions = {}): Storage {
 
   return {
     async get(key) {
-      open();
+      mustBeOpen();
       return find(key);
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
-      open();
+      mustBeOpen();
       delay('ttl', ttl);
       const present = find(key);
       if (ifVersion !== undefined && (present?.version ?? null) !== ifVersion) return undefined;
@@ -79,7 +79,7 @@ export function memory(options: MemoryOptions = {}): Storage {
       return latest;
     },
     async delete(key, { ifVersion } = {}) {
-      open();
+      mustBeOpen();
       const present = find(key);
       if (present === undefined || (ifVersion !== undefined && present.version !== ifVersion)) return false;
       return lasting.delete(key) || expiring.delete(key);

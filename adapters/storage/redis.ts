@@ -1,19 +1,20 @@
-/** Keeps state in Redis 5 or later, through the client that the application has: many machines. */
+/** A storage in Redis 5 or later, through the client that the application has, for processes on many machines. */
 import { createHash } from 'node:crypto';
 
 import pTimeout from 'p-timeout';
 
+import { decodeText, encodeText } from '../../src/core/engine/text.ts';
 import { KyoaError, StorageError } from '../../src/core/errors.ts';
 import { duration, invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Storage } from '../../src/core/storage.ts';
 
-/** What is used of node-redis 5 and later: a client, a pool, a cluster or a sentinel. */
+/** The commands of node-redis 5 and later that are used. A client, pool, cluster or sentinel has them. */
 export interface NodeRedis {
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
 }
 
-/** What is used of ioredis 5 and later: a client or a cluster. */
+/** The commands of ioredis 5 and later that are used. A client or cluster has them. */
 export interface IoRedis {
   eval(script: string, keys: number, ...args: string[]): Promise<unknown>;
   evalsha(sha: string, keys: number, ...args: string[]): Promise<unknown>;
@@ -23,13 +24,13 @@ export type RedisClient = NodeRedis | IoRedis;
 
 export interface RedisOptions {
   /**
-   * What the keys begin with, in braces: `{kyoa:}order-42`. A cluster keeps all keys with the same text in braces
-   * on one node, which the version counter of the store demands; stores with different prefixes spread. A prefix
-   * that has braces of its own is taken as it is.
+   * The prefix of every key, written in braces: `{kyoa:}order-42`. A cluster keeps all keys with the same text in
+   * braces on one node, as the version counter of the store requires; stores with different prefixes are spread over the
+   * nodes. A prefix that contains braces is used unchanged.
    * @default 'kyoa:'
    */
   readonly prefix?: string;
-  /** A command unanswered for so long is a `StorageError`: the clients queue for ever while offline. ms. @default 5_000 */
+  /** A command without a reply for this long, ms, is a `StorageError`: offline clients queue without end. @default 5_000 */
   readonly timeout?: number;
 }
 
@@ -38,7 +39,7 @@ interface Script {
   readonly sha: string;
 }
 
-// Also the reading one is a script: clients may send a plain GET to a replica, which lags behind.
+// Reads are a script too: a client may send a plain GET to a replica, which lags behind.
 const read = script(`
   local entry = redis.call('HMGET', KEYS[1], 'value', 'version', 'expires')
   if not entry[1] then return false end
@@ -46,8 +47,8 @@ const read = script(`
 `);
 
 /**
- * ARGV: value, ttl or '', and 'any', 'none' or the version that must be there. A version is the next number, and at
- * least the server's time in us: should the counter get lost, by eviction or failover, versions rise all the same.
+ * ARGV: the value; the ttl or ''; and the version that the key must have, 'none' or 'any'. The new version is the next
+ * number, and at least the server's time in us: versions rise even if an eviction or failover loses the counter.
  */
 const write = script(`
   local found = redis.call('HGET', KEYS[1], 'version') or 'none'
@@ -62,7 +63,7 @@ const write = script(`
   if ARGV[2] ~= '' then
     local expires = math.floor(now / 1000 + ARGV[2])
     redis.call('HSET', KEYS[1], 'expires', string.format('%.0f', expires))
-    -- Redis still has a key in the very millisecond of its expiry, and knows no time beyond 64 bits.
+    -- Redis still returns a key in the millisecond of its expiry, and has no time beyond 64 bits.
     if expires < 2 ^ 53 then redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', expires - 1)) end
   end
   return version
@@ -75,39 +76,39 @@ const remove = script(`
 `);
 
 /**
- * Versions and expiry go by the clock of the server. The client stays the caller's: it is neither connected nor
- * closed here. After a timeout it is unknown whether the command was, or will be, executed. A failover may lose an
- * acknowledged write, as Redis replicates after it has answered.
+ * Keeps entries in Redis. Versions and expiry follow the clock of the server. The storage neither connects nor closes
+ * the client. After a timeout it is unknown whether the command was executed, or will be. A failover may lose an
+ * acknowledged write, because Redis replicates after its reply.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function redis(client: RedisClient, options: RedisOptions = {}): Storage {
-  const send = sender(client);
+  const execute = executor(client);
   knownKeys('redis', options, ['prefix', 'timeout']);
   const { prefix = 'kyoa:' } = options;
   if (typeof prefix !== 'string' || !/^[^}]/.test(prefix)) {
-    throw invalid('redis prefix', prefix, 'a text, not empty, that does not begin with }');
+    throw invalid('redis prefix', prefix, 'a string that is not empty and does not begin with }');
   }
   const timeout = duration('redis timeout', options.timeout ?? 5_000);
 
-  // What counts for a cluster is the first { and the first } after it, with something in between.
+  // The hash tag of a key is the text between its first { and the first } after that, if it is not empty.
   const tagged = /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`;
-  const named = (key: string): string => tagged + encode(key);
-  // What encode() gives never is a lone quote.
+  const named = (key: string): string => tagged + encodeText(key);
+  // No entry has this key: encodeText() never returns a lone quote.
   const counter = `${tagged}"`;
   let closed = false;
 
   const run = async (script: Script, keys: string[], args: string[] = []): Promise<unknown> => {
     if (closed) throw new StorageError('The redis storage is closed; make a new one with redis()');
     try {
-      return await pTimeout(send(script, keys, args), {
+      return await pTimeout(execute(script, keys, args), {
         milliseconds: timeout,
         fallback: () => {
           throw new StorageError(`Redis has not answered within ${timeout} ms; is it up and the client connected?`);
         },
       });
     } catch (cause) {
-      throw explain(cause);
+      throw storageError(cause);
     }
   };
 
@@ -115,14 +116,14 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Storage 
     async get(key) {
       const entry = (await run(read, [named(key)])) as [Text, Text, Text | null] | null;
       if (entry === null) return undefined;
-      const value = decode(String(entry[0]));
+      const value = decodeText(String(entry[0]));
       const version = Number(String(entry[1]));
       return entry[2] === null ? { value, version } : { value, version, expires: Number(String(entry[2])) };
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
       delay('ttl', ttl);
       const condition = ifVersion === undefined ? 'any' : String(ifVersion ?? 'none');
-      const args = [encode(value), ttl === Infinity ? '' : String(ttl), condition];
+      const args = [encodeText(value), ttl === Infinity ? '' : String(ttl), condition];
       const version = (await run(write, [named(key), counter], args)) as Text | null;
       return version === null ? undefined : Number(String(version));
     },
@@ -135,13 +136,13 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Storage 
   };
 }
 
-/** A client may be set to give texts as Buffers. */
+/** A client may be configured to return Buffers. */
 type Text = string | Buffer;
 
-type Send = (script: Script, keys: string[], args: string[]) => Promise<unknown>;
+type Execute = (script: Script, keys: string[], args: string[]) => Promise<unknown>;
 
-/** By hash, which is short; a server that does not know the script, as after a restart, gets the whole once. */
-function sender(client: RedisClient): Send {
+/** Sends the hash of a script. A server without that script, as after a restart, is sent the whole script once. */
+function executor(client: RedisClient): Execute {
   const byHash = commands(client);
   return async (script, keys, args) => {
     try {
@@ -172,7 +173,7 @@ function commands(client: RedisClient): { readonly eval: Command; readonly evalS
       evalSha: (sha, keys, args) => io.evalsha(sha, keys.length, ...keys, ...args),
     };
   }
-  // Without what was given instead: that may hold a password.
+  // The error does not show the value: it may contain a password.
   throw new KyoaError('INVALID_OPTION', 'redis client must be a client of node-redis 5 or ioredis 5, or later');
 }
 
@@ -180,19 +181,7 @@ function script(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
-/**
- * The clients send UTF-8, which has no lone surrogates: a text with one is sent as JSON, and so is one that could be
- * taken for it.
- */
-function encode(text: string): string {
-  return text.startsWith('"') || /\p{Surrogate}/u.test(text) ? JSON.stringify(text) : text;
-}
-
-function decode(stored: string): string {
-  return stored.startsWith('"') ? (JSON.parse(stored) as string) : stored;
-}
-
-function explain(cause: unknown): StorageError {
+function storageError(cause: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
   const full = message.startsWith('OOM') ? 'is full, see its maxmemory' : 'failed';

@@ -35,8 +35,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs as another process would, with `store` opened on the path, and gives what the code returns. */
-async function elsewhere(code: string): Promise<unknown> {
+/** Runs the code in another process, with `store` opened on the path. Resolves to what the code returns. */
+async function inOtherProcess(code: string): Promise<unknown> {
   const adapter = JSON.stringify(join(root, 'adapters/storage/file.ts'));
   const script = `
     import { file } from ${adapter};
@@ -72,7 +72,7 @@ describe.each(['power', 'process'] as const)('file with durability %s keeps the 
 });
 
 describe('file', () => {
-  test('makes the folders above it, and nothing before it is used', async () => {
+  test('creates its folders and its file with the first operation, not before', async () => {
     path = join(folder, 'one/two/store.db');
     const store = file(path);
     expect(readdirSync(folder)).toEqual([]);
@@ -81,7 +81,7 @@ describe('file', () => {
     expect(existsSync(path)).toBe(true);
   });
 
-  test('means the working directory of its making, not of its first use', async () => {
+  test('resolves its path against the working directory at its creation, not at its first use', async () => {
     vi.spyOn(process, 'cwd').mockReturnValue(folder);
     const store = file('store.db');
     vi.restoreAllMocks();
@@ -90,7 +90,7 @@ describe('file', () => {
     expect(existsSync(path)).toBe(true);
   });
 
-  test('leaves one file behind: the log is written back on close', async () => {
+  test('leaves one file when it is closed: its log is written back', async () => {
     const store = file(path);
     await store.set('key', 'value');
     expect(readdirSync(folder)).toEqual(['store.db', 'store.db-shm', 'store.db-wal']);
@@ -98,27 +98,27 @@ describe('file', () => {
     expect(readdirSync(folder)).toEqual(['store.db']);
   });
 
-  test('sees what another process has written, and the other way round', async () => {
+  test('sees what another process has written, and the other process sees its writes', async () => {
     const store = file(path);
     const version = await store.set('here', 'value');
-    expect(await elsewhere(`return (await store.get('here')).version`)).toBe(version);
-    const there = await elsewhere(`return store.set('there', 'value')`);
+    expect(await inOtherProcess(`return (await store.get('here')).version`)).toBe(version);
+    const there = await inOtherProcess(`return store.set('there', 'value')`);
     expect(await store.get('there')).toEqual({ value: 'value', version: there });
     expect(there).toBeGreaterThan(version ?? Infinity);
     await store.close();
   });
 
-  test('lets one of several processes win that make the file and claim keys at once', async () => {
+  test('gives each key to exactly one of six processes that create the file and claim the keys at once', async () => {
     const claim = `
       const won = [];
       for (let n = 0; n < 200; n += 1) if (await store.set('key' + n, 'value', { ifVersion: null })) won.push(n);
       return won;
     `;
-    const won = (await Promise.all(Array.from({ length: 6 }, () => elsewhere(claim)))) as number[][];
+    const won = (await Promise.all(Array.from({ length: 6 }, () => inOtherProcess(claim)))) as number[][];
     expect(won.flat().toSorted((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, index) => index));
   });
 
-  test('waits for a lock without blocking the event loop, and keeps its order', async () => {
+  test('waits for a lock without blocking the event loop, and keeps the order of its operations', async () => {
     const store = file(path);
     await store.set('key', 'value');
     const other = new DatabaseSync(path);
@@ -139,7 +139,7 @@ describe('file', () => {
     await store.close();
   });
 
-  test('rejects what has waited for a lock for 5 s, and goes on after it', async () => {
+  test('rejects an operation that has waited 5 s for a lock, and works again after it', async () => {
     const store = file(path);
     await store.set('key', 'value');
     const other = new DatabaseSync(path);
@@ -155,7 +155,7 @@ describe('file', () => {
     await store.close();
   });
 
-  test('drops what has expired as it writes, a bounded number at a time', async () => {
+  test('removes expired entries as it writes, a bounded number at a time', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const store = file(path, { durability: 'process' });
     for (let index = 0; index < 300; index += 1) await store.set(`${index}`, 'value', { ttl: 1_000 });
@@ -171,19 +171,19 @@ describe('file', () => {
     await store.close();
   });
 
-  test('has no use for a name that is no file', () => {
+  test('refuses a path that names no file', () => {
     for (const none of ['', ':memory:', undefined, 5]) {
       expect(() => file(none as string)).toThrow(/file path must be the path of a file; .* use memory\(\)/);
     }
   });
 
-  test('refuses options that it does not have', () => {
+  test('refuses unknown options and durabilities', () => {
     expect(() => file(path, { durability: 'full' as 'power' })).toThrow(KyoaError);
     expect(() => file(path, { durability: 'toString' as 'power' })).toThrow(/'power' or 'process', got "toString"/);
     expect(() => file(path, { ttl: 5 } as object)).toThrow(/file has no option ttl; it has durability/);
   });
 
-  test('flushes to the disk for durability power only', async () => {
+  test('flushes to the disk only with durability power', async () => {
     const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
     for (const durability of ['power', 'process'] as const) {
       const store = file(join(folder, durability), { durability });
@@ -198,26 +198,26 @@ describe('file', () => {
   });
 });
 
-describe('file refuses, and leaves as it is,', () => {
+describe('file refuses and leaves unchanged', () => {
   test.each([
     ['a short text', 'hello'],
     ['a long text', 'no database '.repeat(1_000)],
   ])('%s', async (_, text) => {
     writeFileSync(path, text);
-    expect((await refusal()).message).toMatch(/store\.db is no SQLite database, .* choose another path/);
+    expect((await refusal()).message).toMatch(/store\.db is not an SQLite database, .* choose another path/);
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
-  test('a database of something else', async () => {
+  test('a database of another application', async () => {
     sql('CREATE TABLE entry (key TEXT)');
     const before = readFileSync(path);
-    expect((await refusal()).message).toMatch(/store\.db is a database of something else/);
+    expect((await refusal()).message).toMatch(/store\.db is a database of another application/);
     expect(readFileSync(path)).toEqual(before);
   });
 
-  test('an empty database that something else has marked as its own', async () => {
+  test('an empty database that is marked as that of another application', async () => {
     sql('PRAGMA application_id = 5');
-    expect((await refusal()).message).toMatch(/store\.db is a database of something else/);
+    expect((await refusal()).message).toMatch(/store\.db is a database of another application/);
   });
 
   test('a file of a newer version', async () => {
@@ -225,7 +225,9 @@ describe('file refuses, and leaves as it is,', () => {
     await store.set('key', 'value');
     await store.close();
     sql('PRAGMA user_version = 2');
-    expect((await refusal()).message).toMatch(/another version of kyoa \(format 2, this one knows 1\).* update kyoa/);
+    expect((await refusal()).message).toMatch(
+      /another version of kyoa \(format 2, this version reads 1\).* update kyoa/,
+    );
     sql('PRAGMA user_version = 1');
     const again = file(path);
     expect((await again.get('key'))?.value).toBe('value');
@@ -240,7 +242,7 @@ describe('file refuses, and leaves as it is,', () => {
     const damaged = Buffer.concat([whole.subarray(0, 4_096), Buffer.alloc(whole.length - 4_096, 0xff)]);
     writeFileSync(path, damaged);
     const error = await refusal();
-    expect(error.message).toMatch(/store\.db is damaged and left as it is; restore it or move it away/);
+    expect(error.message).toMatch(/store\.db is damaged and was left unchanged; restore it or move it away/);
     expect(error.cause).toBeInstanceOf(Error);
     expect(readFileSync(path).equals(damaged)).toBe(true);
   });
@@ -250,22 +252,22 @@ describe('file refuses, and leaves as it is,', () => {
     expect((await refusal()).message).toMatch(/store\.db cannot be opened; check the permissions/);
   });
 
-  test('a path beneath a file', async () => {
+  test('a path below a file', async () => {
     writeFileSync(path, '');
-    expect((await refusal(join(path, 'beneath.db'))).message).toMatch(/failed: (ENOTDIR|EEXIST)/);
+    expect((await refusal(join(path, 'below.db'))).message).toMatch(/failed: (ENOTDIR|EEXIST)/);
   });
 });
 
-describe('file that cannot write rejects with StorageError, and recovers by itself:', () => {
+describe('file rejects with StorageError, and recovers by itself,', () => {
   test('in a folder that is not writable', async () => {
-    // Not even root makes a file in /proc.
+    // Even root cannot create a file in /proc.
     const closed = process.getuid?.() === 0 ? '/proc/self' : folder;
     if (closed === folder) chmodSync(folder, 0o555);
     expect((await refusal(join(closed, 'store.db'))).message).toMatch(/cannot be opened; check the permissions/);
     if (closed === folder) chmodSync(folder, 0o755);
   });
 
-  test('on a path that something stood in the way of', async () => {
+  test('on a path where another file was removed later', async () => {
     writeFileSync(path, 'hello');
     const store = file(path);
     await expect(store.get('key')).rejects.toThrow(StorageError);
@@ -278,7 +280,7 @@ describe('file that cannot write rejects with StorageError, and recovers by itse
     [13, 'database or disk is full', /store\.db cannot grow: the disk is full/],
     [1544, 'attempt to write a readonly database', /store\.db cannot be written; check the permissions/],
     [778, 'disk I/O error', /store\.db failed: disk I\/O error/],
-  ])('when SQLite says %i, %s', async (errcode, message, expected) => {
+  ])('when SQLite fails with %i, %s', async (errcode, message, expected) => {
     const store = file(path);
     const version = await store.set('key', 'value');
     const cause = Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR', errcode });

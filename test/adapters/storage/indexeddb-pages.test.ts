@@ -1,4 +1,4 @@
-/** Real pages of one Chromium on one origin: what a tab has written survives it, and what it claims is its own. */
+/** Real pages of one Chromium on one origin: a write survives its page, and a claimed key has one owner. */
 import type { indexeddb } from 'kyoa/indexeddb';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -54,7 +54,7 @@ describe('indexeddb in two pages', () => {
     await pages[0]?.context().close();
   });
 
-  test('loses no increment, and gives no version twice', async () => {
+  test('loses no increment and gives no version twice', async () => {
     const pages = await tabs(2);
     const versions = await Promise.all(
       pages.map((page) =>
@@ -79,7 +79,7 @@ describe('indexeddb in two pages', () => {
     await page.context().close();
   });
 
-  test('keeps what was written over a reload, and after the page that wrote it has crashed', async () => {
+  test('keeps an entry across a reload, and after the page that wrote it has crashed', async () => {
     const [page, other] = (await tabs(2)) as [Page, Page];
     const version = await page.evaluate(() =>
       (globalThis as unknown as Use).store.set('key', 'value', { ttl: 60_000 }),

@@ -19,7 +19,7 @@ afterEach(async () => {
   await deletion(name);
 });
 
-/** Waits for whoever has the database open to give it up. */
+/** Resolves once every connection to the database is closed and it is deleted. */
 function deletion(database: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.deleteDatabase(database);
@@ -60,40 +60,40 @@ describe('indexeddb keeps the contract', () => {
 });
 
 describe('indexeddb', () => {
-  test('makes its database when it is used, not before', async () => {
+  test('creates its database with the first operation, not before', async () => {
     expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(name);
     await store.get('key');
     expect((await indexedDB.databases()).map((database) => database.name)).toContain(name);
   });
 
-  test('lets the database be deleted while it is open, and goes on with a new one, under higher versions', async () => {
+  test('allows the deletion of its open database, and continues with a new one and higher versions', async () => {
     const before = await store.set('key', 'value');
     await deletion(name);
     expect(await store.get('key')).toBeUndefined();
     expect(await store.set('key', 'value', { ifVersion: null })).toBeGreaterThan(before ?? Infinity);
   });
 
-  test('lets a newer version take the database over, and leaves that alone', async () => {
+  test('allows an upgrade by a newer version, and leaves the upgraded database unchanged', async () => {
     await store.set('key', 'value');
     const newer = await opening(name, 2, (db) => db.createObjectStore('new'));
     const { message } = await refusal();
-    expect(message).toMatch(/is of a newer kyoa, or of something else, .* reload the page or choose another name/);
+    expect(message).toMatch(/is of a newer kyoa or of another application .* reload the page or choose another name/);
     expect([...newer.objectStoreNames]).toEqual(['entries', 'new']);
     newer.close();
   });
 
-  test('refuses a database of something else, and leaves it as it is and free to go', async () => {
+  test('refuses a database of another application, leaves it unchanged and does not block its deletion', async () => {
     const other = await opening(name, 1, (db) => db.createObjectStore('theirs'));
-    expect((await refusal()).message).toMatch(/is of something else and left as it is; choose another name/);
+    expect((await refusal()).message).toMatch(/is of another application and was left unchanged; choose another name/);
     expect([...other.objectStoreNames]).toEqual(['theirs']);
     other.close();
     await deletion(name);
     expect(await store.set('key', 'value')).toBeDefined();
   });
 
-  test('gives up on a database that does not open, and has it once it does', async () => {
+  test('rejects after 5 s if its database does not open, and works once the database opens', async () => {
     const holder = await opening(name, 1, (db) => db.createObjectStore('entries').createIndex('expires', 'expires'));
-    // Nobody answers the wish to delete, so whoever opens now waits behind the deletion.
+    // The holder ignores the request to delete, so an opening waits behind the deletion.
     const deleted = deletion(name);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const refused = refusal(store.get('key'));
@@ -105,7 +105,7 @@ describe('indexeddb', () => {
     expect(await store.set('key', 'value')).toBeDefined();
   });
 
-  test('opens anew when the browser has dropped the connection', async () => {
+  test('opens a new connection after the browser has closed the old one', async () => {
     await store.set('key', 'value');
     const lost = new DOMException('The database connection is closing.', 'InvalidStateError');
     vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementationOnce(() => {
@@ -114,7 +114,7 @@ describe('indexeddb', () => {
     expect((await store.get('key'))?.value).toBe('value');
   });
 
-  test('rejects with StorageError where the browser refuses, and tries again the next time', async () => {
+  test('rejects with StorageError if the browser refuses, and tries again with the next operation', async () => {
     const refused = new DOMException('Access is denied for this document.', 'SecurityError');
     vi.spyOn(indexedDB, 'open').mockImplementationOnce(() => {
       throw refused;
@@ -125,14 +125,14 @@ describe('indexeddb', () => {
     expect(await store.set('key', 'value')).toBeDefined();
   });
 
-  test('rejects with StorageError where there is no IndexedDB', async () => {
+  test('rejects with StorageError without IndexedDB', async () => {
     vi.stubGlobal('indexedDB', undefined);
     expect((await refusal()).message).toMatch(/There is no IndexedDB here/);
     vi.unstubAllGlobals();
     expect(await store.set('key', 'value')).toBeDefined();
   });
 
-  test('rejects with StorageError when the site is out of room, and has written nothing', async () => {
+  test('rejects with StorageError when the site has no space left, and writes nothing', async () => {
     const version = await store.set('key', 'value');
     const full = new DOMException('', 'QuotaExceededError');
     vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
@@ -144,9 +144,9 @@ describe('indexeddb', () => {
     expect(await store.get('key')).toEqual({ value: 'value', version });
   });
 
-  test('tells what has failed in a transaction, and writes all of it or nothing', async () => {
+  test('reports the error of a failed transaction, of which nothing is written', async () => {
     const version = await store.set('key', 'value');
-    // The counter is written, as by put(); the entry, which is there, is not.
+    // As put(), which overwrites, for the counter; as add(), which fails, for the entry that is present.
     const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (
       this: IDBObjectStore,
       value,
@@ -163,13 +163,13 @@ describe('indexeddb', () => {
     expect(await store.set('key', 'other')).toBe((version ?? 0) + 1);
   });
 
-  test('writes to the disk before it acknowledges', async () => {
+  test('acknowledges a write once it is on the disk', async () => {
     const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction');
     await store.set('key', 'value');
     expect(transaction.mock.calls).toEqual([['entries', 'readwrite', { durability: 'strict' }]]);
   });
 
-  test('writes once and only where the condition holds', async () => {
+  test('writes once, and only if the condition holds', async () => {
     await store.set('key', 'value');
     const put = vi.spyOn(IDBObjectStore.prototype, 'put');
     await store.set('key', 'other', { ifVersion: null });
@@ -178,7 +178,7 @@ describe('indexeddb', () => {
     expect(put).toHaveBeenCalledTimes(2);
   });
 
-  test('drops what has expired as it writes, a bounded number at a time', async () => {
+  test('removes expired entries as it writes, a bounded number at a time', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     for (let index = 0; index < 80; index += 1) await store.set(`${index}`, 'value', { ttl: 1_000 });
     await store.set('lasting', 'value');
@@ -188,11 +188,11 @@ describe('indexeddb', () => {
       await store.set('lasting', 'value');
       seen.add(await records());
     }
-    // Together with the counter.
+    // The counter is one of the records.
     expect([...seen]).toEqual([82, 50, 18, 2]);
   });
 
-  test('gives the database up when it is closed', async () => {
+  test('closes its connection when it is closed', async () => {
     await store.set('key', 'value');
     await store.close();
     await deletion(name);
@@ -200,7 +200,7 @@ describe('indexeddb', () => {
     expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(name);
   });
 
-  test('finishes what it has begun when it is closed, and opens nothing more', async () => {
+  test('completes a running operation when it is closed, and opens no connection', async () => {
     const open = vi.spyOn(indexedDB, 'open');
     const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction');
     await store.set('key', 'value');
@@ -212,7 +212,7 @@ describe('indexeddb', () => {
     expect(open).toHaveBeenCalledTimes(1);
   });
 
-  test('begins nothing once it is closed, also when it was still opening', async () => {
+  test('begins no operation once it is closed, even one that was waiting for the connection', async () => {
     const open = vi.spyOn(indexedDB, 'open');
     const early = store.set('key', 'value');
     await store.close();
@@ -220,7 +220,7 @@ describe('indexeddb', () => {
     expect(open).toHaveBeenCalledTimes(1);
   });
 
-  test('has no use for a name that is none', () => {
+  test('refuses a name that is not a string or is empty', () => {
     for (const none of ['', undefined, 5]) expect(() => indexeddb(none as string)).toThrow(KyoaError);
   });
 });

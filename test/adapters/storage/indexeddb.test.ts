@@ -2,7 +2,7 @@ import { StorageError } from 'kyoa';
 import { indexeddb } from 'kyoa/indexeddb';
 import { expect, test } from 'vitest';
 
-test('indexeddb is made where there is no IndexedDB, and says what to use when it is used', async () => {
+test('indexeddb can be created without IndexedDB, and its operations reject with advice what to use', async () => {
   const store = indexeddb('shop');
   for (const verb of [() => store.get('key'), () => store.set('key', 'value'), () => store.delete('key')]) {
     const error: unknown = await verb().catch((cause: unknown) => cause);

@@ -27,14 +27,14 @@ describe('memory', () => {
     expect(await present(store)).toEqual(['a', 'c', 'd']);
   });
 
-  test('evicts none whose ttl still runs', async () => {
+  test('evicts no entry whose ttl still runs', async () => {
     const store = memory({ maxEntries: 3 });
     await store.set('a', 'value', { ttl: 60_000 });
     for (const key of ['b', 'c', 'd']) await store.set(key, 'value');
     expect(await present(store)).toEqual(['a', 'c', 'd']);
   });
 
-  test('overwrites at its limit without an eviction', async () => {
+  test('overwrites an entry at its limit without an eviction', async () => {
     const store = memory({ maxEntries: 2 });
     await store.set('a', 'value');
     await store.set('b', 'value', { ttl: 60_000 });
@@ -43,7 +43,7 @@ describe('memory', () => {
     expect(await present(store)).toEqual(['a', 'b']);
   });
 
-  test('rejects with StorageError when every ttl still runs, and has room again once one is over', async () => {
+  test('rejects with StorageError while every ttl still runs, and has room again once one has expired', async () => {
     vi.useFakeTimers();
     const store = memory({ maxEntries: 2 });
     await store.set('a', 'value', { ttl: 60_000 });
@@ -64,7 +64,7 @@ describe('memory', () => {
     expect(await store.set('a', 'value')).toBeGreaterThan(before ?? Infinity);
   });
 
-  test('lets go of what has expired as it writes, without a timer', async () => {
+  test('removes expired entries as it writes, without a timer', async () => {
     vi.useFakeTimers();
     const store = memory();
     globalThis.gc?.();
@@ -79,7 +79,7 @@ describe('memory', () => {
     await store.close();
   });
 
-  test('refuses a limit that is none', () => {
+  test('refuses a maxEntries that is not a whole number of 1 or more, and unknown options', () => {
     for (const maxEntries of [0, -1, 1.5, Number.NaN, '5']) {
       expect(() => memory({ maxEntries: maxEntries as number })).toThrow(KyoaError);
     }

@@ -1,4 +1,4 @@
-/** The two programs of bench/ about storage, in short. */
+/** Short runs of the two programs about storage in bench/. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -10,13 +10,13 @@ function smoke(script: string): { status: number | null; stdout: string; stderr:
   return spawnSync(process.execPath, [join(root, 'bench', script), '--smoke'], { encoding: 'utf8' });
 }
 
-test('file loses nothing that it acknowledged, and grants no key twice, to writers killed with SIGKILL', () => {
+test('file loses no acknowledged write of writers killed with SIGKILL, and grants no key twice', () => {
   const { status, stdout, stderr } = smoke('proof-storage.ts');
   expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
   expect(stdout).toContain('proved: nothing acknowledged was lost, nothing was claimed twice');
 }, 60_000);
 
-test('the comparison with node:sqlite runs', () => {
+test('the comparison of file and memory with node:sqlite runs to its end', () => {
   const { status, stdout, stderr } = smoke('storage.ts');
   expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
   expect(stdout).toMatch(/file\(\) within 3 times node:sqlite: .*; memory\(\) get below 1 us: /);

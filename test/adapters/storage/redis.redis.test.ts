@@ -72,7 +72,7 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
     }
   });
 
-  test('goes by the clock of the server', async () => {
+  test('follows the clock of the server', async () => {
     const store = redis(client);
     const [seconds, micros] = (await command('TIME')) as [string, string];
     const now = Number(seconds) * 1_000 + Number(micros) / 1_000;
@@ -84,7 +84,7 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
     expect(version).toBeGreaterThanOrEqual(now * 1_000);
   });
 
-  test('leaves it to the server to remove what has expired', async () => {
+  test('lets the server remove expired entries', async () => {
     const store = redis(client);
     await store.set('short', 'value', { ttl: 5_000 });
     await store.set('lasting', 'value');
@@ -99,12 +99,12 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
     expect((await redis(client, { prefix: 'one' }).get('key'))?.value).toBe('1');
   });
 
-  test('takes a prefix with braces of its own as it is', async () => {
+  test('uses a prefix that contains braces unchanged', async () => {
     await redis(client, { prefix: 'shop:{eu}:' }).set('key', 'value');
     expect(await command('EXISTS', 'shop:{eu}:key')).toBe(1);
   });
 
-  test('brings its scripts along again after SCRIPT FLUSH', async () => {
+  test('sends its scripts again after SCRIPT FLUSH', async () => {
     const store = redis(client);
     const version = await store.set('flushed', 'value');
     await command('SCRIPT', 'FLUSH');
@@ -116,14 +116,14 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
     expect(await store.delete('flushed')).toBe(true);
   });
 
-  test('gives higher versions also when the counter was lost', async () => {
+  test('gives higher versions even if the counter was lost', async () => {
     const store = redis(client);
     const version = await store.set('evicted', 'value');
     await command('FLUSHALL');
     expect(await store.set('evicted', 'value')).toBeGreaterThan(version ?? Infinity);
   });
 
-  test('gives higher versions also when the clock of the server was set back', async () => {
+  test('gives higher versions even if the clock of the server was set back', async () => {
     const store = redis(client);
     await store.set('clock', 'value');
     const ahead = (Date.now() + 3_600_000) * 1_000;
@@ -150,7 +150,7 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
     expect(await store.set('key', 'value')).toBeDefined();
   });
 
-  test('rejects with StorageError when no answer comes in time, and goes on with the next one', async () => {
+  test('rejects with StorageError when Redis does not reply in time, and works again after that', async () => {
     const store = redis(client, { timeout: 50 });
     await store.set('frozen', 'value');
     server.freeze();
@@ -192,14 +192,14 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
     expect((error as StorageError).cause ?? error).toBeInstanceOf(Error);
   });
 
-  test('leaves the client open: it is of the caller', async () => {
+  test('leaves the client open, which belongs to the caller', async () => {
     await redis(client).close();
     expect(await command('PING')).toBe('PONG');
   });
 });
 
 describe('redis', () => {
-  test('lets openers with different clients see each other', async () => {
+  test('shares its entries between different clients', async () => {
     const [node, io] = await Promise.all([connectors['node-redis'](server.url), connectors.ioredis(server.url)]);
     const version = await redis(node.client).set('both', 'value', { ttl: 60_000 });
     expect((await redis(io.client).get('both'))?.version).toBe(version);
@@ -218,7 +218,7 @@ describe('redis', () => {
     plain.disconnect();
   });
 
-  test('takes nothing for a client that is none, and does not show what it was', () => {
+  test('refuses a value that is not a client, and does not show it', () => {
     for (const none of [undefined, null, 'redis://', { url: 'redis://:secret@host' }, { eval: () => {} }]) {
       expect(() => redis(none as unknown as RedisClient)).toThrow(KyoaError);
       expect(() => redis(none as unknown as RedisClient)).toThrow(
@@ -227,10 +227,12 @@ describe('redis', () => {
     }
   });
 
-  test('refuses options that are none', () => {
+  test('refuses an invalid prefix, an invalid timeout and unknown options', () => {
     const client = new Redis(server.url, { lazyConnect: true });
     for (const prefix of ['', '}', 5]) {
-      expect(() => redis(client, { prefix: prefix as string })).toThrow(/redis prefix must be a text, not empty/);
+      expect(() => redis(client, { prefix: prefix as string })).toThrow(
+        /redis prefix must be a string that is not empty/,
+      );
     }
     expect(() => redis(client, { timeout: 0 })).toThrow(/redis timeout must be a number of milliseconds above 0/);
     expect(() => redis(client, { ttl: 5 } as object)).toThrow(/redis has no option ttl; it has prefix, timeout/);
@@ -293,7 +295,7 @@ describe('redis with a cluster', () => {
     });
 
     test.each(['kyoa:', 'a}b', '{', 'a{', 'a{}b', 'shop:{eu}:'])(
-      'has all keys below the prefix %s in one slot',
+      'keeps all keys with the prefix %s in one slot',
       async (prefix) => {
         const store = redis(client, { prefix });
         for (const key of ['a', '{b}', '}{', '']) expect(await store.set(key, 'value')).toBeDefined();
