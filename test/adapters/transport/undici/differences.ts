@@ -1,4 +1,4 @@
-/** What kyoa/undici makes of a fault otherwise than the global fetch, and why; docs/transports.md has the same list. */
+/** The faults whose outcome differs between kyoa/undici and the global fetch, and why; docs/transports.md has the same list. */
 import type { Kind } from '../../../support/faults.ts';
 
 export interface Difference {
@@ -7,14 +7,15 @@ export interface Difference {
   readonly why: string;
 }
 
-const replayed = 'it is sent once more on a new connection, as RFC 9110 §9.2.2 allows for an idempotent method';
+const replayed =
+  'the request is sent once more on a new connection, as RFC 9110 §9.2.2 permits for an idempotent method';
 
-/** By the name of the fault. */
+/** The key is the name of the fault. */
 export const differences: Readonly<Record<string, Difference>> = {
   'a reset amid a body of unknown length': {
     kind: 'error in body',
     cause: 'ECONNRESET',
-    why: 'a reset is no end (RFC 9112 §8): the body is short',
+    why: 'a reset does not complete a body (RFC 9112 §8): the body is short',
   },
   'a truncated gzip body': { kind: 'error in body', cause: 'Z_BUF_ERROR', why: 'the body is short' },
   'a reset of a kept-alive connection': { kind: 'answer', why: replayed },

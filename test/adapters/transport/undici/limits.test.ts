@@ -1,4 +1,4 @@
-/** The limits of each phase, the caller's abort in each, and what is left of a call: no socket, no listener. */
+/** The limit of each phase, the caller's abort in each phase, and that a call leaves no socket and no listener. */
 import { getEventListeners } from 'node:events';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ afterEach(async () => {
 const large = (): RequestInit => ({ method: 'POST', body: new Uint8Array(8 * 1024 * 1024) });
 const read = async (url: string, init?: RequestInit): Promise<string> => (await transport(url, init)).text();
 
-describe('a limit that runs out is a TimeoutError that names the phase', () => {
+describe('a limit that expires is a TimeoutError that names the phase', () => {
   const limits: readonly [TimeoutPhase, UndiciOptions, (server: FaultServer) => string, (() => RequestInit)?][] = [
     ['connect', { connect: 60 }, ({ tlsStall }) => tlsStall],
     ['write', { write: 60 }, ({ origin }) => `${origin}/stall/upload`, large],
@@ -43,7 +43,7 @@ describe('a limit that runs out is a TimeoutError that names the phase', () => {
     await server.until(({ open, handshakes }) => open + handshakes === 0);
   });
 
-  test('a stream that was asked for fails with it, too', async () => {
+  test('for a caller that reads the body as a stream, too', async () => {
     transport = undici({ body: 60 });
     const { body } = await transport(server.url('/stall/body'));
     const reader = body!.getReader();
@@ -51,34 +51,34 @@ describe('a limit that runs out is a TimeoutError that names the phase', () => {
     await expect(reader.read()).rejects.toMatchObject({ name: 'TimeoutError', phase: 'idle' });
   });
 
-  test('a server that drips is not silent', async () => {
+  test('but a server that sends slowly does not exceed the limit of its silence', async () => {
     transport = undici({ body: 200, headers: 200 });
     expect(await read(server.url('/drip/body?chunks=12&gap=30'))).toHaveLength(120);
   });
 
-  test('a reader who takes their time is not the server’s silence', async () => {
+  test('but the time that a slow reader takes does not count', async () => {
     transport = undici({ body: 40 });
     const response = await transport(server.url('/ok?size=300000'));
     await server.until(({ open }) => open === 1);
-    await new Promise((resolve) => setTimeout(resolve, 80)); // twice the limit: nothing else could show it
+    await new Promise((resolve) => setTimeout(resolve, 80)); // twice the limit: no event could replace this wait
     expect(await response.text()).toHaveLength(300_000);
   });
 
-  test('an origin may have limits of its own', async () => {
+  test('and each origin may have its own limits', async () => {
     transport = undici({ headers: 60, origins: { [server.origin]: { headers: 5_000 } } });
     expect(await read(server.url('/ok?delay=120&size=2'))).toBe('ky');
   });
 });
 
-describe('an abort reaches the caller as exactly their reason, and ends the connection', () => {
+describe('an abort rejects with exactly the reason of the caller, and ends the connection', () => {
   const reason = { its: 'own' };
   const phases: readonly [string, (server: FaultServer) => string, (() => RequestInit)?][] = [
-    ['connecting', ({ tlsStall }) => tlsStall],
-    ['writing', ({ origin }) => `${origin}/stall/upload`, large],
-    ['waiting for the headers', ({ origin }) => `${origin}/blackhole`],
-    ['amid the headers', ({ origin }) => `${origin}/stall/headers`],
-    ['reading the body', ({ origin }) => `${origin}/stall/body`],
-    ['reading a body without an end', ({ origin }) => `${origin}/endless`],
+    ['while connecting', ({ tlsStall }) => tlsStall],
+    ['while writing', ({ origin }) => `${origin}/stall/upload`, large],
+    ['while waiting for the headers', ({ origin }) => `${origin}/blackhole`],
+    ['in the middle of the headers', ({ origin }) => `${origin}/stall/headers`],
+    ['while reading the body', ({ origin }) => `${origin}/stall/body`],
+    ['while reading a body without an end', ({ origin }) => `${origin}/endless`],
   ];
 
   test.each(phases)('%s', async (_, where, init = () => ({})) => {
@@ -94,13 +94,13 @@ describe('an abort reaches the caller as exactly their reason, and ends the conn
     await server.until(({ open, handshakes }) => open + handshakes === 0);
   });
 
-  test('before it has begun', async () => {
+  test('before the call', async () => {
     transport = undici();
     await expect(transport(server.url('/ok'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(server.connections).toBe(0);
   });
 
-  test('in the queue, which it leaves at once', async () => {
+  test('while queued, and the request leaves the queue at once', async () => {
     transport = undici({ connections: 1 });
     const first = new AbortController();
     const holding = transport(server.url('/blackhole'), { signal: first.signal });
@@ -117,7 +117,7 @@ describe('an abort reaches the caller as exactly their reason, and ends the conn
     expect(server.count('/ok')).toBe(1);
   });
 
-  test('with a stream under way, whose producer is told', async () => {
+  test('while a stream is sent, and the stream is cancelled', async () => {
     transport = undici();
     const controller = new AbortController();
     let cancelled: unknown;
@@ -134,7 +134,7 @@ describe('an abort reaches the caller as exactly their reason, and ends the conn
     expect((cancelled as Error).cause).toBe(reason);
   });
 
-  test('1,000 calls on one signal leave it without a listener', async () => {
+  test('1,000 calls with one signal leave no listener on it', async () => {
     transport = undici();
     const { signal } = new AbortController();
     const lane = async (): Promise<void> => {
@@ -150,7 +150,7 @@ describe('an abort reaches the caller as exactly their reason, and ends the conn
   });
 });
 
-test('a response that is dropped unread does not hold its connection', async () => {
+test('a response that is collected unread releases its connection', async () => {
   transport = undici();
   const drop = async (): Promise<void> => void (await transport(server.url('/endless?gap=0&bytes=10000')));
   await drop();
@@ -158,7 +158,7 @@ test('a response that is dropped unread does not hold its connection', async () 
   await server.until(({ open }) => open === 0);
 });
 
-test('a redirect whose body does not end loses its connection, and the call goes on', async () => {
+test('a redirect whose body does not end loses its connection, and the call continues', async () => {
   await using slow = await origin(({ request, answer }) => {
     if (request.url === '/') answer.writeHead(302, { location: '/there' }).write('a beginning');
     else answer.end('there');
@@ -168,7 +168,7 @@ test('a redirect whose body does not end loses its connection, and the call goes
   expect(await slow.exchanges[0]!.over).toBe('cut');
 });
 
-test('a stream that outlives its response goes on', async () => {
+test('a stream whose response the caller has dropped continues', async () => {
   transport = undici();
   const open = async (): Promise<[ReadableStreamDefaultReader, WeakRef<object>]> => {
     const response = await transport(server.url('/drip/body?chunks=3&gap=30'));

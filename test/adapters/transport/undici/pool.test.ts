@@ -1,4 +1,4 @@
-/** The connections of kyoa/undici: kept, shared out, counted, replaced, closed. */
+/** The connections of kyoa/undici: how they are kept, limited, counted, replaced and closed. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -43,20 +43,20 @@ describe('a connection', () => {
     expect([server.count(), server.connections]).toEqual([3, 3]);
   });
 
-  test('is kept when a short body is dropped for a redirect', async () => {
+  test('is kept when the short body of a redirect is discarded', async () => {
     await read('/redirect/chain?n=5');
     expect(server.count()).toBe(6);
     expect(server.connections).toBeLessThanOrEqual(2);
   });
 
-  test('is one of `connections`, and who comes later waits', async () => {
+  test('is one of at most `connections`, and further requests wait', async () => {
     transport = undici({ connections: 3 });
     const answers = Array.from({ length: 20 }, () => read('/ok?delay=10&size=4'));
     expect(new Set(await Promise.all(answers))).toEqual(new Set(['kyoa']));
     expect([server.count(), server.connections]).toEqual([20, 3]);
   });
 
-  test('idles without keeping the process alive', async () => {
+  test('does not keep the process alive while it is idle', async () => {
     const code = `
       import { undici } from './adapters/transport/undici/undici.ts';
       await (await undici()('${server.url('/ok')}')).text();
@@ -67,10 +67,10 @@ describe('a connection', () => {
   });
 });
 
-describe('a kept connection that turns out to be closed', () => {
+describe('a kept connection that the server has closed', () => {
   const how = (path: string): string => `/keepalive/close-next?how=${path}`;
 
-  test.each(['reset', 'fin'])('by %s costs one further request on a fresh connection, and no error', async (cut) => {
+  test.each(['reset', 'fin'])('by %s causes one replay on a new connection, and no error', async (cut) => {
     await read(how(cut));
     expect(await read('/ok?size=4')).toBe('kyoa');
     expect(server.requests.slice(1).map(({ url, nth }) => [url, nth])).toEqual([
@@ -79,30 +79,30 @@ describe('a kept connection that turns out to be closed', () => {
     ]);
   });
 
-  test('fails a POST, which may have been done', async () => {
+  test('fails a POST, which may have been executed', async () => {
     await read(how('reset'));
     await expect(read('/ok', { method: 'POST', body: 'x' })).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
     expect(server.count('/ok')).toBe(1);
   });
 
-  test('repeats a POST with an Idempotency-Key, whole', async () => {
+  test('replays a POST with an Idempotency-Key, with its whole body', async () => {
     await read(how('reset'));
     await read('/ok', { method: 'POST', body: 'whole', headers: { 'idempotency-key': '1' } });
     expect(server.requests.slice(1).map(({ body }) => body.toString())).toEqual(['whole', 'whole']);
   });
 
-  test('is replaced once: what happens to the second stands', async () => {
+  test('is replaced once: the outcome of the second connection is final', async () => {
     await read('/ok');
     await expect(read('/reset/before-headers')).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
     expect(server.count('/reset/before-headers')).toBe(2);
   });
 
-  test('is not what a fresh connection is', async () => {
+  test('does not include a new connection, whose failure is final', async () => {
     await expect(read('/reset/before-headers')).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
     expect(server.count('/reset/before-headers')).toBe(1);
   });
 
-  test('is no reason to repeat what has begun to answer', async () => {
+  test('causes no replay once the response has begun', async () => {
     await read('/ok');
     await expect(read('/reset/amid-headers')).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
     expect(server.count('/reset/amid-headers')).toBe(1);
@@ -110,7 +110,7 @@ describe('a kept connection that turns out to be closed', () => {
 });
 
 describe('stats() and onPressure', () => {
-  test('count what is open, idle, on the wire and waiting', async () => {
+  test('count the open and idle connections, and the running and queued requests', async () => {
     transport = undici({ connections: 2 });
     const controller = new AbortController();
     const answers = Array.from({ length: 5 }, () => transport(server.url('/blackhole'), { signal: controller.signal }));
@@ -123,36 +123,36 @@ describe('stats() and onPressure', () => {
     expect(stats()).toEqual({ connected: 1, free: 1, pending: 0, running: 0, queued: 0, longestHold: 0 });
   });
 
-  test('tell once an episode that connections or places run short', async () => {
-    const heard: Pressure['reason'][] = [];
-    transport = undici({ connections: 4, onPressure: ({ reason }) => heard.push(reason) });
+  test('report once an episode that connections are short or requests queue', async () => {
+    const reported: Pressure['reason'][] = [];
+    transport = undici({ connections: 4, onPressure: ({ reason }) => reported.push(reason) });
     const burst = (): Promise<string[]> => Promise.all(Array.from({ length: 20 }, () => read('/ok?delay=5')));
     await burst();
-    expect(heard).toEqual(['running', 'queued']);
+    expect(reported).toEqual(['running', 'queued']);
     await burst();
-    expect(heard).toEqual(['running', 'queued', 'running', 'queued']);
+    expect(reported).toEqual(['running', 'queued', 'running', 'queued']);
   });
 
-  test('tell of a hold of more than 30 s, once', async () => {
+  test('report a hold of more than 30 s once', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     try {
-      const heard: Pressure[] = [];
-      transport = undici({ headers: false, onPressure: (pressure) => heard.push(pressure) });
+      const reported: Pressure[] = [];
+      transport = undici({ headers: false, onPressure: (pressure) => reported.push(pressure) });
       const answer = transport(server.url('/blackhole'));
       answer.catch(() => undefined);
       await server.until(({ busy }) => busy.length === 1);
       vi.advanceTimersByTime(29_000);
-      expect(heard).toEqual([]);
+      expect(reported).toEqual([]);
       vi.advanceTimersByTime(120_000);
-      expect(heard).toMatchObject([{ reason: 'hold', origin: server.origin, running: 1, longestHold: 30_000 }]);
+      expect(reported).toMatchObject([{ reason: 'hold', origin: server.origin, running: 1, longestHold: 30_000 }]);
     } finally {
       vi.useRealTimers();
     }
   });
 });
 
-describe('at the end', () => {
-  test('close() waits for what is under way, and refuses what comes later', async () => {
+describe('the transport', () => {
+  test('waits on close() for the present calls, and refuses later ones', async () => {
     const answer = read('/drip/body');
     await server.until(({ busy }) => busy.length === 1);
     const closed = transport.close();
@@ -162,7 +162,7 @@ describe('at the end', () => {
     await server.until(({ open }) => open === 0);
   });
 
-  test('destroy() fails what is under way, with its reason', async () => {
+  test('fails the present calls on destroy(), with its reason as the cause', async () => {
     transport = undici({ connections: 1 });
     const answers = [read('/blackhole'), read('/ok')];
     await server.until(({ busy }) => busy.length === 1);
@@ -174,7 +174,7 @@ describe('at the end', () => {
     await server.until(({ open }) => open === 0);
   });
 
-  test('`await using` closes', async () => {
+  test('closes at the end of `await using`', async () => {
     {
       await using own = undici();
       await (await own(server.url('/ok'))).text();
@@ -183,8 +183,8 @@ describe('at the end', () => {
   });
 });
 
-describe('under kyoa', () => {
-  test('standard() hands out its Responses, and retries a reset', async () => {
+describe('with the transport', () => {
+  test('standard() returns genuine Responses, and retries a reset', async () => {
     const fetch = createFetch({ use: standard(), fetch: transport });
     const response = await fetch(server.url('/reset-sequence?steps=reset,ok&size=4'));
     expect(response).toBeInstanceOf(Response);
@@ -193,7 +193,7 @@ describe('under kyoa', () => {
     expect(await response.text()).toBe('kyoa');
   });
 
-  test('a body that was given goes out as it is, with its length, and again in a retry', async () => {
+  test('a string body is sent with its length, and again in a retry', async () => {
     const fetch = createFetch({ use: standard(), fetch: transport });
     const headers = { 'idempotency-key': '1' };
     await fetch(server.url('/sequence?statuses=503,200'), { method: 'POST', body: 'twice', headers });
@@ -203,7 +203,7 @@ describe('under kyoa', () => {
     ]);
   });
 
-  test('standard() makes no stream of a body that is read whole', async () => {
+  test('standard() creates no stream for a body that is read whole', async () => {
     const fetch = createFetch({ use: standard(), fetch: transport });
     let streams = 0;
     const counted = new Proxy(ReadableStream, {
@@ -224,7 +224,7 @@ describe('under kyoa', () => {
     }
   });
 
-  test('the client face works on it', async () => {
+  test('the client works', async () => {
     const api = kyoa.create({ fetch: transport });
     expect(await api.post(server.url('/ok'), { json: { a: 1 } }).json()).toMatchObject({
       method: 'POST',
@@ -233,11 +233,11 @@ describe('under kyoa', () => {
   });
 });
 
-describe('on the way', () => {
+describe('a connection over TLS or a proxy', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kyoa-tls-'));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('HTTP/2 is spoken where it is offered: all requests on one connection', async () => {
+  test('uses HTTP/2 if the server offers it, with all requests on one connection', async () => {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
     execFileSync(
@@ -280,7 +280,7 @@ describe('on the way', () => {
     }
   });
 
-  test('a proxy is asked for the whole URL of plain http', async () => {
+  test('sends the whole URL of plain http to the proxy', async () => {
     const url = server.url('/ok?size=4');
     const proxied = await throughProxy(async (proxy) => {
       const fetch = undici({ proxy });
@@ -340,7 +340,7 @@ describe('options', () => {
     [{ origins: { 'https://a.example/x': {} } }, 'undici origins must be origins'],
     [{ origins: { 'https://a.example': { write: 0 } } }, 'undici origins["https://a.example"] write must be'],
     [{ onPressure: 1 }, 'undici onPressure must be a function, got 1'],
-  ])('%o is refused', (options, message) => {
+  ])('refuse %o', (options, message) => {
     expect(() => undici(options as object)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );

@@ -1,4 +1,4 @@
-/** kyoa/undici beside the global fetch: the same outcome of every fault and every good answer, but for what is listed. */
+/** kyoa/undici compared with the global fetch: every fault and every good response has the same outcome, or a listed one. */
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => transport.destroy());
 
-describe('every fault has the outcome that it has with the global fetch, or the one that is listed', () => {
+describe('every fault has the outcome of the global fetch, or the one that is listed', () => {
   let server: FaultServer;
   beforeEach(async () => {
     server = await faultServer();
@@ -33,13 +33,13 @@ describe('every fault has the outcome that it has with the global fetch, or the 
     if (kind === 'error in body') expect(error).toMatchObject({ name: 'TypeError', message: 'terminated' });
   });
 
-  test('no listed difference is one of a fault that is gone', () => {
+  test('no listed difference belongs to a fault that does not exist', () => {
     const names = new Set(faults.map(({ name }) => name));
     expect(Object.keys(differences).filter((name) => !names.has(name))).toEqual([]);
   });
 });
 
-describe('every good answer is the one that the global fetch gets', () => {
+describe('every good response is the one that the global fetch returns', () => {
   let server: Origin;
   beforeEach(async () => {
     server = await origin(({ request, answer, body }) => {
@@ -86,11 +86,11 @@ describe('every good answer is the one that the global fetch gets', () => {
   };
   const stream = (): RequestInit => {
     const init = { method: 'POST', body: new Blob(['in ', 'pieces']).stream(), duplex: 'half' };
-    return init; // the types of the DOM do not know `duplex`
+    return init; // the types of the DOM have no `duplex`
   };
   const posted = (body: BodyInit): RequestInit => ({ method: 'POST', body });
 
-  const asked: readonly [path: string, init?: () => RequestInit][] = [
+  const requests: readonly [path: string, init?: () => RequestInit][] = [
     ['/json'],
     ['/json#fragment'],
     ['/echo/a%20b/../c?x=1&y=ü'],
@@ -145,7 +145,7 @@ describe('every good answer is the one that the global fetch gets', () => {
     ['/echo', () => ({ method: 'GET', body: 'x' })],
     ['/echo', () => ({ signal: 1 as never })],
   ];
-  const elsewhere: readonly string[] = [
+  const otherUrls: readonly string[] = [
     'data:text/plain,hello',
     'about:blank',
     'ftp://a.example/',
@@ -154,8 +154,8 @@ describe('every good answer is the one that the global fetch gets', () => {
     'not a url',
   ];
 
-  /** All that a caller can see; `date` and what belongs to the connection apart. */
-  const seen = async (fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<unknown> => {
+  /** Everything that a caller can read of the outcome, except the `date` header. */
+  const outcomeOf = async (fetch: typeof globalThis.fetch, url: string, init: RequestInit): Promise<unknown> => {
     try {
       const response = await fetch(url, init);
       const { status, statusText, ok, redirected, type } = response;
@@ -170,12 +170,12 @@ describe('every good answer is the one that the global fetch gets', () => {
   };
 
   const alike = async (url: string, init: () => RequestInit): Promise<void> => {
-    expect(await seen(transport, url, init())).toEqual(await seen(fetch, url, init()));
+    expect(await outcomeOf(transport, url, init())).toEqual(await outcomeOf(fetch, url, init()));
   };
-  test.each(asked)('%s %o', (path, init = () => ({})) => alike(server.url + path.slice(1), init));
-  test.each(elsewhere)('%s', (url) => alike(url, () => ({})));
+  test.each(requests)('%s %o', (path, init = () => ({})) => alike(server.url + path.slice(1), init));
+  test.each(otherUrls)('%s', (url) => alike(url, () => ({})));
 
-  test('a form, whose boundary is drawn for each', async () => {
+  test('a form, apart from its random boundary', async () => {
     const echo = async (fetch: typeof globalThis.fetch): Promise<unknown> => {
       const text = await (await fetch(`${server.url}echo`, posted(form()))).text();
       const { headers } = server.exchanges.at(-1)!.request;
@@ -184,7 +184,7 @@ describe('every good answer is the one that the global fetch gets', () => {
     expect(await echo(transport)).toEqual(await echo(fetch));
   });
 
-  test('credentials stay with their origin, whatever redirects', async () => {
+  test('a redirect to another origin drops the credentials', async () => {
     await using other = await origin(({ request, answer }) => answer.end(JSON.stringify(request.headers)));
     const headers = { authorization: 'secret', cookie: 'a=b', 'x-own': 'kept' };
     const url = `${server.url}redirect/307?to=${encodeURIComponent(other.url)}`;
@@ -193,20 +193,20 @@ describe('every good answer is the one that the global fetch gets', () => {
     expect([received['authorization'], received['cookie']]).toEqual([undefined, undefined]);
   });
 
-  test('a Content-Length that is not the body’s is refused, where the global fetch waits for ever', async () => {
+  test('a Content-Length that differs from the length of the body is refused, where the global fetch waits without end', async () => {
     const answer = transport(`${server.url}echo`, { ...posted('four'), headers: { 'content-length': '3' } });
     await expect(answer).rejects.toMatchObject({ cause: { code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' } });
     expect(server.exchanges).toEqual([]);
   });
 
-  test('deflate without the wrapping that its name stands for', async () => {
+  test('deflate in the raw format, which some servers send', async () => {
     await using bare = await origin(({ answer }) => {
       answer.setHeader('content-encoding', 'deflate').end(deflateRawSync('bare'));
     });
     expect(await (await transport(bare.url)).text()).toBe('bare');
   });
 
-  test('a Request, which may be sent once', async () => {
+  test('a Request, which can be sent once', async () => {
     const request = new Request(`${server.url}echo`, posted('once'));
     expect(await (await transport(request)).text()).toBe('POST /echo once');
     await expect(transport(request)).rejects.toBeInstanceOf(TypeError);
