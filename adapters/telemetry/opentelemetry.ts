@@ -1,4 +1,4 @@
-/** What happens, as spans and measurements of OpenTelemetry: listed first around the call, and last around each attempt. */
+/** Exports calls as spans and metrics of OpenTelemetry. Placed first, around the call, and last, around each attempt. */
 import {
   context,
   metrics,
@@ -7,58 +7,61 @@ import {
   SpanStatusCode,
   trace,
   type Attributes,
-  type Context as Telemetry,
+  type Context as OtelContext,
   type Meter,
   type Span,
   type Tracer,
 } from '@opentelemetry/api';
 
-import { privateState } from '../../src/core/engine/private-state.ts';
 import type { Context, Middleware } from '../../src/core/context.ts';
-import {
-  durationBuckets,
-  errorTypeOf,
-  methodOf,
-  other,
-  serverOf,
-  callResult,
-} from '../../src/telemetry/semantic-conventions.ts';
-import { counters } from '../../src/telemetry/counters.ts';
+import { privateState } from '../../src/core/engine/private-state.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
+import { array, invalid, knownKeys } from '../../src/core/options.ts';
+import { counters } from '../../src/telemetry/counters.ts';
 import { observeCall } from '../../src/telemetry/observe-call.ts';
-import { invalid, array, knownKeys } from '../../src/core/options.ts';
 import { redactor, type Redactor } from '../../src/telemetry/redact.ts';
+import {
+  callResult,
+  durationBuckets,
+  errorType,
+  otherValue,
+  requestMethod,
+  serverAddress,
+} from '../../src/telemetry/semantic-conventions.ts';
 
 export interface OpenTelemetryOptions {
-  /** @default `trace.getTracer('kyoa')` */
+  /** Creates the spans. @default `trace.getTracer('kyoa')` */
   readonly tracer?: Tracer;
-  /** @default `metrics.getMeter('kyoa')` */
+  /** Creates the metrics. @default `metrics.getMeter('kyoa')` */
   readonly meter?: Meter;
-  /** Names of parameters whose values are secrets besides the usual ones. @default [] */
+  /** Names of parameters whose values are secrets, in addition to the usual ones. @default [] */
   readonly redact?: readonly string[];
 }
 
 export type OpenTelemetry = Middleware & {
-  /** The part that stands next to the transport, where each attempt passes. */
+  /** The part to place last, next to the transport: every attempt passes through it. */
   readonly attempt: Middleware;
 };
 
 /**
+ * Exports spans and metrics through `@opentelemetry/api`. It has two parts:
+ *
  * ```ts
  * const otel = opentelemetry();
  * createFetch({ use: [otel, ...standard(), otel.attempt] });
  * ```
  *
- * `otel` itself, outermost, makes an INTERNAL span for the call with an event for every decision beneath it (retries,
- * hedges, replays, circuit changes), measures `kyoa.call.duration` and counts the decisions. `otel.attempt`, innermost,
- * makes a CLIENT span for each request that is sent, puts that span's `traceparent` on it through the API's propagator,
- * and measures `http.client.request.duration`. Only there can each attempt be seen and have a header of its own; each
- * does its part without the other. Durations end with the response headers, as events do.
+ * `otel`, outermost, creates an INTERNAL span for the call, with a span event for every decision of the inner policies
+ * (retries, hedges, replays, circuit changes). It measures `kyoa.call.duration` and counts the decisions. `otel.attempt`,
+ * innermost, creates a CLIENT span for each request that is sent, sets the `traceparent` of that span through the API's
+ * propagator, and measures `http.client.request.duration`. Only an innermost middleware sees every attempt and can give
+ * each its own header. Each part works without the other. Durations end with the response headers, as those of events do.
  *
- * The parent is the active context; an attempt finds its call also where no context manager is registered. URLs go
- * without credentials and secrets. On the server side of the wire both let everything pass: its spans are SERVER ones.
+ * The parent span is that of the active context. An attempt finds the span of its call even without a context manager.
+ * URLs are exported without credentials and secrets. In a handler both parts pass every request through: its spans are
+ * SERVER spans, which other instrumentation creates.
  *
- * Per call: `opentelemetry: false`.
+ * `opentelemetry: false` switches both off for one call.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  * @see https://opentelemetry.io/docs/specs/semconv/http/
@@ -77,74 +80,75 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
     advice,
   });
   const calls = meter.createHistogram('kyoa.call.duration', {
-    description: 'Duration of calls with all their attempts and pauses.',
+    description: 'Duration of calls, including all attempts and delays.',
     unit: 's',
     advice,
   });
-  const decisions = countDecisions(meter);
-  /** By `ctx.state`, which all forks of a call share. */
-  const known = privateState<{ telemetry: Telemetry | undefined; sent: number }>();
-  const callOf = ({ state }: Context) => {
-    let call = known.get(state);
-    if (call === undefined) known.set(state, (call = { telemetry: undefined, sent: 0 }));
+  const countDecision = decisionCounter(meter);
+  /** The state of a call, on `ctx.state`, which all forks of the call share. */
+  const states = privateState<{ otelContext: OtelContext | undefined; attempts: number }>();
+  const stateOf = ({ state }: Context) => {
+    let call = states.get(state);
+    if (call === undefined) states.set(state, (call = { otelContext: undefined, attempts: 0 }));
     return call;
   };
   const isOff = ({ options, side }: Context): boolean => options['opentelemetry'] === false || side === 'server';
 
   async function opentelemetry(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     if (isOff(ctx)) return next();
-    const common = attributesOf(ctx.request);
+    const common = requestAttributes(ctx.request);
     const attributes = { ...common, 'url.full': redact.url(ctx.request.url), 'kyoa.request.id': ctx.id };
-    const span = tracer.startSpan(`kyoa ${nameOf(common)}`, { attributes });
-    const telemetry = trace.setSpan(context.active(), span);
-    callOf(ctx).telemetry = telemetry;
+    const span = tracer.startSpan(`kyoa ${spanName(common)}`, { attributes });
+    const otelContext = trace.setSpan(context.active(), span);
+    stateOf(ctx).otelContext = otelContext;
 
-    return context.with(telemetry, observeCall, undefined, ctx, next, (event: KyoaEvent) => {
-      decisions(event);
+    return context.with(otelContext, observeCall, undefined, ctx, next, (event: KyoaEvent) => {
+      countDecision(event);
       if (event.type === 'request.settled') {
-        const ended = { ...endOf(event), 'kyoa.attempts': event.attempts };
-        finish(span, ended, callResult(event, ctx) === 'failure');
-        const outcome = { 'kyoa.outcome': callResult(event, ctx) };
-        calls.record(event.duration / 1_000, { ...common, ...outcome }, telemetry);
+        const result = callResult(event, ctx);
+        endSpan(span, { ...outcomeAttributes(event), 'kyoa.attempts': event.attempts }, result === 'failure');
+        calls.record(event.duration / 1_000, { ...common, 'kyoa.outcome': result }, otelContext);
       } else if (!/^(request|attempt)\./.test(event.type) && span.isRecording()) {
-        span.addEvent(event.type, factsOf(event, redact), event.time);
+        span.addEvent(event.type, eventAttributes(event, redact), event.time);
       }
     });
   }
 
   async function attempt(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     if (isOff(ctx)) return next();
-    const call = callOf(ctx);
+    const call = stateOf(ctx);
     const active = context.active();
-    const parent = trace.getSpan(active) === undefined ? (call.telemetry ?? active) : active;
-    const common = attributesOf(ctx.request);
+    const parent = trace.getSpan(active) === undefined ? (call.otelContext ?? active) : active;
+    const common = requestAttributes(ctx.request);
     const span = tracer.startSpan(
-      nameOf(common),
+      spanName(common),
       {
         kind: SpanKind.CLIENT,
         attributes: {
           ...common,
           'url.full': redact.url(ctx.request.url),
-          ...(common['http.request.method'] === other && { 'http.request.method_original': ctx.request.method }),
-          ...(call.sent > 0 && { 'http.request.resend_count': call.sent }),
+          ...(common['http.request.method'] === otherValue && { 'http.request.method_original': ctx.request.method }),
+          ...(call.attempts > 0 && { 'http.request.resend_count': call.attempts }),
         },
       },
       parent,
     );
-    call.sent += 1;
-    const telemetry = trace.setSpan(parent, span);
+    call.attempts += 1;
+    const otelContext = trace.setSpan(parent, span);
     const started = performance.now();
-    const ended = (outcome: { status: number } | { error: unknown }, failed: boolean): void => {
-      const end = endOf(outcome);
-      finish(span, end, failed);
-      requests.record((performance.now() - started) / 1_000, { ...common, ...end }, telemetry);
+    const end = (outcome: { status: number } | { error: unknown }, failed: boolean): void => {
+      const attributes = outcomeAttributes(outcome);
+      endSpan(span, attributes, failed);
+      requests.record((performance.now() - started) / 1_000, { ...common, ...attributes }, otelContext);
     };
     try {
-      const response = await context.with(telemetry, next, undefined, { request: carrying(ctx.request, telemetry) });
-      ended({ status: response.status }, response.status >= 400);
+      const response = await context.with(otelContext, next, undefined, {
+        request: withTraceHeaders(ctx.request, otelContext),
+      });
+      end({ status: response.status }, response.status >= 400);
       return response;
     } catch (error) {
-      ended({ error }, callResult({ error }, ctx) === 'failure');
+      end({ error }, callResult({ error }, ctx) === 'failure');
       throw error;
     }
   }
@@ -152,35 +156,35 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
   return Object.assign(opentelemetry, { attempt });
 }
 
-function attributesOf(request: Request): Attributes & { readonly 'http.request.method': string } {
-  const { address, port } = serverOf(request.url);
+function requestAttributes(request: Request): Attributes & { readonly 'http.request.method': string } {
+  const { address, port } = serverAddress(request.url);
   return {
-    'http.request.method': methodOf(request),
+    'http.request.method': requestMethod(request),
     'server.address': address,
     ...(port !== undefined && { 'server.port': port }),
   };
 }
 
-function nameOf({ 'http.request.method': method }: { readonly 'http.request.method': string }): string {
-  return method === other ? 'HTTP' : method;
+function spanName({ 'http.request.method': method }: { readonly 'http.request.method': string }): string {
+  return method === otherValue ? 'HTTP' : method;
 }
 
-/** A client counts 4xx as errors, too (HTTP spans, status). */
-function endOf({ status, error }: { readonly status?: number; readonly error?: unknown }): Attributes {
-  if (status === undefined) return { 'error.type': errorTypeOf(error) };
+/** For a client, 4xx is an error as well (semantic conventions, HTTP spans, status). */
+function outcomeAttributes({ status, error }: { readonly status?: number; readonly error?: unknown }): Attributes {
+  if (status === undefined) return { 'error.type': errorType(error) };
   return { 'http.response.status_code': status, ...(status >= 400 && { 'error.type': String(status) }) };
 }
 
-function finish(span: Span, attributes: Attributes, failed: boolean): void {
+function endSpan(span: Span, attributes: Attributes, failed: boolean): void {
   span.setAttributes(attributes);
   if (failed) span.setStatus({ code: SpanStatusCode.ERROR });
   span.end();
 }
 
-/** The request with the headers of the propagator; as it is when there is none. */
-function carrying(request: Request, telemetry: Telemetry): Request {
+/** The request with the headers of the registered propagator; without a propagator, the request itself. */
+function withTraceHeaders(request: Request, otelContext: OtelContext): Request {
   const headers: Record<string, string> = {};
-  propagation.inject(telemetry, headers);
+  propagation.inject(otelContext, headers);
   const entries = Object.entries(headers);
   if (entries.length === 0) return request;
   const copy = new Request(request);
@@ -188,26 +192,26 @@ function carrying(request: Request, telemetry: Telemetry): Request {
   return copy;
 }
 
-function countDecisions(meter: Meter): (event: KyoaEvent) => void {
-  const all = new Map(
-    Object.entries(counters).map(([type, { name, help, by = {} }]) => {
+function decisionCounter(meter: Meter): (event: KyoaEvent) => void {
+  const byType = new Map(
+    Object.entries(counters).map(([type, { name, help, labels = {} }]) => {
       const counter = meter.createCounter(`kyoa.${name}`, { description: help });
-      return [type, { counter, labels: Object.keys(by) }];
+      return [type, { counter, labels: Object.keys(labels) }];
     }),
   );
   return (event) => {
-    const found = all.get(event.type);
+    const found = byType.get(event.type);
     if (found === undefined) return;
     const facts = event as unknown as Attributes;
     found.counter.add(1, Object.fromEntries(found.labels.map((label) => [`kyoa.${label}`, facts[label]])));
   };
 }
 
-/** What an attribute can hold; an error by its type, for its message may tell secrets. */
-function factsOf({ type: _type, id: _id, time: _time, ...facts }: KyoaEvent, redact: Redactor): Attributes {
+/** The members of an event that fit into an attribute. An error becomes its type: its message may contain secrets. */
+function eventAttributes({ type: _type, id: _id, time: _time, ...facts }: KyoaEvent, redact: Redactor): Attributes {
   const attributes: Attributes = {};
   for (const [name, fact] of Object.entries(facts)) {
-    if (name === 'error') attributes['error.type'] = errorTypeOf(fact);
+    if (name === 'error') attributes['error.type'] = errorType(fact);
     else if (name === 'url') attributes['url.full'] = redact.url(String(fact));
     else if (typeof fact === 'string' || typeof fact === 'number' || typeof fact === 'boolean') attributes[name] = fact;
   }

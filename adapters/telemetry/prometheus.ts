@@ -1,61 +1,63 @@
-/** What happens, as metrics of Prometheus through prom-client 15: listed first, outermost. */
+/** Exports calls as metrics of Prometheus, through prom-client 15. Placed first, outermost. */
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 
 import type { Middleware } from '../../src/core/context.ts';
-import {
-  bounded,
-  durationBuckets,
-  errorTypeOf,
-  methodOf,
-  serverOf,
-  callResult,
-} from '../../src/telemetry/semantic-conventions.ts';
-import { counters } from '../../src/telemetry/counters.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
-import { observeCall } from '../../src/telemetry/observe-call.ts';
 import { count, fn, invalid, knownKeys } from '../../src/core/options.ts';
+import { counters } from '../../src/telemetry/counters.ts';
+import { observeCall } from '../../src/telemetry/observe-call.ts';
+import {
+  boundedLabel,
+  callResult,
+  durationBuckets,
+  errorType,
+  requestMethod,
+  serverAddress,
+} from '../../src/telemetry/semantic-conventions.ts';
 
-/** What is read of a pool per origin; the fetch of `kyoa/undici` has it. */
+/** The state of the pool of one origin. The `stats()` of `kyoa/undici` returns it. */
 export interface PoolStats {
-  /** Connections that are open. */
+  /** Open connections. */
   readonly connected: number;
-  /** Requests that are under way. */
+  /** Requests on a connection. */
   readonly running: number;
   /** Requests that wait for a connection. */
   readonly queued: number;
-  /** The longest that a request under way has held its connection, ms. */
+  /** The time for which the oldest running request has held its connection, ms. */
   readonly longestHold: number;
 }
 
 export interface Pools {
+  /** Called at each scrape; the keys are origins. */
   readonly stats: () => Readonly<Record<string, PoolStats>>;
-  /** Per origin, as the transport was given it. @default none: no share of the pool is shown */
+  /** The `connections` option of the transport. @default none: `kyoa_pool_connections_limit` is not exported */
   readonly connections?: number;
 }
 
 export interface PrometheusOptions {
-  /** Where the metrics are registered. @default the global registry of prom-client */
+  /** The registry of the metrics. @default the global registry of prom-client */
   readonly registry?: Registry;
-  /** Whose connections to show: `{ stats: transport.stats, connections: 100 }`. @default none */
+  /** The transport whose pools are exported: `{ stats: transport.stats, connections: 100 }`. @default none */
   readonly pools?: Pools;
 }
 
-/** Of hosts and of circuits, each; those beyond are `_OTHER`. */
-const mostLabels = 100;
-/** Statuses are three digits, but servers say what they like. */
-const mostStatuses = 60;
-/** An open circuit nobody has called since its cooldown ended, and so long after, is no longer news, ms. */
-const circuitMemory = 60_000;
+/** Values of a label: hosts, circuits, origins. Every further value is `_OTHER`. */
+const maxLabels = 100;
+/** More than HTTP defines: a server may send any three digits. */
+const maxStatuses = 60;
+/** A circuit without a call is exported as open until this long after its cooldown, ms. */
+const openCircuitTtl = 60_000;
 
 /**
- * `http_client_request_duration_seconds` for every request that is sent, under OpenTelemetry's names and buckets;
- * `kyoa_call_duration_seconds` for the calls as their callers see them; a counter for every decision of the policies
- * beneath; `kyoa_circuit_open`; with `pools` the connections. No label holds a URL, an id or a path, and the number of
- * hosts and circuits is bounded.
+ * Registers these metrics, under OpenTelemetry's names and buckets where it has some:
  *
- * A registry takes these metrics once: list one and the same policy in several stacks rather than make two.
+ * - `http_client_request_duration_seconds` for every request that is sent
+ * - `kyoa_call_duration_seconds` for every call as its caller sees it, and `kyoa_calls_in_flight`
+ * - a counter for every kind of decision of the inner policies, and `kyoa_circuit_open`
+ * - with `pools`, the connections of the transport
  *
- * Per call: `prometheus: false`.
+ * No label contains a URL, an id or a path, and the number of hosts and circuits is bounded. A registry accepts each
+ * metric once: several stacks must share one `prometheus()`. `prometheus: false` switches it off for one call.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -66,13 +68,13 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
     throw invalid('prometheus registry', registry, 'a Registry of prom-client');
   const registers = [registry];
   const buckets = [...durationBuckets];
-  const host = bounded(mostLabels);
-  const status = bounded(mostStatuses);
-  const errorType = bounded(mostLabels);
+  const hostLabel = boundedLabel(maxLabels);
+  const statusLabel = boundedLabel(maxStatuses);
+  const errorLabel = boundedLabel(maxLabels);
 
   const requests = new Histogram({
     name: 'http_client_request_duration_seconds',
-    help: 'Duration of HTTP client requests, to the response headers.',
+    help: 'Duration of HTTP client requests, until the response headers.',
     labelNames: [
       'http_request_method',
       'server_address',
@@ -85,26 +87,26 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
   });
   const calls = new Histogram({
     name: 'kyoa_call_duration_seconds',
-    help: 'Duration of calls with all their attempts and pauses, to the response headers.',
+    help: 'Duration of calls, including all attempts and delays, until the response headers.',
     labelNames: ['http_request_method', 'server_address', 'outcome'] as const,
     buckets,
     registers,
   });
   const inFlight = new Gauge({ name: 'kyoa_calls_in_flight', help: 'Calls that have not settled.', registers });
-  const circuits = openCircuits(registry);
-  const decisions = countDecisions(registry);
-  if (pools !== undefined) showPools(registry, pools);
+  const trackCircuit = openCircuits(registry);
+  const countDecision = decisionCounter(registry);
+  if (pools !== undefined) registerPools(registry, pools);
 
-  const sent = (event: KyoaEvent & { readonly type: 'attempt.answered' | 'attempt.failed' }): void => {
-    const { address, port = '' } = serverOf(event.url);
+  const observeAttempt = (event: KyoaEvent & { readonly type: 'attempt.answered' | 'attempt.failed' }): void => {
+    const { address, port = '' } = serverAddress(event.url);
     const answered = event.type === 'attempt.answered';
-    const failed = answered ? (event.status >= 400 ? String(event.status) : '') : errorTypeOf(event.error);
+    const error = answered ? (event.status >= 400 ? String(event.status) : '') : errorType(event.error);
     const labels = {
-      http_request_method: methodOf(event),
-      server_address: host(address),
-      server_port: host(address) === address ? String(port) : '',
-      http_response_status_code: answered ? status(String(event.status)) : '',
-      error_type: errorType(failed),
+      http_request_method: requestMethod(event),
+      server_address: hostLabel(address),
+      server_port: hostLabel(address) === address ? String(port) : '',
+      http_response_status_code: answered ? statusLabel(String(event.status)) : '',
+      error_type: errorLabel(error),
     };
     requests.observe(labels, event.duration / 1_000);
   };
@@ -113,26 +115,26 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
     if (ctx.options['prometheus'] === false) return next();
     return observeCall(ctx, next, (event) => {
       if (event.type === 'request.started') inFlight.inc();
-      else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') sent(event);
+      else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') observeAttempt(event);
       else if (event.type === 'request.settled') {
         inFlight.dec();
         const labels = {
-          http_request_method: methodOf(event),
-          server_address: host(serverOf(event.url).address),
+          http_request_method: requestMethod(event),
+          server_address: hostLabel(serverAddress(event.url).address),
           outcome: callResult(event, ctx),
         };
         calls.observe(labels, event.duration / 1_000);
       }
-      decisions(event);
-      circuits(event);
+      countDecision(event);
+      trackCircuit(event);
     });
   };
 }
 
-/** A series begins at 0 where its labels are known beforehand: the first increase is one that `rate` sees. */
-function countDecisions(registry: Registry): (event: KyoaEvent) => void {
-  const all = Object.entries(counters).map(([type, { name, help, by = {} }]) => {
-    const [[label, values] = [undefined, []]] = Object.entries(by);
+/** A series whose label values are known starts at 0, so that `rate` sees its first increase. */
+function decisionCounter(registry: Registry): (event: KyoaEvent) => void {
+  const all = Object.entries(counters).map(([type, { name, help, labels = {} }]) => {
+    const [[label, values] = [undefined, []]] = Object.entries(labels);
     const counter = new Counter({
       name: `kyoa_${name}_total`,
       help,
@@ -140,7 +142,7 @@ function countDecisions(registry: Registry): (event: KyoaEvent) => void {
       registers: [registry],
     });
     if (label !== undefined) for (const value of values) counter.inc({ [label]: value }, 0);
-    return [type, { counter, label, value: bounded(mostLabels) }] as const;
+    return [type, { counter, label, value: boundedLabel(maxLabels) }] as const;
   });
   const byType = new Map<string, (typeof all)[number][1]>(all);
 
@@ -154,15 +156,15 @@ function countDecisions(registry: Registry): (event: KyoaEvent) => void {
 }
 
 function openCircuits(registry: Registry): (event: KyoaEvent) => void {
-  const label = bounded(mostLabels);
+  const label = boundedLabel(maxLabels);
   const open = new Map<string, number>();
   const gauge = new Gauge({
     name: 'kyoa_circuit_open',
-    help: 'Whether a circuit is open or half-open: 1 from its opening until it closes, or nobody has called for a minute.',
+    help: 'Whether a circuit is open or half-open: 1 until it closes, or until a minute after its cooldown without a call.',
     labelNames: ['key'],
     registers: [],
     collect() {
-      for (const [key, retryAt] of open) this.set({ key }, Date.now() < retryAt + circuitMemory ? 1 : 0);
+      for (const [key, retryAt] of open) this.set({ key }, Date.now() < retryAt + openCircuitTtl ? 1 : 0);
     },
   });
   registry.registerMetric(gauge);
@@ -173,30 +175,30 @@ function openCircuits(registry: Registry): (event: KyoaEvent) => void {
   };
 }
 
-function showPools(registry: Registry, pools: Pools): void {
+function registerPools(registry: Registry, pools: Pools): void {
   knownKeys('prometheus pools', pools, ['stats', 'connections']);
   fn('prometheus pools stats', pools.stats);
   if (pools.connections !== undefined) count('prometheus pools connections', pools.connections, 1);
-  const shown: readonly [name: string, help: string, read: (stats: PoolStats) => number | undefined][] = [
-    ['connections', 'Connections that are open.', ({ connected }) => connected],
-    ['connections_limit', 'Connections that there may be.', () => pools.connections],
-    ['running', 'Requests that are under way.', ({ running }) => running],
+  const gauges: readonly [name: string, help: string, read: (stats: PoolStats) => number | undefined][] = [
+    ['connections', 'Open connections.', ({ connected }) => connected],
+    ['connections_limit', 'The most connections that may be open.', () => pools.connections],
+    ['running', 'Requests on a connection.', ({ running }) => running],
     ['waiting', 'Requests that wait for a connection.', ({ queued }) => queued],
     [
       'longest_hold_seconds',
-      'The longest that a request under way has held its connection.',
+      'The time for which the oldest running request has held its connection.',
       ({ longestHold }) => longestHold / 1_000,
     ],
   ];
-  const label = bounded(mostLabels);
-  for (const [name, help, read] of shown) {
+  const label = boundedLabel(maxLabels);
+  for (const [name, help, read] of gauges) {
     const gauge = new Gauge({
       name: `kyoa_pool_${name}`,
       help,
       labelNames: ['origin'],
       registers: [],
       collect() {
-        this.reset(); // an origin that is gone has no pool
+        this.reset(); // an origin without a pool must not keep its last value
         for (const [origin, stats] of Object.entries(pools.stats())) {
           const value = read(stats);
           if (value !== undefined) this.set({ origin: label(origin) }, value);

@@ -1,17 +1,17 @@
-/** How a call is heard: what `observe`, and every tool that goes by events, is made of. */
+/** Reports a call to a listener: `observe`, `log`, `metrics` and the exporters are built on it. */
 import { notify, type Context, type Next } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
 
 /**
- * Runs what is beneath; the listener hears `request.started`, every event from there, and `request.settled`, for the
- * call as it stands at this place in the onion: to an observer further out it may look different.
+ * Runs the inner middleware. The listener receives `request.started`, every event of the inner middleware, and
+ * `request.settled`. Both describe the call at this place in the stack; outer middleware may have changed it.
  */
 export function observeCall(ctx: Context, next: Next, listener: Listener): Promise<Response> {
   const { id } = ctx;
   const { method, url } = ctx;
   const started = performance.now();
   let attempts = 0;
-  const hear: Listener = (event) => {
+  const count: Listener = (event) => {
     if (event.type === 'attempt.sent') attempts += 1;
     return listener(event);
   };
@@ -19,7 +19,7 @@ export function observeCall(ctx: Context, next: Next, listener: Listener): Promi
   const type = 'request.settled';
 
   notify(listener, { type: 'request.started', method, url, id, time: Date.now() });
-  return next({ observers: [...ctx.observers, hear] }).then(
+  return next({ observers: [...ctx.observers, count] }).then(
     (response) => {
       const { status } = response;
       notify(listener, { type, method, url, status, duration: duration(), attempts, id, time: Date.now() });

@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { bounded, errorTypeOf, methodOf, serverOf, callResult } from '../../src/telemetry/semantic-conventions.ts';
+import {
+  boundedLabel,
+  callResult,
+  errorType,
+  requestMethod,
+  serverAddress,
+} from '../../src/telemetry/semantic-conventions.ts';
 import { KyoaError, TimeoutError } from '../../src/core/errors.ts';
 
-describe('conventions', () => {
+describe('the semantic conventions', () => {
   test.each([
     ['http://api.example/users', 'api.example', 80],
     ['https://api.example?x=1', 'api.example', 443],
@@ -10,12 +16,12 @@ describe('conventions', () => {
     ['http://[::1]:8080/', '::1', 8080],
     ['https://jane:pass@api.example/', 'api.example', 443],
     ['data:text/plain,x', '', undefined],
-  ])('the server of %s is %s, port %s', (url, address, port) => {
-    expect(serverOf(url)).toEqual({ address, port });
+  ])('give %s the server address %s and port %s', (url, address, port) => {
+    expect(serverAddress(url)).toEqual({ address, port });
   });
 
-  test('a method that the RFCs do not know is _OTHER', () => {
-    expect(['GET', 'PATCH', 'BREW', 'get'].map((method) => methodOf({ method }))).toEqual([
+  test('give a method that no RFC defines the value _OTHER', () => {
+    expect(['GET', 'PATCH', 'BREW', 'get'].map((method) => requestMethod({ method }))).toEqual([
       'GET',
       'PATCH',
       '_OTHER',
@@ -28,13 +34,13 @@ describe('conventions', () => {
     ['its own code', new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 }), 'TIMEOUT'],
     ['its own code before that of its cause', new KyoaError('STORAGE', 'x', { cause: { code: 'E' } }), 'STORAGE'],
     ['its name', new DOMException('x', 'AbortError'), 'AbortError'],
-    ['no sentence', Object.assign(new Error('x'), { code: 'no route to 10.0.0.1' }), 'Error'],
-    ['_OTHER for what is none', 'text', '_OTHER'],
-  ])('the type of an error is %s', (_what, error, type) => {
-    expect(errorTypeOf(error)).toBe(type);
+    ['its name if the code is not one word', Object.assign(new Error('x'), { code: 'no route to 10.0.0.1' }), 'Error'],
+    ['_OTHER if it is not an Error', 'text', '_OTHER'],
+  ])('give an error as its type %s', (_what, error, type) => {
+    expect(errorType(error)).toBe(type);
   });
 
-  test('only the server and the network fail: not a 4xx, not an abort', () => {
+  test('count a 5xx, a network error and a timeout as failures, but not a 4xx or an abort', () => {
     const { signal } = new AbortController();
     const timeout = new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 });
     expect([200, 404, 500].map((status) => callResult({ status }, signal))).toEqual(['success', 'success', 'failure']);
@@ -44,8 +50,8 @@ describe('conventions', () => {
     expect(callResult({ error: timeout }, AbortSignal.abort(timeout))).toBe('failure');
   });
 
-  test('tells the first values apart and no more', () => {
-    const label = bounded(2);
+  test('keep the first values of a bounded label, and replace the others by _OTHER', () => {
+    const label = boundedLabel(2);
     expect(['a', 'b', 'c', 'a', 'd'].map((value) => label(value))).toEqual(['a', 'b', '_OTHER', 'a', '_OTHER']);
   });
 });

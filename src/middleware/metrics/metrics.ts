@@ -1,6 +1,6 @@
 /** Counts calls and measures how long they take. Stands outermost, for whole calls. */
 import type { Context, Middleware } from '../../core/context.ts';
-import { bounded, callResult } from '../../telemetry/semantic-conventions.ts';
+import { boundedLabel, callResult } from '../../telemetry/semantic-conventions.ts';
 import type { KyoaEvent } from '../../core/events.ts';
 import { observeCall } from '../../telemetry/observe-call.ts';
 import { fn, knownKeys } from '../../core/options.ts';
@@ -61,7 +61,7 @@ export function metrics(options: MetricsOptions = {}): Metrics {
   const total = tally();
   const requests = histogram();
   const routes = new Map<string, Tally>();
-  const label = bounded(mostRoutes);
+  const label = boundedLabel(mostRoutes);
   let inFlight = 0;
 
   const tallyOf = (route: string): Tally => {

@@ -36,7 +36,7 @@ interface Setup {
   readonly fetch: KyoaFetch;
   readonly sent: readonly Request[];
   readonly spans: () => readonly ReadableSpan[];
-  /** Of the last collection, by name. */
+  /** The data points of the last collection, by the name of the metric. */
   readonly measured: (name: string) => Promise<readonly { attributes: object; value: unknown }[]>;
 }
 
@@ -85,7 +85,7 @@ describe('opentelemetry', () => {
     context.disable();
   });
 
-  test('makes a span for the call, and one beneath it for each attempt, whose header it sends', async () => {
+  test('creates a span for the call, and a child span for each attempt, whose traceparent the attempt sends', async () => {
     const again = retry({ retries: 2, backoff: constant(0) });
     const { fetch, spans, sent } = setup([again], (n) => new Response(null, { status: n < 3 ? 503 : 200 }));
     await fetch(url, { requestId: 'order-42' });
@@ -118,14 +118,14 @@ describe('opentelemetry', () => {
     expect(call.events[0]!.attributes).toEqual({ retry: 1, delay: 0, status: 503 });
   });
 
-  test('the parent is the active span', async () => {
+  test('takes the active span as the parent', async () => {
     const { fetch, spans, tracer } = setup([], () => new Response(null));
     const parent = tracer.startSpan('checkout');
     await context.with(api.setSpan(context.active(), parent), () => fetch(url));
     expect(spans().find(isCall)?.parentSpanContext?.spanId).toBe(idOf(parent as unknown as ReadableSpan));
   });
 
-  test('an attempt finds its call also without a context manager', async () => {
+  test('connects an attempt to its call even without a context manager', async () => {
     context.disable();
     try {
       const { fetch, spans } = setup(
@@ -144,7 +144,7 @@ describe('opentelemetry', () => {
     }
   });
 
-  test('a copy that was outrun has a span of its own, which is no error', async () => {
+  test('creates a span for a losing copy, and does not mark it as an error', async () => {
     let lose!: (error: unknown) => void;
     const outrun = new Promise<Response>((_resolve, reject) => (lose = reject));
     const { fetch, spans, sent } = setup([hedge({ delay: 0 })], (n) => (n === 1 ? outrun : new Response(null)));
@@ -162,7 +162,7 @@ describe('opentelemetry', () => {
     ).toEqual(['hedge.launched', 'hedge.won']);
   });
 
-  test('tells on the call’s span of replays, sharing and circuits', async () => {
+  test('adds replays, shared requests and circuit changes to the span of the call', async () => {
     const stack = [dedupe(), idempotency(), breaker({ volume: 1 })];
     const { fetch, spans } = setup(stack, (n) => new Response('{}', { status: n === 3 ? 500 : 201 }));
     const order = { method: 'POST', body: '{}', requestId: 'order-42' };
@@ -188,7 +188,7 @@ describe('opentelemetry', () => {
     expect(spans().filter((span) => !isCall(span))).toHaveLength(3);
   });
 
-  test('measures requests in seconds under the conventions’ name and buckets', async () => {
+  test('measures requests in seconds, under the name and buckets of the conventions', async () => {
     const { fetch, measured } = setup(
       [retry({ retries: 1, backoff: constant(0) })],
       () => new Response(null, { status: 503 }),
@@ -210,7 +210,7 @@ describe('opentelemetry', () => {
     expect(await measured('kyoa.call.duration')).toMatchObject([{ attributes: { 'kyoa.outcome': 'failure' } }]);
   });
 
-  test('durations are what the server saw, within 5 %', async () => {
+  test('measures the duration that the server measured, within 5 %', async () => {
     const saw: number[] = [];
     await using server = await origin(({ answer }) => {
       const started = performance.now();
@@ -235,7 +235,7 @@ describe('opentelemetry', () => {
     expect(server.exchanges[1]!.request.headers['traceparent']).toContain(idOf(attempt!));
   });
 
-  test('a method that is none of HTTP’s is _OTHER, and the span HTTP', async () => {
+  test('exports an unknown method as _OTHER, with the span name HTTP', async () => {
     const { fetch, spans } = setup([], () => new Response(null));
     await fetch(url, { method: 'BREW' });
     expect(spans()[0]).toMatchObject({
@@ -244,13 +244,13 @@ describe('opentelemetry', () => {
     });
   });
 
-  test('a limit that ran out is an error of that type', async () => {
+  test('exports a limit that expired as an error of the type TIMEOUT', async () => {
     const { fetch, spans } = setup([timeout({ headers: 5 })], () => new Promise(() => {}));
     await expect(fetch(url)).rejects.toThrow('within 5 ms');
     expect(spans().find(isCall)).toMatchObject({ attributes: { 'error.type': 'TIMEOUT' }, status: { code: 2 } });
   });
 
-  test('each part does its work without the other', async () => {
+  test('lets each part work without the other', async () => {
     const { otel, spans, sent } = setup([], () => new Response(null));
     const transport: Fetch = async (input) => ((sent as Request[]).push(input as Request), new Response(null));
     await createFetch({ use: [otel], fetch: transport })(url);
@@ -259,30 +259,30 @@ describe('opentelemetry', () => {
     expect(sent.map(header)).toEqual(['none', expect.stringContaining(idOf(spans()[1]!))]);
   });
 
-  test('sends a body along', async () => {
+  test('keeps the body of a request', async () => {
     const { fetch, sent } = setup([], async () => new Response(await sent.at(-1)!.text()));
     expect(await (await fetch(url, { method: 'POST', body: 'text' })).text()).toBe('text');
   });
 
-  test('lets a call pass that says so, and all calls of a handler', async () => {
+  test('passes through a call that switches it off, and every call of a handler', async () => {
     const { fetch, otel, spans, sent } = setup([], () => new Response(null));
     await fetch(url, { opentelemetry: false });
     await createHandler({ use: [otel, otel.attempt] }, () => new Response(null))(new Request(url));
     expect([spans().length, sent.map(header)]).toEqual([0, ['none']]);
   });
 
-  test('no span holds a secret', async () => {
+  test('puts no secret into a span', async () => {
     let fault: Fault;
     const { fetch, spans } = setup([retry({ backoff: constant(0) })], async () => fault.answer());
     for (const plant of faults) {
       fault = plant('s3cr3t');
       await fetch(...fault.call).catch(() => {});
     }
-    const told = spans().map(({ name, attributes, events, status }) =>
+    const exported = spans().map(({ name, attributes, events, status }) =>
       JSON.stringify({ name, attributes, events, status }),
     );
-    expect(told.length).toBeGreaterThan(2 * faults.length - 1);
-    expect(told.filter((text) => text.includes('s3cr3t'))).toEqual([]);
+    expect(exported.length).toBeGreaterThan(2 * faults.length - 1);
+    expect(exported.filter((text) => text.includes('s3cr3t'))).toEqual([]);
   });
 
   test.each([

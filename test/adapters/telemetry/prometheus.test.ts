@@ -35,13 +35,13 @@ describe('prometheus', () => {
     expect(await samples(registry, 'kyoa_retries_total')).toEqual({ '': 1 });
   });
 
-  test('tells failed calls from those that were given up, and counts those under way', async () => {
+  test('distinguishes failed from aborted calls, and counts the calls in flight', async () => {
     const registry = new Registry();
     const policy = prometheus({ registry });
-    const left = new AbortController();
-    const call = createFetch({ use: [policy], fetch: silent })(url, { signal: left.signal });
+    const caller = new AbortController();
+    const call = createFetch({ use: [policy], fetch: silent })(url, { signal: caller.signal });
     expect(await samples(registry, 'kyoa_calls_in_flight')).toEqual({ '': 1 });
-    left.abort();
+    caller.abort();
     await expect(call).rejects.toThrow('aborted');
     const cause = { code: 'ECONNREFUSED' };
     await stub([policy], () => Promise.reject(new TypeError('fetch failed', { cause })))
@@ -68,7 +68,7 @@ describe('prometheus', () => {
     expect(await samples(registry, 'kyoa_circuit_openings_total')).toEqual({ '{key="http://api.example"}': 1 });
   });
 
-  test('begins at 0, so that the first of a kind is an increase', async () => {
+  test('starts every series at 0, so that the first event is an increase', async () => {
     const registry = new Registry();
     prometheus({ registry });
     expect((await samples(registry, 'kyoa_retries_abandoned_total'))['{reason="budget"}']).toBe(0);
@@ -92,7 +92,7 @@ describe('prometheus', () => {
     expect(await read('running')).toEqual({});
   });
 
-  test('bounds its labels', async () => {
+  test('bounds the number of its label values', async () => {
     const registry = new Registry();
     const policy = prometheus({ registry });
     const { fetch } = stub([policy], () => new Response(null));
@@ -102,7 +102,7 @@ describe('prometheus', () => {
     expect(Object.keys(hosts).at(-1)).toContain('http_request_method="_OTHER",server_address="_OTHER",server_port=""');
   });
 
-  test('satisfies promtool, and holds no secret, path or id', async () => {
+  test('passes the check of promtool, and exports no secret, path or id', async () => {
     const registry = new Registry();
     let fault: Fault;
     const pools = { stats: () => ({ 'http://a.example': { connected: 1, running: 1, queued: 0, longestHold: 0 } }) };
@@ -116,7 +116,7 @@ describe('prometheus', () => {
     expect(text).not.toMatch(/s3cr3t|users|page=/);
   });
 
-  test('lets a call go uncounted', async () => {
+  test('does not count a call that switches it off', async () => {
     const registry = new Registry();
     await stub([prometheus({ registry })], () => new Response(null)).fetch(url, { prometheus: false });
     expect(await samples(registry, 'kyoa_call_duration_seconds_count')).toEqual({});
