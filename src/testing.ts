@@ -1,4 +1,4 @@
-/** For tests: public names; nothing else. */
+/** The public names of `kyoa/testing`. */
 export { storageContract } from './testing/storage-contract.ts';
 export type { Clause, StorageContractOptions } from './testing/storage-contract.ts';
 export { script } from './testing/script.ts';

@@ -1,37 +1,38 @@
-/** What a scripted server says, and how it becomes a Response, or an error of the network. */
+/** The replies of a scripted server, and how one becomes a Response or a network error. */
 import { count, invalid, oneOf, delay, knownKeys } from '../core/options.ts';
 import { byteStream, type Bytes } from '../lib/body/streams.ts';
 import { createResponse } from '../lib/body/synthetic-response.ts';
 import { sleep } from '../core/engine/timers.ts';
 
 /**
- * `refused`: nobody listens. `reset`: the connection is closed before a byte of the answer. `hang`: no answer ever.
- * `cut`: the body breaks off after what was given of it. `stall`: after that there is silence.
+ * A fault of the network. `refused`: the connection is refused. `reset`: the connection is closed before the response.
+ * `hang`: there is never a response. `cut`: the connection is closed after the given body. `stall`: after the given body
+ * the response neither continues nor ends.
  */
 export type Fault = 'refused' | 'reset' | 'hang' | 'cut' | 'stall';
 
-/** One answer. Of `json`, `text` and `chunks` one at most is the body. */
+/** One response, or one fault. At most one of `json`, `text` and `chunks` is the body. */
 export interface Reply {
-  /** 200 to 599. @default 200 */
+  /** From 200 to 599. @default 200 */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as `application/json`, unless `headers` say otherwise. */
+  /** A body of JSON. Its type is `application/json` unless `headers` has another one. */
   readonly json?: unknown;
-  /** Sent as `text/plain`, unless `headers` say otherwise. */
+  /** A body of text. Its type is `text/plain` unless `headers` has another one. */
   readonly text?: string;
-  /** Sent one after the other, strings as UTF-8. */
+  /** A body that is sent chunk by chunk, strings as UTF-8. */
   readonly chunks?: readonly (string | Bytes)[];
-  /** The pause after each chunk, ms. @default 0 */
+  /** The time after each chunk, ms. @default 0 */
   readonly gap?: number;
-  /** Until the headers, or the fault, ms. @default 0 */
+  /** The time until the headers or the fault, ms. @default 0 */
   readonly delay?: number;
-  /** What goes wrong. @default nothing */
+  /** The fault that occurs. @default none */
   readonly fault?: Fault;
-  /** How many requests get it. @default 1, and without end for a reply that stands alone */
+  /** How many requests get this reply. @default 1, and without end for a reply that is not in a list */
   readonly times?: number;
 }
 
-/** What became of an answer. */
+/** How a reply has ended. */
 export type Ending = 'complete' | 'failed' | 'aborted';
 
 /** @throws {KyoaError} `INVALID_OPTION` */
@@ -47,39 +48,41 @@ export function checkReply(reply: Reply): void {
   if (bodies.length > 1) throw invalid('reply', bodies.join(' and '), 'given one body');
 }
 
-/** Rejects with the signal's reason as soon as it aborts; `over` hears how it ended otherwise. */
+/** Rejects with the signal's reason as soon as it aborts. `ended` is called with every other ending. */
 export async function deliver(
   reply: Reply,
   url: string,
   signal: AbortSignal,
-  over: (ending: Ending) => void,
+  ended: (ending: Ending) => void,
 ): Promise<Response> {
   const { status = 200, gap = 0, delay = 0, fault } = reply;
   await sleep(delay, signal);
   if (fault === 'hang') return never(signal);
   if (fault === 'refused' || fault === 'reset') {
-    over('failed');
+    ended('failed');
     throw networkErrors[fault]();
   }
 
   const { type, chunks } = bodyOf(reply);
-  const left = chunks.map((chunk) => (typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk.slice()));
-  let begun = false;
+  const remaining = chunks.map((chunk) =>
+    typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk.slice(),
+  );
+  let started = false;
   const next = async (): Promise<Bytes | undefined> => {
-    if (begun) await sleep(gap, signal);
-    begun = true;
-    const chunk = left.shift();
+    if (started) await sleep(gap, signal);
+    started = true;
+    const chunk = remaining.shift();
     if (chunk !== undefined) return chunk;
     if (fault === 'stall') return never(signal);
-    over(fault === 'cut' ? 'failed' : 'complete');
+    ended(fault === 'cut' ? 'failed' : 'complete');
     if (fault === 'cut') throw networkErrors.cut();
     return undefined;
   };
-  const hasBody = left.length > 0 || fault !== undefined;
-  if (!hasBody) over('complete');
+  const hasBody = remaining.length > 0 || fault !== undefined;
+  if (!hasBody) ended('complete');
   const headers = [...new Headers({ ...type, ...reply.headers })];
   const head = { url, redirected: false, type: 'basic', status, statusText: '', headers } as const;
-  return createResponse(head, hasBody ? byteStream(next, () => over('aborted')) : null);
+  return createResponse(head, hasBody ? byteStream(next, () => ended('aborted')) : null);
 }
 
 function bodyOf({ json, text, chunks }: Reply): { type?: Record<string, string>; chunks: readonly (string | Bytes)[] } {
@@ -88,15 +91,15 @@ function bodyOf({ json, text, chunks }: Reply): { type?: Record<string, string>;
   return { chunks: (chunks ?? []).filter(({ length }) => length > 0) };
 }
 
-/** As Node's fetch words them. */
+/** The errors of Node's fetch. */
 const networkErrors = {
   refused: () => networkError('fetch failed', 'ECONNREFUSED', 'connect ECONNREFUSED'),
   reset: () => networkError('fetch failed', 'ECONNRESET', 'read ECONNRESET'),
   cut: () => networkError('terminated', 'UND_ERR_SOCKET', 'other side closed'),
 };
 
-function networkError(message: string, code: string, why: string): TypeError {
-  return new TypeError(message, { cause: Object.assign(new Error(why), { code }) });
+function networkError(message: string, code: string, cause: string): TypeError {
+  return new TypeError(message, { cause: Object.assign(new Error(cause), { code }) });
 }
 
 function never(signal: AbortSignal): Promise<never> {

@@ -1,82 +1,83 @@
-/** A fetch that answers by a script and keeps a log: what stands beneath a stack that is tested without a network. */
+/** A fetch that replies from a script and logs its requests: the transport of a test without a network. */
 import { retainSignal, withCallerSignal } from '../lib/signal.ts';
 import { checkReply, deliver, type Ending, type Reply } from './reply.ts';
 import { route } from './route.ts';
 
 type Step = Reply | Responder;
 
-/** Answers by the request. A Response is handed over as it is. */
+/** Computes the reply from the request. A Response is returned unchanged. */
 type Responder = (request: Request) => Reply | Response | Promise<Reply | Response>;
 
-/** A list is used up in order; what stands alone answers every request. */
+/** A list is used in order, each reply once or `times`. A single reply is given to every request. */
 export type Replies = Step | readonly Step[];
 
-/** By requests, `'GET /users/*'`; the first that fits is asked. */
+/** Replies for routes like `'GET /users/*'`. The first route that matches gives the reply. */
 export type Routes = Readonly<Record<string, Replies>>;
 
-/** One request that has come. */
+/** One request that was received. */
 export interface Call {
-  /** A copy that nobody has read, each time it is asked for. */
+  /** A new, unread copy on each access. */
   readonly request: Request;
-  /** What else its sender gave: `dispatcher`, `priority` and the like. */
+  /** The init that the caller passed: `dispatcher`, `priority` and the like. */
   readonly init: Readonly<RequestInit>;
-  /** When it came, ms after `script()`. */
+  /** When the request was received, ms after `script()`. */
   readonly at: number;
-  /** `failed`: by its script. `aborted`: by whoever sent it, before it was `complete`. */
+  /** `failed`: the script has a fault, or no reply. `aborted`: the caller aborted, or cancelled the body. */
   readonly state: 'waiting' | 'answering' | 'complete' | 'failed' | 'aborted';
 }
 
 export interface Script {
-  /** Hears its signal, reads what is uploaded, and hands out genuine Responses with a `url`. */
+  /** Obeys its signal, reads the request body, and returns genuine Responses with a `url`. */
   readonly fetch: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
-  /** In the order in which they came, those that nobody had a reply for included. */
+  /** All requests in the order of their arrival, including those without a reply. */
   readonly calls: readonly Call[];
   /**
-   * For the end of a test.
+   * Checks, at the end of a test, that the requests have used exactly the replies of the script.
    *
-   * @throws {Error} naming the replies that were not asked for, and the requests that nobody had a reply for
+   * @throws {Error} names the unused replies, and the requests without a reply
    */
   readonly done: () => void;
 }
 
 /**
- * A request that no reply is left for rejects with an Error that says so, which `retry` takes for what it is: a mistake
- * in the program. Delays run on `setTimeout`, so fake timers and `virtualTime()` move them.
+ * A fetch that replies from a script. A request without a reply left rejects with an Error, which `retry` does not retry.
+ * Delays use `setTimeout`, so that fake timers and `virtualTime()` control them.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function script(replies: Replies | Routes): Script {
-  const parts = Object.entries(isRoutes(replies) ? replies : { '*': replies }).map(([name, given]) => ({
+  const routes = Object.entries(isRoutes(replies) ? replies : { '*': replies }).map(([name, given]) => ({
     name,
-    fits: route(name),
-    ...turns(given),
+    matches: route(name),
+    ...replyQueue(given),
   }));
   const calls: Call[] = [];
   const missing: string[] = [];
   const started = performance.now();
 
-  const answer = async (request: Request, init: RequestInit, signal: AbortSignal): Promise<Response> => {
-    const { call, answered, over } = enter(request, init, performance.now() - started);
+  const respond = async (request: Request, init: RequestInit, signal: AbortSignal): Promise<Response> => {
+    const { call, answering, ended } = newCall(request, init, performance.now() - started);
     calls.push(call);
-    signal.addEventListener('abort', () => over('aborted'), { once: true });
+    signal.addEventListener('abort', () => ended('aborted'), { once: true });
     await request.arrayBuffer();
     signal.throwIfAborted();
 
-    const step = parts.find(({ fits }) => fits(request))?.next();
+    const step = routes.find(({ matches }) => matches(request))?.next();
     if (step === undefined) {
       const what = `${request.method} ${request.url}`;
       missing.push(what);
-      over('failed');
-      throw new Error(`The script has no reply left for ${what}; it has ${parts.map(({ name }) => name).join(', ')}`);
+      ended('failed');
+      const names = routes.map(({ name }) => name).join(', ');
+      throw new Error(`The script has no reply left for ${what}; its routes are ${names}`);
     }
-    const said = typeof step === 'function' ? await step(call.request) : step;
-    if (said instanceof Response) {
-      over('complete');
-      return said;
+    const reply = typeof step === 'function' ? await step(call.request) : step;
+    if (reply instanceof Response) {
+      ended('complete');
+      return reply;
     }
-    checkReply(said);
-    const response = await deliver(said, request.url, signal, over);
-    answered();
+    checkReply(reply);
+    const response = await deliver(reply, request.url, signal, ended);
+    answering();
     return response;
   };
 
@@ -85,28 +86,31 @@ export function script(replies: Replies | Routes): Script {
     async fetch(input, init = {}) {
       const request = new Request(input, init);
       const caller = init.signal ?? (input instanceof Request ? retainSignal(input) : new AbortController().signal);
-      return withCallerSignal(caller, ({ signal }) => answer(request, init, signal));
+      return withCallerSignal(caller, ({ signal }) => respond(request, init, signal));
     },
     done() {
-      const wrong = parts.filter(({ left }) => left() > 0).map(({ name, left }) => `${left()} left over for ${name}`);
-      wrong.push(...missing.map((what) => `none for ${what}`));
-      if (wrong.length > 0) throw new Error(`The replies of the script do not match the calls: ${wrong.join(', ')}`);
+      const problems = routes
+        .filter(({ left }) => left() > 0)
+        .map(({ name, left }) => `${left()} left over for ${name}`);
+      problems.push(...missing.map((what) => `none for ${what}`));
+      if (problems.length > 0)
+        throw new Error(`The replies of the script do not match the calls: ${problems.join(', ')}`);
     },
   };
 }
 
-/** No member of a reply is called like a route. */
+/** The name of a route is `*` or contains a slash; no member of a reply is named like that. */
 function isRoutes(replies: Replies | Routes): replies is Routes {
   return typeof replies === 'object' && Object.keys(replies).some((name) => name === '*' || name.includes('/'));
 }
 
-interface Turns {
+interface ReplyQueue {
   readonly next: () => Step | undefined;
-  /** Replies that must still be asked for. */
+  /** The number of replies that must still be used. */
   readonly left: () => number;
 }
 
-function turns(replies: Replies): Turns {
+function replyQueue(replies: Replies): ReplyQueue {
   const isList = Array.isArray(replies);
   const steps = ((isList ? replies : [replies]) as readonly Step[]).map((step) => {
     if (typeof step !== 'function') checkReply(step);
@@ -114,21 +118,23 @@ function turns(replies: Replies): Turns {
   });
   return {
     next() {
-      const turn = steps.find(({ left }) => left > 0);
-      if (turn !== undefined) turn.left -= 1;
-      return turn?.step;
+      const first = steps.find(({ left }) => left > 0);
+      if (first !== undefined) first.left -= 1;
+      return first?.step;
     },
     left: () => steps.reduce((sum, { left }) => (left === Infinity ? sum : sum + left), 0),
   };
 }
 
-interface Entry {
+interface NewCall {
   readonly call: Call;
-  readonly answered: () => void;
-  readonly over: (ending: Ending) => void;
+  /** Sets the state after the headers. */
+  readonly answering: () => void;
+  /** Sets the final state, once. */
+  readonly ended: (ending: Ending) => void;
 }
 
-function enter(request: Request, init: RequestInit, at: number): Entry {
+function newCall(request: Request, init: RequestInit, at: number): NewCall {
   const unread = request.clone();
   let state: Call['state'] = 'waiting';
   return {
@@ -142,10 +148,10 @@ function enter(request: Request, init: RequestInit, at: number): Entry {
         return state;
       },
     },
-    answered() {
+    answering() {
       if (state === 'waiting') state = 'answering';
     },
-    over(ending) {
+    ended(ending) {
       if (state === 'waiting' || state === 'answering') state = ending;
     },
   };

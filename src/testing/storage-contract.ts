@@ -1,43 +1,50 @@
-/** What holds an adapter to its contract, with any test runner: `for (const { name, run } of ...) test(name, run)`. */
+/** Checks a storage against the contract, with any test runner: `for (const { name, run } of ...) test(name, run)`. */
 import type { Storage } from '../core/storage.ts';
-import { expiry } from './storage/expiry.ts';
-import { openers } from './storage/openers.ts';
-import { anyText } from './storage/texts.ts';
-import { verbs } from './storage/verbs.ts';
+import { expiryClauses } from './storage/expiry.ts';
+import { operationClauses } from './storage/operations.ts';
+import { sharedClauses } from './storage/shared.ts';
+import { textClauses } from './storage/text.ts';
 
-/** One sentence of the contract; `run` rejects where it does not hold. */
+/** One clause of the contract. */
 export interface Clause {
+  /** A sentence, for the title of a test. */
   readonly name: string;
+  /** Rejects with an Error that states the difference if the storage breaks the clause. */
   readonly run: () => Promise<void>;
 }
 
 export interface StorageContractOptions {
-  /** Whether all that `open` gives keep their entries in one place. `false` leaves out what follows from that. @default true */
+  /** Whether all storages that `open` returns share their entries. `false` omits the clauses about that. @default true */
   readonly shared?: boolean;
 }
 
 /**
- * `open` is called anew for each clause and may give the same place each time, also one with entries of others:
- * the clauses keep to keys of their own, some short and odd ones apart (`''`, `'__proto__'` and the like), which they
- * overwrite and delete.
+ * The clauses that every storage must fulfil. `open` is called at least once for each clause. It may open the same place
+ * each time, and the place may contain other entries: a clause uses random keys, except for some short ones (`''`,
+ * `'__proto__'` and the like), which it overwrites and deletes.
  */
 export function storageContract(
   open: () => Storage | Promise<Storage>,
   { shared = true }: StorageContractOptions = {},
 ): Clause[] {
-  const clauses = { ...verbs, ...expiry, ...anyText, ...(shared && openers) };
+  const clauses = {
+    ...operationClauses,
+    ...expiryClauses,
+    ...textClauses,
+    ...(shared && sharedClauses),
+  };
 
-  return Object.entries(clauses).map(([name, body]) => ({
+  return Object.entries(clauses).map(([name, check]) => ({
     name,
     run: async () => {
       const opened: Storage[] = [];
-      const another = async (): Promise<Storage> => {
+      const openAnother = async (): Promise<Storage> => {
         const storage = await open();
         opened.push(storage);
         return storage;
       };
       try {
-        await body({ open: another, store: await another(), key: unusedKey() });
+        await check({ open: openAnother, store: await openAnother(), key: unusedKey() });
       } finally {
         for (const storage of opened) await storage.close();
       }

@@ -1,23 +1,23 @@
 /**
- * Time that passes when the test says so. It takes the place of what code asks the platform for: timers, `Date`,
- * `performance.now()` and `AbortSignal.timeout()`. In the spirit of Polly's FakeTimeProvider.
+ * Time that passes only when the test advances it. It replaces the clocks of the platform: timers, `Date`,
+ * `performance.now()` and `AbortSignal.timeout()`. The idea is that of .NET's FakeTimeProvider.
  */
 import { delay } from '../core/options.ts';
 import { noop } from '../lib/noop.ts';
 import { longestDelay } from '../core/engine/timers.ts';
 
 export interface VirtualTime extends Disposable {
-  /** Since `virtualTime()`, ms. */
+  /** The time since `virtualTime()`, ms. */
   readonly elapsed: number;
-  /** Runs every timer that is due in the next `ms`, in order, each after what the one before it set off has settled. */
+  /** Runs every timer that is due in the next `ms`, in order. The work that a timer starts settles before the next timer. */
   advance(ms: number): Promise<void>;
-  /** Runs timers, in order, until the promise has settled, and becomes what it becomes. */
+  /** Runs timers, in order, until the promise has settled. Settles like the promise. */
   until<T>(promise: Promise<T>): Promise<T>;
-  /** Puts the platform's time back; timers that are still waiting are forgotten. Also called by `using`. */
+  /** Restores the platform's clocks and drops the pending timers. `using` calls it at the end of the block. */
   restore(): void;
 }
 
-/** Before any fake can take its place. */
+/** Read before a fake timer can replace it. */
 const platformTimeout = globalThis.setTimeout;
 
 const timersAreObjects = (() => {
@@ -26,7 +26,7 @@ const timersAreObjects = (() => {
   return typeof sample === 'object';
 })();
 
-let present: VirtualTime | undefined;
+let active: VirtualTime | undefined;
 
 interface Timer {
   readonly run: () => void;
@@ -36,18 +36,19 @@ interface Timer {
 }
 
 /**
- * It starts at the moment it is called. What takes real time (sockets, storage on disk) is not waited for by `advance`.
+ * Replaces the platform's clocks, from the present time on, until `restore()`. `advance` does not wait for work that takes
+ * real time (sockets, storage on disk).
  *
- * @throws {Error} when another one has not been restored
+ * @throws {Error} if another virtual time has not been restored
  */
 export function virtualTime(): VirtualTime {
-  if (present !== undefined) throw new Error('Time is virtual already; restore() that one first');
-  const began = { unix: Date.now(), monotonic: Math.floor(performance.now()) };
+  if (active !== undefined) throw new Error('Virtual time is active already; call its restore() first');
+  const start = { unix: Date.now(), monotonic: Math.floor(performance.now()) };
   let elapsed = 0;
   const timers = new Map<unknown, Timer>();
 
   const add = (repeats: boolean, run: () => void, ms: number | undefined): unknown => {
-    // As platforms do: what is below 1 ms, or beyond what they can hold, is 1 ms.
+    // As on every platform, a delay below 1 ms or beyond 31 bits is 1 ms.
     const delay = ms !== undefined && ms >= 1 && ms <= longestDelay ? Math.trunc(ms) : 1;
     const timer: Timer = { run, delay, repeats, due: elapsed + delay };
     const handle: unknown = handleOf(() => {
@@ -63,7 +64,7 @@ export function virtualTime(): VirtualTime {
     else timers.delete(handle);
     timer.run();
   };
-  /** The first in order of time, then of creation. */
+  /** The timer that is due first; of equal ones, the one that was created first. */
   const next = (end: number): readonly [unknown, Timer] | undefined =>
     [...timers].filter(([, { due }]) => due <= end).sort(([, a], [, b]) => a.due - b.due)[0];
 
@@ -74,14 +75,14 @@ export function virtualTime(): VirtualTime {
   const clearer = (original: (handle?: number) => void) => (handle?: unknown) => {
     if (!timers.delete(handle)) original(handle as number);
   };
-  const now = (): number => began.unix + elapsed;
+  const now = (): number => start.unix + elapsed;
   const restores = [
     replace(globalThis, 'setTimeout', setter(false)),
     replace(globalThis, 'setInterval', setter(true)),
     replace(globalThis, 'clearTimeout', clearer(globalThis.clearTimeout)),
     replace(globalThis, 'clearInterval', clearer(globalThis.clearInterval)),
     replace(globalThis, 'Date', dateOf(now)),
-    replace(performance, 'now', () => began.monotonic + elapsed),
+    replace(performance, 'now', () => start.monotonic + elapsed),
     replace(AbortSignal, 'timeout', (ms: number) => {
       const controller = new AbortController();
       const reason = (): DOMException => new DOMException('The operation was aborted due to timeout', 'TimeoutError');
@@ -96,10 +97,10 @@ export function virtualTime(): VirtualTime {
     },
     async advance(ms) {
       const end = elapsed + delay('advance', ms);
-      await turn();
+      await settle();
       for (let first = next(end); first; first = next(end)) {
         fire(first);
-        await turn();
+        await settle();
       }
       elapsed = end;
     },
@@ -109,27 +110,27 @@ export function virtualTime(): VirtualTime {
         .catch(noop)
         .finally(() => (pending = false))
         .catch(noop);
-      await turn();
+      await settle();
       while (pending) {
         const first = next(Infinity);
         if (first !== undefined) fire(first);
-        await turn();
+        await settle();
       }
       return promise;
     },
     restore() {
-      if (present !== time) return;
+      if (active !== time) return;
       for (const restore of restores) restore();
       timers.clear();
-      present = undefined;
+      active = undefined;
     },
     [Symbol.dispose]: () => time.restore(),
   };
-  return (present = time);
+  return (active = time);
 }
 
-/** Lets everything that waits for no timer have its turn; two, because what one sets off may take another. */
-async function turn(): Promise<void> {
+/** Lets work that waits for no timer settle. Two turns of the event loop: work of the first may need a second one. */
+async function settle(): Promise<void> {
   for (let n = 0; n < 2; n += 1) await new Promise((resolve) => platformTimeout(resolve, 0));
 }
 
@@ -150,10 +151,10 @@ function dateOf(now: () => number): DateConstructor {
   });
 }
 
-/** Beyond what a platform gives, so that they never meet. */
+/** Ids above those of a platform, so that they never collide. */
 let lastId = 2 ** 31;
 
-/** A number as in browsers, or what Node gives in its place. */
+/** A number, as in browsers, or an object like Node's Timeout. */
 function handleOf(refresh: () => void): unknown {
   const id = (lastId += 1);
   if (!timersAreObjects) return id;

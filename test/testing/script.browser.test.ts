@@ -1,9 +1,9 @@
-/** What Node's tests show, where timers are numbers and fetch is the browser's. */
+/** As in Node, with timers that are numbers and with the browser's fetch. */
 import kyoa from 'kyoa';
 import { script, virtualTime } from 'kyoa/testing';
 import { expect, test } from 'vitest';
 
-test('a scripted bad day passes in virtual time in a browser', async () => {
+test('script and virtualTime work in a browser', async () => {
   const time = virtualTime();
   try {
     expect(setTimeout(() => {}, 1)).toBeTypeOf('number');

@@ -1,4 +1,4 @@
-/** The scripted fetch, by itself and under the stacks that it is made for. */
+/** The scripted fetch, on its own and as the transport of a stack. */
 import kyoa, { createFetch, fallback, hedge, retry, standard, timeout } from 'kyoa';
 import { script, type Fault } from 'kyoa/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -24,14 +24,14 @@ describe('script', () => {
     done();
   });
 
-  test('gives genuine Responses that say where they come from, clones included', async () => {
+  test('gives genuine Responses with a url, which clones have too', async () => {
     const response = await script({ status: 201, json: 1 }).fetch(`${url}?page=2`);
     expect(response).toBeInstanceOf(Response);
     expect(response).toMatchObject({ ok: true, status: 201, url: `${url}?page=2`, redirected: false });
     expect(response.clone().url).toBe(`${url}?page=2`);
   });
 
-  test('gives a reply that stands alone without end, and one with times so often', async () => {
+  test('gives a single reply without end, and a reply with times that often', async () => {
     const alone = script({ text: 'again' });
     for (let n = 0; n < 5; n += 1) expect(await (await alone.fetch(url)).text()).toBe('again');
     alone.done();
@@ -46,7 +46,7 @@ describe('script', () => {
     done();
   });
 
-  test('answers by the request, with the first route that fits', async () => {
+  test('gives the reply of the first route that matches the request', async () => {
     const { fetch } = script({
       'POST /users': async (request) => ({ status: 201, json: await request.json() }),
       '/users?page=2': { text: 'second page' },
@@ -62,7 +62,7 @@ describe('script', () => {
     expect((await fetch('https://api.example.com/')).status).toBe(404);
   });
 
-  test('keeps every request, to be read as often as one likes', async () => {
+  test('keeps every request, whose body can be read any number of times', async () => {
     const { fetch, calls } = script({ delay: 100 });
     await Promise.all([
       fetch(url, { method: 'POST', body: 'one', headers: { 'x-kind': 'first' } }),
@@ -79,7 +79,7 @@ describe('script', () => {
     expect(calls[1]!.init).toEqual({ keepalive: true });
   });
 
-  test('reads an upload to its end', async () => {
+  test('reads the request body to its end', async () => {
     const { fetch, calls } = script({ status: 204 });
     const body = new ReadableStream({
       start(controller) {
@@ -98,7 +98,7 @@ describe('script', () => {
     expect(await calls[0]!.request.text()).toBe('streamed up');
   });
 
-  test('answers after its delay, and chunk by chunk with a gap between them', async () => {
+  test('responds after the delay, chunk by chunk with a gap between them', async () => {
     const { fetch, calls } = script({ delay: 200, chunks: ['one', new TextEncoder().encode('two')], gap: 50 });
     const answered = fetch(url);
     await vi.advanceTimersByTimeAsync(199);
@@ -119,13 +119,13 @@ describe('script', () => {
   test.each<[Fault, string]>([
     ['refused', 'ECONNREFUSED'],
     ['reset', 'ECONNRESET'],
-  ])('fails as a network does: %s', async (fault, code) => {
+  ])('fails with the error of a real network: %s', async (fault, code) => {
     const { fetch, calls } = script({ fault });
     await expect(fetch(url)).rejects.toMatchObject({ name: 'TypeError', cause: { code } });
     expect(calls[0]!.state).toBe('failed');
   });
 
-  test('cuts a body after what was given of it', async () => {
+  test('cuts a body after the given part', async () => {
     const { fetch, calls } = script({ text: 'half', fault: 'cut' });
     const reader = (await fetch(url)).body!.getReader();
     expect((await reader.read()).value).toHaveLength(4);
@@ -133,7 +133,7 @@ describe('script', () => {
     expect(calls[0]!.state).toBe('failed');
   });
 
-  test.each<Fault>(['hang', 'stall'])('is left with %s only by an abort, with its reason', async (fault) => {
+  test.each<Fault>(['hang', 'stall'])('ends a %s only by an abort, with its reason', async (fault) => {
     const { fetch, calls } = script({ fault, chunks: ['begun'] });
     const reason = new Error('enough');
     const caller = new AbortController();
@@ -146,7 +146,7 @@ describe('script', () => {
     expect(calls[0]!.state).toBe('aborted');
   });
 
-  test('hears the signal of a Request, an abort in the delay, and a body that is cancelled', async () => {
+  test('obeys the signal of a Request, an abort during the delay, and the cancellation of a body', async () => {
     const { fetch, calls } = script([{ delay: 1_000 }, { chunks: ['one', 'two'], gap: 1 }]);
     const caller = new AbortController();
     const call = fetch(new Request(url, { signal: caller.signal }));
@@ -161,14 +161,14 @@ describe('script', () => {
     expect(calls).toHaveLength(2);
   });
 
-  test('says which replies were not asked for, and which requests it had none for', async () => {
+  test('reports unused replies and requests without a reply', async () => {
     const { fetch, done } = script({ '/users': [{ status: 503, times: 2 }, { json: 1 }], '/orders': { json: 1 } });
     await fetch(url);
     expect(done).toThrow('The replies of the script do not match the calls: 2 left over for /users');
 
     const over = script([{ status: 200 }]);
     await over.fetch(url);
-    await expect(over.fetch(url)).rejects.toThrow(`The script has no reply left for GET ${url}; it has *`);
+    await expect(over.fetch(url)).rejects.toThrow(`The script has no reply left for GET ${url}; its routes are *`);
     expect(over.done).toThrow(`none for GET ${url}`);
   });
 
@@ -182,15 +182,15 @@ describe('script', () => {
     [{ json: 1, text: '1' }, 'reply must be given one body, got "json and text"'],
     [{ reset: true }, 'reply has no option reset'],
     [{ 'GET users/': {} }, `script route must be '*', a path or a URL`],
-  ])('refuses %o where it is written', (reply, message) => {
+  ])('refuses %o when it is created', (reply, message) => {
     const build = (): unknown => script(reply as never);
     expect(build).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
     expect(build).toThrow(message);
   });
 });
 
-describe('under kyoa', () => {
-  test('shows what a stack makes of a bad day', async () => {
+describe('script as a transport', () => {
+  test('shows how a stack recovers from a series of faults', async () => {
     const server = script([{ status: 503 }, { fault: 'reset' }, { fault: 'hang' }, { delay: 200, json: ['Ada'] }]);
     const api = kyoa.create({ fetch: server.fetch, timeout: { headers: 1_000 } });
     const users = api.get(url).json();
@@ -200,14 +200,14 @@ describe('under kyoa', () => {
     server.done();
   });
 
-  test('has a script that ran out not retried, but reported', async () => {
+  test('fails without a retry when no reply is left', async () => {
     const { fetch: transport, calls } = script([]);
     const fetch = createFetch({ use: [retry()], fetch: transport });
     await expect(fetch(url)).rejects.toThrow('no reply left');
     expect(calls).toHaveLength(1);
   });
 
-  test('leaves a body that stalls to the idle limit', async () => {
+  test('lets the idle limit end a body that stalls', async () => {
     const { fetch: transport } = script({ chunks: ['begun'], fault: 'stall' });
     const fetch = createFetch({ use: [timeout({ idle: 300 })], fetch: transport });
     const text = (await fetch(url)).text();
@@ -216,7 +216,7 @@ describe('under kyoa', () => {
     await expect(text).rejects.toMatchObject({ name: 'TimeoutError', phase: 'idle' });
   });
 
-  test('shows a hedge that overtakes, and a fallback that steps in', async () => {
+  test('shows a hedge that wins, and a fallback that replaces a failure', async () => {
     const slow = script([{ delay: 5_000, text: 'slow' }, { text: 'fast' }]);
     const answer = createFetch({ use: [hedge({ delay: 100 })], fetch: slow.fetch })(url);
     await vi.advanceTimersByTimeAsync(100);

@@ -1,4 +1,4 @@
-/** Shows that the contract finds what it is there to find. */
+/** Shows that the contract finds each flaw of a storage. */
 import { memory, StorageError, type Storage } from 'kyoa';
 import { storageContract, type Clause } from 'kyoa/testing';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ async function broken(clauses: readonly Clause[]): Promise<string[]> {
   return clauses.filter((_, index) => results[index]?.status === 'rejected').map(({ name }) => name);
 }
 
-/** A memory() with some verbs done wrong. */
+/** A memory() with some operations replaced by wrong ones. */
 function flawed(flaw: (store: Storage) => Partial<Storage>): Clause[] {
   return storageContract(
     () => {
@@ -20,7 +20,7 @@ function flawed(flaw: (store: Storage) => Partial<Storage>): Clause[] {
 }
 
 const flaws: Record<string, (store: Storage) => Partial<Storage>> = {
-  'looks first and writes later': (store) => ({
+  'reads and writes in two steps': (store) => ({
     set: async (key, value, options = {}) => {
       const { ifVersion, ...rest } = options;
       const present = await store.get(key);
@@ -36,7 +36,7 @@ const flaws: Record<string, (store: Storage) => Partial<Storage>> = {
   'ignores the ttl': (store) => ({
     set: (key, value, { ttl, ...options } = {}) => store.set(key, value, { ...options, ...(ttl === 0 && { ttl }) }),
   }),
-  'counts versions by key': (store) => {
+  'counts versions per key': (store) => {
     const versions = new Map<string, number>();
     return {
       set: async (key, value) => {
@@ -51,7 +51,7 @@ const flaws: Record<string, (store: Storage) => Partial<Storage>> = {
     };
   },
   'trims its values': (store) => ({ set: (key, value, options) => store.set(key, value.trim(), options) }),
-  'knows no lone surrogates': (store) => {
+  'cannot hold lone surrogates': (store) => {
     const asUtf8 = (text: string): string => new TextDecoder().decode(new TextEncoder().encode(text));
     return { set: (key, value, options) => store.set(key, asUtf8(value), options) };
   },
@@ -60,24 +60,24 @@ const flaws: Record<string, (store: Storage) => Partial<Storage>> = {
     set: (key, value, options) => store.set(key.toLowerCase(), value, options),
     delete: (key) => store.delete(key.toLowerCase()),
   }),
-  'cuts long keys': (store) => ({
+  'truncates long keys': (store) => ({
     get: (key) => store.get(key.slice(0, 255)),
     set: (key, value, options) => store.set(key.slice(0, 255), value, options),
     delete: (key) => store.delete(key.slice(0, 255)),
   }),
-  'tells its expiry in seconds': (store) => ({
+  'returns its expiry in seconds': (store) => ({
     get: async (key) => {
       const entry = await store.get(key);
       return entry?.expires === undefined ? entry : { ...entry, expires: entry.expires / 1_000 };
     },
   }),
-  'always deletes something': (store) => ({
+  'always returns true from delete': (store) => ({
     delete: async (key, options) => {
       await store.delete(key, options);
       return true;
     },
   }),
-  'works on after close': () => ({ close: async () => {} }),
+  'still works after close': () => ({ close: async () => {} }),
   'throws instead of rejecting': (store) => {
     let closed = false;
     return {
@@ -97,7 +97,7 @@ describe('storageContract', () => {
     expect(await broken(flawed(flaw))).not.toEqual([]);
   });
 
-  test('finds openers that do not see each other, unless it is told so', async () => {
+  test('finds storages that do not share their entries, unless shared is false', async () => {
     const lone = storageContract(() => memory(), { shared: false });
     expect(await broken(lone)).toEqual([]);
     const names = new Set(lone.map(({ name }) => name));
@@ -105,14 +105,14 @@ describe('storageContract', () => {
     expect(await broken(shared)).toHaveLength(shared.length - 1);
   });
 
-  test('says what was done, what came of it and what should have', async () => {
+  test('reports the operation, its result and the expected result', async () => {
     const clauses = flawed((store) => ({ get: (key) => store.get(`${key}-`) }));
     const results = await Promise.allSettled(clauses.map(({ run }) => run()));
     const reasons = results.map((result) => (result.status === 'rejected' ? String(result.reason) : ''));
     expect(reasons).toContain('Error: get after set is undefined, not {"value":"value","version":1}');
   });
 
-  test('closes all that it has opened, also where the contract does not hold', async () => {
+  test('closes every storage that it has opened, even if a clause fails', async () => {
     let open = 0;
     const clauses = storageContract(() => {
       const store = memory();

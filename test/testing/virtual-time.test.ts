@@ -1,4 +1,4 @@
-/** Virtual time without a runner's help: this file uses none of vitest's fake timers. */
+/** Virtual time without the help of a test runner: this file does not use vitest's fake timers. */
 import kyoa, { createFetch, isTimeoutError, retry, timeout } from 'kyoa';
 import { script, virtualTime } from 'kyoa/testing';
 import { describe, expect, test, vi } from 'vitest';
@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from 'vitest';
 const url = 'https://api.example.com/';
 
 describe('virtualTime', () => {
-  test('runs timers in order of time, each after what the one before it set off', async () => {
+  test('runs timers in order, each after the work that the one before it started has settled', async () => {
     using time = virtualTime();
     const ran: string[] = [];
     setTimeout(() => ran.push('late'), 2_000);
@@ -14,16 +14,16 @@ describe('virtualTime', () => {
     setTimeout(async () => {
       ran.push('middle');
       await new Response('body').text();
-      setTimeout(() => ran.push(`set off at ${time.elapsed}`), 100);
+      setTimeout(() => ran.push(`started at ${time.elapsed}`), 100);
     }, 1_500);
     await time.advance(999);
     expect(ran).toEqual([]);
     await time.advance(1_001);
-    expect(ran).toEqual(['early', 'middle', 'set off at 1600', 'late']);
+    expect(ran).toEqual(['early', 'middle', 'started at 1600', 'late']);
     expect(time.elapsed).toBe(2_000);
   });
 
-  test('moves Date and performance.now() with it', async () => {
+  test('moves Date and performance.now()', async () => {
     const before = Date.now();
     using time = virtualTime();
     const [unix, monotonic] = [Date.now(), performance.now()];
@@ -37,7 +37,7 @@ describe('virtualTime', () => {
     expect(Date()).toBe(new Date().toString());
   });
 
-  test('repeats an interval until it is cleared, and starts a refreshed timer anew', async () => {
+  test('repeats an interval until it is cleared, and restarts a refreshed timer', async () => {
     using time = virtualTime();
     const tick = vi.fn();
     const interval = setInterval(tick, 100);
@@ -56,7 +56,7 @@ describe('virtualTime', () => {
     expect(tick).toHaveBeenCalledTimes(3);
   });
 
-  test('ends AbortSignal.timeout(), with the reason that the platform gives', async () => {
+  test('aborts AbortSignal.timeout() with the reason of the platform', async () => {
     using time = virtualTime();
     const signal = AbortSignal.timeout(5_000);
     await time.advance(4_999);
@@ -65,7 +65,7 @@ describe('virtualTime', () => {
     expect(isTimeoutError(signal.reason)).toBe(true);
   });
 
-  test('puts everything back, and leaves timers from before alone', async () => {
+  test('restores every clock, and leaves earlier timers alone', async () => {
     const names = ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval', 'Date'] as const;
     const members = (): unknown[] => [
       ...names.map((name) => globalThis[name]),
@@ -78,7 +78,7 @@ describe('virtualTime', () => {
     const handle = setTimeout(cleared, 5);
     const time = virtualTime();
     clearTimeout(handle);
-    expect(virtualTime).toThrow('Time is virtual already');
+    expect(virtualTime).toThrow('Virtual time is active already');
     setTimeout(cleared, 1);
     time.restore();
     time.restore();
@@ -88,7 +88,7 @@ describe('virtualTime', () => {
     expect(cleared).not.toHaveBeenCalled();
   });
 
-  test('passes on what a timer throws, and refuses to go backwards', async () => {
+  test('throws the error of a timer, and refuses a negative time', async () => {
     using time = virtualTime();
     setTimeout(() => {
       throw new Error('thrown by a timer');
@@ -97,7 +97,7 @@ describe('virtualTime', () => {
     await expect(time.advance(-1)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
   });
 
-  test('passes until a promise settles, and no longer', async () => {
+  test('advances until a promise settles, and no further', async () => {
     using time = virtualTime();
     const server = script([{ status: 503 }, { status: 503, headers: { 'retry-after': '20' } }, { json: 'done' }]);
     const api = kyoa.create({ fetch: server.fetch });
@@ -107,7 +107,7 @@ describe('virtualTime', () => {
     server.done();
   });
 
-  test('becomes the rejection that the promise becomes', async () => {
+  test('rejects as the promise rejects', async () => {
     using time = virtualTime();
     const { fetch: transport } = script({ fault: 'hang' });
     const fetch = createFetch({ use: [timeout(60_000), retry()], fetch: transport });

@@ -1,20 +1,21 @@
-/** What the clauses of the storage contract have in common: a bench to work at, and how to say what is wrong. */
+/** What the clauses of the storage contract share: their arguments, and assertions that need no test runner. */
 import { StorageError } from '../../core/errors.ts';
 import type { Entry, Storage, Version } from '../../core/storage.ts';
 
-export interface Bench {
-  /** Another storage on the same place, closed after the clause. */
+export interface ClauseContext {
+  /** Opens another storage on the same place. It is closed after the clause. */
   readonly open: () => Promise<Storage>;
   readonly store: Storage;
-  /** One that nothing is kept under. */
+  /** A key without an entry. */
   readonly key: string;
 }
 
-/** By name; a clause rejects where it does not hold. */
-export type Clauses = Readonly<Record<string, (bench: Bench) => Promise<void>>>;
+/** A clause rejects if the storage breaks it. */
+export type Clauses = Readonly<Record<string, (context: ClauseContext) => Promise<void>>>;
 
-/** A ttl to wait for, ms, and one that no test outlives. */
+/** A ttl that a clause waits for, ms. */
 export const short = 40;
+/** A ttl that ends after every test, ms. */
 export const hour = 3_600_000;
 
 export async function oneWins(key: string, stores: readonly Storage[]): Promise<void> {
@@ -27,18 +28,18 @@ export async function oneWins(key: string, stores: readonly Storage[]): Promise<
   }
 }
 
-/** One of twenty, of whom one gets through each time: nobody fails more than nineteen times. */
+/** For at most twenty concurrent callers: one write succeeds in each round, so no caller fails more than 19 times. */
 export async function increment(store: Storage, key: string): Promise<void> {
   for (let attempt = 0; attempt < 20; attempt += 1) {
     const entry = await store.get(key);
     const next = String(Number(entry?.value ?? 0) + 1);
     if ((await store.set(key, next, { ifVersion: entry?.version ?? null })) !== undefined) return;
   }
-  fail('a write with the ifVersion that was just read is refused though nobody else has written');
+  fail('a write with the ifVersion that was just read is refused without another write in between');
 }
 
-/** Beyond the end of a ttl by any clock that runs at the same pace: timers may be 1 ms early, and expiry whole ms. */
-export function pass(ttl: number): Promise<void> {
+/** Waits until a ttl has expired: timers may fire 1 ms early, and a store may round an expiry to whole ms. */
+export function waitFor(ttl: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ttl + 5));
 }
 
@@ -48,11 +49,11 @@ export function written(version: Version | undefined): Version {
 }
 
 export function present(entry: Entry | undefined): Entry {
-  return entry ?? fail('an entry that has not expired is not there');
+  return entry ?? fail('an entry that has not expired is absent');
 }
 
 export function higher(version: Version, than: Version, what: string): void {
-  if (version <= than) fail(`${what} is ${version}, not higher than ${than}, the one before`);
+  if (version <= than) fail(`${what} is ${version}, not higher than ${than}, the version before`);
 }
 
 export async function closed(verb: () => Promise<unknown>, what: string): Promise<void> {
@@ -74,7 +75,7 @@ export async function rejection(verb: () => Promise<unknown>, what: string): Pro
   );
 }
 
-/** Texts, and flat objects with members in any order. */
+/** Compares strings, and flat objects regardless of the order of their members. */
 export function equal(actual: unknown, expected: unknown, what: string): void {
   if (show(actual) !== show(expected)) fail(`${what} is ${brief(actual)}, not ${brief(expected)}`);
 }

@@ -1,12 +1,12 @@
-/** Clauses on get, set and delete, on versions, and on the end of a storage. */
-import { closed, equal, higher, increment, oneWins, pass, short, written, type Clauses } from './bench.ts';
+/** Clauses about get, set, delete and close, and about versions. */
+import { closed, equal, higher, increment, oneWins, waitFor, short, written, type Clauses } from './assertions.ts';
 
-export const verbs: Clauses = {
-  'gives nothing for a key never written': async ({ store, key }) => {
+export const operationClauses: Clauses = {
+  'returns undefined for a key that was never written': async ({ store, key }) => {
     equal(await store.get(key), undefined, 'get of a key never written');
   },
 
-  'gives back what was written, with the version it was written as': async ({ store, key }) => {
+  'returns the value that was written, with its version': async ({ store, key }) => {
     const version = written(await store.set(key, 'value'));
     equal(await store.get(key), { value: 'value', version }, 'get after set');
   },
@@ -23,11 +23,15 @@ export const verbs: Clauses = {
     const second = written(await store.set(key, 'second', { ifVersion: first }));
     higher(second, first, 'the version of a conditional write');
     equal(await store.set(key, 'stale', { ifVersion: first }), undefined, 'set with a stale ifVersion');
-    equal(await store.set(key, 'early', { ifVersion: second + 1 }), undefined, 'set with an ifVersion never given');
+    equal(
+      await store.set(key, 'early', { ifVersion: second + 1 }),
+      undefined,
+      'set with an ifVersion that was never returned',
+    );
     equal(await store.get(key), { value: 'second', version: second }, 'get after refused writes');
   },
 
-  'writes nothing for an ifVersion where there is no entry': async ({ store, key }) => {
+  'refuses an ifVersion if there is no entry': async ({ store, key }) => {
     equal(await store.set(key, 'value', { ifVersion: 1 }), undefined, 'set with ifVersion on an absent key');
     const version = written(await store.set(key, 'value'));
     await store.delete(key);
@@ -35,7 +39,7 @@ export const verbs: Clauses = {
     equal(await store.get(key), undefined, 'get after refused writes');
   },
 
-  'holds no condition for true whose ifVersion was never a version': async ({ store, key }) => {
+  'refuses an ifVersion that was never a version': async ({ store, key }) => {
     const version = written(await store.set(key, 'value'));
     for (const ifVersion of [Number.NaN, 0, -1, version + 0.5, Infinity]) {
       for (const name of [key, `${key}-absent`]) {
@@ -46,15 +50,15 @@ export const verbs: Clauses = {
     equal(await store.get(key), { value: 'value', version }, 'get after refused writes');
   },
 
-  'puts with ifVersion null only where there is no entry': async ({ store, key }) => {
+  'writes with ifVersion null only if there is no entry': async ({ store, key }) => {
     const first = written(await store.set(key, 'first', { ifVersion: null }));
-    equal(await store.set(key, 'second', { ifVersion: null }), undefined, 'put-if-absent on a key that is there');
+    equal(await store.set(key, 'second', { ifVersion: null }), undefined, 'put-if-absent on a key with an entry');
     equal(await store.get(key), { value: 'first', version: first }, 'get after a refused write');
     await store.delete(key);
     higher(written(await store.set(key, 'third', { ifVersion: null })), first, 'the version after a deletion');
   },
 
-  'lets exactly one of twenty concurrent put-if-absent win': async ({ store, key }) => {
+  'lets exactly one of twenty concurrent put-if-absent writes win': async ({ store, key }) => {
     for (let round = 0; round < 5; round += 1) {
       await oneWins(
         `${key}-${round}`,
@@ -63,38 +67,38 @@ export const verbs: Clauses = {
     }
   },
 
-  'loses none of twenty concurrent increments': async ({ store, key }) => {
+  'loses no increment of twenty concurrent ones': async ({ store, key }) => {
     await Promise.all(Array.from({ length: 20 }, () => increment(store, key)));
     equal((await store.get(key))?.value, '20', 'a counter after twenty increments');
   },
 
-  'gives versions that rise within a key, also across deletion': async ({ store, key }) => {
+  'returns versions of a key that rise, even across a deletion': async ({ store, key }) => {
     let last = 0;
     for (let round = 0; round < 5; round += 1) {
       const version = written(await store.set(key, `${round}`));
       higher(version, last, 'the version of a rewritten key');
       await store.set(`${key}-other`, 'value');
-      equal(await store.delete(key), true, 'delete of what is there');
+      equal(await store.delete(key), true, 'delete of an entry');
       last = version;
     }
   },
 
-  'gives versions that rise within a key, also across expiry': async ({ store, key }) => {
+  'returns versions of a key that rise, even across an expiry': async ({ store, key }) => {
     const first = written(await store.set(key, 'first', { ttl: short }));
-    await pass(short);
+    await waitFor(short);
     const second = written(await store.set(key, 'second', { ifVersion: null, ttl: short }));
     higher(second, first, 'the version after an expiry');
-    await pass(short);
+    await waitFor(short);
     await store.get(key);
-    higher(written(await store.set(key, 'third')), second, 'the version after an expiry that a get has seen');
+    higher(written(await store.set(key, 'third')), second, 'the version after an expiry and a get');
   },
 
-  'deletes what is there, and says so': async ({ store, key }) => {
+  'deletes an entry, and returns whether there was one': async ({ store, key }) => {
     equal(await store.delete(key), false, 'delete of a key never written');
     await store.set(key, 'value');
-    equal(await store.delete(key), true, 'delete of what is there');
+    equal(await store.delete(key), true, 'delete of an entry');
     equal(await store.get(key), undefined, 'get after delete');
-    equal(await store.delete(key), false, 'delete of what is gone');
+    equal(await store.delete(key), false, 'delete of a deleted entry');
   },
 
   'deletes only the version that ifVersion names': async ({ store, key }) => {
@@ -112,7 +116,7 @@ export const verbs: Clauses = {
     equal(removed.filter(Boolean).length, 1, 'how many of twenty deletes removed the entry');
   },
 
-  'takes absent options for none': async ({ store, key }) => {
+  'treats an undefined option as absent': async ({ store, key }) => {
     const options = { ttl: undefined, ifVersion: undefined } as object;
     await store.set(key, 'first');
     const version = written(await store.set(key, 'second', options));
@@ -120,7 +124,7 @@ export const verbs: Clauses = {
     equal(await store.delete(key, options), true, 'delete with an ifVersion that is undefined');
   },
 
-  'rejects every verb once it is closed; closing twice is harmless': async ({ open, key }) => {
+  'rejects every operation once it is closed, and can be closed twice': async ({ open, key }) => {
     const used = await open();
     await used.set(key, 'value');
     for (const storage of [used, await open()]) {

@@ -1,15 +1,15 @@
-/** Clauses on what keys and values may be: any text. */
-import { equal, hour, type Clauses } from './bench.ts';
+/** Clauses about keys and values, which may be any text. */
+import { equal, hour, type Clauses } from './assertions.ts';
 
-export const anyText: Clauses = {
-  'gives back any text as it was, lone surrogates included': async ({ store, key }) => {
+export const textClauses: Clauses = {
+  'returns any text unchanged, lone surrogates included': async ({ store, key }) => {
     for (const [index, text] of texts.entries()) {
       await store.set(`${key}-${index}`, text);
       equal((await store.get(`${key}-${index}`))?.value, text, `the value ${JSON.stringify(text)}`);
     }
   },
 
-  'gives back a text of 1 MB as it was': async ({ store, key }) => {
+  'returns a text of 1 MB unchanged': async ({ store, key }) => {
     const ascii = Array.from({ length: 2 ** 17 }, (_, index) => index.toString(16).padStart(8, '0')).join('');
     for (const text of [ascii, 'é€😀'.repeat(2 ** 18), `${ascii}\ud800`]) {
       await store.set(key, text);
@@ -17,7 +17,7 @@ export const anyText: Clauses = {
     }
   },
 
-  'tells all keys apart': async ({ store, key }) => {
+  'distinguishes all keys': async ({ store, key }) => {
     const longest = key.padEnd(1_000, '-');
     const keys = [...texts, ...oddKeys, ...oddKeys.map((odd) => `${key}${odd}`), key, `${longest}a`, `${longest}b`];
     const distinct = [...new Set(keys)];
@@ -30,7 +30,7 @@ export const anyText: Clauses = {
   },
 };
 
-/** What has been cut, altered or taken for something else by some backend. */
+/** Texts that some backend truncates, alters or confuses with another one. */
 const texts: readonly string[] = [
   '',
   ' ',
