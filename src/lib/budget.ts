@@ -1,31 +1,32 @@
-/** A retry budget: extra requests in proportion to the calls, so that a struggling server is not trampled. */
+/** A retry budget: it limits extra requests to a share of the calls, so that retries do not overload a failing server. */
 import { duration, invalid, ratio, knownKeys } from '../core/options.ts';
+import { rollingCounter } from './rolling-counter.ts';
 
 export interface BudgetOptions {
   /** Extra requests per call, 0..1. @default 0.2 */
   readonly ratio?: number;
-  /** Extra requests a second that are free of it, for clients with few calls. @default 10 */
+  /** Extra requests per second that need no calls, for clients with few calls. @default 10 */
   readonly floor?: number;
-  /** How long a call's contribution counts, ms. @default 10_000 */
+  /** How long a call counts, ms. @default 10_000 */
   readonly window?: number;
 }
 
-/** May be shared by several policies: together they then spend no more than one. */
+/** A budget of extra requests. Policies that share one budget together spend no more than one of them would. */
 export interface Budget {
-  /** A call was made. */
+  /** Counts a call. */
   deposit(): void;
-  /** Whether one more extra request may be made now; if so, it is paid for. */
+  /** Takes one extra request out of the budget. Returns false, and takes nothing, when the budget is exhausted. */
   withdraw(): boolean;
-  /** How many could be withdrawn at this moment. */
+  /** The number of extra requests that could be withdrawn now. */
   readonly balance: number;
 }
 
-/** Finagle counts its window in ten slices. */
-const slices = 10;
+/** Ten deposits of 0.1 add up to 0.9999999999999999. */
+const rounding = 1e-9;
 
 /**
- * Counts deposits and withdrawals over a sliding window. An exhausted budget never fails the original: the
- * caller gets the outcome that there is.
+ * A retry budget over a sliding window. An exhausted budget never fails the original request: the caller gets the
+ * outcome of that request.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/service/RetryBudget.scala
@@ -38,34 +39,20 @@ export function budget(options: BudgetOptions = {}): Budget {
     throw invalid('budget floor', floor, 'a number of requests a second, 0 or more');
   const window = duration('budget window', options.window ?? 10_000);
 
-  const width = window / slices;
+  // 0 times an infinite window is NaN.
   const reserve = floor === 0 ? 0 : (floor * window) / 1_000;
-  const balances = new Float64Array(slices);
-  let current = Math.floor(performance.now() / width);
-
-  const slice = (): number => {
-    const now = Math.floor(performance.now() / width);
-    for (let gone = Math.max(current, now - slices) + 1; gone <= now; gone += 1) balances[gone % slices] = 0;
-    current = Math.max(current, now);
-    return current % slices;
-  };
-  const balance = (): number => {
-    slice();
-    return balances.reduce((sum, part) => sum + part, reserve);
-  };
+  const earned = rollingCounter(window);
+  const available = (): number => reserve + earned.total + rounding;
 
   return {
-    deposit() {
-      balances[slice()]! += share;
-    },
+    deposit: () => earned.add(share),
     withdraw() {
-      // Ten deposits of 0.1 make 0.9999999999999999.
-      if (balance() < 1 - 1e-9) return false;
-      balances[slice()]! -= 1;
+      if (available() < 1) return false;
+      earned.add(-1);
       return true;
     },
     get balance() {
-      return Math.max(0, Math.floor(balance() + 1e-9));
+      return Math.max(0, Math.floor(available()));
     },
   };
 }

@@ -1,7 +1,9 @@
-/** How many there were in the last so many ms, in constant memory: what is old goes a slice at a time. */
+/** Counts what happened within a sliding window, in constant memory: the oldest tenth of the window is dropped at a time. */
 
 export interface RollingCounter {
+  /** Adds to the count; a negative number subtracts. */
   add(count?: number): void;
+  /** The sum of what was added within the window. */
   readonly total: number;
   clear(): void;
 }
@@ -9,15 +11,16 @@ export interface RollingCounter {
 /** Finagle counts its windows in ten slices. */
 const slices = 10;
 
-/** Covers between nine tenths of the window and all of it. */
+/** The total covers between nine tenths of `window`, ms, and all of it. */
 export function rollingCounter(window: number): RollingCounter {
   const width = window / slices;
   const counts = new Float64Array(slices);
   let current = 0;
 
+  /** The slice of the present moment; slices that have left the window are emptied first. */
   const slice = (): number => {
     const now = Math.floor(performance.now() / width);
-    for (let gone = Math.max(current, now - slices) + 1; gone <= now; gone += 1) counts[gone % slices] = 0;
+    for (let next = Math.max(current, now - slices) + 1; next <= now; next += 1) counts[next % slices] = 0;
     current = Math.max(current, now);
     return current % slices;
   };
