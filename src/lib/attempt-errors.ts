@@ -1,39 +1,39 @@
-/** An error that says what everybody said, and stays the error it was: same object, same class, same message. */
+/** Attaches the failures of all attempts to the error that the caller gets. The error stays the same object. */
 
-/** One of those that were asked, and what came of it. */
+/** An attempt that failed: the endpoint, and the status or the error. */
 export interface AttemptFailure {
   readonly url: string;
   readonly status?: number;
   readonly error?: unknown;
 }
 
-/** The causes that errors had of their own. */
-const own = new WeakMap<AggregateError, unknown>();
+/** By attached summary: the cause that the error had before. */
+const originalCauses = new WeakMap<AggregateError, unknown>();
 
 /**
- * Gives the error an `AggregateError` for a cause, with one of `errors` for each saying, as Node's own has for the
- * addresses of a host. The cause it had becomes the cause of that, and its `code` stays where it is looked for.
+ * Makes an `AggregateError` the cause of `error`, with one error for each failure, as Node does for the addresses of a
+ * host. The previous cause of `error` becomes the cause of the `AggregateError`, which also takes over its `code`.
  */
-export function attachAttemptErrors(error: unknown, sayings: readonly AttemptFailure[]): void {
+export function attachAttemptErrors(error: unknown, failures: readonly AttemptFailure[]): void {
   if (!(error instanceof Error)) return;
-  const cause = ownCause(error);
-  const errors = sayings.map(({ url, status, error }) =>
+  const cause = originalCause(error);
+  const errors = failures.map(({ url, status, error }) =>
     status !== undefined
       ? new Error(`${url}: answered ${status}`)
-      : // Their own causes and not they themselves: one of them is the error at hand, which must not lead to itself.
-        new Error(`${url}: ${described(error)}`, { cause: error instanceof Error ? ownCause(error) : error }),
+      : // The cause and not the error: one of these errors is the annotated one, which must not become its own cause.
+        new Error(`${url}: ${described(error)}`, { cause: error instanceof Error ? originalCause(error) : error }),
   );
-  const message = errors.map((said) => said.message).join('; ');
+  const message = errors.map(({ message }) => message).join('; ');
   const summary = new AggregateError(errors, message, { cause });
   const code = codeOf(cause);
-  own.set(code === undefined ? summary : Object.assign(summary, { code }), cause);
-  // Not by assignment, which throws where the error is frozen.
+  originalCauses.set(code === undefined ? summary : Object.assign(summary, { code }), cause);
+  // An assignment throws where the error is frozen.
   Reflect.defineProperty(error, 'cause', { value: summary, configurable: true, writable: true, enumerable: false });
 }
 
-/** What caused the error itself, whether or not it sums up others. */
-export function ownCause({ cause }: Error): unknown {
-  return cause instanceof AggregateError && own.has(cause) ? own.get(cause) : cause;
+/** The cause that the error had before `attachAttemptErrors`. */
+export function originalCause({ cause }: Error): unknown {
+  return cause instanceof AggregateError && originalCauses.has(cause) ? originalCauses.get(cause) : cause;
 }
 
 function codeOf(cause: unknown): string | undefined {
@@ -43,6 +43,6 @@ function codeOf(cause: unknown): string | undefined {
 
 function described(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = codeOf(ownCause(error));
+  const code = codeOf(originalCause(error));
   return code === undefined ? error.message : `${error.message} (${code})`;
 }

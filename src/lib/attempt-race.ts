@@ -1,12 +1,7 @@
 /** Several copies of a call under way at once: the first good answer wins, and the others are let go. */
 import { discard } from './body/discard.ts';
-import { isFailure, settle, type Outcome } from './outcome.ts';
+import { settle, type Outcome } from './outcome.ts';
 import { childOf } from '../core/engine/lazy-abort.ts';
-
-/** A failure, and a refusal of one copy, which must not stand in for the answer that another may still get. */
-export function isNotGood(outcome: Outcome): boolean {
-  return isFailure(outcome) || outcome.response?.status === 408 || outcome.response?.status === 429;
-}
 
 /** Sends one copy; the signal is the copy's own. */
 export type Run = (signal: AbortSignal) => Promise<Response>;

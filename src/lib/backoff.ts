@@ -1,12 +1,12 @@
-/** How long to wait before a retry. */
+/** Backoff: how long a policy waits before a retry. */
 import { delay } from '../core/options.ts';
 
-/** ms before the `retry`-th retry, which is 1-based; `random` draws from [0, 1). */
+/** The delay before a retry, ms. `retry` is 1 for the first retry; `random` draws from [0, 1). */
 export type Backoff = (retry: number, random: () => number) => number;
 
 /**
- * Doubles from `base` to `cap`, with full jitter: anything from 0 to that bound, so that callers who failed
- * together do not come back together.
+ * Exponential backoff with full jitter: a bound that doubles from `base` to `cap`, and a delay drawn between 0 and that
+ * bound. Callers whose requests failed at the same time retry at different times.
  *
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
@@ -16,15 +16,16 @@ export function exponential(base: number, cap: number): Backoff {
   return (retry, random) => random() * Math.min(cap, base * 2 ** Math.min(retry - 1, 1_000));
 }
 
-/** The same pause each time, without jitter. */
+/** The same delay before every retry, without jitter. */
 export function constant(ms: number): Backoff {
   delay('constant(ms)', ms);
   return () => ms;
 }
 
 /**
- * Each pause is drawn between `base` and three times the one before, at most `cap`: it spreads wider than
- * `exponential` and grows more slowly. Drawn anew for every retry, so that callers share no state.
+ * Decorrelated jitter: each delay is drawn between `base` and three times the delay before it, and is at most `cap`. The
+ * delays spread wider than those of `exponential` and grow more slowly. The whole sequence is drawn anew for every
+ * retry, so that calls share no state.
  *
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ ("Decorrelated Jitter")
  */

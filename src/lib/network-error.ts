@@ -1,12 +1,12 @@
-/** Tells a failing network from a failing program, which no retry mends. */
+/** Distinguishes an error of the network from a programming error, which no retry fixes. */
 import isKnownNetworkError from 'is-network-error';
 import { resetCodes } from '../core/engine/http.ts';
-import { ownCause } from './attempt-errors.ts';
+import { originalCause } from './attempt-errors.ts';
 
 /**
- * Node's fetch says `fetch failed` of a refused connection and of a bad port alike; the difference is in
- * `error.cause.code`. Names from libuv's and undici's error lists; failures of TLS, of the URL and of the
- * request itself are left out.
+ * Node's fetch rejects with `fetch failed` for a refused connection and for a bad port alike. Only `error.cause.code`
+ * differs. The names come from the error lists of libuv and undici, without the failures of TLS, of the URL and of the
+ * request itself.
  */
 const transientCodes: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
@@ -30,19 +30,19 @@ const transientCodes: ReadonlySet<unknown> = new Set([
 
 export function isNetworkError(error: unknown): boolean {
   const cause = causeOf(error);
-  // Browsers give no cause: there the message is all there is, in the table that is-network-error keeps.
+  // In browsers an error has no cause. Its message is all there is, and is-network-error maintains the table of messages.
   if (cause === undefined) return isKnownNetworkError(error);
-  // Node 24's parser error has no code, Node 22's has HPE_*.
+  // The parser error has no code in Node 24, and a code of HPE_* in Node 22.
   return transientCodes.has(cause.code) || cause.name === 'HTTPParserError';
 }
 
-/** Only where the platform says so, that is, not in browsers. */
+/** Whether the connection was closed while the request used it. Browsers do not report it. */
 export function isReset(error: unknown): boolean {
   return resetCodes.has(causeOf(error)?.code);
 }
 
 function causeOf(error: unknown): { readonly code?: unknown; readonly name?: unknown } | undefined {
   if (!(error instanceof Error)) return undefined;
-  const cause = ownCause(error);
+  const cause = originalCause(error);
   return typeof cause === 'object' && cause !== null ? cause : undefined;
 }

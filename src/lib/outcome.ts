@@ -1,58 +1,87 @@
-/** What came of running what is beneath: an answer or an error, as a value that can be judged and passed on. */
-import { TimeoutError } from '../core/errors.ts';
-import { isNetworkError } from './network-error.ts';
+/** The outcome of `next()`: a response or an error, as a value that a policy can judge, keep and pass on. */
 import type { Context } from '../core/context.ts';
+import { TimeoutError } from '../core/errors.ts';
+import { discard } from './body/discard.ts';
+import { isNetworkError, isReset } from './network-error.ts';
+import { retryAfter } from './retry-after.ts';
 
 export type Outcome =
   | { readonly response: Response; readonly error?: never }
   | { readonly error: unknown; readonly response?: never };
 
-/** Judges by status, headers and error; it never reads the body. */
+/** Judges an outcome by its status, headers or error. It never reads the body. */
 export type When = (outcome: Outcome, ctx: Context) => boolean;
 
-export function settle(answer: Promise<Response>): Promise<Outcome> {
-  return answer.then(
-    (response) => ({ response }),
-    (error: unknown) => ({ error }),
+export function settle(response: Promise<Response>): Promise<Outcome> {
+  return settleThen(response, (outcome) => outcome);
+}
+
+/** As `then(await settle(response))`, with one promise less: this is the way of every call that simply succeeds. */
+export function settleThen<Result>(
+  response: Promise<Response>,
+  then: (outcome: Outcome) => Result | Promise<Result>,
+): Promise<Result> {
+  return response.then(
+    (response) => then({ response }),
+    (error: unknown) => then({ error }),
   );
 }
 
-/** As `judge(await settle(answer))`, with a promise less for every one of the many that are simply good. */
-export function settleThen<Verdict>(
-  answer: Promise<Response>,
-  judge: (outcome: Outcome) => Verdict | Promise<Verdict>,
-): Promise<Verdict> {
-  return answer.then(
-    (response) => judge({ response }),
-    (error: unknown) => judge({ error }),
-  );
-}
-
-/** The outcome as `next()` gave it: the response returned, the error thrown as it was. */
+/** The outcome as `next()` gave it: returns the response, or throws the error unchanged. */
 export function unwrap(outcome: Outcome): Response {
   if (outcome.response !== undefined) return outcome.response;
   throw outcome.error;
 }
 
-/** The facts of an outcome for an event. */
-export function outcomeFacts(outcome: Outcome): { readonly status: number } | { readonly error: unknown } {
-  return outcome.response !== undefined ? { status: outcome.response.status } : { error: outcome.error };
+/** For an outcome that another one replaces. Nothing waits for the body of the response. */
+export function discardOutcome({ response }: Outcome): void {
+  if (response !== undefined) discard(response);
 }
 
-/** An error that another attempt may mend: of the network, or of a limit that ran out. Never a programming error. */
+/** The status or the error, for an event. */
+export function outcomeFacts({ response, error }: Outcome): { readonly status: number } | { readonly error: unknown } {
+  return response !== undefined ? { status: response.status } : { error };
+}
+
+/** An error that a further attempt may avoid: of the network, or of a limit that expired. A programming error is none. */
 export function isTransient(error: unknown): boolean {
   return error instanceof TimeoutError || isNetworkError(error);
 }
 
-/** The server failed, or there was no answer. */
+/** An error, or a response by which the server reports a failure of its own. */
 export function isFailure({ response }: Outcome): boolean {
   return response === undefined || response.status >= 500;
 }
 
-/** Below 500, but these say that the request may yet be carried out. */
+/** A failure, or a response (408, 429) that refuses this copy of the request only: another copy may do better. */
+export function isNotGood(outcome: Outcome): boolean {
+  return isFailure(outcome) || outcome.response?.status === 408 || outcome.response?.status === 429;
+}
+
+/** Statuses below 500 after which the request may still be executed. */
 const undecided = new Set([408, 409, 425, 429]);
 
-/** What was asked for has been done, or refused for good. */
+/** A response after which the request has been executed, or will never be. */
 export function isFinal({ response }: Outcome): boolean {
   return response !== undefined && response.status < 500 && !undecided.has(response.status);
+}
+
+/** The pause, ms, that the outcome itself suggests before this retry (1 for the first); `undefined` if it suggests none. */
+export function suggestedDelay({ response, error }: Outcome, retry: number): number | undefined {
+  if (response !== undefined) return retryAfter(response);
+  // The server may have closed a connection that was idle for too long: the first retry opens another one at once.
+  return retry === 1 && isReset(error) ? 0 : undefined;
+}
+
+const refusals = new WeakMap<object, number>();
+
+/** Reports to the policies outside that the next attempt will be refused until `time`, Unix ms. The outcome is unchanged. */
+export function setNotBefore({ response, error }: Outcome, time: number): void {
+  const carrier = response ?? error;
+  if (typeof carrier === 'object' && carrier !== null) refusals.set(carrier, time);
+}
+
+/** When the next attempt will no longer be refused, Unix ms; `undefined` if no inner policy reported a refusal. */
+export function notBefore({ response, error }: Outcome): number | undefined {
+  return refusals.get((response ?? error) as object);
 }

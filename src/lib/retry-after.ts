@@ -1,11 +1,12 @@
-/** When the server says it may be asked again, in the several tongues servers have for it. */
+/** The pause before the next request that a response asks for, in the header fields that servers use for it. */
 
-/** Above this a `…-reset` is a Unix time in seconds, not a number of seconds: 2001, or 31 years from now. */
+/** A `*-reset` above this is a Unix time in seconds (2001 and later) and not a number of seconds (31 years). */
 const unixSeconds = 1_000_000_000;
 
 /**
- * ms from now, 0 or more; `undefined` when the server says nothing that can be understood. `Retry-After` takes
- * precedence over the rate-limit fields (RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers §5.2).
+ * The pause in ms from `now` (Unix ms), 0 or more; `undefined` if the response has no such field, or none that is valid.
+ * `Retry-After` takes precedence over the rate-limit fields (RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers
+ * §5.2).
  */
 export function retryAfter(response: Response, now: number = Date.now()): number | undefined {
   const { headers } = response;
@@ -13,7 +14,7 @@ export function retryAfter(response: Response, now: number = Date.now()): number
     number(headers.get('retry-after-ms')) ??
     seconds(headers.get('retry-after')) ??
     httpDate(headers.get('retry-after'), now) ??
-    // They describe a quota; only an answer that says it is used up makes them a pause.
+    // These fields describe a quota. They ask for a pause only where the status reports that the quota is used up.
     (response.status === 429 || response.status === 503 ? quotaReset(headers, now) : undefined)
   );
 }
@@ -26,7 +27,7 @@ function quotaReset(headers: Headers, now: number): number | undefined {
   return longestUsedUp(headers.get('ratelimit') ?? '');
 }
 
-/** `"burst";r=0;t=2, "day";r=900;t=40000`: of the quotas with nothing remaining, the one that takes longest to reset. */
+/** `"burst";r=0;t=2, "day";r=900;t=40000`: the longest reset of the quotas that have nothing remaining. */
 function longestUsedUp(list: string): number | undefined {
   const resets = list
     .split(',')
@@ -44,12 +45,12 @@ function seconds(value: string | null): number | undefined {
   return count === undefined ? undefined : count * 1_000;
 }
 
-/** All three forms of RFC 9110 §5.6.7 begin with a day and have a time, which keeps `Date.parse` from guessing at garbage. */
+/** All three forms of RFC 9110 §5.6.7 begin with a day and have a time. `Date.parse` alone would accept other texts too. */
 const dateLike = /^(Mon|Tue(s)?|Wed(nes)?|Thu(rs)?|Fri|Sat(ur)?|Sun)(day)?,?\s.*\d\d:\d\d:\d\d/;
 
 function httpDate(value: string | null, now: number): number | undefined {
   if (value === null || !dateLike.test(value.trim())) return undefined;
-  // The oldest of the forms names no zone; all of them are GMT.
+  // The oldest form names no zone. All forms are in GMT.
   const time = Date.parse(/GMT\s*$/.test(value) ? value : `${value} GMT`);
   return Number.isNaN(time) ? undefined : Math.max(0, time - now);
 }

@@ -2,8 +2,8 @@
 import type { Middleware } from '../core/context.ts';
 import { forCall, fn, invalid, array, knownKeys } from '../core/options.ts';
 import { safeMethods } from '../core/engine/http.ts';
-import { attemptRace, isNotGood, type Run } from '../lib/attempt-race.ts';
-import { unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import { attemptRace, type Run } from '../lib/attempt-race.ts';
+import { isNotGood, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 import { resendable, type Resendable } from '../lib/request/resend.ts';
 import { baseOf, rebase, rewriteUrl } from '../lib/request/rewrite-url.ts';
 import { attachAttemptErrors } from '../lib/attempt-errors.ts';

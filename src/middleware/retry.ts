@@ -6,10 +6,18 @@ import { exponential, type Backoff } from '../lib/backoff.ts';
 import { discard } from '../lib/body/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import { isReset } from '../lib/network-error.ts';
-import { isTransient, settleThen, settle, outcomeFacts, unwrap, type Outcome, type When } from '../lib/outcome.ts';
+import {
+  isTransient,
+  notBefore,
+  settleThen,
+  settle,
+  outcomeFacts,
+  unwrap,
+  type Outcome,
+  type When,
+} from '../lib/outcome.ts';
 import { repeat } from '../lib/repeat.ts';
 import { resendable, type Resendable } from '../lib/request/resend.ts';
-import { notBefore } from '../lib/not-before.ts';
 import { retryAfter } from '../lib/retry-after.ts';
 import { sleep } from '../core/engine/timers.ts';
 

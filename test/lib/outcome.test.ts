@@ -1,18 +1,37 @@
 import { describe, expect, test } from 'vitest';
 import { KyoaError, StorageError, TimeoutError } from '../../src/core/errors.ts';
-import { isFailure, isFinal, isTransient, settle, outcomeFacts, unwrap } from '../../src/lib/outcome.ts';
+import {
+  discardOutcome,
+  isFailure,
+  isFinal,
+  isNotGood,
+  isTransient,
+  notBefore,
+  outcomeFacts,
+  setNotBefore,
+  settle,
+  settleThen,
+  suggestedDelay,
+  unwrap,
+} from '../../src/lib/outcome.ts';
+
+const at = (status: number, headers: Record<string, string> = {}): { readonly response: Response } => ({
+  response: new Response(null, { status, headers }),
+});
+const reset = new TypeError('fetch failed', { cause: Object.assign(new Error('reset'), { code: 'ECONNRESET' }) });
+const refused = new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
 
 describe('outcome', () => {
-  test('is the response of what resolves, and comes back out of it', async () => {
-    const response = new Response('answer');
+  test('is the response that a promise resolves to, and unwraps to that response', async () => {
+    const response = new Response('body');
     const outcome = await settle(Promise.resolve(response));
     expect(outcome).toEqual({ response });
     expect(unwrap(outcome)).toBe(response);
     expect(response.bodyUsed).toBe(false);
   });
 
-  test.for([new Error('below'), 'a string', null, undefined])(
-    'is the error of what rejects, and is thrown again as it was: %o',
+  test.for([new Error('inner'), 'a string', null, undefined])(
+    'is the error that a promise rejects with, and unwraps by throwing it unchanged: %o',
     async (error) => {
       const outcome = await settle(Promise.reject(error));
       expect(outcome).toEqual({ error });
@@ -26,16 +45,28 @@ describe('outcome', () => {
     },
   );
 
-  test('tells of itself the status, or the error', () => {
-    const error = new Error('below');
-    expect(outcomeFacts({ response: new Response(null, { status: 204 }) })).toEqual({ status: 204 });
+  test('is passed to the function that follows a promise', async () => {
+    const error = new Error('inner');
+    expect(await settleThen(Promise.resolve(new Response('body')), ({ response }) => response!.text())).toBe('body');
+    expect(await settleThen(Promise.reject(error), (outcome) => outcome.error)).toBe(error);
+  });
+
+  test('gives an event its status or its error', () => {
+    const error = new Error('inner');
+    expect(outcomeFacts(at(204))).toEqual({ status: 204 });
     expect(outcomeFacts({ error })).toEqual({ error });
   });
 
-  test('may be mended after a limit that ran out and after a failure of the network', () => {
-    const cause = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  test('has its body read to the end when it is discarded', async () => {
+    const response = new Response('body');
+    discardOutcome({ response });
+    discardOutcome({ error: new Error('inner') });
+    expect(response.bodyUsed).toBe(true);
+  });
+
+  test('is transient after a limit that expired and after an error of the network', () => {
     expect(isTransient(new TimeoutError({ phase: 'headers', limit: 1, elapsed: 1 }))).toBe(true);
-    expect(isTransient(new TypeError('fetch failed', { cause }))).toBe(true);
+    expect(isTransient(reset)).toBe(true);
     expect(isTransient(new TypeError('Failed to fetch'))).toBe(true);
   });
 
@@ -47,24 +78,54 @@ describe('outcome', () => {
     new StorageError('The store is full'),
     'a string',
     undefined,
-  ])('is not mended after %o', (error) => {
+  ])('is not transient after %o', (error) => {
     expect(isTransient(error)).toBe(false);
   });
 
-  test('is a failure from 500 on, and without an answer', () => {
-    const failures = [200, 304, 404, 429, 499, 500, 503, 599].filter((status) =>
-      isFailure({ response: new Response(null, { status }) }),
-    );
+  test('is a failure from a status of 500 on, and without a response', () => {
+    const failures = [200, 304, 404, 429, 499, 500, 503, 599].filter((status) => isFailure(at(status)));
     expect(failures).toEqual([500, 503, 599]);
-    expect(isFailure({ error: new Error('below') })).toBe(true);
+    expect(isFailure({ error: new Error('inner') })).toBe(true);
     expect(isFailure({ error: undefined })).toBe(true);
   });
 
-  test('is final below 500, unless the request may yet be carried out', () => {
-    const final = [200, 204, 304, 400, 404, 408, 409, 422, 425, 429, 500, 503].filter((status) =>
-      isFinal({ response: new Response(null, { status }) }),
-    );
+  test('is not good when it is a failure or refuses one copy of a request', () => {
+    const refusals = [200, 304, 404, 408, 409, 425, 429, 500, 503].filter((status) => isNotGood(at(status)));
+    expect(refusals).toEqual([408, 429, 500, 503]);
+    expect(isNotGood({ error: new Error('inner') })).toBe(true);
+  });
+
+  test('is final below 500, unless the request may still be executed', () => {
+    const final = [200, 204, 304, 400, 404, 408, 409, 422, 425, 429, 500, 503].filter((status) => isFinal(at(status)));
     expect(final).toEqual([200, 204, 304, 400, 404, 422]);
-    expect(isFinal({ error: new Error('below') })).toBe(false);
+    expect(isFinal({ error: new Error('inner') })).toBe(false);
+  });
+
+  test('suggests the delay of Retry-After, and none before the first retry after a reset', () => {
+    expect(suggestedDelay(at(503, { 'retry-after': '2' }), 1)).toBe(2_000);
+    expect(suggestedDelay(at(503, { 'retry-after': '2' }), 3)).toBe(2_000);
+    expect(suggestedDelay({ error: reset }, 1)).toBe(0);
+  });
+
+  test('suggests no delay otherwise', () => {
+    expect(suggestedDelay(at(503), 1)).toBeUndefined();
+    expect(suggestedDelay({ error: reset }, 2)).toBeUndefined();
+    expect(suggestedDelay({ error: refused }, 1)).toBeUndefined();
+    expect(suggestedDelay({ error: 'a string' }, 1)).toBeUndefined();
+  });
+
+  test('carries the time until which the next attempt is refused, on its response or on its error', () => {
+    for (const outcome of [at(503), { error: new Error('inner') }]) {
+      expect(notBefore(outcome)).toBeUndefined();
+      setNotBefore(outcome, 5_000);
+      expect(notBefore({ ...outcome })).toBe(5_000);
+    }
+  });
+
+  test('carries no such time when its error is no object', () => {
+    for (const error of ['a string', undefined, null]) {
+      setNotBefore({ error }, 5_000);
+      expect(notBefore({ error })).toBeUndefined();
+    }
   });
 });

@@ -6,8 +6,7 @@ import type { Backoff } from '../../lib/backoff.ts';
 import { checkedSnapshot, circuit, type CircuitSnapshot, type Verdict } from './circuit.ts';
 import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
-import { isTransient, settleThen, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
-import { setNotBefore } from '../../lib/not-before.ts';
+import { isTransient, setNotBefore, settleThen, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
 
 export interface BreakerOptions extends BreakerOverride {
   /** How long a call counts, ms. @default 10_000 */

@@ -11,7 +11,7 @@ import {
   type BreakerOptions,
   type Fetch,
 } from '../../../src/index.ts';
-import { notBefore } from '../../../src/lib/not-before.ts';
+import { notBefore } from '../../../src/lib/outcome.ts';
 import { deaf, silent, stub, watched } from '../../support/call.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
 import { expectQuiet } from '../../support/sockets.ts';
