@@ -1,52 +1,53 @@
-/** Sends a request again when that may help. Stands inside the total `timeout`, outside the one of an attempt. */
+/** Sends a request again after a failure. Placed inside the total `timeout` and outside the `timeout` of an attempt. */
+import pRetry from 'p-retry';
 import type { Context, Middleware, Next } from '../core/context.ts';
-import { count, forCall, fn, array, delay, knownKeys } from '../core/options.ts';
 import { idempotentMethods, transientStatuses } from '../core/engine/http.ts';
+import { sleep } from '../core/engine/timers.ts';
+import { array, count, delay, fn, forCall, knownKeys } from '../core/options.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
-import { discard } from '../lib/body/discard.ts';
 import { budget, type Budget } from '../lib/budget.ts';
-import { isReset } from '../lib/network-error.ts';
 import {
+  discardOutcome,
   isTransient,
   notBefore,
-  settleThen,
-  settle,
   outcomeFacts,
+  settle,
+  settleThen,
+  suggestedDelay,
   unwrap,
   type Outcome,
   type When,
 } from '../lib/outcome.ts';
-import { repeat } from '../lib/repeat.ts';
 import { resendable, type Resendable } from '../lib/request/resend.ts';
-import { retryAfter } from '../lib/retry-after.ts';
-import { sleep } from '../core/engine/timers.ts';
 
 export interface RetryOptions {
-  /** Attempts after the first; 0 for none, `Infinity` for as long as deadline and budget allow. @default 3 */
+  /** Attempts after the first; 0 for none, `Infinity` for as many as deadline and budget allow. @default 3 */
   readonly retries?: number;
-  /** ms before the nth retry. @default exponential(200, 10_000) */
+  /** The delay before a retry, ms. @default exponential(200, 10_000) */
   readonly backoff?: Backoff;
-  /** Answers that are worth another attempt. @default [408, 429, 500, 502, 503, 504] */
+  /** Statuses after which a retry follows. @default [408, 429, 500, 502, 503, 504] */
   readonly statuses?: readonly number[];
-  /** Sent again without further ado; any other method needs an `Idempotency-Key`. @default the idempotent ones of RFC 9110 §9.2.2, and QUERY */
+  /** Methods that are retried; any other method is retried only with an `Idempotency-Key`. @default the idempotent ones of RFC 9110 §9.2.2, and QUERY */
   readonly methods?: readonly string[];
-  /** The longest pause a server may ask for, ms; a longer one ends the retrying. @default 60_000 */
+  /** The longest pause that a server may request, ms; after a longer one there is no retry. @default 60_000 */
   readonly maxRetryAfter?: number;
-  /** What all retries together may spend; `false` for no bound. @default budget() */
+  /** Limits the retries of all calls together; `false` for no limit. @default budget() */
   readonly budget?: Budget | false;
-  /** Judges an outcome in place of `statuses` and the built-in list of errors. */
+  /** Whether a retry follows an outcome; replaces `statuses` and the built-in list of errors. */
   readonly when?: When;
   /** Draws from [0, 1) for the jitter. @default Math.random */
   readonly random?: () => number;
 }
 
 /**
- * Network errors, limits of an attempt that ran out, and listed statuses only: a programming error is never
- * retried. Obeys `Retry-After` (RFC 9110 §10.2.3), `retry-after-ms` and the rate-limit fields. A pause that reaches
- * the deadline is not begun. The last outcome stands: a Response is returned, an error thrown as it was.
+ * Sends a request again after a network error, an attempt that timed out or a listed status. A programming error is
+ * never retried. A `Retry-After` of the response (RFC 9110 §10.2.3), `retry-after-ms` and the rate-limit fields replace
+ * the backoff. A delay that would reach the deadline is not begun. If no retry follows, the last outcome is the result:
+ * a Response is returned, an error is thrown unchanged.
  *
- * Per call: `retry: n`, `retry: { ... }` or `retry: false`. Does not wait for discarded bodies, does not repeat a
- * stream that is being uploaded.
+ * It does not wait for the body of a discarded response, and it does not repeat a stream that is being uploaded.
+ *
+ * Per call: `retry: n`, `retry: { ... }` or `retry: false`.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -61,19 +62,20 @@ export function retry(options: RetryOptions = {}): Middleware {
         ...(typeof override === 'number' ? { retries: override } : override),
       }),
     );
-    if (policy === undefined || policy.retries === 0 || !mayRepeat(ctx, policy)) return next();
+    if (policy === undefined || policy.retries === 0 || !isRepeatable(ctx, policy)) return next();
     const copies = resendable(ctx);
     if (copies === undefined) return next();
     policy.budget?.deposit();
 
-    return settleThen(next({ attempt: 1 }), (outcome) => {
-      if (policy.when(outcome, ctx)) return again(outcome, copies, policy, ctx, next);
+    return settleThen(next({ attempt: 1 }), (first) => {
+      if (isBad(first, ctx, policy)) return again(first, copies, policy, ctx, next);
       copies.close();
-      return unwrap(outcome);
+      return unwrap(first);
     });
   };
 }
 
+/** The retries. p-retry counts them and asks for the next one until one does not throw `bad`; all else happens in here. */
 async function again(
   first: Outcome,
   copies: Resendable,
@@ -81,49 +83,59 @@ async function again(
   ctx: Context,
   next: Next,
 ): Promise<Response> {
-  let request: Request | undefined;
-  let wait = 0;
-  let stop: Stop | undefined;
+  let outcome = first;
 
-  const attempt = async (attempt: number): Promise<Outcome> => {
-    await sleep(wait, ctx.signal);
-    return settle(next({ request, attempt }));
-  };
+  /** Resolves after a good outcome, and to a reason if it sends nothing. */
+  const attempt = async (retry: number): Promise<Reason | undefined> => {
+    const suggested = suggestedDelay(outcome, retry);
+    const wait = suggested ?? policy.backoff(retry, policy.random);
+    if (suggested !== undefined && suggested > policy.maxRetryAfter) return 'retry-after';
+    if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) return 'deadline';
+    // An inner breaker is open: the present outcome at once is better than the breaker's error after the delay.
+    if (Date.now() + wait < (notBefore(outcome) ?? 0)) return 'breaker';
+    const request = await copies.next();
+    if (request === undefined) return 'body';
+    if (policy.budget?.withdraw() === false) return 'budget';
 
-  const mayRetry = async (outcome: Outcome, retry: number): Promise<boolean> => {
-    if (ctx.aborted) return false;
-    const asked = outcome.response && retryAfter(outcome.response);
-    // A connection that was reset may just have been idle for too long: the first retry takes a fresh one at once.
-    wait = asked ?? (retry === 1 && isReset(outcome.error) ? 0 : policy.backoff(retry, policy.random));
-    if (asked !== undefined && asked > policy.maxRetryAfter) stop = 'retry-after';
-    else if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) stop = 'deadline';
-    // A breaker beneath is open: better the outcome that there is, now, than its refusal after a pause.
-    else if (Date.now() + wait < (notBefore(outcome) ?? 0)) stop = 'breaker';
-    else if ((request = await copies.next()) === undefined) stop = 'body';
-    else if (policy.budget?.withdraw() === false) stop = 'budget';
-    if (stop !== undefined) return false;
     ctx.emit({ type: 'retry.scheduled', retry, delay: wait, ...outcomeFacts(outcome) });
-    if (outcome.response) discard(outcome.response);
-    return true;
+    discardOutcome(outcome);
+    outcome = await settle(sleep(wait, ctx.signal).then(() => next({ request, attempt: retry + 1 })));
+    if (isBad(outcome, ctx, policy)) throw bad;
+    return undefined;
   };
 
-  const isBad = (outcome: Outcome): boolean => policy.when(outcome, ctx);
-  const { outcome, bad } = await repeat(first, { retries: policy.retries, attempt, isBad, mayRetry })
-    .catch((error: unknown) => {
-      ctx.signal.throwIfAborted(); // its own reason, also one that is no Error
+  const reason = await pRetry(attempt, {
+    retries: policy.retries - 1, // the first of p-retry's attempts is the first retry already
+    minTimeout: 0,
+    shouldRetry: ({ error }) => error === bad,
+  })
+    .catch((error: unknown): Reason => {
+      if (error === bad) return 'retries';
       throw error;
     })
     .finally(() => copies.close());
-  if (bad && !ctx.aborted) {
-    ctx.emit({ type: 'retry.abandoned', reason: stop ?? 'retries', ...outcomeFacts(outcome) });
+  if (reason !== undefined && !ctx.aborted) {
+    ctx.emit({ type: 'retry.abandoned', reason, ...outcomeFacts(outcome) });
   }
   return unwrap(outcome);
 }
 
-const members = ['retries', 'backoff', 'statuses', 'methods', 'maxRetryAfter', 'budget', 'when', 'random'];
+/** Never reaches a caller. */
+const bad = /* @__PURE__ */ new Error('The outcome is bad');
 
-type Stop = 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';
+type Reason = 'retries' | 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';
 type Settings = ReturnType<typeof parse>;
+
+/** After the abort of the call no retry follows, whatever the outcome is. */
+function isBad(outcome: Outcome, ctx: Context, policy: Settings): boolean {
+  return !ctx.aborted && policy.when(outcome, ctx);
+}
+
+function isRepeatable(ctx: Context, { methods }: Settings): boolean {
+  return methods.has(ctx.method) || ctx.header('idempotency-key') !== null;
+}
+
+const members = ['retries', 'backoff', 'statuses', 'methods', 'maxRetryAfter', 'budget', 'when', 'random'];
 
 function parse(options: RetryOptions) {
   knownKeys('retry', options, members);
@@ -141,8 +153,4 @@ function parse(options: RetryOptions) {
     when: fn('retry when', options.when ?? byStatusAndError),
     random: fn('retry random', options.random ?? Math.random),
   };
-}
-
-function mayRepeat(ctx: Context, { methods }: Settings): boolean {
-  return methods.has(ctx.method) || ctx.header('idempotency-key') !== null;
 }

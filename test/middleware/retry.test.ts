@@ -18,6 +18,14 @@ const at = (status: number, headers?: HeadersInit): Response =>
   new Response(`status ${status}`, { status, ...(headers && { headers }) });
 const networkError = (code: string): TypeError =>
   new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
+const oops = new RangeError('oops');
+const raise = (error: unknown): never => {
+  throw error;
+};
+const failsLater = (): (() => boolean) => {
+  let asked = 0;
+  return () => (asked += 1) === 1 || raise(oops);
+};
 
 describe('retry', () => {
   beforeEach(() => {
@@ -28,7 +36,7 @@ describe('retry', () => {
     vi.useRealTimers();
   });
 
-  test('sends again until it is answered', async () => {
+  test('sends the request again until a response is good', async () => {
     const { fetch, sent, types } = stub([retry()], (attempt) => at(attempt < 3 ? 503 : 200));
     const answer = fetch(url);
     await vi.runAllTimersAsync();
@@ -37,7 +45,7 @@ describe('retry', () => {
     expect(types().filter((type) => type.startsWith('retry'))).toEqual(['retry.scheduled', 'retry.scheduled']);
   });
 
-  test('returns the last answer, readable, when the retries are used up', async () => {
+  test('returns the last response with a readable body when the retries are used up', async () => {
     const { fetch, sent, events } = stub(
       [retry({ retries: 2 })],
       (attempt) => new Response(`no ${attempt}`, { status: 502 }),
@@ -51,7 +59,7 @@ describe('retry', () => {
     expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'retries', status: 502 });
   });
 
-  test('throws the last error as it was', async () => {
+  test('throws the last error unchanged', async () => {
     const errors = [networkError('ECONNREFUSED'), networkError('ECONNRESET'), networkError('ETIMEDOUT')];
     const { fetch } = stub([retry({ retries: 2 })], (attempt) => {
       throw errors[attempt - 1]!;
@@ -66,13 +74,13 @@ describe('retry', () => {
     ['a TypeError of the program', new TypeError('x is not a function'), 1],
     ['a bad port', networkError('bad port'), 1],
     ['a certificate that does not match', networkError('ERR_TLS_CERT_ALTNAME_INVALID'), 1],
-    ['something thrown that is no error', 'a string', 1],
+    ['a thrown value that is no Error', 'a string', 1],
     ['a connection refused', networkError('ECONNREFUSED'), 3],
     ['a name that does not resolve', networkError('ENOTFOUND'), 3],
     ['a connection that timed out', networkError('UND_ERR_CONNECT_TIMEOUT'), 3],
     ['Chromium, offline', new TypeError('Failed to fetch'), 3],
     ['Firefox, offline', new TypeError('NetworkError when attempting to fetch resource.'), 3],
-  ])('after %s (%s) there are %i attempts', async (_name, thrown, attempts) => {
+  ])('after %s (%s) makes %i attempts', async (_name, thrown, attempts) => {
     const { fetch, sent } = stub([retry({ retries: 2 })], () => {
       throw thrown;
     });
@@ -109,7 +117,7 @@ describe('retry', () => {
     }
   });
 
-  test('waits by its backoff, which gets the number of the retry and the source of chance', async () => {
+  test('waits for the delay of its backoff, which receives the number of the retry and the random source', async () => {
     const { fetch, events } = stub(
       [retry({ retries: 3, backoff: (retry, random) => retry * 100 + random(), random: () => 0.5 })],
       () => at(500),
@@ -121,7 +129,7 @@ describe('retry', () => {
     expect(delays).toEqual([100.5, 200.5, 300.5]);
   });
 
-  test('sends the first retry at once after a connection reset, and only the first', async () => {
+  test('sends the first retry at once after a connection reset, but not the second', async () => {
     const { fetch, events } = stub([retry({ retries: 2, backoff: constant(700) })], () => {
       throw networkError('ECONNRESET');
     });
@@ -152,14 +160,14 @@ describe('retry', () => {
     expect(events.find(({ type }) => type === 'retry.scheduled')).toMatchObject({ retry: 1, delay, status: 429 });
   });
 
-  test('stops at once when the server asks for more than maxRetryAfter', async () => {
+  test('ends at once when the server requests a pause longer than maxRetryAfter', async () => {
     const { fetch, sent, events } = stub([retry({ maxRetryAfter: 10_000 })], () => at(503, { 'retry-after': '11' }));
     expect((await fetch(url)).status).toBe(503);
     expect(sent).toHaveLength(1);
     expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'retry-after' });
   });
 
-  test('does not begin a pause that reaches the deadline: the last outcome at once', async () => {
+  test('does not begin a delay that reaches the deadline, and returns the last outcome at once', async () => {
     const { fetch, sent, events } = stub([timeout(1_000), retry({ backoff: constant(1_000) })], () => at(503));
     const started = performance.now();
     expect((await fetch(url)).status).toBe(503);
@@ -169,7 +177,7 @@ describe('retry', () => {
     await vi.runAllTimersAsync(); // the body was not read
   });
 
-  test('an abort during a pause rejects at once with its reason, and clears the timer', async () => {
+  test('rejects at once with the caller’s reason on an abort during a delay, and clears the timer', async () => {
     const { fetch, sent } = stub([retry({ backoff: constant(60_000) })], () => at(503));
     const leaving = new AbortController();
     const error = fetch(url, { signal: leaving.signal }).catch((reason: unknown) => reason);
@@ -180,7 +188,7 @@ describe('retry', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('does not take the abort of its caller for a failure, whatever its reason', async () => {
+  test('never retries after the caller’s abort, whatever the reason is', async () => {
     let sent = 0;
     const fetch = createFetch({
       use: [retry({ backoff: constant(0), when: () => true })],
@@ -198,7 +206,7 @@ describe('retry', () => {
     expect(sent).toBe(reasons.length);
   });
 
-  test('spends its budget, shares it, and never fails the original', async () => {
+  test('spends a budget that may be shared, and never fails the first attempt', async () => {
     const shared = budget({ ratio: 0, floor: 0.2, window: 10_000 }); // two in all
     const one = stub([retry({ budget: shared, backoff: constant(0) })], () => at(503));
     const two = stub([retry({ budget: shared, backoff: constant(0) })], () => at(503));
@@ -209,7 +217,7 @@ describe('retry', () => {
     expect(two.events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'budget' });
   });
 
-  test('a total outage costs at most 1.3 requests a call at 200 calls a second', async () => {
+  test('sends at most 1.3 requests per call in a total outage at 200 calls per second', async () => {
     const { fetch, sent } = stub([retry()], () => {
       throw networkError('ECONNREFUSED');
     });
@@ -224,7 +232,7 @@ describe('retry', () => {
     expect(sent.length / 2_000).toBeGreaterThan(1.1);
   });
 
-  test('`when` judges in place of statuses and errors', async () => {
+  test('judges outcomes by `when` in place of statuses and errors', async () => {
     const { fetch, sent } = stub(
       [retry({ when: ({ response }) => response?.headers.get('x-again') === 'yes' })],
       (attempt) => (attempt === 1 ? at(200, { 'x-again': 'yes' }) : at(500)),
@@ -235,7 +243,40 @@ describe('retry', () => {
     expect(sent).toHaveLength(2);
   });
 
-  test('is overridden for a call', async () => {
+  test.each([
+    ['`when`', { when: () => raise(oops) }, 1],
+    ['`when`, after a retry', { when: failsLater() }, 2],
+    ['the backoff', { backoff: () => raise(oops) }, 1],
+    ['the budget', { budget: { deposit() {}, withdraw: () => raise(oops), balance: 1 } }, 1],
+  ])('rejects with an error thrown by %s, and sends nothing more', async (_what, options, attempts) => {
+    const { fetch, sent, types } = stub([retry({ backoff: constant(0), ...options })], () => at(503));
+    await expect(fetch(url)).rejects.toBe(oops);
+    expect(sent).toHaveLength(attempts);
+    expect(types()).not.toContain('retry.abandoned');
+  });
+
+  test('retries without a limit of its own where retries is Infinity', async () => {
+    const { fetch, sent, events } = stub(
+      [retry({ retries: Infinity, backoff: constant(0), budget: budget({ ratio: 0, floor: 2 }) })],
+      () => at(503),
+    );
+    await fetch(url);
+    expect(sent).toHaveLength(1 + 20);
+    expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'budget' });
+  });
+
+  test('spends nothing of its budget on a good response, and nothing when no retry is left', async () => {
+    const purse = budget({ ratio: 0, floor: 0.5 });
+    const { fetch } = stub([retry({ retries: 1, backoff: constant(0), budget: purse })], (attempt) =>
+      at(attempt === 1 ? 200 : 503),
+    );
+    await fetch(url);
+    expect(purse.balance).toBe(5);
+    await fetch(url);
+    expect(purse.balance).toBe(4);
+  });
+
+  test('can be overridden for a call', async () => {
     for (const [override, attempts] of [
       [0, 1],
       [1, 2],
@@ -252,7 +293,7 @@ describe('retry', () => {
     }
   });
 
-  test('shares its budget with calls that override it', async () => {
+  test('spends one budget with the calls that override its options', async () => {
     const { fetch, sent } = stub([retry({ budget: budget({ ratio: 0, floor: 0.1 }), backoff: constant(0) })], () =>
       at(503),
     );
@@ -270,7 +311,7 @@ describe('retry', () => {
     ['retry has no option limit; it has retries, backoff', () => retry({ limit: 3 } as never)],
     ['budget ratio must be a number from 0 to 1, got 2', () => retry({ budget: budget({ ratio: 2 }) })],
     ['exponential(base) must be', () => retry({ backoff: exponential(-1, 5) })],
-  ])('refuses: %s', (message, build) => {
+  ])('refuses invalid options: %s', (message, build) => {
     expect(build).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );
@@ -340,7 +381,7 @@ describe('retry on a real server', () => {
     expect(server.requests.map((seen) => seen.body.toString())).toEqual(['before', 'before']);
   });
 
-  test('sends the body of a Request again, whose origin it does not know', async () => {
+  test('sends the body of a Request again, though the source of that body is unknown', async () => {
     const request = new Request(server.url(`/sequence?statuses=503,503,200&id=${id()}`), {
       method: 'PUT',
       body: 'mine',
@@ -357,7 +398,7 @@ describe('retry on a real server', () => {
     expect(server.requests.map((seen) => seen.body.toString())).toEqual(['streamed']);
   });
 
-  test('does not keep a large body of unknown origin, and then sends it once', async () => {
+  test('does not keep a large body of unknown source, and sends it once', async () => {
     const request = new Request(server.url('/status/503'), { method: 'PUT', body: new Uint8Array(3 * 1024 * 1024) });
     const response = await fetch(request);
     expect(response.status).toBe(503);
@@ -366,7 +407,7 @@ describe('retry on a real server', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'retry.abandoned', reason: 'body' }));
   });
 
-  test('a never-ending error body does not delay the retry, and its connection is closed', async () => {
+  test('is not delayed by a never-ending error body, and closes its connection', async () => {
     const started = performance.now();
     const response = await fetch(server.url('/endless?status=503&gap=5'), {
       retry: { retries: 1 },
@@ -378,7 +419,7 @@ describe('retry on a real server', () => {
     await server.until(({ aborted }) => aborted.length === 2);
   });
 
-  test('keeps the connection of a discarded answer that is short', async () => {
+  test('keeps the connection of a discarded response that is short', async () => {
     await (
       await fetch(server.url(`/sequence?statuses=503,503,200&id=${id()}`), { retry: { backoff: constant(30) } })
     ).text();
@@ -387,7 +428,7 @@ describe('retry on a real server', () => {
     );
   });
 
-  test('a keep-alive connection that the server closed costs one more request, on a fresh connection, at once', async () => {
+  test('sends the request again at once on a fresh connection when the server has closed a kept-alive one', async () => {
     await using fresh = await faultServer(); // the pool must not have another connection to it
     await (await fetch(fresh.url('/keepalive/close-next'))).text();
     await new Promise((resolve) => setTimeout(resolve)); // undici reuses a connection only a turn later
@@ -398,7 +439,7 @@ describe('retry on a real server', () => {
     expect(fresh.count('/ok')).toBe(2);
   });
 
-  test('POST is sent once, also after a reset that hides whether the work was done', async () => {
+  test('sends a POST once, also after a reset that hides whether the work was done', async () => {
     const work = id();
     const url = server.url(`/work?then=reset&id=${work}`);
     await expect(fetch(url, { method: 'POST', body: 'order' })).rejects.toThrow('fetch failed');
