@@ -1,128 +1,142 @@
-/** Several copies of a call under way at once: the first good answer wins, and the others are let go. */
-import { discard } from './body/discard.ts';
-import { settle, type Outcome } from './outcome.ts';
+/** A race of several copies of a request: the first good outcome wins, and the other copies are aborted. */
 import { childOf } from '../core/engine/lazy-abort.ts';
+import { after } from '../core/engine/timers.ts';
+import { noop } from './noop.ts';
+import { discardOutcome, settleThen, type Outcome } from './outcome.ts';
 
-/** Sends one copy; the signal is the copy's own. */
-export type Run = (signal: AbortSignal) => Promise<Response>;
-
-export interface Rules {
-  /** Such an outcome does not win while another copy is under way, or may yet come. */
-  readonly isBad: (outcome: Outcome) => boolean;
-  /** Asked for one more copy after each bad outcome, and by `extend`; never for two at a time. @default none */
-  readonly more?: (after?: Outcome) => Promise<Run | undefined>;
-}
+/** Sends one copy. The signal belongs to this copy alone. */
+export type Send = (signal: AbortSignal) => Promise<Response>;
 
 export interface RaceResult {
-  /** What stands: the good outcome, else the first copy's that is a Response, else the first copy's error. */
+  /** The good outcome; if all copies failed, the first copy's response, or the first copy's error if none has a response. */
   readonly outcome: Outcome;
-  /** Whose it is, from 0 on in the order of entering. */
+  /** The copy that has this outcome: 0 for the one that was started first. */
   readonly copy: number;
   readonly good: boolean;
-  /** By copy; `undefined` for one that was still under way. */
-  readonly outcomes: readonly (Outcome | undefined)[];
 }
 
+/** A policy drives the race: it starts a copy, waits for a failure, starts the next copy, and at last waits for the result. */
 export interface AttemptRace {
-  readonly start: (...runs: readonly Run[]) => void;
-  /** One more now, if there is one. */
-  readonly extend: () => void;
-  /** Somebody has won, all have failed, or the caller has left: nothing is sent any more. */
-  readonly over: boolean;
-  /** Rejects with the caller's own reason as soon as the caller leaves. */
-  readonly result: Promise<RaceResult>;
+  /** Starts one more copy, unless the race is over. */
+  start(send: Send): void;
+  /** Resolves to the next bad outcome, or to `undefined` after `ms` or at the end of the race. */
+  failure(ms: number): Promise<Outcome | undefined>;
+  /** Resolves as `work` does, or to `undefined` at the end of the race. */
+  unlessOver<T>(work: Promise<T>): Promise<T | undefined>;
+  /** The race ends when a copy has won, when the caller has aborted or when `isBad` throws. */
+  isOver(): boolean;
+  /** Resolves when a copy has won, or all copies have failed; no further copy may be started. Rejects with the caller's reason. */
+  result(): Promise<RaceResult>;
+  /** By copy; `undefined` for a copy that has no outcome yet, or lost before it had one. */
+  readonly outcomes: readonly (Outcome | undefined)[];
+  /** Aborts the copies that are running, if the race is not over. */
+  cancel(): void;
 }
 
-/** One for all: the stack of a fresh one costs 9 microseconds, and would keep the winner's Response alive with the loser. */
+type End =
+  | { readonly winner: number; readonly good: boolean }
+  | { readonly winner?: undefined; readonly error: unknown };
+
+/** One error for all losers: a new one takes 9 microseconds for its stack, and would keep the winning Response in memory. */
 const superseded = /* @__PURE__ */ new DOMException('Another copy of the request was answered first', 'AbortError');
 
+/** Node's timers fire up to a millisecond late when the program is idle, ms. */
+const punctual = 2;
+
 /**
- * A loser that is under way is aborted; of one that has answered, or answers in spite of its signal, a short body is
- * read to its end, which keeps the connection. The winner's branch lives on under `parent`, so that limits above reach
- * its body; nothing else stays registered there, for it would keep an abandoned Response alive.
+ * A copy that loses while it is running is aborted. Of a loser that has a response, or gets one in spite of the abort,
+ * a short body is read to its end, which keeps the connection. The signal of the winner stays registered on `parent`,
+ * so that the abort of the call reaches the body. Nothing else does, because it would keep an abandoned Response in
+ * memory.
  */
-export function attemptRace(parent: AbortSignal, { isBad, more = none }: Rules): AttemptRace {
-  const branches: AbortController[] = [];
+export function attemptRace(parent: AbortSignal, isBad: (outcome: Outcome) => boolean): AttemptRace {
+  const controllers: AbortController[] = [];
   const outcomes: (Outcome | undefined)[] = [];
   let running = 0;
-  let coming = false;
-  let over = false;
-  let resolve: (result: RaceResult) => void;
-  let reject: (error: unknown) => void;
-  const result = new Promise<RaceResult>((done, failed) => {
-    resolve = done;
-    reject = failed;
-  });
+  let end: End | undefined;
+  /** Wakes the policy: with a bad outcome, or without one when a delay or the race is over. */
+  let wake: (failed?: Outcome) => void = noop;
 
-  /** Lets go of all copies but the one that stands. */
-  const end = (standing?: number): void => {
-    over = true;
+  const finish = (how: End): End => {
+    if (end !== undefined) return end;
+    end = how;
     parent.removeEventListener('abort', leave);
     outcomes.forEach((outcome, copy) => {
-      if (copy === standing) return;
-      if (outcome === undefined) branches[copy]!.abort(parent.aborted ? parent.reason : superseded);
-      else if (outcome.response) discard(outcome.response);
+      if (copy === how.winner) return;
+      if (outcome !== undefined) discardOutcome(outcome);
+      else controllers[copy]!.abort(parent.aborted ? parent.reason : superseded);
     });
+    wake();
+    return how;
   };
-  const stand = (copy: number, good: boolean): void => {
-    end(copy);
-    resolve({ outcome: outcomes[copy]!, copy, good, outcomes });
-  };
-  const fail = (error: unknown): void => {
-    if (!over) end();
-    reject(error);
-  };
+  const fail = (error: unknown): void => void finish({ error });
   const leave = (): void => fail(parent.reason);
 
-  const finish = async (copy: number, outcome: Outcome): Promise<void> => {
-    if (over) return outcome.response && discard(outcome.response);
+  const settled = (copy: number, outcome: Outcome): void => {
+    if (end !== undefined) return discardOutcome(outcome);
     outcomes[copy] = outcome;
     running -= 1;
-    if (isBad(outcome)) return extend(outcome);
-    stand(copy, true);
+    if (isBad(outcome)) wake(outcome);
+    else finish({ winner: copy, good: true });
   };
-  const enter = (...runs: readonly Run[]): void => {
-    // All of them before the first is sent: one that fails at once must not take itself for the last.
-    const copies = runs.map((run) => ({ run, copy: outcomes.push(undefined) - 1, branch: childOf(parent) }));
-    branches.push(...copies.map(({ branch }) => branch));
-    running += copies.length;
-    for (const { run, copy, branch } of copies) {
-      settle(run(branch.signal))
-        .then((outcome) => finish(copy, outcome))
-        .catch(fail);
-    }
+
+  const start = (send: Send): void => {
+    if (end !== undefined) return;
+    const controller = childOf(parent);
+    controllers.push(controller);
+    const copy = outcomes.push(undefined) - 1;
+    running += 1;
+    settleThen(send(controller.signal), (outcome) => settled(copy, outcome)).catch(fail);
   };
-  const extend = async (after?: Outcome): Promise<void> => {
-    if (coming) return;
-    coming = true;
-    const run = await more(after);
-    coming = false;
-    if (over) return;
-    if (run !== undefined) enter(run);
-    else if (running === 0) stand(firstAnswer(outcomes), false);
+
+  const failure = (ms: number): Promise<Outcome | undefined> => {
+    if (end !== undefined) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const due = performance.now() + ms;
+      let timer = after(ms, () => {
+        // If the program itself was busy, a response may be in the socket already: the event loop gets one turn to read it.
+        if (performance.now() - due > punctual) timer = after(0, () => wake());
+        else wake();
+      });
+      wake = (failed) => {
+        wake = noop;
+        clearTimeout(timer);
+        resolve(failed);
+      };
+    });
+  };
+
+  const unlessOver = <T>(work: Promise<T>): Promise<T | undefined> =>
+    new Promise((resolve, reject) => {
+      work.then(resolve, reject);
+      wake = (failed) => {
+        if (failed === undefined) resolve(undefined);
+      };
+      if (end !== undefined) wake();
+    });
+
+  const result = async (): Promise<RaceResult> => {
+    while (end === undefined && running > 0) await failure(Infinity);
+    const how = finish({ winner: firstResponse(outcomes), good: false });
+    if (how.winner === undefined) throw how.error;
+    return { outcome: outcomes[how.winner]!, copy: how.winner, good: how.good };
   };
 
   if (parent.aborted) leave();
   else parent.addEventListener('abort', leave, { once: true });
-
   return {
-    start: (...runs) => {
-      if (!over) enter(...runs);
-    },
-    extend: () => void extend().catch(fail),
-    get over() {
-      return over;
-    },
+    start,
+    failure,
+    unlessOver,
+    isOver: () => end !== undefined,
     result,
+    outcomes,
+    cancel: () => fail(superseded),
   };
 }
 
-/** An answer says more than an error; among equals the first copy's stands. */
-function firstAnswer(outcomes: readonly (Outcome | undefined)[]): number {
+/** A response is worth more than an error. Among equals the first copy's outcome is the result. */
+function firstResponse(outcomes: readonly (Outcome | undefined)[]): number {
   const index = outcomes.findIndex((outcome) => outcome?.response);
   return index < 0 ? 0 : index;
-}
-
-function none(): Promise<undefined> {
-  return Promise.resolve(undefined);
 }

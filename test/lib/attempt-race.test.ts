@@ -1,81 +1,132 @@
-import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { budget, createFetch, hedge, observe, type KyoaEvent } from '../../src/index.ts';
-import { attemptRace, type Run } from '../../src/lib/attempt-race.ts';
+import { attemptRace, type Send } from '../../src/lib/attempt-race.ts';
 import type { Outcome } from '../../src/lib/outcome.ts';
 import { gcUntil } from '../support/sockets.ts';
 
 const isBad = ({ response }: Outcome): boolean => response?.ok !== true;
-const answers =
-  (status: number): Run =>
+const responds =
+  (status: number): Send =>
   async () =>
     new Response(`status ${status}`, { status });
 const fails =
-  (error: unknown): Run =>
+  (error: unknown): Send =>
   async () => {
     throw error;
   };
-const never: Run = (signal) =>
+const hangs: Send = (signal) =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+const race = (...sends: readonly Send[]) => {
+  const race = attemptRace(new AbortController().signal, isBad);
+  for (const send of sends) race.start(send);
+  return race;
+};
 
-describe('firstGood', () => {
-  test('tells which copy won and what came of the others', async () => {
-    const contest = attemptRace(new AbortController().signal, { isBad });
-    contest.start(never, answers(500), answers(200));
-    const { copy, good, outcome, outcomes } = await contest.result;
+describe('attemptRace', () => {
+  test('resolves to the good outcome and its copy, and keeps the outcomes of the other copies', async () => {
+    const copies = race(hangs, responds(500), responds(200));
+    const { copy, good, outcome } = await copies.result();
     expect([copy, good, outcome.response!.status]).toEqual([2, true, 200]);
-    expect(outcomes.map((outcome) => outcome?.response?.status)).toEqual([undefined, 500, 200]);
-    expect(contest.over).toBe(true);
+    expect(copies.outcomes.map((outcome) => outcome?.response?.status)).toEqual([undefined, 500, 200]);
+    expect(copies.isOver()).toBe(true);
   });
 
-  test('one that fails at once does not take itself for the last', async () => {
-    const contest = attemptRace(new AbortController().signal, { isBad });
-    contest.start(fails('no'), answers(200));
-    expect(await contest.result).toMatchObject({ copy: 1, good: true });
+  test('does not end when a copy fails at once while another one is running', async () => {
+    expect(await race(fails('no'), responds(200)).result()).toMatchObject({ copy: 1, good: true });
   });
 
-  test('asks for one more at a time, and waits for it', async () => {
-    let asked = 0;
-    const more = async (): Promise<Run | undefined> => {
-      asked += 1;
-      await Promise.resolve();
-      return asked === 1 ? answers(200) : undefined;
-    };
-    const contest = attemptRace(new AbortController().signal, { isBad, more });
-    contest.start(answers(503), fails('no'));
-    contest.extend();
-    contest.extend();
-    expect(await contest.result).toMatchObject({ copy: 2, good: true });
-    expect(asked).toBe(1);
+  test.each([
+    ['the first response, if there is one', [fails('one'), responds(503), responds(500)], 1],
+    ['the first error, if there is no response', [fails('one'), fails('two')], 0],
+  ])('resolves, when all copies have failed, to %s', async (_what, sends, copy) => {
+    const copies = race(...sends);
+    expect(await copies.result()).toEqual({ copy, good: false, outcome: copies.outcomes[copy] });
   });
 
-  test('sends nothing when its caller has left before it begins, nor after', async () => {
+  test('reports a failure, and waits for the copy that the policy then prepares', async () => {
+    const copies = race(responds(503), fails('no'));
+    expect(await copies.failure(Infinity)).toMatchObject({ response: { status: 503 } });
+    await copies.unlessOver(Promise.resolve()); // meanwhile the other copy fails too
+    expect(copies.isOver()).toBe(false);
+    copies.start(responds(200));
+    expect(await copies.result()).toMatchObject({ copy: 2, good: true });
+  });
+
+  test('sends nothing when the caller has aborted before it begins', async () => {
     let sent = 0;
-    const run: Run = async () => ((sent += 1), new Response());
-    const contest = attemptRace(AbortSignal.abort('gone'), { isBad, more: async () => run });
-    contest.start(run);
-    contest.extend();
-    await expect(contest.result).rejects.toBe('gone');
+    const copies = attemptRace(AbortSignal.abort('gone'), isBad);
+    copies.start(async () => ((sent += 1), new Response()));
+    expect(await copies.failure(Infinity)).toBeUndefined();
+    expect(await copies.unlessOver(new Promise(() => {}))).toBeUndefined();
+    await expect(copies.result()).rejects.toBe('gone');
     expect(sent).toBe(0);
   });
 
-  test('a source of copies that throws fails the contest and aborts who is under way', async () => {
-    let aborted = false;
-    const contest = attemptRace(new AbortController().signal, {
-      isBad,
-      more: () => Promise.reject(new RangeError('oops')),
-    });
-    contest.start((signal) => never(signal).finally(() => (aborted = true)), fails('no'));
-    await expect(contest.result).rejects.toThrow('oops');
-    expect(aborted).toBe(true);
+  test.each(['failure', 'result'] as const)(
+    'ends at once with the caller’s abort while the policy waits for a %s, and sends nothing more',
+    async (wait) => {
+      let sent = 0;
+      const caller = new AbortController();
+      const signals: AbortSignal[] = [];
+      const copies = attemptRace(caller.signal, isBad);
+      copies.start(() => new Promise(() => {})); // it ignores its signal
+      copies.start((signal) => (signals.push(signal), hangs(signal)));
+      const waiting = wait === 'failure' ? copies.failure(Infinity).then(() => copies.result()) : copies.result();
+      caller.abort('gone');
+      copies.start(async () => ((sent += 1), new Response()));
+      await expect(waiting).rejects.toBe('gone');
+      expect([sent, signals[0]!.reason]).toEqual([0, 'gone']);
+    },
+  );
+
+  test('aborts the copies that are running when the policy cancels it', async () => {
+    const signals: AbortSignal[] = [];
+    const copies = race((signal) => (signals.push(signal), hangs(signal)), responds(500));
+    await copies.failure(Infinity);
+    copies.cancel();
+    expect([signals[0]!.aborted, copies.isOver(), copies.outcomes[1]!.response!.bodyUsed]).toEqual([true, true, true]);
+    await expect(copies.result()).rejects.toThrow('Another copy');
   });
 
-  test('an abandoned answer can be collected though its caller’s signal lives on', async () => {
+  test('rejects with the error of a judge that throws, and aborts the copies that are running', async () => {
+    const oops = new RangeError('oops');
+    const signals: AbortSignal[] = [];
+    const copies = attemptRace(new AbortController().signal, () => {
+      throw oops;
+    });
+    copies.start((signal) => (signals.push(signal), hangs(signal)));
+    copies.start(responds(200));
+    await expect(copies.result()).rejects.toBe(oops);
+    expect(signals[0]!.aborted).toBe(true);
+  });
+
+  test('waits for work only as long as it is not over', async () => {
+    const copies = race(hangs);
+    expect(await copies.unlessOver(Promise.resolve('done'))).toBe('done');
+    await expect(copies.unlessOver(Promise.reject(new RangeError('oops')))).rejects.toThrow('oops');
+    const endless = copies.unlessOver(new Promise(() => {}));
+    copies.start(responds(500));
+    copies.start(responds(200));
+    expect(await endless).toBeUndefined();
+    expect(copies.isOver()).toBe(true);
+  });
+
+  test('leaves nothing registered on its parent but the signals of the copies', async () => {
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, 'addEventListener');
+    const removed = vi.spyOn(signal, 'removeEventListener');
+    const copies = attemptRace(signal, isBad);
+    for (const send of [hangs, responds(500), responds(200)]) copies.start(send);
+    await copies.result();
+    expect(added.mock.calls.length - removed.mock.calls.length).toBe(3);
+  });
+
+  test('lets an abandoned response be collected though its parent signal lives on', async () => {
     const caller = new AbortController();
     const call = (): Promise<WeakRef<Response>> => {
-      const contest = attemptRace(caller.signal, { isBad });
-      contest.start(never, answers(200));
-      return contest.result.then(({ outcome }) => new WeakRef(outcome.response!));
+      const copies = attemptRace(caller.signal, isBad);
+      copies.start(hangs);
+      copies.start(responds(200));
+      return copies.result().then(({ outcome }) => new WeakRef(outcome.response!));
     };
     const reference = await call();
     await gcUntil(() => reference.deref() === undefined);
@@ -83,104 +134,58 @@ describe('firstGood', () => {
   });
 });
 
-/** What a copy comes to; `undefined` for one that hangs and hears its signal. */
-interface Fate {
-  readonly ms: number | undefined;
-  readonly what: 200 | 404 | 500 | 503 | 'reset';
-}
-
-describe('hedge, whatever becomes of its copies', () => {
+describe('the delay of attemptRace', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
   afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
     vi.useRealTimers();
   });
 
-  const fate = fc.record({
-    ms: fc.option(fc.integer({ min: 0, max: 200 }), { nil: undefined, freq: 6 }),
-    what: fc.constantFrom<Fate['what'][]>(200, 404, 500, 503, 'reset'),
-  });
-  const plan = fc.record({
-    fates: fc.array(fate, { minLength: 5, maxLength: 5 }),
-    hedges: fc.integer({ min: 0, max: 4 }),
-    delay: fc.integer({ min: 0, max: 100 }),
-    reserve: fc.integer({ min: 0, max: 5 }),
-    leaves: fc.option(fc.integer({ min: 0, max: 300 }), { nil: undefined, freq: 3 }),
+  test('ends without a failure', async () => {
+    const copies = race(hangs);
+    const failure = copies.failure(50);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await failure).toBeUndefined();
+    expect(copies.isOver()).toBe(false);
   });
 
-  test('there is one answer, the right one; copies stay within budget; every loser is aborted; nothing is left', async () => {
-    await fc.assert(
-      fc.asyncProperty(plan, async ({ fates, hedges, delay, reserve, leaves }) => {
-        const copies: {
-          at: number;
-          signal: AbortSignal;
-          state: 'running' | 'aborted' | 'done';
-          response?: Response;
-        }[] = [];
-        const leaving = new AbortController();
-        const events: KyoaEvent[] = [];
-        const started = performance.now();
-        const fetch = createFetch({
-          use: [
-            observe((event) => events.push(event)),
-            hedge({ delay, hedges, budget: budget({ ratio: 0, floor: reserve / 10 }) }),
-          ],
-          fetch: (_input, init) =>
-            new Promise((resolve, reject) => {
-              const { ms, what } = fates[copies.length]!;
-              const copy: (typeof copies)[number] = { at: performance.now(), signal: init!.signal!, state: 'running' };
-              copies.push(copy);
-              const answer = (): void => {
-                copy.state = 'done';
-                if (what === 'reset') reject(new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } }));
-                else resolve((copy.response = new Response('body', { status: what })));
-              };
-              const timer = ms === undefined ? undefined : setTimeout(answer, ms);
-              copy.signal.addEventListener('abort', () => {
-                clearTimeout(timer);
-                if (copy.state === 'running') copy.state = 'aborted';
-                reject(copy.signal.reason);
-              });
-            }),
-        });
-        let settled = 0;
-        const call = fetch('http://api.example/', { signal: leaving.signal }).then(
-          async (response) => {
-            settled += 1;
-            return { response, at: performance.now() - started, text: await response.text() };
-          },
-          (error: unknown) => ((settled += 1), { error, at: performance.now() - started }),
-        );
-        const leave = leaves === undefined ? undefined : setTimeout(() => leaving.abort('left'), leaves);
-        await vi.advanceTimersByTimeAsync(1_000);
-        clearTimeout(leave);
-        if (settled === 0) leaving.abort('left'); // all hang, and nobody above has a limit
-        const outcome = await call;
+  test.each([
+    ['a failure', responds(500), false],
+    ['the end of the race', responds(200), true],
+  ])('ends early at %s, and leaves no timer', async (_what, send, over) => {
+    const started = performance.now();
+    const copies = race(hangs, send);
+    await copies.failure(50);
+    expect([performance.now() - started, copies.isOver()]).toEqual([0, over]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
 
-        expect(settled).toBe(1);
-        expect(copies.length).toBeLessThanOrEqual(1 + Math.min(hedges, reserve));
-        expect(events.filter(({ type }) => type === 'hedge.launched')).toHaveLength(copies.length - 1);
-        for (const { at } of copies) expect(at - started).toBeLessThanOrEqual(outcome.at);
-        expect(copies.filter(({ state }) => state === 'running')).toEqual([]);
-        await vi.advanceTimersByTimeAsync(0); // discarded bodies are read
-        expect(vi.getTimerCount()).toBe(0);
+  test('does not begin again with a failure from before it', async () => {
+    const copies = race(responds(503), responds(500), hangs);
+    expect(await copies.failure(50)).toMatchObject({ response: { status: 503 } });
+    await vi.advanceTimersByTimeAsync(0);
+    const failure = copies.failure(50);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await failure).toBeUndefined();
+  });
 
-        if ('response' in outcome) {
-          const winner = copies.find(({ response }) => response === outcome.response)!;
-          expect(outcome.text).toBe('body');
-          // Its own branch is the only one that lives; or it lost, and so did all.
-          if (outcome.response.status < 500) expect(winner.signal.aborted).toBe(false);
-          else expect(copies.every(({ state, response }) => state === 'done' && !response?.ok)).toBe(true);
-          expect(copies.every(({ response }) => response === undefined || response.bodyUsed)).toBe(true);
-        } else if (outcome.error === 'left') {
-          expect(copies.every(({ state }) => state !== 'running')).toBe(true);
-        } else {
-          expect(copies.every(({ state, response }) => state === 'done' && response === undefined)).toBe(true);
-        }
-        await vi.advanceTimersByTimeAsync(10_000); // leaves the budget's window
-      }),
-      { numRuns: 400 },
-    );
+  test('lets the event loop turn once more when its timer is late, and not when it is on time', async () => {
+    for (const [late, turns] of [
+      [2, 0],
+      [3, 1],
+    ] as const) {
+      const copies = race(hangs);
+      let over = false;
+      void copies.failure(50).then(() => (over = true));
+      const now = performance.now();
+      const clock = vi.spyOn(performance, 'now').mockImplementation(() => now + 50 + late);
+      await vi.advanceTimersByTimeAsync(50);
+      clock.mockRestore();
+      expect([late, over]).toEqual([late, turns === 0]);
+      await vi.advanceTimersByTimeAsync(turns);
+      expect(over).toBe(true);
+    }
   });
 });

@@ -18,7 +18,7 @@ describe('race', () => {
     vi.useRealTimers();
   });
 
-  /** Answers of the endpoints, in order, after so many ms each. */
+  /** A race whose endpoints, in order, each respond with a status or fail with an error, after so many ms. */
   const among = (...answers: readonly [ms: number, answer: number | Error][]) =>
     stub([race(bases)], async (copy) => {
       const [ms, answer] = answers[copy - 1]!;
@@ -27,7 +27,7 @@ describe('race', () => {
       return new Response(`copy ${copy}`, { status: answer });
     });
 
-  test('sends to all at once, in place of origin and before the path; the first good answer wins', async () => {
+  test('sends to all endpoints at once, in place of the origin and before the path, and returns the first good response', async () => {
     const { fetch, sent, signals, events } = among([300, 200], [20, 200], [100, 200]);
     const answer = fetch('https://api.example/users/7?page=2', { headers: { accept: 'text/x' } });
     await vi.runAllTimersAsync();
@@ -43,14 +43,14 @@ describe('race', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'race.won', url: 'https://us.example/v2' }));
   });
 
-  test('a failure does not win while another endpoint may do better', async () => {
+  test('does not return a failure while another endpoint is running', async () => {
     const { fetch } = among([10, 503], [20, networkError('ECONNREFUSED')], [90, 404]);
     const answer = fetch('https://api.example/');
     await vi.runAllTimersAsync();
     expect(await (await answer).text()).toBe('copy 3');
   });
 
-  test('if all fail, the first answer in the order of the list stands, readable', async () => {
+  test('returns, if all fail, the first response in the order of the list, with a readable body', async () => {
     const { fetch, events } = among([10, networkError('ECONNRESET')], [60, 503], [20, 500]);
     const answer = fetch('https://api.example/');
     await vi.runAllTimersAsync();
@@ -59,7 +59,7 @@ describe('race', () => {
     expect(events.map(({ type }) => type)).not.toContain('race.won');
   });
 
-  test('if none answers, the first one’s error says what each of them said, and is still a network error', async () => {
+  test('rejects, if none responds, with the error of the first endpoint, whose cause has the errors of all', async () => {
     const first = networkError('ECONNREFUSED');
     const { fetch } = among([50, first], [10, networkError('ENOTFOUND')], [20, new RangeError('oops')]);
     const failed = fetch('https://api.example/').catch((thrown: unknown) => thrown);
@@ -73,13 +73,13 @@ describe('race', () => {
     expect(isNetworkError(error)).toBe(true);
   });
 
-  test('a method that is not safe goes to the first endpoint alone, unless it is listed', async () => {
+  test('sends a method that is not safe to the first endpoint alone, unless it is listed', async () => {
     for (const [methods, sentTo] of [
       [undefined, 1],
       [['post'], 3],
     ] as const) {
       let send!: () => void;
-      const all = new Promise<void>((resolve) => (send = resolve)); // an answer before would keep others from being sent
+      const all = new Promise<void>((resolve) => (send = resolve)); // an earlier response would end the race
       const { fetch, sent } = stub([race(bases, methods && { methods })], async (copy) => {
         if (copy === sentTo) send();
         await all;
@@ -94,7 +94,7 @@ describe('race', () => {
     }
   });
 
-  test('is switched off, and judged otherwise, for a call', async () => {
+  test('can be switched off, or be given another `when`, for a call', async () => {
     const { fetch, sent } = stub(
       [race(bases)],
       (copy) => new Response(String(copy), { status: copy === 1 ? 404 : 200 }),
@@ -116,7 +116,7 @@ describe('race', () => {
     ['race urls must be http URLs without', () => race(['https://user:pass@a.example'])],
     ['race has no option url; it has methods, when', () => race(bases, { url: 1 } as never)],
     ['race when must be a function', () => race(bases, { when: 500 as never })],
-  ])('refuses: %s', (message, build) => {
+  ])('refuses invalid options: %s', (message, build) => {
     expect(build).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );
@@ -141,7 +141,7 @@ describe('race on real servers', () => {
     await fast.close();
   });
 
-  test('a hanging endpoint is left, and the winner’s body, read slowly, survives it', async () => {
+  test('aborts an endpoint that hangs, and keeps the winner’s body readable', async () => {
     slow.outage = 'hang';
     const fetch = createFetch({ use: [timeout(5_000), race([slow.origin, fast.origin])] });
     const response = await fetch('http://api.example/drip/body?chunks=8&gap=15&size=50');
@@ -153,7 +153,7 @@ describe('race on real servers', () => {
     expect([slow.count(), fast.count()]).toEqual([1, 1]);
   });
 
-  test('the caller leaving aborts all, before the answer and amid the body', async () => {
+  test('aborts all copies with the caller’s abort, before the response and during the body', async () => {
     for (const path of ['/blackhole', '/stall/body']) {
       const leaving = new AbortController();
       const fetch = createFetch({ use: [race([slow.origin, fast.origin])] });
@@ -171,7 +171,7 @@ describe('race on real servers', () => {
     }
   });
 
-  test('a retry races again when all have failed', async () => {
+  test('sends to all endpoints again with a retry', async () => {
     const { fetch } = watched([retry({ backoff: constant(1) }), race([slow.origin, fast.origin, fast.refused])]);
     const response = await fetch(`http://api.example/sequence?statuses=503,200&delay=30&id=${crypto.randomUUID()}`);
     expect(response.status).toBe(200);
@@ -180,7 +180,7 @@ describe('race on real servers', () => {
     expect(fast.count()).toBe(2);
   });
 
-  test('a body of unknown origin goes whole to all, a long one and a stream to the first alone', async () => {
+  test('sends a body of unknown source whole to all endpoints, a long one and a stream to the first alone', async () => {
     const events: KyoaEvent[] = [];
     const fetch = createFetch({
       use: [observe((event) => events.push(event)), race([slow.origin, fast.origin], { methods: ['PUT'] })],

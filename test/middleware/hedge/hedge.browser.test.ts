@@ -1,4 +1,4 @@
-/** Chromium's HTTP cache holds a second GET of a URL back until the first one's headers have come. */
+/** Chromium's HTTP cache holds back a second GET of a URL until the headers of the first one have arrived. */
 import { beforeEach, describe, expect, inject, test } from 'vitest';
 import { hedge } from '../../../src/index.ts';
 import type { Plain } from '../../support/faults/control.ts';
@@ -13,7 +13,7 @@ const seen = async (path: string): Promise<readonly Plain[]> =>
 beforeEach(() => ask('/reset'));
 
 describe('hedge in Chromium', () => {
-  test('the copy of a GET that hangs goes past the cache lock', async () => {
+  test('sends the copy of a GET past the cache lock', async () => {
     const { fetch, events } = watched([hedge({ delay: 100 })]);
     const started = performance.now();
     const response = await fetch(`${origins.origin}/sequence?steps=hang,ok&id=${crypto.randomUUID()}`);
@@ -23,7 +23,7 @@ describe('hedge in Chromium', () => {
     expect(events.filter(({ type }) => type === 'hedge.won')).toMatchObject([{ copy: 2 }]);
   });
 
-  test('without it, the same GET would be held back', async () => {
+  test('has to bypass that lock, because Chromium would hold back the copy', async () => {
     const path = `/sequence?steps=hang,ok&id=${crypto.randomUUID()}`;
     const leaving = new AbortController();
     const first = globalThis.fetch(origins.origin + path, { signal: leaving.signal }).catch(() => undefined);
@@ -34,7 +34,7 @@ describe('hedge in Chromium', () => {
     await Promise.all([first, second]);
   });
 
-  test('the copy keeps headers, credentials mode and referrer policy, and a cache mode of the caller’s own', async () => {
+  test('keeps headers, credentials mode and referrer policy in the copy, and the caller’s own cache mode', async () => {
     const sent: Request[] = [];
     const { fetch } = watched([hedge({ delay: 50 })], (input, init) => {
       sent.push(input as Request);

@@ -1,64 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  budget,
-  createFetch,
-  hedge,
-  memory,
-  observe,
-  timeout,
-  type Fetch,
-  type KyoaEvent,
-} from '../../../src/index.ts';
-import { latencyHistory } from '../../../src/lib/latency/history.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { budget, createFetch, hedge, timeout, type KyoaEvent } from '../../../src/index.ts';
 import { deaf, silent, watched } from '../../support/call.ts';
-import { faultServer, type FaultServer } from '../../support/faults.ts';
-import { expectQuiet } from '../../support/sockets.ts';
-
-const url = 'http://api.example/';
-const networkError = (code: string): TypeError =>
-  new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
-
-/** What a copy does: answers `status` or throws, after `ms`; its body tells which one it was. */
-interface Step {
-  readonly ms: number;
-  readonly status?: number;
-  readonly error?: unknown;
-  readonly headers?: HeadersInit;
-}
-
-/** A transport that follows a script, one step a copy, and hears its signal. */
-function scripted(...steps: readonly Step[]) {
-  const sent: { readonly request: Request; readonly signal: AbortSignal; readonly at: number }[] = [];
-  const transport: Fetch = (input, init) =>
-    new Promise((resolve, reject) => {
-      const { signal } = init as { signal: AbortSignal };
-      const copy = sent.push({ request: input as Request, signal, at: performance.now() });
-      const { ms, status = 200, error, headers } = steps[Math.min(copy, steps.length) - 1]!;
-      const timer = setTimeout(() => {
-        if (error !== undefined) reject(error);
-        else resolve(new Response(`copy ${copy}`, { status, ...(headers && { headers }) }));
-      }, ms);
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      });
-    });
-  return { sent, transport };
-}
-
-/** One call through `hedge`; resolves to what it came to, and when. */
-function run(options: Parameters<typeof hedge>[0], steps: readonly Step[], init?: RequestInit) {
-  const { sent, transport } = scripted(...steps);
-  const { fetch, events } = watched([hedge(options)], transport);
-  const started = performance.now();
-  const outcome = fetch(url, init).then(
-    async (response) => ({ status: response.status, text: await response.text(), ms: performance.now() - started }),
-    (error: unknown) => ({ error, ms: performance.now() - started }),
-  );
-  const facts = (): unknown[] =>
-    events.filter(({ type }) => type.startsWith('hedge.')).map(({ id: _id, time: _time, ...fact }) => fact);
-  return { outcome, sent, events, facts };
-}
+import { networkError, run, scripted, url, type Step } from './script.ts';
 
 describe('hedge', () => {
   beforeEach(() => {
@@ -69,7 +12,7 @@ describe('hedge', () => {
     vi.useRealTimers();
   });
 
-  test('sends a copy after the delay; the first good answer wins and the loser is aborted', async () => {
+  test('sends a copy after the delay, returns the first good response and aborts the other copy', async () => {
     const { outcome, sent, facts } = run({ delay: 50 }, [{ ms: 1_000 }, { ms: 30 }]);
     await vi.runAllTimersAsync();
     expect(await outcome).toEqual({ status: 200, text: 'copy 2', ms: 80 });
@@ -82,7 +25,7 @@ describe('hedge', () => {
     ]);
   });
 
-  test('the original wins too, and then the copy is aborted', async () => {
+  test('aborts the copy when the original wins', async () => {
     const { outcome, sent, facts } = run({ delay: 50 }, [{ ms: 60 }, { ms: 30 }]);
     await vi.runAllTimersAsync();
     expect(await outcome).toMatchObject({ text: 'copy 1', ms: 60 });
@@ -90,7 +33,7 @@ describe('hedge', () => {
     expect(facts().at(-1)).toEqual({ type: 'hedge.won', copy: 1 });
   });
 
-  test('an answer before the delay leaves nothing behind: no copy, no event, no timer', async () => {
+  test('sends no copy, emits no event and leaves no timer when the response arrives before the delay', async () => {
     const { outcome, sent, facts } = run({ delay: 50 }, [{ ms: 49 }]);
     await vi.advanceTimersByTimeAsync(49);
     expect(vi.getTimerCount()).toBe(0);
@@ -98,7 +41,7 @@ describe('hedge', () => {
     expect([sent.length, facts()]).toEqual([1, []]);
   });
 
-  test('further copies follow one another at the delay, and are numbered', async () => {
+  test('sends further copies, one after each delay, and numbers them', async () => {
     const { outcome, sent, events } = run({ delay: 10, hedges: 3 }, [
       { ms: 500 },
       { ms: 500 },
@@ -112,7 +55,7 @@ describe('hedge', () => {
     expect(sent.map(({ signal }) => signal.aborted)).toEqual([true, true, false, true]);
   });
 
-  test('a delay of 0 sends all at once', async () => {
+  test('sends all copies at once with a delay of 0', async () => {
     const { outcome, sent } = run({ delay: 0, hedges: 2 }, [{ ms: 500 }, { ms: 9 }, { ms: 500 }]);
     await vi.runAllTimersAsync();
     expect(await outcome).toMatchObject({ text: 'copy 2', ms: expect.closeTo(9, -1) as number });
@@ -124,8 +67,8 @@ describe('hedge', () => {
     ['a 500', { status: 500 }],
     ['a 429', { status: 429 }],
     ['a network error', { error: networkError('ECONNRESET') }],
-    ['an error of the program', { error: new RangeError('oops') }],
-  ])('%s does not win while another copy is running', async (_what, bad) => {
+    ['a programming error', { error: new RangeError('oops') }],
+  ])('does not return %s while another copy is running', async (_what, bad) => {
     for (const steps of [
       [{ ms: 200 }, { ms: 5, ...bad }],
       [{ ms: 60, ...bad }, { ms: 150 }],
@@ -136,7 +79,7 @@ describe('hedge', () => {
     }
   });
 
-  test.each([200, 204, 304, 401, 404])('a %i wins: it is what there is to know', async (status) => {
+  test.each([200, 204, 304, 401, 404])('returns a %i of the copy, which is not a failure', async (status) => {
     const { transport } = scripted({ ms: 500 }, { ms: 5 });
     const { fetch } = watched([hedge({ delay: 50 })], async (input, init) => {
       await transport(input, init);
@@ -150,7 +93,7 @@ describe('hedge', () => {
   test.each([
     ['a 503', { status: 503 }],
     ['a connection reset', { error: networkError('ECONNRESET') }],
-  ])('the original failing before the delay, by %s, launches the copy at once', async (_what, bad) => {
+  ])('sends the copy at once when the original fails before the delay with %s', async (_what, bad) => {
     const { outcome, sent, facts } = run({ delay: 5_000 }, [{ ms: 20, ...bad }, { ms: 30 }]);
     await vi.runAllTimersAsync();
     expect(await outcome).toMatchObject({ text: 'copy 2', ms: 50 });
@@ -158,7 +101,7 @@ describe('hedge', () => {
     expect(facts()[0]).toEqual({ type: 'hedge.launched', copy: 2, delay: 20 });
   });
 
-  test('no copy follows what no copy can mend, nor, at once, an answer that asks for a pause', async () => {
+  test('sends no copy after an error that befalls every copy, nor after a response that asks for a pause', async () => {
     const error = new TypeError('x is not a function');
     for (const [bad, reason] of [
       [{ error }, undefined],
@@ -175,7 +118,7 @@ describe('hedge', () => {
     }
   });
 
-  test('if all fail, an answer stands over an error, the original over a copy, readable and as they were', async () => {
+  test('returns, if all copies fail, a response rather than an error, and the original’s outcome rather than a copy’s', async () => {
     const [one, two] = [networkError('ECONNREFUSED'), networkError('ECONNRESET')];
     const table: readonly [readonly Step[], object][] = [
       [
@@ -236,7 +179,43 @@ describe('hedge', () => {
     }
   });
 
-  test('`when` says what is bad', async () => {
+  test('sends no further copy after one that failed with an error that befalls every copy', async () => {
+    const { outcome, sent } = run({ delay: 50, hedges: 3 }, [
+      { ms: 200, status: 503 },
+      { ms: 10, error: new RangeError('oops') },
+    ]);
+    await vi.runAllTimersAsync();
+    expect(await outcome).toMatchObject({ status: 503, ms: 200 });
+    expect(sent).toHaveLength(2);
+  });
+
+  test('does not wait for a body that is still being recorded for the copy', async () => {
+    for (const [steps, expected] of [
+      [[{ ms: 100 }], { text: 'copy 1', ms: 100 }],
+      [[{ ms: 100, status: 503 }], { status: 503, ms: 100 }],
+    ] as const) {
+      const endless = new ReadableStream({ pull: () => new Promise(() => {}) });
+      const request = new Request(url, { method: 'PUT', body: endless, duplex: 'half' } as RequestInit);
+      const { transport, sent } = scripted(...steps);
+      const { fetch } = watched([hedge({ delay: 50, methods: ['PUT'] })], transport);
+      const started = performance.now();
+      const leaving = new AbortController();
+      const outcome = fetch(request, { signal: leaving.signal }).then(
+        async (response) => ({
+          status: response.status,
+          text: await response.text(),
+          ms: performance.now() - started,
+        }),
+        (error: unknown) => ({ error }),
+      );
+      await vi.advanceTimersByTimeAsync(1_000);
+      leaving.abort('gone');
+      expect(await outcome).toMatchObject('text' in expected ? expected : { error: 'gone' });
+      expect(sent).toHaveLength(1);
+    }
+  });
+
+  test('judges outcomes by `when`', async () => {
     const when = ({ response }: { response?: Response }): boolean => response?.status === 404;
     const { outcome } = run({ delay: 50, when }, [
       { ms: 60, status: 404 },
@@ -246,7 +225,7 @@ describe('hedge', () => {
     expect(await outcome).toMatchObject({ status: 500, text: 'copy 2' });
   });
 
-  test('a `when` that throws fails the call, and leaves nothing running', async () => {
+  test('rejects with the error of a `when` that throws, and leaves nothing running', async () => {
     const oops = new RangeError('oops');
     const { outcome, sent } = run(
       {
@@ -262,7 +241,18 @@ describe('hedge', () => {
     expect(sent[1]!.signal.aborted).toBe(true);
   });
 
-  test('nothing is launched after the caller left, and all copies are aborted with the caller’s reason', async () => {
+  test('rejects with the error of a budget that throws, and aborts the original', async () => {
+    const oops = new RangeError('oops');
+    const withdraw = (): never => {
+      throw oops;
+    };
+    const { outcome, sent } = run({ delay: 50, budget: { deposit() {}, withdraw, balance: 1 } }, [{ ms: 1_000 }]);
+    await vi.runAllTimersAsync();
+    expect(await outcome).toEqual({ error: oops, ms: 50 });
+    expect(sent[0]!.signal.aborted).toBe(true);
+  });
+
+  test('sends no copy after the caller’s abort, and aborts all copies with the caller’s reason', async () => {
     for (const [at, copies] of [
       [10, 1],
       [60, 2],
@@ -279,7 +269,7 @@ describe('hedge', () => {
     }
   });
 
-  test('a limit above ends it, also when the transport hears nothing', async () => {
+  test('ends with a limit outside it, also when the transport ignores its signal', async () => {
     for (const transport of [silent, deaf]) {
       const { fetch, events } = watched([timeout(120), hedge({ delay: 50 })], transport);
       const error = fetch(url).catch((thrown: unknown) => thrown);
@@ -289,7 +279,7 @@ describe('hedge', () => {
     }
   });
 
-  test('an exhausted budget suppresses the copy and does not touch the original', async () => {
+  test('sends no copy when the budget is exhausted, and leaves the original alone', async () => {
     const none = budget({ ratio: 0, floor: 0 });
     const { outcome, sent, facts } = run({ delay: 50, hedges: 3, budget: none }, [{ ms: 500 }]);
     await vi.runAllTimersAsync();
@@ -298,7 +288,7 @@ describe('hedge', () => {
     expect(facts()).toEqual([{ type: 'hedge.suppressed', reason: 'budget' }]);
   });
 
-  test('its own budget is the ratio, a quarter for chance, and a reserve of ten in ten seconds', async () => {
+  test('has a budget of its own: the ratio, a quarter more for chance, and a reserve of ten in ten seconds', async () => {
     const { transport, sent } = scripted({ ms: 100 });
     const fetch = createFetch({ use: [hedge({ ratio: 0.1, delay: 50 })], fetch: transport });
     const answers = Array.from({ length: 200 }, () => fetch(url));
@@ -307,7 +297,7 @@ describe('hedge', () => {
     expect(sent).toHaveLength(200 + 25 + 10);
   });
 
-  test('a call that overrides it shares its budget; `false` lifts the bound', async () => {
+  test('can be overridden for a call, which shares its budget unless that is overridden too', async () => {
     const { transport, sent } = scripted({ ms: 100 });
     const fetch = createFetch({
       use: [hedge({ delay: 50, budget: budget({ ratio: 0, floor: 0.1 }) })],
@@ -330,7 +320,7 @@ describe('hedge', () => {
     }
   });
 
-  test('copies safe methods only, unless another is listed', async () => {
+  test('copies requests with a safe method only, unless another method is listed', async () => {
     for (const method of ['GET', 'HEAD', 'OPTIONS', 'QUERY', 'PUT', 'DELETE', 'POST', 'PATCH']) {
       for (const listed of [false, true]) {
         const init = { method, headers: { 'Idempotency-Key': 'k' } };
@@ -343,7 +333,7 @@ describe('hedge', () => {
     }
   });
 
-  test('a loser that answers in spite of its abort is read to its end', async () => {
+  test('reads the body of a loser that responds in spite of its abort', async () => {
     const late = new Response('late');
     const { fetch } = watched([hedge({ delay: 50 })], async () => {
       count += 1;
@@ -365,286 +355,9 @@ describe('hedge', () => {
     ['hedge methods must be a list, got "GET"', () => hedge({ methods: 'GET' as never })],
     ['hedge key must be a function', () => hedge({ key: 'GET' as never })],
     ['hedge has no option after; it has ratio, hedges', () => hedge({ after: 3 } as never)],
-  ])('refuses: %s', (message, build) => {
+  ])('refuses invalid options: %s', (message, build) => {
     expect(build).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );
-  });
-});
-
-describe('hedge learns its delay', () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-  });
-  afterEach(async () => {
-    await vi.runAllTimersAsync(); // the history is written
-    vi.useRealTimers();
-  });
-
-  /** A fetch whose originals take what `latency` says, and its copies 5 ms. */
-  function learner(options: Parameters<typeof hedge>[0]) {
-    const storage = memory();
-    const events: KyoaEvent[] = [];
-    let latency: Step = { ms: 0 };
-    let copies = 0;
-    const { transport } = scripted({ ms: 5 });
-    const fetch = createFetch({
-      use: [
-        observe((event) => events.push(event)),
-        hedge(options),
-        async function step(ctx, next) {
-          if (ctx.attempt > 1) copies += 1;
-          return ctx.attempt > 1 ? next() : scripted(latency).transport(ctx.request, { signal: ctx.signal });
-        },
-      ],
-      storage,
-      fetch: transport,
-    });
-    return {
-      storage,
-      events,
-      copies: () => copies,
-      call: async (ms: number, path = '', init: Parameters<typeof fetch>[1] = {}, status = 200) => {
-        latency = { ms, status };
-        const answer = fetch(url + path, init).catch(() => undefined);
-        await vi.advanceTimersByTimeAsync(ms + 10);
-        await answer;
-      },
-    };
-  }
-
-  test('there is no copy before there are 20 samples', async () => {
-    const { call, copies } = learner({ ratio: 0.5 });
-    for (let sample = 0; sample < 20; sample += 1) {
-      await call(1_000 + 10 * sample); // each is slower than all before it
-      expect(copies()).toBe(0);
-    }
-    await call(1_500);
-    expect(copies()).toBe(1);
-  });
-
-  test('the delay is the 1 - ratio quantile of the route', async () => {
-    const { call, events } = learner({ ratio: 0.1 });
-    const delays = (): number[] => events.flatMap((event) => (event.type === 'hedge.launched' ? [event.delay] : []));
-    for (let ms = 99; ms >= 1; ms -= 1) await call(ms, `users/${ms}`);
-    expect(delays()).toEqual([]);
-    await call(500, 'users/7?full');
-    await call(500, 'orders');
-    expect(delays()).toEqual([90]);
-  });
-
-  test('originals that were superseded count, with half as much again as they were waited for', async () => {
-    const { call, storage } = learner({ ratio: 0.1, budget: false });
-    for (let sample = 0; sample < 20; sample += 1) await call(10);
-    const { samples } = latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000).window;
-    expect(samples).toEqual(Array.from({ length: 20 }, () => 10));
-    await call(700);
-    expect(latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000).window.samples.at(-1)).toBe(
-      22.5,
-    );
-  });
-
-  test('bad answers, calls given up before the delay, and calls with a delay of their own teach nothing', async () => {
-    const { call, storage } = learner({ ratio: 0.1 });
-    const size = (): number =>
-      latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000).window.size;
-    for (let sample = 0; sample < 20; sample += 1) await call(100);
-    await call(1, '', {}, 503);
-    const leaving = new AbortController();
-    setTimeout(() => leaving.abort(), 10);
-    await call(30, '', { signal: leaving.signal });
-    await call(1, '', { hedge: { delay: 50 } });
-    await call(1, '', { hedge: false });
-    expect(size()).toBe(20);
-    await call(101, '', {});
-    expect(size()).toBe(21);
-  });
-
-  test('a service that gets slower for good costs no more than ratio and reserve, and is then left alone', async () => {
-    const { call, copies } = learner({ ratio: 0.05 });
-    for (let sample = 0; sample < 200; sample += 1) await call(20);
-    const before = copies();
-    for (let sample = 0; sample < 1_500; sample += 1) await call(200);
-    expect(copies() - before).toBeLessThan(1_500 * 0.05 + (10 * 1_500 * 210) / 10_000);
-    const settled = copies();
-    for (let sample = 0; sample < 100; sample += 1) await call(200);
-    expect(copies()).toBe(settled);
-  });
-
-  test('a ratio of 0 copies nothing, and a key of undefined leaves a call alone', async () => {
-    for (const options of [{ ratio: 0 }, { key: () => undefined }, { hedges: 0 }]) {
-      const { call, copies } = learner(options);
-      for (let sample = 0; sample < 30; sample += 1) await call(10);
-      await call(1_000);
-      expect(copies()).toBe(0);
-    }
-  });
-});
-
-describe('hedge on a real server', () => {
-  let server: FaultServer;
-  const events: KyoaEvent[] = [];
-  const fetch = createFetch({
-    use: [
-      observe((event) => events.push(event)),
-      timeout(5_000),
-      hedge({ delay: 40, methods: ['GET', 'HEAD', 'PUT'] }),
-    ],
-  });
-  const id = (): string => crypto.randomUUID();
-  beforeAll(async () => {
-    server = await faultServer();
-  });
-  afterEach(async () => {
-    await expectQuiet(server);
-    server.reset();
-    events.length = 0;
-  });
-  afterAll(() => server.close());
-
-  test('an original that hangs is aborted once the copy has answered', async () => {
-    const response = await fetch(server.url(`/sequence?steps=hang,ok&id=${id()}`));
-    expect(response.status).toBe(200);
-    await response.text();
-    await server.until(({ aborted }) => aborted.length === 1);
-    expect(server.requests.map(({ state }) => state)).toEqual(['aborted', 'complete']);
-  });
-
-  test('the winner’s body survives the losers’ abort, read slowly', async () => {
-    // The original drips its headers for ever so long; the copy drips its body.
-    let copies = 0;
-    const routed = createFetch({
-      use: [hedge({ delay: 20 })],
-      fetch: (_input, init) =>
-        globalThis.fetch(server.url((copies += 1) === 1 ? '/blackhole' : '/drip/body?chunks=10&gap=20&size=100'), init),
-    });
-    const response = await routed(server.url('/'));
-    await server.until(({ aborted }) => aborted.length === 1);
-    let length = 0;
-    for await (const chunk of response.body!) length += chunk.byteLength;
-    expect(length).toBe(1_000);
-    expect(server.requests.map(({ state }) => state)).toEqual(['aborted', 'complete']);
-  });
-
-  test('a total limit and the caller’s abort still reach the winner’s body', async () => {
-    const leaving = new AbortController();
-    for (const [init, expected] of [
-      [{ timeout: 200 }, { name: 'TimeoutError', phase: 'total' }],
-      [{ signal: leaving.signal }, { why: 'enough' }],
-    ] as const) {
-      const response = await fetch(server.url(`/sequence?steps=hang,stall&id=${id()}`), init);
-      const reading = response.text().catch((error: unknown) => error);
-      await server.until(({ aborted }) => aborted.length > 0);
-      if ('signal' in init) leaving.abort({ why: 'enough' });
-      expect(await reading).toMatchObject(expected);
-      await server.until(({ aborted }) => aborted.length === 2);
-      server.reset();
-    }
-  });
-
-  test('when all fail, the body of what is returned is readable, and the other connection lives on', async () => {
-    const response = await fetch(server.url('/status/503?delay=60'));
-    expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ path: '/status/503' });
-    expect(server.requests.map(({ state }) => state)).toEqual(['complete', 'complete']);
-    expect(server.aborted).toHaveLength(0);
-  });
-
-  test('a bad answer that waited for a better one is read to its end: its connection is used again', async () => {
-    const connection = createFetch({ use: [hedge({ delay: 5_000 })] });
-    await (await connection(server.url(`/sequence?steps=503,delay&gap=30&id=${id()}`))).text();
-    await expectQuiet(server);
-    expect(server.requests.map(({ state }) => state)).toEqual(['complete', 'complete']);
-    expect(server.aborted).toHaveLength(0);
-  });
-
-  test('a long bad answer that lost is cancelled', async () => {
-    let copies = 0;
-    const routed = createFetch({
-      use: [hedge({ delay: 5_000 })],
-      fetch: (_input, init) =>
-        globalThis.fetch(server.url((copies += 1) === 1 ? '/endless?status=500' : '/ok?delay=30'), init),
-    });
-    await (await routed(server.url('/'))).text();
-    await server.until(({ aborted }) => aborted.length === 1);
-  });
-
-  test('a connection reset launches the copy at once', async () => {
-    const response = await fetch(server.url(`/reset-sequence?steps=reset,ok&id=${id()}`), { hedge: { delay: 60_000 } });
-    expect(response.status).toBe(200);
-    await response.text();
-    expect(server.requests).toHaveLength(2);
-  });
-
-  test('a PUT that is listed sends its whole body twice, also that of a Request of unknown origin', async () => {
-    const target = (): string => server.url(`/sequence?steps=hang,ok&id=${id()}`);
-    await (await fetch(target(), { method: 'PUT', body: 'mine' })).text();
-    await (await fetch(new Request(target(), { method: 'PUT', body: 'mine' }))).text();
-    expect(server.requests.map(({ body }) => body.toString())).toEqual(['mine', 'mine', 'mine', 'mine']);
-    await server.until(({ aborted }) => aborted.length === 2);
-  });
-
-  test('a stream is sent once', async () => {
-    const body = new Blob(['streamed']).stream();
-    await (await fetch(server.url('/ok?delay=120'), { method: 'PUT', body, duplex: 'half' } as RequestInit)).text();
-    expect(server.requests.map((seen) => seen.body.toString())).toEqual(['streamed']);
-    expect(events.filter(({ type }) => type.startsWith('hedge.'))).toEqual([]);
-  });
-
-  test('a body too long to keep is sent once', async () => {
-    const request = new Request(server.url('/ok?size=1&delay=300'), { method: 'PUT', body: new Uint8Array(3 << 20) });
-    await (await fetch(request)).text();
-    expect(server.requests).toHaveLength(1);
-    expect(events).toContainEqual(expect.objectContaining({ type: 'hedge.suppressed', reason: 'body' }));
-  });
-
-  test('POST is sent once', async () => {
-    await (await fetch(server.url('/ok?delay=120'), { method: 'POST', body: 'order' })).text();
-    expect(server.requests).toHaveLength(1);
-  });
-
-  test('the caller leaving aborts both', async () => {
-    const leaving = new AbortController();
-    const error = fetch(server.url('/blackhole'), { signal: leaving.signal }).catch((thrown: unknown) => thrown);
-    await server.until(({ requests }) => requests.length === 2);
-    leaving.abort('gone');
-    expect(await error).toBe('gone');
-    await server.until(({ aborted }) => aborted.length === 2);
-  });
-
-  test('copies are as the original was, without the headers that another cache mode would add', async () => {
-    await (await fetch(server.url('/ok?delay=80'), { headers: { accept: 'application/json' } })).text();
-    await server.until(({ requests }) => requests.length === 2);
-    const [original, copy] = server.requests.map(({ headers }) => headers);
-    expect(copy).toEqual(original);
-  });
-});
-
-describe('hedge in a program that pauses', () => {
-  /** Answers as a socket does, after the timers that are due; meanwhile the program is busy, ms. */
-  const answerDuring = (pause: number): Fetch => {
-    return () =>
-      new Promise((resolve) => {
-        setImmediate(() => resolve(new Response('good')));
-        queueMicrotask(() => {
-          const until = performance.now() + pause;
-          while (performance.now() < until);
-        });
-      });
-  };
-
-  test('hears what came during the pause before it sends a copy, and takes it for in time', async () => {
-    const storage = memory();
-    const events: KyoaEvent[] = [];
-    const use = [observe((event) => events.push(event)), hedge({ ratio: 0.05 })];
-    const fetch = createFetch({ use, storage, fetch: answerDuring(40) });
-    const series = latencyHistory(storage).series('hedge 0.05', 'GET http://api.example/', 1_000);
-    for (let sample = 0; sample < 20; sample += 1) series.add(10);
-    // From a turn of the loop on in which the timers' own comes before the next one of `setImmediate`.
-    await new Promise((resolve) => setImmediate(resolve));
-    const response = await fetch(url);
-    expect(await response.text()).toBe('good');
-    expect(events.filter(({ type }) => type === 'attempt.sent')).toHaveLength(1);
-    expect(series.window.samples.at(-1)).toBe(10);
   });
 });
