@@ -27,7 +27,7 @@ export function simulate({ limit, latencies, calls, storage = memory() }: Simula
     const latency = latencies();
     const wait = limit.measure(ctx, 'headers');
     const served = latency <= wait.limit;
-    if (served) wait.answered(latency);
+    if (served) wait.finished(latency);
     else wait.expired();
     return { latency, limit: wait.limit, served };
   });

@@ -1,5 +1,5 @@
 /** Limits one phase of a call. It can be started again, and it never keeps the process alive. */
-import { SharedTimer } from '../../../src/core/engine/timers.ts';
+import { afterUnref, SharedTimer } from '../../../src/core/engine/timers.ts';
 
 export class PhaseTimer {
   readonly #limit: number;
@@ -15,7 +15,7 @@ export class PhaseTimer {
   start(): void {
     if (this.#limit === Infinity) return;
     const expire = (): void => this.#expired(performance.now() - timer.since);
-    const timer = new SharedTimer(this.#limit, expire, true);
+    const timer = new SharedTimer(this.#limit, expire, afterUnref);
     this.#timer = timer;
   }
 

@@ -1,7 +1,7 @@
 /**
- * Members in the order of their coming, any of whom may leave. A Set would do, but one that grows and shrinks with every
- * request leaves its former tables behind, each with a link to the next: one that has got old keeps every request since
- * then alive until a full collection, which costs as much as the requests.
+ * A list in insertion order, from which any member is deleted in constant time. A Set would do, but a Set that grows and
+ * shrinks with every request leaves its former tables behind, each with a link to the next. Once one of them is in the old
+ * space, it keeps every later request alive until a full collection, which costs as much as the requests.
  */
 export class LinkedList<Member extends ListNode<Member>> implements Iterable<Member> {
   size = 0;
@@ -17,7 +17,7 @@ export class LinkedList<Member extends ListNode<Member>> implements Iterable<Mem
     this.size += 1;
   }
 
-  /** Whether it was in this line. */
+  /** Returns whether the member was in this list. */
   delete(member: Member): boolean {
     if (member.list !== this) return false;
     const { prev, next } = member;
@@ -30,7 +30,7 @@ export class LinkedList<Member extends ListNode<Member>> implements Iterable<Mem
     return true;
   }
 
-  /** The one at hand may leave meanwhile. */
+  /** The member that was yielded last may be deleted before the next one is requested. */
   *[Symbol.iterator](): Iterator<Member> {
     for (let member = this.first; member !== undefined;) {
       const { next } = member;
@@ -40,7 +40,7 @@ export class LinkedList<Member extends ListNode<Member>> implements Iterable<Mem
   }
 }
 
-/** What a line notes on its members; they are in one at a time. */
+/** The list's links, on the member itself. A member is in one list at a time. */
 export interface ListNode<Member extends ListNode<Member>> {
   list: LinkedList<Member> | undefined;
   prev: Member | undefined;

@@ -1,7 +1,10 @@
-/** Timers that know what the platform's cannot do. */
+/**
+ * Timers. A platform timer costs 2 us where no other timer has the same delay, as much as a small policy, and most waits
+ * of a call end within milliseconds. A `SharedTimer` therefore starts in a list that one platform timer scans every 50 ms.
+ */
 import { LinkedList, type ListNode } from './linked-list.ts';
 
-/** A platform timer holds 31 bits; a longer delay would fire at once, so it means never. */
+/** A platform timer holds 31 bits. A longer delay would fire at once, so it means never. */
 export const longestDelay: number = 2 ** 31 - 1;
 
 export type Timer = ReturnType<typeof setTimeout> | undefined;
@@ -10,101 +13,88 @@ export function after(ms: number, run: () => void): Timer {
   return ms > longestDelay ? undefined : setTimeout(run, Math.max(0, ms));
 }
 
-/** As `after`, but does not keep a Node process alive. */
+/** Like `after`, but the timer does not keep a Node process alive. */
 export function afterUnref(ms: number, run: () => void): Timer {
   const timer = after(ms, run);
   (timer as { unref?: () => void } | undefined)?.unref?.();
   return timer;
 }
 
-/** Rejects with the signal's reason as soon as it aborts. */
+/** Rejects with the signal's reason as soon as the signal aborts. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.reject(signal.reason);
   if (ms <= 0) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const wake = (): void => {
-      signal.removeEventListener('abort', leave);
+      signal.removeEventListener('abort', cancel);
       resolve();
     };
     const timer = after(ms, wake);
-    const leave = (): void => {
+    const cancel = (): void => {
       clearTimeout(timer);
       reject(signal.reason);
     };
-    signal.addEventListener('abort', leave, { once: true });
+    signal.addEventListener('abort', cancel, { once: true });
   });
 }
 
-/** An alarm stands in the line for as long as this, ms, and for at most twice that. */
-const sharedTime = 50;
+/** ms. A timer stays in the list for at least this long, and for at most twice as long. */
+const scanInterval = 50;
 
-const line = new LinkedList<SharedTimer>();
+const list = new LinkedList<SharedTimer>();
 let scanning = false;
 
-/** Under a test's fake timers, which may drop a timer of ours or stand still, every alarm is a timer of its own. */
+/** Fake timers of a test may drop the scan or never run it. While they are installed, no timer enters the list. */
 const platformTimeout = globalThis.setTimeout;
 
-/** Not a test's. */
-export function timersAreReal(): boolean {
-  return globalThis.setTimeout === platformTimeout;
-}
-
 /**
- * A timer for a wait that nearly always ends long before its time. One of the platform costs two microseconds where it
- * is alone with its delay, as much as a small policy, and most answers come within milliseconds: so an alarm first
- * stands in a line with all the others, which one timer looks through, and has one of its own only after a while.
+ * A timer for a wait that nearly always ends early. It gets a platform timer of its own only when it leaves the list, or
+ * at once if it may be due before it would leave. In the list it keeps a Node process alive, for 100 ms at most.
  */
 export class SharedTimer implements ListNode<SharedTimer> {
   list: LinkedList<SharedTimer> | undefined;
   prev: SharedTimer | undefined;
   next: SharedTimer | undefined;
-  readonly #set: number;
+  /** When the timer was started, on the clock of `performance.now()`. */
+  readonly since: number = performance.now();
   readonly #ms: number;
-  readonly #ring: () => void;
-  readonly #idly: boolean;
+  readonly #run: () => void;
+  readonly #start: StartTimer;
   #timer: Timer;
 
-  /** Runs `ring` once after `ms`; `idly`: without keeping a Node process alive, but for the moment in the line. */
-  constructor(ms: number, ring: () => void, idly = false) {
-    this.#set = performance.now();
+  /** Calls `run` once, after `ms`. `start` starts the timer's own platform timer with the time that is left. */
+  constructor(ms: number, run: () => void, start: StartTimer) {
     this.#ms = ms;
-    this.#ring = ring;
-    this.#idly = idly;
-    if (ms < 2 * sharedTime || !timersAreReal()) this.#start(ms);
+    this.#run = run;
+    this.#start = start;
+    if (ms < 2 * scanInterval || globalThis.setTimeout !== platformTimeout) this.#timer = start(ms, run);
     else if (ms <= longestDelay) {
-      line.add(this);
-      if (!scanning) scan();
+      list.add(this);
+      if (!scanning) scanLater();
     }
   }
 
   cancel(): void {
-    if (!line.delete(this)) clearTimeout(this.#timer);
+    if (!list.delete(this)) clearTimeout(this.#timer);
   }
 
-  /** When it was set, on the clock of `performance.now()`. */
-  get since(): number {
-    return this.#set;
-  }
-
-  leave(now: number): void {
-    line.delete(this);
-    this.#start(this.#set + this.#ms - now);
-  }
-
-  #start(ms: number): void {
-    this.#timer = (this.#idly ? afterUnref : after)(ms, this.#ring);
+  leaveList(now: number): void {
+    list.delete(this);
+    this.#timer = this.#start(this.since + this.#ms - now, this.#run);
   }
 }
 
-function scan(): void {
+type StartTimer = (ms: number, run: () => void) => Timer;
+
+function scanLater(): void {
   scanning = true;
   platformTimeout(() => {
     scanning = false;
     const now = performance.now();
-    for (const alarm of line) {
-      if (alarm.since > now - sharedTime) break;
-      alarm.leave(now);
+    for (const timer of list) {
+      if (timer.since > now - scanInterval) break;
+      timer.leaveList(now);
     }
-    if (line.size > 0) scan();
-  }, sharedTime);
+    if (list.size > 0) scanLater();
+  }, scanInterval);
 }

@@ -1,4 +1,4 @@
-/** A limit that is learnt from the latency history of the route, for any limit of `timeout`. */
+/** A limit of `timeout` that is learnt from the latency history of the route. */
 import type { Context } from '../../core/context.ts';
 import { count, duration, fn, invalid, knownKeys } from '../../core/options.ts';
 import { meanPlusDeviation, type Estimate } from './estimators.ts';
@@ -6,52 +6,58 @@ import { byRoute, type Key } from '../../lib/keys.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 
 export interface AdaptiveOptions {
-  /** The limit is never shorter, ms. @default 500 */
+  /** The shortest limit, ms. @default 500 */
   readonly min?: number;
-  /** The limit is never longer, ms. @default 5_000 */
+  /** The longest limit, ms. @default 5_000 */
   readonly max?: number;
   /** The limit until there are `minSamples`, and for a call without a key, ms. @default 2_000 */
   readonly initial?: number;
-  /** @default 3 */
+  /** From this many latencies on, the limit follows them. @default 3 */
   readonly minSamples?: number;
-  /** How many of the last latencies count. @default 100 */
+  /** The number of latencies, the newest ones, that the limit follows. @default 100 */
   readonly window?: number;
-  /** From the latencies to the limit. @default meanPlusDeviation(2) */
+  /** Derives the limit from the latencies. @default meanPlusDeviation(2) */
   readonly estimate?: Estimate;
   /** Calls with the same key share a history. @default byRoute */
   readonly key?: Key;
 }
 
-/** One wait under an adaptive limit. */
+/** One wait under a limit. */
 export interface Measurement {
   /** ms */
   readonly limit: number;
-  /** What was waited for came after `ms`. */
-  answered(ms: number): void;
-  /** It had not come by the limit. */
+  /** The wait ended after `ms`, within its limit. */
+  finished(ms: number): void;
+  /** The wait reached its limit. */
   expired(): void;
 }
 
+/** A limit that may differ from call to call. */
 export interface Adaptive {
-  /** `what` is the wait that is measured: the time to the headers says nothing about the time to the last byte. */
+  /** `what` is the kind of wait. Each kind has a history of its own: headers arrive sooner than the last byte. */
   measure(ctx: Context, what: string): Measurement;
 }
 
 /** The same limit for every call, ms. */
 export function fixed(limit: number): Adaptive {
-  const measurement: Measurement = { limit, answered() {}, expired() {} };
+  const measurement = unmeasured(limit);
   return { measure: () => measurement };
 }
 
 export const never: Adaptive = fixed(Infinity);
 
-/** How fast a limit that has been backed off comes down again: alpha of RFC 6298 §2. */
+function unmeasured(limit: number): Measurement {
+  return { limit, finished() {}, expired() {} };
+}
+
+/** How fast a doubled limit comes down again: alpha of RFC 6298 §2. */
 const gain = 1 / 8;
 
 /**
- * `clamp(estimate(latencies), min, max)`. A wait that ran out counts as a latency of the limit, for it was at least
- * that, and doubles the limit for the next call (RFC 6298 §5.5), so that a service that got slower for good is served
- * again; answers then bring the limit down to twice their latency, and to the estimate within one window.
+ * A limit that is learnt from the latencies of the route: `clamp(estimate(latencies), min, max)`. A wait that expired is
+ * recorded as a latency of the limit, since it lasted at least that long. It also doubles the limit for the next call
+ * (RFC 6298 §5.5), so that calls to a service that became slower for good succeed again. Every wait that finishes then
+ * lowers the limit towards twice its latency. Within one window the limit is the estimate again.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -66,45 +72,47 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
   const estimate = fn('adaptive estimate', options.estimate ?? meanPlusDeviation(2));
   const key = fn('adaptive key', options.key ?? byRoute);
 
-  const backoffs = new WeakMap<Series, DoubledLimit>();
+  const doubledLimits = new WeakMap<Series, DoubledLimit>();
 
   const estimated = ({ window }: Series): number => {
     if (window.size < minSamples) return initial;
     return clamp(estimate.fromWindow?.(window) ?? estimate(window.samples), min, max);
   };
-  const recover = (series: Series, backoff: DoubledLimit, ms: number): void => {
-    backoff.answers += 1;
-    backoff.limit += (2 * ms - backoff.limit) * gain;
-    if (backoff.answers >= window || backoff.limit <= estimated(series)) backoffs.delete(series);
+  const lower = (series: Series, doubled: DoubledLimit, ms: number): void => {
+    doubled.finished += 1;
+    doubled.limit += (2 * ms - doubled.limit) * gain;
+    if (doubled.finished >= window || doubled.limit <= estimated(series)) doubledLimits.delete(series);
   };
 
   return {
     measure(ctx, what) {
       const route = key(ctx);
-      if (route === undefined) return { limit: initial, answered() {}, expired() {} };
+      if (route === undefined) return unmeasured(initial);
       const series = latencyHistory(ctx.storage).series(what, route, window);
-      const limit = Math.max(estimated(series), Math.min(backoffs.get(series)?.limit ?? 0, max));
+      const limit = Math.max(estimated(series), Math.min(doubledLimits.get(series)?.limit ?? 0, max));
       return {
         limit,
-        answered(ms) {
+        finished(ms) {
           series.add(ms);
-          const backoff = backoffs.get(series);
-          if (backoff !== undefined) recover(series, backoff, ms);
+          const doubled = doubledLimits.get(series);
+          if (doubled !== undefined) lower(series, doubled, ms);
         },
         expired() {
           series.add(limit);
-          backoffs.set(series, { limit: Math.max(backoffs.get(series)?.limit ?? 0, 2 * limit), answers: 0 });
+          // Concurrent waits may have expired under different limits.
+          const doubled = Math.max(doubledLimits.get(series)?.limit ?? 0, 2 * limit);
+          doubledLimits.set(series, { limit: doubled, finished: 0 });
         },
       };
     },
   };
 }
 
-/** A limit that was doubled when a wait ran out. */
+/** A limit that was doubled when a wait expired. */
 interface DoubledLimit {
   limit: number;
-  /** That have come since. */
-  answers: number;
+  /** The number of waits that have finished since then. */
+  finished: number;
 }
 
 function clamp(ms: number, min: number, max: number): number {

@@ -1,16 +1,16 @@
-/** From a route's latencies to the latency to reckon with. */
+/** Estimators: from the latencies of a route to a limit. */
 import { invalid, ratio, knownKeys } from '../../core/options.ts';
 import { rank, type SlidingWindow } from '../../lib/latency/sliding-window.ts';
 
-/** ms, from latencies in ms, oldest first; there is at least one. */
+/** From latencies to a limit, all in ms. The latencies are in the order in which they were recorded. There is at least one. */
 export interface Estimate {
   (samples: readonly number[]): number;
-  /** The same from a window, for an estimate that goes by rank: the window is in order already. */
+  /** The same estimate from a window. An estimate by rank has it, since a window keeps its samples sorted. */
   readonly fromWindow?: (window: SlidingWindow) => number;
 }
 
 /**
- * Mean plus `k` sample standard deviations: the customary formula. A single sample has no deviation.
+ * Mean plus `k` sample standard deviations. The deviation of a single sample is 0.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -25,7 +25,7 @@ export function meanPlusDeviation(k: number): Estimate {
 }
 
 /**
- * The `q`-quantile (nearest rank) times `factor`, which is the room left above it. @default factor 1.5
+ * The `q`-quantile (nearest rank) times `factor`. @default factor 1.5
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */
@@ -38,12 +38,12 @@ export function quantile(q: number, options: { readonly factor?: number } = {}):
   });
 }
 
-/** The clock's granularity, G in RFC 6298, ms. */
+/** The granularity of the clock, G in RFC 6298, ms. */
 const granularity = 1;
 
 /**
- * TCP's retransmission timeout, from the smoothed latency and its variation: it follows a trend and forgets a spike
- * within a dozen calls. The RFC's floor of a second is the `min` of `adaptive`.
+ * TCP's retransmission timeout: smoothed latency plus four times its smoothed variation. It follows a trend, and a spike
+ * fades within a dozen calls. In place of the RFC's lower bound of one second, `adaptive` has `min`.
  *
  * @see RFC 6298 §2
  */

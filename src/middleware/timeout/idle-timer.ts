@@ -1,30 +1,32 @@
-/** Measures the server's silence while a body is read: the clock runs only while the reader waits for a chunk. */
-import type { Measurement } from './adaptive.ts';
-import type { BodyWatcher } from '../../lib/body/watch.ts';
+/** Limits the server's silence while a body is read. The clock runs only while the reader waits for a chunk. */
 import { afterUnref, type Timer } from '../../core/engine/timers.ts';
+import type { BodyWatcher } from '../../lib/body/watch.ts';
+import type { Measurement } from './adaptive.ts';
 
 export interface IdleTimerOptions {
-  readonly wait: Measurement;
-  /** Whether a chunk ends the silence. @default every chunk does */
+  /** One silence after another is measured by it. */
+  readonly silence: Measurement;
+  /** Whether a chunk ends the silence. Every chunk does if this is absent. */
   readonly isProgress?: ((chunk: Uint8Array) => boolean) | undefined;
-  readonly onExceeded: () => void;
+  readonly onExpired: () => void;
 }
 
-export function idleTimer({ wait, isProgress = () => true, onExceeded }: IdleTimerOptions): Required<BodyWatcher> {
+export function idleTimer({ silence, isProgress, onExpired }: IdleTimerOptions): Required<BodyWatcher> {
   let timer: Timer;
   let waitingSince = 0;
+  /** ms of this silence, up to the last chunk that did not end it. */
   let silent = 0;
   return {
     wait() {
       waitingSince = performance.now();
       clearTimeout(timer);
-      timer = afterUnref(wait.limit - silent, onExceeded);
+      timer = afterUnref(silence.limit - silent, onExpired);
     },
     chunk(bytes) {
       clearTimeout(timer);
       silent += performance.now() - waitingSince;
-      if (!isProgress(bytes)) return;
-      wait.answered(silent);
+      if (isProgress !== undefined && !isProgress(bytes)) return;
+      silence.finished(silent);
       silent = 0;
     },
     end: () => clearTimeout(timer),

@@ -1,38 +1,37 @@
-/** Limits how long a call may take. Outside `retry` it bounds the whole, inside it each attempt. */
+/** Limits how long a call may take. Outside `retry` it limits the whole call, inside `retry` each attempt. */
 import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import { duration, forCall, fn, knownKeys } from '../../core/options.ts';
 import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
-import { SharedTimer } from '../../core/engine/timers.ts';
+import { afterUnref, SharedTimer } from '../../core/engine/timers.ts';
 import { isEventStream, watchBody } from '../../lib/body/watch.ts';
-import { noop } from '../../lib/noop.ts';
 import { idleTimer } from './idle-timer.ts';
 import { withTimeout } from './with-timeout.ts';
 
-/** ms, or learnt from history; a limit that is absent, `false` or `Infinity` does not apply. */
+/** ms, or learnt from history. A limit that is absent, `false` or `Infinity` does not apply. */
 export type Limit = number | Adaptive | false;
 
 export interface TimeoutOptions {
-  /** To the last byte of the body; of a `text/event-stream`, to its headers: a stream ends when it ends. */
+  /** To the last byte of the body. A `text/event-stream` has no expected end: there it runs to the headers only. */
   readonly total?: Limit;
-  /** Until what is beneath has answered with headers. */
+  /** Until the inner middleware resolves to a response: its headers are there. */
   readonly headers?: Limit;
-  /** The longest silence of the server while the body is being read, the first chunk included. */
+  /** The longest silence of the server while the body is being read, the wait for the first chunk included. */
   readonly idle?: Limit;
-  /** Whether a chunk ends the silence; a comment that only keeps an event stream open need not. @default every chunk does */
+  /** Whether a chunk ends the silence. A comment that only keeps an event stream open need not. @default every chunk does */
   readonly isProgress?: (chunk: Uint8Array) => boolean;
 }
 
 /**
- * `timeout(5_000)` is `timeout({ total: 5_000 })`. Settles on time even if nothing beneath hears the abort; the
- * loser is aborted, and an answer that comes too late is let go. Nested limits take the earlier; `ctx.deadline` tells
- * what is beneath.
+ * Limits how long a call may take: `timeout(5_000)` is `timeout({ total: 5_000 })`. The call rejects on time even if no
+ * inner middleware and no transport reacts to the abort. The request is aborted, and a response that comes too late is
+ * discarded. Of nested limits the earlier one applies; inner middleware reads it as `ctx.deadline`.
  *
- * Per call: `timeout: ms`, `timeout: { ... }` or `timeout: false`. Where it stands twice, each limit of an override
- * reaches the instance that has this limit; a limit that none has goes to the innermost.
+ * Per call: `timeout: ms`, `timeout: { ... }` or `timeout: false`. If the stack has several instances, each limit of an
+ * override applies to the instances that have this limit; a limit that no instance has applies to the innermost one.
  *
- * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `TimeoutError` (`TIMEOUT`), which names phase, limit and
- * time elapsed; after the headers, so does whoever reads the body.
+ * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `TimeoutError` (`TIMEOUT`), which has the phase, the limit
+ * and the time elapsed. After the headers, reading the body rejects with it.
  */
 export function timeout(options: number | TimeoutOptions): Middleware {
   const own = parse(options);
@@ -41,60 +40,86 @@ export function timeout(options: number | TimeoutOptions): Middleware {
     function timeout(ctx, next) {
       const limits = limitsFor(ctx, self);
       if (limits === none) return next();
-      const total = limits.total.measure(ctx, 'total');
-      const headers = limits.headers.measure(ctx, 'headers');
-      const phase = headers.limit < total.limit ? 'headers' : 'total';
-      const first = phase === 'headers' ? headers : total;
-
-      const started = performance.now();
-      const elapsed = (): number => performance.now() - started;
-      let fail: (error: unknown) => void = noop;
-      const expire = (phase: Phase, wait: Measurement): TimeoutError => {
-        const facts = { phase, limit: wait.limit, elapsed: elapsed() };
-        const error = new TimeoutError(facts, { request: ctx.request });
-        wait.expired();
-        ctx.emit({ type: 'timeout.exceeded', ...facts });
-        work.abort(error);
-        fail(error);
-        return error;
-      };
-
-      const arrived = (response: Response): Response => {
-        const waited = elapsed();
-        headers.answered(waited);
-        const left = isEventStream(response) ? Infinity : total.limit - waited;
-        if (left < Infinity) {
-          let alarm: SharedTimer | undefined;
-          let over = false;
-          const end = (complete: boolean): void => {
-            over = true;
-            alarm?.cancel();
-            if (complete) total.answered(elapsed());
-          };
-          fail = watchBody(response, { end });
-          if (!over) alarm = new SharedTimer(left, () => expire('total', total), true);
-        }
-        const idle = limits.idle.measure(ctx, 'idle');
-        if (idle.limit < left) {
-          const onExceeded = (): void => void expire('idle', idle);
-          fail = watchBody(response, idleTimer({ wait: idle, isProgress: limits.isProgress, onExceeded }));
-        }
+      const wait = startWait(ctx, limits);
+      return limitHeaders(next({ signal: wait.work, deadline: wait.deadline }), wait).then((response) => {
+        const waited = wait.elapsed();
+        wait.headers.finished(waited);
+        const left = isEventStream(response) ? Infinity : wait.total.limit - waited;
+        limitBody(response, left, wait);
+        limitSilence(response, left, wait);
         return response;
-      };
-
-      const work = ctx.child();
-      const below = next({ signal: work, deadline: earlier(ctx.deadline, started + first.limit) });
-      return withTimeout(first.limit, { ctx, below, arrived, expire: () => expire(phase, first) });
+      });
     } satisfies Middleware,
     { limits: own },
   );
   return self;
 }
 
+/** What the limits of one call share. */
+interface Wait {
+  readonly ctx: Context;
+  readonly limits: Settings;
+  readonly total: Measurement;
+  readonly headers: Measurement;
+  /** By which the headers must be there. */
+  readonly deadline: number | undefined;
+  readonly work: AbortController;
+  /** ms since the call began. */
+  readonly elapsed: () => number;
+  /** Aborts the work, and returns the error for the caller. */
+  readonly expire: (phase: Phase, limit: Measurement) => TimeoutError;
+}
+
+function startWait(ctx: Context, limits: Settings): Wait {
+  const total = limits.total.measure(ctx, 'total');
+  const headers = limits.headers.measure(ctx, 'headers');
+  const work = ctx.child();
+  const started = performance.now();
+  const elapsed = (): number => performance.now() - started;
+  const expire = (phase: Phase, limit: Measurement): TimeoutError => {
+    const facts = { phase, limit: limit.limit, elapsed: elapsed() };
+    const error = new TimeoutError(facts, { request: ctx.request });
+    limit.expired();
+    ctx.emit({ type: 'timeout.exceeded', ...facts });
+    work.abort(error);
+    return error;
+  };
+  const limited = started + Math.min(total.limit, headers.limit);
+  const deadline = limited === Infinity ? ctx.deadline : Math.min(ctx.deadline ?? Infinity, limited);
+  return { ctx, limits, total, headers, deadline, work, elapsed, expire };
+}
+
+/** The time to the headers is limited by `headers` or `total`, whichever is shorter. */
+function limitHeaders(response: Promise<Response>, wait: Wait): Promise<Response> {
+  const phase = wait.headers.limit < wait.total.limit ? 'headers' : 'total';
+  const limit = wait[phase];
+  return withTimeout(response, limit.limit, wait.ctx, () => wait.expire(phase, limit));
+}
+
+/** `total` limits the body as well: `left` is what is left of it, ms. */
+function limitBody(response: Response, left: number, { total, elapsed, expire }: Wait): void {
+  if (left === Infinity) return;
+  const timer = new SharedTimer(left, () => fail(expire('total', total)), afterUnref);
+  const fail = watchBody(response, {
+    end(complete) {
+      timer.cancel();
+      if (complete) total.finished(elapsed());
+    },
+  });
+}
+
+/** `idle` limits the silences in the body, unless `total` ends the body before `idle` can. */
+function limitSilence(response: Response, left: number, { ctx, limits, expire }: Wait): void {
+  const idle = limits.idle.measure(ctx, 'idle');
+  if (idle.limit >= left) return;
+  const onExpired = (): void => fail(expire('idle', idle));
+  const fail = watchBody(response, idleTimer({ silence: idle, isProgress: limits.isProgress, onExpired }));
+}
+
 type Phase = 'total' | 'headers' | 'idle';
 type Settings = Readonly<Record<Phase, Adaptive>> & Pick<TimeoutOptions, 'isProgress'>;
 
-/** Says which limits it has, so that a per-call override finds its instance. */
+/** Its limits are readable, so that a per-call override finds the instances that have a limit. */
 type Instance = Middleware & { readonly limits: Settings };
 
 const phases: readonly Phase[] = ['total', 'headers', 'idle'];
@@ -115,22 +140,18 @@ function limitsFor(ctx: Context, self: Instance): Settings {
   return (
     forCall(ctx.options['timeout'], self.limits, (override: number | TimeoutOptions) => {
       const given = typeof override === 'number' ? { total: override } : override;
-      const asked = parse(given);
+      const parsed = parse(given);
       const instances = ctx.stack.filter((middleware): middleware is Instance => 'limits' in middleware);
-      const isMine = (phase: Phase): boolean =>
+      const appliesHere = (phase: Phase): boolean =>
         instances.some(({ limits }) => limits[phase] !== never)
           ? self.limits[phase] !== never
           : self === (instances.at(-1) ?? self);
-      const laid = phases.filter((phase) => given[phase] !== undefined && isMine(phase));
+      const overridden = phases.filter((phase) => given[phase] !== undefined && appliesHere(phase));
       return {
         ...self.limits,
-        ...(asked.isProgress && { isProgress: asked.isProgress }),
-        ...Object.fromEntries(laid.map((phase) => [phase, asked[phase]])),
+        ...(parsed.isProgress && { isProgress: parsed.isProgress }),
+        ...Object.fromEntries(overridden.map((phase) => [phase, parsed[phase]])),
       };
     }) ?? none
   );
-}
-
-function earlier(deadline: number | undefined, other: number): number | undefined {
-  return other === Infinity ? deadline : Math.min(deadline ?? Infinity, other);
 }

@@ -1,64 +1,48 @@
-/**
- * A limit, by p-timeout's race. The race begins when half of the limit is over: most answers have come by then, and
- * p-timeout assigns a function to a property of its promise, which V8 makes in the old space. From there it keeps all of
- * the call alive until a full collection, which made the collector's work most of what a limit cost (docs/benchmarks.md).
- */
+/** The race of a response against a limit. */
 import pTimeout from 'p-timeout';
 import type { Context } from '../../core/context.ts';
-import { noop } from '../../lib/noop.ts';
+import { SharedTimer } from '../../core/engine/timers.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { SharedTimer, longestDelay, timersAreReal } from '../../core/engine/timers.ts';
-
-export interface Limited {
-  readonly ctx: Pick<Context, 'onAbort'>;
-  readonly below: Promise<Response>;
-  /** Once, with the response that is handed on. */
-  readonly arrived: (response: Response) => Response;
-  /** Aborts what is below, and returns why. */
-  readonly expire: () => unknown;
-}
 
 /**
- * What is below, or the reason of `ctx` as soon as that is aborted, whatever is below makes of it; an answer that comes
- * too late is let go. Runs `expire` when nothing has come within `ms`.
+ * Rejects with what `expire` returns when there is no response within `ms`, and with the reason of `ctx` as soon as that
+ * aborts, even if no inner middleware reacts to an abort. A response that comes after that is discarded.
+ *
+ * p-timeout runs the race once the wait needs a platform timer of its own. Most responses come before: p-timeout assigns
+ * a function to a property of its promise, V8 makes such a function in the old space, and there it keeps the whole call
+ * alive until a full collection (docs/benchmarks.md).
  */
-export function withTimeout(ms: number, { ctx, below, arrived, expire }: Limited): Promise<Response> {
-  const race = (milliseconds: number): void => {
-    pTimeout(answer, { milliseconds, fallback: () => stop(expire()) }).catch(noop); // the answer itself is its owner's to handle
-  };
-  const limited = ms <= longestDelay;
-  const halved = limited && timersAreReal();
-  let stop: (error: unknown) => void;
-  const answer = new Promise<Response>((resolve, reject) => {
-    let waiting = true;
-    const halfway = (): void => race(Math.max(1, ms - (performance.now() - alarm!.since)));
-    const alarm = halved ? new SharedTimer(ms / 2, halfway) : undefined;
-    const settled = (): boolean => {
-      if (!waiting) return false;
-      waiting = false;
-      alarm?.cancel();
-      return true;
+export function withTimeout(
+  response: Promise<Response>,
+  ms: number,
+  ctx: Pick<Context, 'aborted' | 'onAbort' | 'signal'>,
+  expire: () => unknown,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    let expired = false;
+    const fallback = (): never => {
+      expired = true;
+      throw expire();
     };
-    stop = (error) => {
-      if (settled()) reject(error);
+    // The returned promise then follows p-timeout's, so resolving or rejecting it has no further effect.
+    const race = (left: number): undefined => {
+      resolve(pTimeout(response, { milliseconds: Math.max(1, left), signal: ctx.signal, fallback }));
     };
-    ctx.onAbort(stop);
-    below.then(
+    const timer = new SharedTimer(ms, fallback, race);
+    ctx.onAbort((reason) => {
+      timer.cancel();
+      reject(reason);
+    });
+    response.then(
       (response) => {
-        if (!settled()) return discard(response);
-        try {
-          resolve(arrived(response));
-        } catch (error) {
-          reject(error);
-        }
+        timer.cancel();
+        if (expired || ctx.aborted) discard(response);
+        else resolve(response);
       },
       (error: unknown) => {
-        settled();
+        timer.cancel();
         reject(error);
       },
     );
   });
-  // A test may move its timers all at once, and one that is set meanwhile would be late.
-  if (limited && !halved) race(ms);
-  return answer;
 }

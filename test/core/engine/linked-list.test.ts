@@ -8,51 +8,51 @@ class Member implements ListNode<Member> {
   next: Member | undefined;
 }
 
-function start(length: number): { line: LinkedList<Member>; members: Member[] } {
-  const line = new LinkedList<Member>();
+function listOf(length: number): { list: LinkedList<Member>; members: Member[] } {
+  const list = new LinkedList<Member>();
   const members = Array.from({ length }, () => new Member());
-  for (const member of members) line.add(member);
-  return { line, members };
+  for (const member of members) list.add(member);
+  return { list, members };
 }
 
-describe('a line', () => {
-  test('keeps the order of coming, whoever leaves', () => {
-    const { line, members } = start(4);
+describe('a linked list', () => {
+  test('keeps its members in insertion order, whichever are deleted', () => {
+    const { list, members } = listOf(4);
     const [first, second, third, last] = members as [Member, Member, Member, Member];
-    expect([...line]).toEqual(members);
-    expect(line.delete(second)).toBe(true);
-    expect([...line]).toEqual([first, third, last]);
-    expect(line.delete(last)).toBe(true);
-    line.add(second);
-    expect([...line]).toEqual([first, third, second]);
-    expect(line.delete(first)).toBe(true);
-    expect([line.first, line.size]).toEqual([third, 2]);
+    expect([...list]).toEqual(members);
+    expect(list.delete(second)).toBe(true);
+    expect([...list]).toEqual([first, third, last]);
+    expect(list.delete(last)).toBe(true);
+    list.add(second);
+    expect([...list]).toEqual([first, third, second]);
+    expect(list.delete(first)).toBe(true);
+    expect([list.first, list.size]).toEqual([third, 2]);
   });
 
-  test('is not left by who is not in it', () => {
-    const { line } = start(2);
-    const other = start(1);
-    expect(line.delete(new Member())).toBe(false);
-    expect(line.delete(other.members[0]!)).toBe(false);
-    expect([line.size, other.line.size]).toEqual([2, 1]);
+  test('ignores the deletion of an object that is not a member', () => {
+    const { list } = listOf(2);
+    const other = listOf(1);
+    expect(list.delete(new Member())).toBe(false);
+    expect(list.delete(other.members[0]!)).toBe(false);
+    expect([list.size, other.list.size]).toEqual([2, 1]);
   });
 
-  test('goes on to the next when the one at hand leaves', () => {
-    const { line, members } = start(3);
+  test('is iterated to its end even if each member is deleted when it is yielded', () => {
+    const { list, members } = listOf(3);
     const seen: Member[] = [];
-    for (const member of line) {
+    for (const member of list) {
       seen.push(member);
-      line.delete(member);
+      list.delete(member);
     }
     expect(seen).toEqual(members);
-    expect([line.size, line.first]).toEqual([0, undefined]);
+    expect([list.size, list.first]).toEqual([0, undefined]);
   });
 
-  test('holds on to nobody who has left', () => {
-    const { line, members } = start(3);
-    for (const member of members) line.delete(member);
+  test('keeps no reference from or to a deleted member', () => {
+    const { list, members } = listOf(3);
+    for (const member of members) list.delete(member);
     for (const { list, prev, next } of members) expect([list, prev, next]).toEqual([undefined, undefined, undefined]);
-    line.add(members[1]!);
-    expect([...line]).toEqual([members[1]]);
+    list.add(members[1]!);
+    expect([...list]).toEqual([members[1]]);
   });
 });

@@ -10,91 +10,133 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Made anew, so that the platform's timers are those that are there now. */
-async function alarms() {
+/** Loaded anew: the timers that are installed now are the platform's to the module. */
+async function load() {
   return import('../../../src/core/engine/timers.ts');
 }
 
-describe('an alarm', () => {
-  test.each([1, 99, 100, 101, 149, 150, 1_000, 30_000])('rings once, after its %d ms', async (ms) => {
-    const { SharedTimer } = await alarms();
-    const ring = vi.fn();
-    void new SharedTimer(ms, ring);
+describe('a shared timer', () => {
+  test.each([1, 99, 100, 101, 149, 150, 1_000, 30_000])('runs once, after its %d ms', async (ms) => {
+    const { after, SharedTimer } = await load();
+    const run = vi.fn();
+    void new SharedTimer(ms, run, after);
     vi.advanceTimersByTime(ms - 1);
-    expect(ring).not.toHaveBeenCalled();
+    expect(run).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
-    expect(ring).toHaveBeenCalledOnce();
+    expect(run).toHaveBeenCalledOnce();
     vi.advanceTimersByTime(100_000);
-    expect(ring).toHaveBeenCalledOnce();
+    expect(run).toHaveBeenCalledOnce();
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test.each([0, 49, 50, 51, 99, 100, 999])('that is cancelled after %d of its 1,000 ms never rings', async (ms) => {
-    const { SharedTimer } = await alarms();
-    const ring = vi.fn();
-    const alarm = new SharedTimer(1_000, ring);
+  test.each([0, 49, 50, 51, 99, 100, 999])('never runs if it is cancelled after %d of its 1,000 ms', async (ms) => {
+    const { after, SharedTimer } = await load();
+    const run = vi.fn();
+    const timer = new SharedTimer(1_000, run, after);
     vi.advanceTimersByTime(ms);
-    alarm.cancel();
-    alarm.cancel();
+    timer.cancel();
+    timer.cancel();
     vi.advanceTimersByTime(50);
     expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(100_000);
-    expect(ring).not.toHaveBeenCalled();
+    expect(run).not.toHaveBeenCalled();
   });
 
-  test('keeps its time whenever it was set and whoever stands before it', async () => {
-    const { SharedTimer } = await alarms();
-    const rung: string[] = [];
+  test('runs on time whenever it was started and whatever timers are in the list before it', async () => {
+    const { after, SharedTimer } = await load();
+    const runs: { due: number; at: number }[] = [];
     for (let at = 0; at < 200; at += 7) {
       for (const ms of [120, 500]) {
         const due = performance.now() + ms;
-        void new SharedTimer(ms, () => rung.push(`${due} at ${performance.now()}`));
+        void new SharedTimer(ms, () => runs.push({ due, at: performance.now() }), after);
       }
-      const soon = new SharedTimer(500, () => rung.push('cancelled'));
+      const cancelled = new SharedTimer(500, () => expect.unreachable(), after);
       vi.advanceTimersByTime(7);
-      soon.cancel();
+      cancelled.cancel();
     }
     vi.advanceTimersByTime(1_000);
-    expect(rung).toHaveLength(58);
-    for (const line of rung) expect(line).toBe(line.replace(/(.*) at .*/, '$1 at $1'));
+    expect(runs).toHaveLength(58);
+    for (const { due, at } of runs) expect(at).toBe(due);
   });
 
-  test('shares one timer with all that have just been set', async () => {
-    const { SharedTimer } = await alarms();
-    const set = Array.from({ length: 100 }, (_, index) => new SharedTimer(1_000 + index, () => undefined));
+  test('shares one platform timer with all that were started within 50 ms', async () => {
+    const { after, SharedTimer } = await load();
+    const timers = Array.from({ length: 100 }, (_, index) => new SharedTimer(1_000 + index, () => undefined, after));
     expect(vi.getTimerCount()).toBe(1);
-    for (const alarm of set) alarm.cancel();
+    for (const timer of timers) timer.cancel();
     vi.advanceTimersByTime(50);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('is a timer of its own where a test has put its clock in the place of the platform’s', async () => {
-    vi.useRealTimers();
-    const { SharedTimer } = await alarms();
-    vi.useFakeTimers();
-    const ring = vi.fn();
-    void new SharedTimer(1_000, ring);
-    vi.clearAllTimers();
-    void new SharedTimer(1_000, ring);
-    expect(vi.getTimerCount()).toBe(1);
-    vi.advanceTimersByTime(1_000);
-    expect(ring).toHaveBeenCalledOnce();
+  test.each([
+    [99, 0, 99],
+    [100, 50, 50],
+    [1_000, 50, 950],
+  ])('of %d ms calls `start` after %d ms, with the %d ms that are left', async (ms, at, left) => {
+    const { SharedTimer } = await load();
+    const start = vi.fn(() => undefined);
+    const run = vi.fn();
+    void new SharedTimer(ms, run, start);
+    if (at > 0) vi.advanceTimersByTime(at - 1);
+    expect(start).toHaveBeenCalledTimes(at === 0 ? 1 : 0);
+    vi.advanceTimersByTime(1);
+    expect(start).toHaveBeenCalledExactlyOnceWith(left, run);
   });
 
-  test('longer than a platform’s timer can hold never rings, and needs none', async () => {
-    const { SharedTimer } = await alarms();
-    void new SharedTimer(2 ** 31, () => expect.unreachable());
+  test('stays in the list until it has been there for 50 ms', async () => {
+    const { SharedTimer } = await load();
+    const start = vi.fn(() => undefined);
+    void new SharedTimer(1_000, () => undefined, start);
+    vi.advanceTimersByTime(30);
+    void new SharedTimer(1_000, () => undefined, start);
+    vi.advanceTimersByTime(69);
+    expect(start).toHaveBeenCalledTimes(1);
+    vi.advanceTimersByTime(1);
+    expect(start.mock.calls).toEqual([
+      [950, expect.any(Function)],
+      [930, expect.any(Function)],
+    ]);
+  });
+
+  test('runs on time after the list has been empty', async () => {
+    const { after, SharedTimer } = await load();
+    new SharedTimer(1_000, () => expect.unreachable(), after).cancel();
+    vi.advanceTimersByTime(50);
+    const run = vi.fn();
+    void new SharedTimer(1_000, run, after);
+    vi.advanceTimersByTime(1_000);
+    expect(run).toHaveBeenCalledOnce();
+  });
+
+  test('has a platform timer of its own while a test’s fake timers are installed', async () => {
+    vi.useRealTimers();
+    const { after, SharedTimer } = await load();
+    vi.useFakeTimers();
+    const run = vi.fn();
+    void new SharedTimer(1_000, run, after);
+    vi.clearAllTimers();
+    void new SharedTimer(1_000, run, after);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(1_000);
+    expect(run).toHaveBeenCalledOnce();
+  });
+
+  test('never runs after more than a platform timer holds, and needs no timer', async () => {
+    const { after, SharedTimer } = await load();
+    void new SharedTimer(2 ** 31, () => expect.unreachable(), after);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('that is idle keeps no process alive, and any other does until it rings', async () => {
+  test('keeps a process alive until it runs if `start` does, and only while it is in the list if not', async () => {
     vi.useRealTimers();
-    const at = "import { SharedTimer } from './src/core/engine/timers.ts'; const ring = () => console.log('rung');";
+    const code = (ms: number, start: string): string => `
+      import { SharedTimer, ${start} } from './src/core/engine/timers.ts';
+      new SharedTimer(${ms}, () => console.log('run'), ${start});`;
     const [idle, awake] = await Promise.all([
-      exitsByItself(`${at} new SharedTimer(60_000, ring, true);`),
-      exitsByItself(`${at} new SharedTimer(150, ring);`),
+      exitsByItself(code(60_000, 'afterUnref')),
+      exitsByItself(code(150, 'after')),
     ]);
     expect(idle).toMatchObject({ code: 0, signal: null, stdout: '' });
-    expect(awake).toMatchObject({ code: 0, signal: null, stdout: 'rung\n' });
+    expect(awake).toMatchObject({ code: 0, signal: null, stdout: 'run\n' });
   });
 });

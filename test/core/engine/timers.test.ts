@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { after, afterUnref, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
 import { exitsByItself } from '../../support/sockets.ts';
 
-/** How a promise stands once all that is due has run. */
-async function standing(promise: Promise<unknown>): Promise<unknown> {
+/** The state of a promise once every timer that is due has run. */
+async function stateOf(promise: Promise<unknown>): Promise<unknown> {
   return Promise.race([
     promise.then(
       () => 'resolved',
@@ -18,16 +18,16 @@ async function tick(): Promise<void> {
   await vi.advanceTimersByTimeAsync(0);
 }
 
-describe('timer', () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-  });
-  afterEach(() => {
-    expect(vi.getTimerCount()).toBe(0);
-    vi.useRealTimers();
-  });
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
 
-  test.for([after, afterUnref])('runs once, when the time has come: %o', (start) => {
+describe('a timer', () => {
+  test.each([after, afterUnref])('of $name runs once, after its delay', (start) => {
     const run = vi.fn<() => void>();
     start(300, run);
     vi.advanceTimersByTime(299);
@@ -38,13 +38,13 @@ describe('timer', () => {
     expect(run).toHaveBeenCalledOnce();
   });
 
-  test.for([after, afterUnref])('never runs after more than a platform timer holds: %o', (start) => {
+  test.each([after, afterUnref])('of $name never runs after a delay that a platform timer cannot hold', (start) => {
     const run = vi.fn<() => void>();
     for (const ms of [Infinity, Number.MAX_VALUE, 2 ** 31]) expect(start(ms, run)).toBeUndefined();
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('runs after the longest delay that a platform timer holds', () => {
+  test('of after runs after the longest delay that a platform timer can hold', () => {
     const run = vi.fn<() => void>();
     after(longestDelay, run);
     vi.advanceTimersByTime(2 ** 31 - 2);
@@ -53,7 +53,7 @@ describe('timer', () => {
     expect(run).toHaveBeenCalledOnce();
   });
 
-  test.for([0, -1, -Infinity])('runs at once, but not at this moment, after %d', (ms) => {
+  test.for([0, -1, -Infinity])('of after runs as soon as the present code has ended, after a delay of %d', (ms) => {
     const run = vi.fn<() => void>();
     after(ms, run);
     expect(run).not.toHaveBeenCalled();
@@ -61,7 +61,7 @@ describe('timer', () => {
     expect(run).toHaveBeenCalledOnce();
   });
 
-  test('keeps no process alive when it is idle', async () => {
+  test('of afterUnref keeps no process alive', async () => {
     const exit = await exitsByItself(`
       import { afterUnref } from './src/core/engine/timers.ts';
       afterUnref(60_000, () => console.log('too late'));
@@ -69,22 +69,24 @@ describe('timer', () => {
     `);
     expect(exit).toMatchObject({ code: 0, stdout: 'done\n' });
   });
+});
 
-  test('sleeps for as long as it is told', async () => {
+describe('sleep', () => {
+  test('resolves after its delay', async () => {
     const slept = sleep(300, new AbortController().signal);
     await vi.advanceTimersByTimeAsync(299);
-    expect(await standing(slept)).toBe('pending');
+    expect(await stateOf(slept)).toBe('pending');
     await vi.advanceTimersByTimeAsync(1);
-    expect(await standing(slept)).toBe('resolved');
+    expect(await stateOf(slept)).toBe('resolved');
   });
 
-  test.for([0, -1])('does not sleep for %d', async (ms) => {
+  test.for([0, -1])('resolves at once, without a listener, for a delay of %d', async (ms) => {
     const signal = new AbortController().signal;
     await expect(sleep(ms, signal)).resolves.toBeUndefined();
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
-  test('wakes to an abort at once, with its reason', async () => {
+  test('rejects at once with the reason of an abort', async () => {
     const controller = new AbortController();
     const slept = sleep(300, controller.signal);
     await vi.advanceTimersByTimeAsync(100);
@@ -93,22 +95,22 @@ describe('timer', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('does not fall asleep under an aborted signal, not even for 0', async () => {
+  test('rejects at once under an aborted signal, also for a delay of 0', async () => {
     const signal = AbortSignal.abort('enough');
     await expect(sleep(300, signal)).rejects.toBe('enough');
     await expect(sleep(0, signal)).rejects.toBe('enough');
   });
 
-  test('sleeps until the abort when it is told to sleep for ever', async () => {
+  test('with an infinite delay ends at the abort', async () => {
     const controller = new AbortController();
     const slept = sleep(Infinity, controller.signal);
     await vi.advanceTimersByTimeAsync(2 ** 32);
-    expect(await standing(slept)).toBe('pending');
+    expect(await stateOf(slept)).toBe('pending');
     controller.abort('enough');
     await expect(slept).rejects.toBe('enough');
   });
 
-  test('leaves no listener behind, whether it slept or was woken', async () => {
+  test('leaves no listener on the signal, after its delay or after an abort', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const slept = sleep(300, signal);
@@ -117,9 +119,9 @@ describe('timer', () => {
     await slept;
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 
-    const woken = sleep(300, signal);
+    const aborted = sleep(300, signal);
     controller.abort('enough');
-    await expect(woken).rejects.toBe('enough');
+    await expect(aborted).rejects.toBe('enough');
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 });

@@ -19,7 +19,7 @@ import { contextOf } from '../../support/context.ts';
 
 const url = 'http://api.example/users/1';
 
-/** What `measure` needs of a context. */
+/** A context for `measure`. */
 function context(storage: Storage = memory(), at: string = url, method = 'GET'): Context {
   return contextOf({ request: new Request(at, { method }), storage });
 }
@@ -27,7 +27,7 @@ function context(storage: Storage = memory(), at: string = url, method = 'GET'):
 const repeat = (times: number, ms: number): number[] => Array.from({ length: times }, () => ms);
 
 function feed(limit: Adaptive, ctx: Context, latencies: readonly number[]): void {
-  for (const ms of latencies) limit.measure(ctx, 'headers').answered(ms);
+  for (const ms of latencies) limit.measure(ctx, 'headers').finished(ms);
 }
 
 describe('adaptive', () => {
@@ -58,7 +58,7 @@ describe('adaptive', () => {
     expect(limit.measure(slow, 'headers').limit).toBe(5_000);
   });
 
-  test('one early fast sample does not kill a slow call', () => {
+  test('is not lowered by one early fast sample', () => {
     const limit = adaptive();
     const ctx = context();
     feed(limit, ctx, [50]);
@@ -67,7 +67,7 @@ describe('adaptive', () => {
     expect(limit.measure(ctx, 'headers').limit).toBe(2_000);
   });
 
-  test('remembers the last `window` latencies only', () => {
+  test('follows the last `window` latencies only', () => {
     const limit = adaptive({ window: 4, min: 1, estimate: (samples) => Math.max(...samples) });
     const ctx = context();
     feed(limit, ctx, [900, 1, 2, 3]);
@@ -76,7 +76,7 @@ describe('adaptive', () => {
     expect(limit.measure(ctx, 'headers').limit).toBe(4);
   });
 
-  test('learns by method, origin and path without query and ids; by what is waited for; by storage', () => {
+  test('is learnt by method, origin and path without query and ids, by kind of wait, and by storage', () => {
     const limit = adaptive();
     const storage = memory();
     feed(limit, context(storage, 'http://api.example/users/1?page=1'), [1_000, 1_000, 1_000]);
@@ -90,7 +90,7 @@ describe('adaptive', () => {
     expect(at(context(memory()))).toBe(2_000);
   });
 
-  test('doubles after a wait that ran out, and comes down with the answers', () => {
+  test('doubles after a wait that expired, and comes down as waits finish', () => {
     const limit = adaptive();
     const ctx = context();
     feed(limit, ctx, repeat(100, 50));
@@ -106,7 +106,7 @@ describe('adaptive', () => {
     expect(limit.measure(ctx, 'headers').limit).toBe(500);
   });
 
-  test('goes by the estimate alone again after one window of answers, though they are slow', () => {
+  test('is the estimate again after one window of finished waits, even slow ones', () => {
     const limit = adaptive();
     const ctx = context();
     feed(limit, ctx, repeat(100, 400));
@@ -117,7 +117,26 @@ describe('adaptive', () => {
     expect(limit.measure(ctx, 'headers').limit).toBe(500);
   });
 
-  test('uses `initial` for a call without a key, and learns nothing from it', () => {
+  test('is the estimate again as soon as that is above the doubled limit', () => {
+    const limit = adaptive({ min: 1, estimate: (samples) => samples.at(-1)! });
+    const ctx = context();
+    feed(limit, ctx, repeat(3, 100));
+    limit.measure(ctx, 'headers').expired();
+    feed(limit, ctx, [1_000, 1]);
+    expect(limit.measure(ctx, 'headers').limit).toBe(1);
+  });
+
+  test('is not lowered by a wait that expires under an earlier, shorter limit', () => {
+    const limit = adaptive();
+    const ctx = context();
+    feed(limit, ctx, repeat(100, 50));
+    const earlier = limit.measure(ctx, 'headers');
+    for (let call = 0; call < 3; call += 1) limit.measure(ctx, 'headers').expired();
+    earlier.expired();
+    expect(limit.measure(ctx, 'headers').limit).toBe(4_000);
+  });
+
+  test('is `initial` for a call without a key, and learns nothing from that call', () => {
     const limit = adaptive({ key: () => undefined, initial: 777 });
     const ctx = context();
     feed(limit, ctx, [1, 1, 1, 1]);
@@ -137,7 +156,7 @@ describe('adaptive', () => {
   });
 });
 
-describe('estimates', () => {
+describe('an estimate', () => {
   test.each<[string, Estimate, number[], number]>([
     ['mean of one sample', meanPlusDeviation(2), [40], 40],
     ['mean and deviation', meanPlusDeviation(1), [1, 2, 3, 4], 2.5 + Math.sqrt(5 / 3)],
@@ -148,11 +167,11 @@ describe('estimates', () => {
     ['RFC 6298 after one sample: R + 4 R/2', rto(), [100], 300],
     ['RFC 6298 after two', rto(), [100, 200], 112.5 + 4 * (50 * 0.75 + 100 * 0.25)],
     ['RFC 6298 with no variation: G', rto(), repeat(500, 80), 81],
-  ])('%s', (_name, estimate, samples, expected) => {
+  ])('is: %s', (_name, estimate, samples, expected) => {
     expect(estimate(samples)).toBeCloseTo(expected, 6);
   });
 
-  test('quantile(0.07) of 100 samples is the seventh', () => {
+  test('of quantile(0.07) of 100 samples is the seventh', () => {
     expect(quantile(0.07, { factor: 1 })(Array.from({ length: 100 }, (_, index) => index + 1))).toBe(7);
   });
 });
@@ -174,16 +193,16 @@ describe('timeout with adaptive limits', () => {
       });
     });
 
-  test('a route that becomes ten times slower for good is served again within ten calls', async () => {
+  test('serves a route that becomes ten times slower for good again within ten calls', async () => {
     let latency = 300;
     const fetch = createFetch({ use: [timeout({ headers: adaptive() })], fetch: after(() => latency) });
     const call = async (): Promise<boolean> => {
-      const answer = fetch(url).then(
+      const result = fetch(url).then(
         () => true,
         () => false,
       );
       await vi.runAllTimersAsync();
-      return answer;
+      return result;
     };
     for (let warm = 0; warm < 120; warm += 1) expect(await call()).toBe(true);
     latency = 3_000;
@@ -193,15 +212,15 @@ describe('timeout with adaptive limits', () => {
     expect(served.slice(10)).not.toContain(false);
   });
 
-  test('a recovery tightens the limit again within one window', async () => {
+  test('tightens the limit within one window after a recovery', async () => {
     let latency = 300;
     const limit = adaptive();
     const storage = memory();
     const fetch = createFetch({ use: [timeout({ headers: limit })], storage, fetch: after(() => latency) });
     const call = async (): Promise<void> => {
-      const answer = fetch(url).catch(() => undefined);
+      const result = fetch(url).catch(() => undefined);
       await vi.runAllTimersAsync();
-      await answer;
+      await result;
     };
     for (let warm = 0; warm < 120; warm += 1) await call();
     latency = 3_000;
@@ -215,7 +234,7 @@ describe('timeout with adaptive limits', () => {
     const storage = memory();
     const seen: Record<string, number[]> = {};
     const spy: Adaptive = {
-      measure: (_ctx, what) => ({ limit: 10_000, answered: (ms) => void (seen[what] ??= []).push(ms), expired() {} }),
+      measure: (_ctx, what) => ({ limit: 10_000, finished: (ms) => void (seen[what] ??= []).push(ms), expired() {} }),
     };
     const body = (): ReadableStream =>
       new ReadableStream(
@@ -240,19 +259,34 @@ describe('timeout with adaptive limits', () => {
     expect(seen).toEqual({ headers: [0], total: [120], idle: [40, 40, 40] });
   });
 
-  test('cancelled attempts are no samples', async () => {
+  test.each([
+    ['a body that is cancelled', 'text/plain'],
+    ['an event stream', 'text/event-stream'],
+  ])('takes no sample of total from %s', async (_, type) => {
+    const finished = vi.fn();
+    const spy: Adaptive = { measure: () => ({ limit: 10_000, finished, expired() {} }) };
+    const headers = { 'content-type': type };
+    const fetch = createFetch({ use: [timeout({ total: spy })], fetch: async () => new Response('body', { headers }) });
+    const response = await fetch(url);
+    await (type === 'text/plain' ? response.body!.cancel() : response.text());
+    expect(finished).not.toHaveBeenCalled();
+    await (await fetch(url)).text();
+    expect(finished).toHaveBeenCalledTimes(type === 'text/plain' ? 1 : 0);
+  });
+
+  test('takes no sample from a cancelled attempt', async () => {
     const storage = memory();
     const limit = adaptive({ minSamples: 1 });
     const fetch = createFetch({ use: [timeout({ headers: limit })], storage, fetch: after(() => 1_000) });
     const leaving = new AbortController();
-    const answer = fetch(url, { signal: leaving.signal }).catch(() => 'left');
+    const result = fetch(url, { signal: leaving.signal }).catch(() => 'left');
     await vi.advanceTimersByTimeAsync(700);
     leaving.abort();
-    expect(await answer).toBe('left');
+    expect(await result).toBe('left');
     expect(limit.measure(context(storage), 'headers').limit).toBe(2_000);
   });
 
-  test('a storage that fails costs the history its persistence only', async () => {
+  test('keeps learning in memory if the storage fails', async () => {
     const broken = {
       ...memory(),
       get: () => Promise.reject(new StorageError('down')),
@@ -261,9 +295,9 @@ describe('timeout with adaptive limits', () => {
     const limit = adaptive();
     const fetch = createFetch({ use: [timeout({ headers: limit })], storage: broken, fetch: after(() => 1_000) });
     for (let calls = 0; calls < 3; calls += 1) {
-      const answer = fetch(url);
+      const result = fetch(url);
       await vi.advanceTimersByTimeAsync(1_000);
-      expect((await answer).status).toBe(200);
+      expect((await result).status).toBe(200);
     }
     await vi.advanceTimersByTimeAsync(10_000);
     await flush(broken);
@@ -271,8 +305,8 @@ describe('timeout with adaptive limits', () => {
   });
 });
 
-describe('in a seeded simulation', () => {
-  test('false timeouts under a stationary lognormal load stay below 1 % with quantile(0.99)', () => {
+describe('an adaptive limit in a seeded simulation', () => {
+  test('times out less than 1 % of good calls under a stationary lognormal load with quantile(0.99)', () => {
     const { falseTimeouts } = simulate({
       limit: adaptive({ min: 1, max: 60_000, minSamples: 20, estimate: quantile(0.99) }),
       latencies: lognormal({ median: 100, sigma: 0.6, random: random(7) }),

@@ -5,22 +5,22 @@ import { idleTimer } from '../../../src/middleware/timeout/idle-timer.ts';
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const isComment = (chunk: Uint8Array): boolean => new TextDecoder().decode(chunk).startsWith(':');
 
-describe('silence', () => {
-  let exceeded: number[];
-  let answered: number[];
+describe('a silence', () => {
+  let expired: number[];
+  let finished: number[];
   let started: number;
-  const onExceeded = (): void => void exceeded.push(performance.now() - started);
+  const onExpired = (): void => void expired.push(performance.now() - started);
 
   const limitedTo = (limit: number): Measurement => ({
     limit,
-    answered: (ms) => void answered.push(ms),
+    finished: (ms) => void finished.push(ms),
     expired: () => {},
   });
 
   beforeEach(() => {
     vi.useFakeTimers();
-    exceeded = [];
-    answered = [];
+    expired = [];
+    finished = [];
     started = performance.now();
   });
   afterEach(() => {
@@ -28,17 +28,17 @@ describe('silence', () => {
     vi.useRealTimers();
   });
 
-  test('is exceeded once when the first chunk does not come', () => {
-    const { wait } = idleTimer({ wait: limitedTo(300), onExceeded });
+  test('expires once if the first chunk does not come', () => {
+    const { wait } = idleTimer({ silence: limitedTo(300), onExpired });
     wait();
     vi.advanceTimersByTime(299);
-    expect(exceeded).toEqual([]);
+    expect(expired).toEqual([]);
     vi.advanceTimersByTime(10_000);
-    expect(exceeded).toEqual([300]);
+    expect(expired).toEqual([300]);
   });
 
-  test('begins anew with every chunk', () => {
-    const { wait, chunk } = idleTimer({ wait: limitedTo(300), onExceeded });
+  test('ends with every chunk', () => {
+    const { wait, chunk } = idleTimer({ silence: limitedTo(300), onExpired });
     for (let n = 0; n < 5; n += 1) {
       wait();
       vi.advanceTimersByTime(299);
@@ -46,11 +46,11 @@ describe('silence', () => {
     }
     wait();
     vi.advanceTimersByTime(1_000);
-    expect(exceeded).toEqual([5 * 299 + 300]);
+    expect(expired).toEqual([5 * 299 + 300]);
   });
 
-  test('is the server’s: a reader may dawdle for as long as it likes', () => {
-    const { wait, chunk, end } = idleTimer({ wait: limitedTo(300), onExceeded });
+  test('is the server’s: the time that the reader takes between two chunks does not count', () => {
+    const { wait, chunk, end } = idleTimer({ silence: limitedTo(300), onExpired });
     vi.advanceTimersByTime(10_000); // before the first read
     wait();
     chunk(bytes('chunk'));
@@ -60,11 +60,11 @@ describe('silence', () => {
     chunk(bytes('chunk'));
     vi.advanceTimersByTime(10_000);
     end(true);
-    expect(exceeded).toEqual([]);
+    expect(expired).toEqual([]);
   });
 
-  test('goes on through a chunk that is no progress', () => {
-    const { wait, chunk } = idleTimer({ wait: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExceeded });
+  test('goes on after a chunk that is no progress', () => {
+    const { wait, chunk } = idleTimer({ silence: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExpired });
     for (let n = 0; n < 2; n += 1) {
       wait();
       vi.advanceTimersByTime(100);
@@ -72,29 +72,29 @@ describe('silence', () => {
     }
     wait();
     vi.advanceTimersByTime(99);
-    expect(exceeded).toEqual([]);
+    expect(expired).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(exceeded).toEqual([300]);
+    expect(expired).toEqual([300]);
   });
 
-  test('does not count the time that a reader takes over a chunk that is no progress', () => {
-    const { wait, chunk } = idleTimer({ wait: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExceeded });
+  test('does not include the time that the reader takes over a chunk that is no progress', () => {
+    const { wait, chunk } = idleTimer({ silence: limitedTo(300), isProgress: (chunk) => !isComment(chunk), onExpired });
     wait();
     vi.advanceTimersByTime(200);
     chunk(bytes(': still here'));
     vi.advanceTimersByTime(5_000);
     wait();
     vi.advanceTimersByTime(99);
-    expect(exceeded).toEqual([]);
+    expect(expired).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(exceeded).toEqual([200 + 5_000 + 100]);
+    expect(expired).toEqual([200 + 5_000 + 100]);
   });
 
-  test('forgets what was no progress once there is some', () => {
+  test('begins at 0 after a chunk that is progress', () => {
     const { wait, chunk, end } = idleTimer({
-      wait: limitedTo(300),
+      silence: limitedTo(300),
       isProgress: (chunk) => !isComment(chunk),
-      onExceeded,
+      onExpired,
     });
     for (const text of [': still here', 'data', ': still here', 'data']) {
       wait();
@@ -107,14 +107,14 @@ describe('silence', () => {
       chunk(bytes('data'));
     }
     end(true);
-    expect(exceeded).toEqual([]);
+    expect(expired).toEqual([]);
   });
 
-  test('is measured from chunk to chunk of progress, without the time of the reader', () => {
+  test('is measured from one chunk of progress to the next, without the time of the reader', () => {
     const { wait, chunk, end } = idleTimer({
-      wait: limitedTo(300),
+      silence: limitedTo(300),
       isProgress: (chunk) => !isComment(chunk),
-      onExceeded,
+      onExpired,
     });
     for (const [text, ms] of [
       ['data', 50],
@@ -130,12 +130,12 @@ describe('silence', () => {
     wait();
     vi.advanceTimersByTime(100);
     end(true);
-    expect(answered).toEqual([50, 130, 0]);
+    expect(finished).toEqual([50, 130, 0]);
   });
 
-  test('shows isProgress every chunk as it came', () => {
+  test('passes every chunk to isProgress, as it came', () => {
     const isProgress = vi.fn<(chunk: Uint8Array) => boolean>(() => true);
-    const { wait, chunk } = idleTimer({ wait: limitedTo(300), isProgress, onExceeded });
+    const { wait, chunk } = idleTimer({ silence: limitedTo(300), isProgress, onExpired });
     const chunks = [bytes('one'), bytes('two')];
     for (const each of chunks) {
       wait();
@@ -145,29 +145,29 @@ describe('silence', () => {
   });
 
   test('ends with the body', () => {
-    const { wait, end } = idleTimer({ wait: limitedTo(300), onExceeded });
+    const { wait, end } = idleTimer({ silence: limitedTo(300), onExpired });
     wait();
     end(true);
     vi.advanceTimersByTime(10_000);
-    expect(exceeded).toEqual([]);
+    expect(expired).toEqual([]);
   });
 
-  test('is over before it began where there is no body', () => {
-    const { end } = idleTimer({ wait: limitedTo(300), onExceeded });
+  test('never begins where there is no body', () => {
+    const { end } = idleTimer({ silence: limitedTo(300), onExpired });
     end(true);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('is watched by one timer, however often it is waited for', () => {
-    const { wait, end } = idleTimer({ wait: limitedTo(300), onExceeded });
+  test('has one timer, however many reads are waiting', () => {
+    const { wait, end } = idleTimer({ silence: limitedTo(300), onExpired });
     wait();
     wait();
     expect(vi.getTimerCount()).toBe(1);
     end(true);
   });
 
-  test('lasts as long as it likes without a limit', () => {
-    const { wait } = idleTimer({ wait: limitedTo(Infinity), onExceeded });
+  test('never expires without a limit', () => {
+    const { wait } = idleTimer({ silence: limitedTo(Infinity), onExpired });
     wait();
     expect(vi.getTimerCount()).toBe(0);
   });

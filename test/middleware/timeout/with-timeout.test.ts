@@ -2,29 +2,46 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { LazyAbortController } from '../../../src/core/engine/lazy-abort.ts';
 import type { withTimeout as WithTimeout } from '../../../src/middleware/timeout/with-timeout.ts';
+import { contextOf } from '../../support/context.ts';
+
+const race = vi.hoisted(() => vi.fn());
+vi.mock(import('p-timeout'), async (original) => {
+  const actual = await original();
+  return { ...actual, default: race.mockImplementation(actual.default) };
+});
 
 let withTimeout: typeof WithTimeout;
 
 function start(ms: number) {
-  const work = new LazyAbortController();
-  let answer!: (response: Response) => void;
+  const caller = new AbortController();
+  let respond!: (response: Response) => void;
   let fail!: (error: unknown) => void;
-  const below = new Promise<Response>((resolve, reject) => {
-    answer = resolve;
+  const response = new Promise<Response>((resolve, reject) => {
+    respond = resolve;
     fail = reject;
   });
   const expire = vi.fn(() => 'too late');
-  const arrived = vi.fn((response: Response) => response);
-  const settled = withTimeout(ms, { ctx: work, below, arrived, expire }).catch((error: unknown) => error);
-  return { work, answer, fail, expire, arrived, settled };
+  const ctx = contextOf({ signal: caller.signal });
+  const settled = withTimeout(response, ms, ctx, expire).catch((error: unknown) => error);
+  return { caller, respond, fail, expire, settled };
 }
 
-describe.each(['of the platform', 'of a test'])('within a limit, by timers %s', (whose) => {
+/** A response that would be cancelled if it were discarded. */
+function longResponse() {
+  const cancel = vi.fn();
+  return {
+    cancel,
+    response: new Response(new ReadableStream({ cancel }), { headers: { 'content-length': '100000' } }),
+  };
+}
+
+describe.each(['of the platform', 'of a test'])('with timers %s, a response under a limit', (whose) => {
   beforeEach(async () => {
     vi.resetModules();
+    race.mockClear();
     if (whose === 'of a test') ({ withTimeout } = await import('../../../src/middleware/timeout/with-timeout.ts'));
     vi.useFakeTimers();
-    // What the module sees when it is loaded is the platform's to it.
+    // The module takes the timers that are installed while it is loaded for the platform's.
     if (whose === 'of the platform')
       ({ withTimeout } = await import('../../../src/middleware/timeout/with-timeout.ts'));
   });
@@ -32,29 +49,41 @@ describe.each(['of the platform', 'of a test'])('within a limit, by timers %s', 
     vi.useRealTimers();
   });
 
-  test.each([0, 1, 49])('an answer after %d ms of 50 is handed on, and leaves no timer', async (ms) => {
-    const { answer, arrived, expire, settled } = start(50);
+  test.each([
+    [0, 50],
+    [1, 50],
+    [49, 50],
+    [0, 500],
+    [49, 500],
+    [50, 500],
+    [499, 500],
+  ])('is the result if it comes after %d ms of %d, and leaves no timer', async (ms, limit) => {
+    const { respond, expire, settled } = start(limit);
     await vi.advanceTimersByTimeAsync(ms);
     const response = new Response();
-    answer(response);
+    respond(response);
     expect(await settled).toBe(response);
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(50); // the scan of the list
     expect(vi.getTimerCount()).toBe(0);
-    expect(arrived).toHaveBeenCalledOnce();
     expect(expire).not.toHaveBeenCalled();
   });
 
-  test.each([0, 49])('an error after %d ms of 50 is the error, and leaves no timer', async (ms) => {
-    const { fail, expire, settled } = start(50);
+  test.each([
+    [0, 50],
+    [49, 50],
+    [0, 500],
+    [499, 500],
+  ])('rejects with the error that comes after %d ms of %d, and leaves no timer', async (ms, limit) => {
+    const { fail, expire, settled } = start(limit);
     await vi.advanceTimersByTimeAsync(ms);
     fail('no');
     expect(await settled).toBe('no');
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(50); // the scan of the list
     expect(vi.getTimerCount()).toBe(0);
     expect(expire).not.toHaveBeenCalled();
   });
 
-  test.each([1, 2, 50, 51, 30_000])('of %d ms nothing expires at its end, and once', async (ms) => {
+  test.each([1, 2, 50, 51, 100, 30_000])('expires once, at the end of %d ms', async (ms) => {
     const { expire, settled } = start(ms);
     await vi.advanceTimersByTimeAsync(ms - 1);
     expect(expire).not.toHaveBeenCalled();
@@ -65,39 +94,118 @@ describe.each(['of the platform', 'of a test'])('within a limit, by timers %s', 
     expect(expire).toHaveBeenCalledOnce();
   });
 
-  test.each([0, 40])('an abort after %d ms of 50 rejects at once, and leaves no timer', async (ms) => {
-    const { work, expire, settled } = start(50);
+  test.each([
+    [0, 50],
+    [40, 50],
+    [0, 500],
+    [400, 500],
+  ])('rejects at once with the reason of an abort after %d ms of %d, and leaves no timer', async (ms, limit) => {
+    const { caller, expire, settled } = start(limit);
     await vi.advanceTimersByTimeAsync(ms);
-    work.abort('bored');
+    caller.abort('bored');
     expect(await settled).toBe('bored');
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(50); // the scan of the list
     expect(vi.getTimerCount()).toBe(0);
     expect(expire).not.toHaveBeenCalled();
   });
 
-  test('an answer that comes after it is let go', async () => {
-    const { answer, arrived, settled } = start(50);
+  test('rejects with the reason of an abort before the beginning', async () => {
+    const expire = vi.fn();
+    const ctx = new LazyAbortController();
+    ctx.abort('gone');
+    for (const ms of [50, 500, Infinity]) {
+      const never = new Promise<Response>(() => {});
+      await expect(withTimeout(never, ms, ctx, expire)).rejects.toBe('gone');
+    }
     await vi.advanceTimersByTimeAsync(50);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(expire).not.toHaveBeenCalled();
+  });
+
+  test.each([50, 500])('is discarded if it comes after the limit of %d ms', async (limit) => {
+    const { respond, settled } = start(limit);
+    await vi.advanceTimersByTimeAsync(limit);
     expect(await settled).toBe('too late');
-    const cancel = vi.fn();
-    answer(new Response(new ReadableStream({ cancel }), { headers: { 'content-length': '100000' } }));
+    const { response, cancel } = longResponse();
+    respond(response);
     await vi.advanceTimersByTimeAsync(0);
     expect(cancel).toHaveBeenCalledOnce();
-    expect(arrived).not.toHaveBeenCalled();
   });
 
-  test('what handing on throws is the error', async () => {
-    const { answer, arrived, settled } = start(50);
-    arrived.mockImplementation(() => {
-      throw new Error('no history');
-    });
-    answer(new Response());
-    expect(await settled).toEqual(new Error('no history'));
-    expect(vi.getTimerCount()).toBe(0);
+  test.each([0, 400])('is discarded if it comes after an abort at %d ms of 500', async (ms) => {
+    const { caller, respond, settled } = start(500);
+    await vi.advanceTimersByTimeAsync(ms);
+    caller.abort('bored');
+    expect(await settled).toBe('bored');
+    const { response, cancel } = longResponse();
+    respond(response);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(cancel).toHaveBeenCalledOnce();
   });
 
-  test.each([Infinity, 2 ** 31])('a limit of %d ms needs no timer', (ms) => {
+  test.each([Infinity, 2 ** 31])('needs no timer for a limit of %d ms', (ms) => {
     start(ms);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('p-timeout', () => {
+  beforeEach(async () => {
+    vi.resetModules();
+    race.mockClear();
+    vi.useFakeTimers();
+    ({ withTimeout } = await import('../../../src/middleware/timeout/with-timeout.ts'));
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('does not run for a response that comes within 50 ms', async () => {
+    const { respond, settled } = start(500);
+    await vi.advanceTimersByTimeAsync(49);
+    respond(new Response());
+    await settled;
+    await vi.advanceTimersByTimeAsync(500);
+    expect(race).not.toHaveBeenCalled();
+  });
+
+  test.each([
+    ['abort', ({ caller }: ReturnType<typeof start>) => caller.abort('bored')],
+    ['error', ({ fail }: ReturnType<typeof start>) => fail('no')],
+  ])('does not run after an %s within 50 ms', async (_, end) => {
+    const started = start(500);
+    await vi.advanceTimersByTimeAsync(49);
+    end(started);
+    await started.settled;
+    await vi.advanceTimersByTimeAsync(500);
+    expect(race).not.toHaveBeenCalled();
+  });
+
+  test('runs the race with what is left of the limit, by the only timer there is', async () => {
+    start(500);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(race).toHaveBeenCalledExactlyOnceWith(
+      expect.any(Promise),
+      expect.objectContaining({ milliseconds: 450, signal: expect.any(AbortSignal) }),
+    );
+    expect(vi.getTimerCount()).toBe(1);
+  });
+
+  test('runs the race from the beginning for a limit below 100 ms', () => {
+    start(99);
+    expect(race).toHaveBeenCalledExactlyOnceWith(
+      expect.any(Promise),
+      expect.objectContaining({ milliseconds: 99, signal: expect.any(AbortSignal) }),
+    );
+    expect(vi.getTimerCount()).toBe(1);
+  });
+
+  test('expires at once where the event loop was blocked until after the limit', async () => {
+    const { expire, settled } = start(500);
+    vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10_000);
+    await vi.advanceTimersByTimeAsync(51);
+    expect(await settled).toBe('too late');
+    expect(expire).toHaveBeenCalledOnce();
+    vi.restoreAllMocks();
   });
 });
