@@ -1,10 +1,91 @@
-/** Validation where a policy is built, so that a slip fails at start-up and not in the middle of the night. */
+/** The declaration of a policy's options: their names, defaults and checks, and which of them a call may override. */
 import { KyoaError } from './errors.ts';
 
 /** `false` switches a policy off for the call; `true` and absence leave it as it was configured. */
 export type Override<Options> = boolean | Partial<Options>;
 
-/** The settings of a policy for this call: its own, none (switched off), or its own with the caller's laid over. */
+/**
+ * An option: its check and its default. Without a default it is required; with the default `undefined` it may be absent.
+ * The third element is passed to the check: the choices of `oneOf`, the shape of `object`, or the check of a plain value.
+ */
+export type Option<Setting> = readonly [
+  check: Check<Setting>,
+  fallback?: Setting | Record<string, never> | undefined,
+  parameter?: unknown,
+];
+
+/** Options by name. A shape is a literal, so that a bundler drops the shapes of policies that are not imported. */
+export type Shape<Settings> = { readonly [Name in keyof Settings]-?: Option<Settings[Name]> };
+
+/** Returns the setting, or throws an `INVALID_OPTION` that names the option and its value. */
+type Check<Setting> = (name: string, value: never, parameter: never) => Setting;
+
+/** The settings that `parse` makes of `Options`: every option has a value, except those named in `Absent`. */
+export type Settings<Options, Absent extends keyof Options = never> = Required<Omit<Options, Absent>> &
+  Pick<Options, Absent>;
+
+interface CallRules<Name extends string = string> {
+  /** The option that a number stands for in an override: `retry: 2` is `retry: { retries: 2 }`. */
+  readonly scalar?: Name;
+  /** The options that a call may override; without it, all. The others belong to state that calls share. */
+  readonly perCall?: readonly Name[];
+}
+
+/** The options of one policy: their names, checks and defaults, and what a call may override. */
+export interface PolicyOptions<Settings> extends CallRules {
+  readonly shape: Shape<Settings>;
+  parse(given: unknown): Settings;
+  /** The settings for one call: the policy's own under the call's override, or `undefined` when `false` switches it off. */
+  forCall(ctx: { readonly options: Given }, own: Settings): Settings | undefined;
+}
+
+export function policyOptions<Settings extends object>(
+  name: string,
+  shape: Shape<NoInfer<Settings>>,
+  rules: CallRules<keyof Settings & string> = {},
+): PolicyOptions<Settings> {
+  return {
+    ...rules,
+    shape,
+    parse: (given) => object(name, given, shape),
+    forCall({ options }, own) {
+      const override = options[name];
+      if (override === undefined || override === true) return own;
+      if (override === false) return undefined;
+      const { scalar, perCall } = rules;
+      const given = (scalar && typeof override === 'number' ? { [scalar]: override } : override) as Given;
+      knownKeys(perCall ? `${name} (per call)` : name, given, perCall ?? Object.keys(shape));
+      return { ...own, ...settings(name, given, shape, own as Given) };
+    },
+  };
+}
+
+/** Checks the options of an object, and fills in the defaults. */
+export function object<Settings>(name: string, given: unknown, shape: Shape<Settings>): Settings {
+  return settings(name, knownKeys(name, given as Given, Object.keys(shape)), shape) as Settings;
+}
+
+export function objectOrFalse<Settings>(name: string, given: unknown, shape: Shape<Settings>): Settings | false {
+  return given === false ? given : object(name, given, shape);
+}
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** Of all options or, for a call that overrides some of `own`, of those. */
+function settings(name: string, given: Given, shape: Shape<Given>, own?: Given): Given {
+  const checked: Record<string, unknown> = {};
+  for (const member of Object.keys(own ? given : shape)) {
+    const option = shape[member]!;
+    const [check, fallback, parameter] = option;
+    // What stands in for an option that is absent does so for `null`, too, which JSON and storages have in its place.
+    const value = given[member] ?? own?.[member] ?? fallback ?? given[member];
+    if (value !== undefined || option.length === 1)
+      checked[member] = check(`${name} ${member}`, value as never, parameter as never);
+  }
+  return checked;
+}
+
+/** The settings of a policy whose options are not declared: its own, none (switched off), or what `lay` makes of the override. */
 export function forCall<Settings, Given>(
   override: unknown,
   own: Settings,
@@ -32,6 +113,10 @@ export function count(name: string, value: unknown, least = 0): number {
   throw invalid(name, value, `a whole number of ${least} or more`);
 }
 
+export function positive(name: string, value: unknown): number {
+  return count(name, value, 1);
+}
+
 export function ratio(name: string, value: unknown): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw invalid(name, value, 'a number from 0 to 1');
@@ -50,6 +135,26 @@ export function array<T>(name: string, value: readonly T[]): readonly T[] {
 export function oneOf<T extends string>(name: string, value: T, choices: readonly T[]): T {
   if (choices.includes(value)) return value;
   throw invalid(name, value, choices.map((choice) => `'${choice}'`).join(' or '));
+}
+
+/** Names of methods, in upper case. */
+export function methods(name: string, value: readonly string[]): readonly string[] {
+  return array(name, value).map((method) => method.toUpperCase());
+}
+
+export function boolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw invalid(name, value, 'true or false');
+}
+
+export function text(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw invalid(name, value, 'a string');
+}
+
+/** An object with methods, such as a storage: what calls them checks them. */
+export function unchecked<T>(_name: string, value: T): T {
+  return value;
 }
 
 /** Refuses members that the policy does not have: a misspelt option must not be a silent default. */

@@ -1,5 +1,5 @@
 /** A retry budget: it limits extra requests to a share of the calls, so that retries do not overload a failing server. */
-import { duration, invalid, ratio, knownKeys } from '../core/options.ts';
+import { duration, invalid, object, ratio, type Shape } from '../core/options.ts';
 import { rollingCounter } from './rolling-counter.ts';
 
 export interface BudgetOptions {
@@ -21,6 +21,12 @@ export interface Budget {
   readonly balance: number;
 }
 
+export const budgetShape: Shape<Required<BudgetOptions>> = {
+  ratio: [ratio, 0.2],
+  floor: [requestsPerSecond, 10],
+  window: [duration, 10_000],
+};
+
 /** Ten deposits of 0.1 add up to 0.9999999999999999. */
 const rounding = 1e-9;
 
@@ -32,12 +38,7 @@ const rounding = 1e-9;
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/service/RetryBudget.scala
  */
 export function budget(options: BudgetOptions = {}): Budget {
-  knownKeys('budget', options, ['ratio', 'floor', 'window']);
-  const share = ratio('budget ratio', options.ratio ?? 0.2);
-  const floor = options.floor ?? 10;
-  if (typeof floor !== 'number' || !(floor >= 0))
-    throw invalid('budget floor', floor, 'a number of requests a second, 0 or more');
-  const window = duration('budget window', options.window ?? 10_000);
+  const { ratio: share, floor, window } = object('budget', options, budgetShape);
 
   // 0 times an infinite window is NaN.
   const reserve = floor === 0 ? 0 : (floor * window) / 1_000;
@@ -55,4 +56,9 @@ export function budget(options: BudgetOptions = {}): Budget {
       return Math.max(0, Math.floor(available()));
     },
   };
+}
+
+function requestsPerSecond(name: string, value: number): number {
+  if (typeof value === 'number' && value >= 0) return value;
+  throw invalid(name, value, 'a number of requests a second, 0 or more');
 }

@@ -1,6 +1,6 @@
 /** A substitute when what is beneath fails for good. Stands outside `retry`. */
 import type { Context, Middleware } from '../core/context.ts';
-import { forCall, fn, knownKeys } from '../core/options.ts';
+import { fn, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
 import { isFailure, settle, outcomeFacts, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 
@@ -12,6 +12,10 @@ export interface FallbackOptions {
   readonly when?: When;
 }
 
+export const fallbackOptions: PolicyOptions<Settings<FallbackOptions>> = /* @__PURE__ */ policyOptions('fallback', {
+  when: [fn, isFailure],
+});
+
 /**
  * The failed response is let go. A caller who aborted gets no substitute but the reason of the abort. What `respond`
  * throws is thrown. Per call: `fallback: false`, or `fallback: { when }`.
@@ -20,10 +24,10 @@ export interface FallbackOptions {
  */
 export function fallback(respond: Substitute, options: FallbackOptions = {}): Middleware {
   fn('fallback respond', respond);
-  const own = parse(options);
+  const own = fallbackOptions.parse(options);
 
   return async function fallback(ctx, next) {
-    const policy = forCall(ctx.options['fallback'], own, parse);
+    const policy = fallbackOptions.forCall(ctx, own);
     if (policy === undefined) return next();
     const outcome = await settle(next());
     if (ctx.signal.aborted || !policy.when(outcome, ctx)) return unwrap(outcome);
@@ -32,9 +36,4 @@ export function fallback(respond: Substitute, options: FallbackOptions = {}): Mi
     if (outcome.response && outcome.response !== substitute) discard(outcome.response);
     return substitute instanceof Response ? substitute : Response.json(substitute);
   };
-}
-
-function parse(options: FallbackOptions): Required<FallbackOptions> {
-  knownKeys('fallback', options, ['when']);
-  return { when: fn('fallback when', options.when ?? isFailure) };
 }

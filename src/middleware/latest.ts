@@ -1,6 +1,6 @@
 /** Lets a newer call replace an older one: search as you type. Stands outside `retry`. */
 import type { Middleware } from '../core/context.ts';
-import { forCall, fn, knownKeys } from '../core/options.ts';
+import { fn, policyOptions, type PolicyOptions } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
 import { withCallerSignal } from '../lib/signal.ts';
 
@@ -8,6 +8,8 @@ export interface LatestOptions {
   /** Calls with the same key replace each other; `undefined` leaves a call alone. */
   readonly key: Key;
 }
+
+export const latestOptions: PolicyOptions<LatestOptions> = /* @__PURE__ */ policyOptions('latest', { key: [fn] });
 
 /**
  * The replaced call rejects at once with an `AbortError` and its connection is released; a call whose answer has
@@ -18,11 +20,11 @@ export interface LatestOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function latest(options: LatestOptions): Middleware {
-  const own = parse(options);
+  const own = latestOptions.parse(options);
   const current = new Map<string, AbortController>();
 
   return async function latest(ctx, next) {
-    const key = forCall(ctx.options['latest'], own, parse)?.key(ctx);
+    const key = latestOptions.forCall(ctx, own)?.key(ctx);
     if (key === undefined) return next();
 
     current.get(key)?.abort(new DOMException('Replaced by a newer call', 'AbortError'));
@@ -34,9 +36,4 @@ export function latest(options: LatestOptions): Middleware {
       if (current.get(key) === mine) current.delete(key);
     }
   };
-}
-
-function parse(options: LatestOptions): LatestOptions {
-  knownKeys('latest', options, ['key']);
-  return { key: fn('latest key', options.key) };
 }

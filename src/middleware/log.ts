@@ -2,7 +2,7 @@
 import type { Middleware } from '../core/context.ts';
 import { callResult } from '../telemetry/semantic-conventions.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
-import { fn, invalid, array, oneOf, knownKeys } from '../core/options.ts';
+import { array, fn, oneOf, policyOptions, text, type PolicyOptions, type Settings } from '../core/options.ts';
 import { redactor, type Redactor } from '../telemetry/redact.ts';
 import { traceOf } from '../lib/trace-context.ts';
 
@@ -18,6 +18,19 @@ export interface LogOptions {
   /** Names of parameters and fields whose values are secrets besides the usual ones. @default [] */
   readonly redact?: readonly string[];
 }
+
+const levels: readonly LogLevel[] = ['info', 'warn', 'error'];
+
+export const logOptions: PolicyOptions<Settings<LogOptions, 'service'>> = /* @__PURE__ */ policyOptions(
+  'log',
+  {
+    service: [text, undefined],
+    level: [oneOf, 'info', levels],
+    write: [fn, toConsole],
+    redact: [array, []],
+  },
+  { perCall: [] },
+);
 
 /**
  * `time` (ISO 8601), `level`, `service`, `traceId` (of `trace`, or of the caller's `traceparent`), `id`, `method`,
@@ -35,7 +48,9 @@ export interface LogOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function log(options: LogOptions = {}): Middleware {
-  const { service, least, write, redact } = parse(options);
+  const { service, level, write, redact: names } = logOptions.parse(options);
+  const least = levels.indexOf(level);
+  const redact = redactor(names);
   const by = service === undefined ? '' : `,"service":${quoted(service)}`;
 
   return function log(ctx, next) {
@@ -77,20 +92,11 @@ function iso(time: number): string {
   return lastIso;
 }
 
-const levels: readonly LogLevel[] = ['info', 'warn', 'error'];
 /** An error whose causes go deeper, or round in a circle, is told so far. */
 const deepest = 4;
 
-function parse(options: LogOptions) {
-  knownKeys('log', options, ['service', 'level', 'write', 'redact']);
-  const { service, level = 'info', redact = [] } = options;
-  if (service !== undefined && typeof service !== 'string') throw invalid('log service', service, 'a string');
-  return {
-    service,
-    least: levels.indexOf(oneOf('log level', level, levels)),
-    write: fn('log write', options.write ?? ((line: string, level: LogLevel) => console[level](line))),
-    redact: redactor(array('log redact', redact)),
-  };
+function toConsole(line: string, level: LogLevel): void {
+  console[level](line);
 }
 
 interface Description {

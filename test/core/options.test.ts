@@ -1,16 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { KyoaError } from '../../src/core/errors.ts';
 import {
+  array,
+  boolean,
   count,
+  delay,
   duration,
-  forCall,
   fn,
   invalid,
-  array,
-  oneOf,
-  delay,
-  ratio,
   knownKeys,
+  methods,
+  object,
+  objectOrFalse,
+  oneOf,
+  policyOptions,
+  positive,
+  ratio,
+  text,
+  type PolicyOptions,
 } from '../../src/core/options.ts';
 
 /** The message of the INVALID_OPTION that a validator throws. */
@@ -81,6 +88,13 @@ describe('options', () => {
     );
   });
 
+  test('take a whole number of 1 or more as a positive count', () => {
+    expect([1, 20, Infinity].map((value) => positive('breaker volume', value))).toEqual([1, 20, Infinity]);
+    expect(complaint(() => positive('breaker volume', 0))).toBe(
+      'breaker volume must be a whole number of 1 or more, got 0',
+    );
+  });
+
   test('take anything from 0 to 1 as a ratio', () => {
     expect([0, 0.2, 1].map((value) => ratio('budget ratio', value))).toEqual([0, 0.2, 1]);
   });
@@ -126,6 +140,19 @@ describe('options', () => {
     expect(complaint(() => array('retry statuses', value as number[]))).toBe(
       `retry statuses must be a list, got ${shown}`,
     );
+  });
+
+  test('hand methods back in upper case', () => {
+    expect(methods('retry methods', ['get', 'QUERY'])).toEqual(['GET', 'QUERY']);
+    expect(complaint(() => methods('retry methods', 'GET' as never))).toBe('retry methods must be a list, got "GET"');
+  });
+
+  test('take a boolean or a text, and refuse anything else by naming option and value', () => {
+    expect([boolean('idempotency generate', false), text('log service', '')]).toEqual([false, '']);
+    expect(complaint(() => boolean('idempotency generate', 0))).toBe(
+      'idempotency generate must be true or false, got 0',
+    );
+    expect(complaint(() => text('log service', 7))).toBe('log service must be a string, got 7');
   });
 
   test('take one of several words, and refuse any other by naming option and value', () => {
@@ -185,21 +212,102 @@ describe('options', () => {
     expect(invalid('key', { big: 1n }, 'a string').message).toBe('key must be a string, got [object Object]');
     expect(invalid('key', { toJSON: () => undefined }, 'a string').message).toBe('key must be a string, got object');
   });
+});
 
-  test('of a policy stand for a call without an override, and for one that says true', () => {
-    const own = { retries: 3 };
-    const lay = (): never => {
-      throw new Error('There is nothing to lay');
-    };
-    expect(forCall(undefined, own, lay)).toBe(own);
-    expect(forCall(true, own, lay)).toBe(own);
+interface Settings {
+  readonly calls: number;
+  readonly key: () => string;
+  readonly slow: { readonly over: number; readonly share: number } | false;
+  readonly ttl?: number;
+  readonly window: number;
+}
+
+const key = (): string => 'key';
+const declared: PolicyOptions<Settings> = policyOptions(
+  'quota',
+  {
+    calls: [count, 3],
+    key: [fn],
+    slow: [objectOrFalse, false, { over: [duration], share: [ratio, 0.5] }],
+    ttl: [duration, undefined],
+    window: [duration, 10_000],
+  },
+  { scalar: 'calls', perCall: ['calls', 'key', 'slow', 'ttl'] },
+);
+
+describe('the declared options of a policy', () => {
+  const own = declared.parse({ key });
+  const forCall = (override: unknown): Settings | undefined => declared.forCall({ options: { quota: override } }, own);
+
+  test('are its settings, with their defaults where nothing is given', () => {
+    expect(own).toEqual({ calls: 3, key, slow: false, window: 10_000 });
+    expect(declared.parse({ calls: 1, key, slow: null, ttl: 5, window: undefined })).toEqual({
+      ...own,
+      calls: 1,
+      ttl: 5,
+    });
   });
 
-  test('of a policy fall away for a call that says false', () => {
-    expect(forCall(false, { retries: 3 }, () => ({ retries: 1 }))).toBeUndefined();
+  test('have defaults within an option that is an object, too', () => {
+    expect(declared.parse({ key, slow: { over: 100 } })).toMatchObject({ slow: { over: 100, share: 0.5 } });
   });
 
-  test.for([{ retries: 1 }, 1, 0, ''])('of a policy are laid under the override %o', (override) => {
-    expect(forCall<unknown, unknown>(override, {}, (given) => ({ given }))).toEqual({ given: override });
+  test.for<[string, unknown]>([
+    ['quota must be an object with any of calls, key, slow, ttl, window, got undefined', undefined],
+    ['quota must be an object with any of calls, key, slow, ttl, window, got 3', 3],
+    ['quota has no option limit; it has calls, key, slow, ttl, window', { key, limit: 1 }],
+    ['quota key must be a function, got undefined', {}],
+    ['quota calls must be a whole number of 0 or more, got -1', { key, calls: -1 }],
+    ['quota ttl must be a number of milliseconds above 0, got null', { key, ttl: null }],
+    ['quota slow must be an object with any of over, share, got true', { key, slow: true }],
+    ['quota slow over must be a number of milliseconds above 0, got undefined', { key, slow: {} }],
+    ['quota slow has no option ratio; it has over, share', { key, slow: { over: 1, ratio: 1 } }],
+  ])('refuse with "%s"', ([message, given]) => {
+    expect(complaint(() => declared.parse(given))).toBe(message);
   });
+
+  test.for([undefined, true])('are the same object for a call whose override is %o', (override) => {
+    expect(forCall(override)).toBe(own);
+    expect(declared.forCall({ options: {} }, own)).toBe(own);
+  });
+
+  test('are switched off for a call whose override is false', () => {
+    expect(forCall(false)).toBeUndefined();
+  });
+
+  test('keep the settings that an override does not give', () => {
+    expect(forCall({ calls: 1, slow: { over: 50 } })).toEqual({ ...own, calls: 1, slow: { over: 50, share: 0.5 } });
+    expect(forCall({})).toEqual(own);
+    expect(forCall({ calls: undefined, key: undefined, slow: null, ttl: undefined })).toEqual(own);
+  });
+
+  test('take a number as the option that a number stands for', () => {
+    expect(forCall(7)).toEqual({ ...own, calls: 7 });
+  });
+
+  test.for<[string, unknown]>([
+    ['quota (per call) has no option window; it has calls, key, slow, ttl', { window: 5 }],
+    ['quota (per call) must be an object with any of calls, key, slow, ttl, got "3"', '3'],
+    ['quota (per call) must be an object with any of calls, key, slow, ttl, got null', null],
+    ['quota calls must be a whole number of 0 or more, got 1.5', 1.5],
+    ['quota key must be a function, got 1', { key: 1 }],
+  ])('refuse an override with "%s"', ([message, override]) => {
+    expect(complaint(() => forCall(override))).toBe(message);
+  });
+
+  test('may all be overridden where the declaration does not say which', () => {
+    const options = policyOptions<{ ttl: number }>('cache', { ttl: [duration, 100] });
+    const forCall = (override: unknown): unknown => options.forCall({ options: { cache: override } }, { ttl: 100 });
+    expect(forCall({ ttl: 5 })).toEqual({ ttl: 5 });
+    expect(complaint(() => forCall(5))).toBe('cache must be an object with any of ttl, got 5');
+  });
+});
+
+test('an object has the settings of its shape', () => {
+  const shape = { floor: [count, 10], window: [duration, 10_000] } as const;
+  expect(object('budget', { floor: 1 }, shape)).toEqual({ floor: 1, window: 10_000 });
+  expect(complaint(() => object('budget', false, shape))).toBe(
+    'budget must be an object with any of floor, window, got false',
+  );
+  expect(objectOrFalse('budget', false, shape)).toBe(false);
 });

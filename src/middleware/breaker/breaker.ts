@@ -1,9 +1,18 @@
 /** Spares a server that fails, and its callers the wait. Stands inside `retry`, outside the `timeout` of an attempt. */
 import type { Middleware } from '../../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../../core/errors.ts';
-import { count, duration, forCall, fn, ratio, knownKeys } from '../../core/options.ts';
+import {
+  duration,
+  fn,
+  objectOrFalse,
+  policyOptions,
+  positive,
+  ratio,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
-import { checkedSnapshot, circuit, type CircuitSnapshot, type Verdict } from './circuit.ts';
+import { checkedSnapshot, circuit, type CircuitSnapshot, type Rules, type Verdict } from './circuit.ts';
 import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
 import { isTransient, setNotBefore, settleThen, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
@@ -41,6 +50,23 @@ export type Breaker = Middleware & {
   snapshot(): BreakerSnapshot;
 };
 
+export const breakerOptions: PolicyOptions<Settings<BreakerOptions, 'initial'> & Rules> = /* @__PURE__ */ policyOptions(
+  'breaker',
+  {
+    ratio: [ratio, 0.5],
+    volume: [positive, 20],
+    cooldown: [backoffOr, 2_000, duration],
+    slow: [objectOrFalse, false, { over: [duration], ratio: [ratio, 0.5] }],
+    key: [fn, byOrigin],
+    when: [fn, isServerFailure],
+    window: [duration, 10_000],
+    probes: [positive, 1],
+    random: [fn, () => Math.random()],
+    initial: [snapshots, undefined],
+  },
+  { perCall: ['ratio', 'volume', 'cooldown', 'slow', 'key', 'when'] },
+);
+
 /**
  * Closed, open, half-open for each key. The call that opens the circuit still gets its own outcome. A failed probe
  * opens it again; one that is aborted, or hangs for longer than a cooldown, gives its place to another. An abort by the
@@ -54,12 +80,9 @@ export type Breaker = Middleware & {
  * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which says until when.
  */
 export function breaker(options: BreakerOptions = {}): Breaker {
-  knownKeys('breaker', options, [...perCall, 'window', 'probes', 'random', 'initial']);
-  const own = parse(options);
-  const window = duration('breaker window', options.window ?? 10_000);
-  const probes = count('breaker probes', options.probes ?? 1, 1);
-  const initial = new Map(Object.entries(options.initial ?? {}));
-  for (const [key, past] of initial) checkedSnapshot(`breaker initial ${key}`, past);
+  const own = breakerOptions.parse(options);
+  const { window, probes } = own;
+  const initial = new Map(Object.entries(own.initial ?? {}));
   const circuits = lruMap(
     (key) => {
       const past = initial.get(key);
@@ -71,9 +94,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
   for (const key of initial.keys()) circuits.get(key);
 
   function breaker(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
-    const policy = forCall(ctx.options['breaker'], own, (override: BreakerOverride) =>
-      parse({ ...options, ...knownKeys('breaker (per call)', override, perCall) }),
-    );
+    const policy = breakerOptions.forCall(ctx, own);
     const key = policy?.key(ctx);
     if (policy === undefined || key === undefined) return next();
 
@@ -100,13 +121,13 @@ export function breaker(options: BreakerOptions = {}): Breaker {
       ctx.signal.addEventListener('abort', aborted, { once: true }); // what is beneath may never hear of it
     }
 
-    const started = policy.slowOver === Infinity ? 0 : performance.now();
+    const started = policy.slow === false ? 0 : performance.now();
     return settleThen(next(), (outcome) => {
       if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
       if (ctx.aborted) aborted();
       else {
         const failed = policy.when(outcome, ctx);
-        const slow = policy.slowOver !== Infinity && performance.now() - started > policy.slowOver;
+        const slow = policy.slow !== false && performance.now() - started > policy.slow.over;
         leave(failed || outcome.response !== undefined ? { failed, slow } : undefined);
         const { retryAt } = circuit;
         if (retryAt !== undefined) setNotBefore(outcome, retryAt);
@@ -120,28 +141,15 @@ export function breaker(options: BreakerOptions = {}): Breaker {
   });
 }
 
-const perCall = ['ratio', 'volume', 'cooldown', 'slow', 'key', 'when'];
-
-function parse(options: BreakerOptions) {
-  const { slow = false, cooldown = 2_000 } = options;
-  if (slow !== false) knownKeys('breaker slow', slow, ['over', 'ratio']);
-  return {
-    ratio: ratio('breaker ratio', options.ratio ?? 0.5),
-    volume: count('breaker volume', options.volume ?? 20, 1),
-    cooldown: typeof cooldown === 'function' ? cooldown : equalJitter(duration('breaker cooldown', cooldown)),
-    slowOver: slow === false ? Infinity : duration('breaker slow over', slow.over),
-    slowRatio: slow === false ? Infinity : ratio('breaker slow ratio', slow.ratio ?? 0.5),
-    key: fn('breaker key', options.key ?? byOrigin),
-    when: fn('breaker when', options.when ?? isServerFailure),
-    random: fn('breaker random', options.random ?? Math.random),
-  };
-}
-
-/** From half to all of it, as Finagle's FailureAccrual waits: clients that were refused together do not probe together. */
-function equalJitter(ms: number): Backoff {
-  return (_opening, random) => (ms / 2) * (1 + random());
-}
-
 function isServerFailure({ response, error }: Outcome): boolean {
   return response ? response.status >= 500 : isTransient(error);
+}
+
+function backoffOr(name: string, value: number | Backoff, check: typeof duration): number | Backoff {
+  return typeof value === 'function' ? value : check(name, value);
+}
+
+function snapshots(name: string, value: BreakerSnapshot): BreakerSnapshot {
+  for (const [key, past] of Object.entries(value)) checkedSnapshot(`${name} ${key}`, past);
+  return value;
 }

@@ -43,10 +43,10 @@ export interface Verdict {
 
 export interface Rules {
   readonly ratio: number;
-  readonly slowRatio: number;
   readonly volume: number;
-  /** The number that it gets is that of the openings since the circuit was last closed. */
-  readonly cooldown: Backoff;
+  readonly slow: { readonly over: number; readonly ratio: number } | false;
+  /** ms, or a backoff of the number of openings since the circuit was last closed. */
+  readonly cooldown: number | Backoff;
   readonly random: () => number;
 }
 
@@ -80,7 +80,7 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
   const open = ({ cooldown, random }: Rules): 'opened' => {
     turn();
     openings += 1;
-    until = performance.now() + cooldown(openings, random);
+    until = performance.now() + cooldownTime(cooldown, openings, random);
     return 'opened';
   };
   const close = (): 'closed' => {
@@ -99,7 +99,7 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
       if (now < until) return undefined;
       for (const probe of probing) if (probe.expires! <= now) probing.delete(probe);
       if (probing.size + successes >= probes) return undefined;
-      const longestCooldown = cooldown(openings, () => 1);
+      const longestCooldown = cooldownTime(cooldown, openings, () => 1);
       const probe: Permit = { generation: pass.generation, expires: now + Math.max(shortestPermit, longestCooldown) };
       probing.add(probe);
       return probe;
@@ -122,7 +122,7 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
       if (all < rules.volume) return undefined;
       const tripped =
         (verdict.failed && failures.total / all >= rules.ratio) ||
-        (verdict.slow && slow.total / all >= rules.slowRatio);
+        (verdict.slow && rules.slow !== false && slow.total / all >= rules.slow.ratio);
       return tripped ? open(rules) : undefined;
     },
 
@@ -138,6 +138,14 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
       return { state: performance.now() < until ? 'open' : 'half-open', ...counts, retryAt: unixTime(until) };
     },
   };
+}
+
+/**
+ * A number is drawn from half of it to all of it, as Finagle's FailureAccrual does: clients that were refused together
+ * do not probe together.
+ */
+function cooldownTime(cooldown: number | Backoff, opening: number, random: () => number): number {
+  return typeof cooldown === 'function' ? cooldown(opening, random) : (cooldown / 2) * (1 + random());
 }
 
 /** What comes back may have been through a file. */

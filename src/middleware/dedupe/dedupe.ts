@@ -1,7 +1,7 @@
 /** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
 import { maxBufferedBody } from '../../core/engine/http.ts';
 import type { Middleware } from '../../core/context.ts';
-import { forCall, fn, knownKeys } from '../../core/options.ts';
+import { fn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
 import { SingleFlight } from './single-flight.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
 import { byRequest, type Key } from '../../lib/keys.ts';
@@ -13,6 +13,10 @@ export interface DedupeOptions {
    */
   readonly key?: Key;
 }
+
+export const dedupeOptions: PolicyOptions<Settings<DedupeOptions>> = /* @__PURE__ */ policyOptions('dedupe', {
+  key: [fn, byRequest],
+});
 
 /**
  * Shares until the headers are in; the body of a shared answer is read once for all. Everyone gets a Response of their
@@ -28,12 +32,12 @@ export interface DedupeOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function dedupe(options: DedupeOptions = {}): Middleware {
-  const own = parse(options);
+  const own = dedupeOptions.parse(options);
   // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
   const stacks = new WeakMap<readonly Middleware[], LruMap<Slot>>();
 
   return function dedupe(ctx, next) {
-    const key = forCall(ctx.options['dedupe'], own, parse)?.key(ctx);
+    const key = dedupeOptions.forCall(ctx, own)?.key(ctx);
     if (key === undefined) return next();
 
     let runways = stacks.get(ctx.stack);
@@ -65,9 +69,4 @@ function newSlot(): Slot {
 
 function isFree({ flight }: Slot): boolean {
   return flight === undefined;
-}
-
-function parse(options: DedupeOptions): Required<DedupeOptions> {
-  knownKeys('dedupe', options, ['key']);
-  return { key: fn('dedupe key', options.key ?? byRequest) };
 }

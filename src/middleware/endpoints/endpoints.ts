@@ -2,9 +2,17 @@
 import { privateState } from '../../core/engine/private-state.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
-import { forCall, fn, array, oneOf, knownKeys } from '../../core/options.ts';
+import {
+  array,
+  fn,
+  objectOrFalse,
+  oneOf,
+  policyOptions,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
 import { watchBody } from '../../lib/body/watch.ts';
-import { outlierDetection, ejectionRule, type EjectOptions } from './outlier-detection.ts';
+import { ejectShape, outlierDetection, type EjectOptions, type EjectionRule } from './outlier-detection.ts';
 import { latencyHistory } from '../../lib/latency/history.ts';
 import { isFailure, isTransient, settle, outcomeFacts, unwrap, type Outcome } from '../../lib/outcome.ts';
 import { weightedRandom, powerOfTwoChoices, leastTriedNearest } from './load-balancer.ts';
@@ -36,6 +44,19 @@ export interface EndpointsPolicy extends Middleware {
   readonly snapshot: () => readonly EndpointSnapshot[];
 }
 
+type Policy = Settings<EndpointsOptions> & { readonly eject: EjectionRule | false };
+
+export const endpointsOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions(
+  'endpoints',
+  {
+    pick: [oneOf, 'weighted', ['weighted', 'fastest']],
+    zones: [zoneNames, []],
+    eject: [objectOrFalse, {}, ejectShape],
+    random: [fn, () => Math.random()],
+  },
+  { perCall: ['pick', 'zones'] },
+);
+
 /**
  * Every request goes to one of the list, whatever its origin was, with all of its headers: to list an endpoint is to
  * trust it with `Authorization`. A retry, and a hedge's copy, goes to one that this call has not tried, while there is
@@ -50,13 +71,13 @@ export interface EndpointsPolicy extends Middleware {
  * @throws {KyoaError} `INVALID_OPTION`, also from `update`, which then changes nothing
  */
 export function endpoints(list: readonly Endpoint[], options: EndpointsOptions = {}): EndpointsPolicy {
-  const own = parse(options);
+  const own = endpointsOptions.parse(options);
   const roster = endpointList(list);
   const health = outlierDetection<EndpointState>(own.eject);
   // By `ctx.state`, which all forks of a call share; not in it, for it is the user's bag, and two of us may stand in one stack.
   const calls = privateState<Tried>();
 
-  const choose = (ctx: Context, { pick, zones, random }: Chooser, tried: Tried): EndpointState => {
+  const choose = (ctx: Context, { pick, zones, random }: Policy, tried: Tried): EndpointState => {
     for (const { url } of health.returning(roster.usable)) ctx.emit({ type: 'endpoint.returned', url });
     const available = roster.usable.filter((member) => !health.isOut(member));
     const among = available.length > 0 ? available : roster.usable;
@@ -79,9 +100,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
   };
 
   const policy: Middleware = async function endpoints(ctx, next) {
-    const chooser = forCall(ctx.options['endpoints'], own, (override: Pick<EndpointsOptions, 'pick' | 'zones'>) =>
-      parse({ ...options, ...knownKeys('endpoints', override, ['pick', 'zones']) }),
-    );
+    const chooser = endpointsOptions.forCall(ctx, own);
     if (chooser === undefined || !ctx.request.url.startsWith('http')) return next();
 
     let tried = calls.get(ctx.state);
@@ -123,8 +142,6 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
   return Object.assign(policy, { update, snapshot: () => snapshot(health) });
 }
 
-type Chooser = Pick<ReturnType<typeof parse>, 'pick' | 'zones' | 'random'>;
-
 /** What a call did with each endpoint. */
 type Tried = Map<EndpointState, Attempts>;
 interface Attempts {
@@ -141,12 +158,6 @@ function remember(ctx: Context, member: EndpointState, latency?: number): void {
   if (latency !== undefined) member.series.add(latency);
 }
 
-function parse(options: EndpointsOptions) {
-  knownKeys('endpoints', options, ['pick', 'zones', 'eject', 'random']);
-  return {
-    pick: oneOf('endpoints pick', options.pick ?? 'weighted', ['weighted', 'fastest']),
-    zones: array('endpoints zones', options.zones ?? []).map((zone) => zoneName('endpoints zones', zone)),
-    eject: ejectionRule('endpoints eject', options.eject),
-    random: fn('endpoints random', options.random ?? Math.random),
-  };
+function zoneNames(name: string, value: readonly string[]): readonly string[] {
+  return array(name, value).map((zone) => zoneName(name, zone));
 }

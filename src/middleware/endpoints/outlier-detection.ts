@@ -3,7 +3,7 @@
  * back by the clock, without timers. After Envoy's outlier detection.
  * https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
  */
-import { count, duration, ratio, knownKeys } from '../../core/options.ts';
+import { duration, positive, ratio, type Shape } from '../../core/options.ts';
 
 export interface EjectOptions {
   /** So many in a row: network errors, timeouts and answers of 500 and above. @default 5, as Envoy's */
@@ -40,22 +40,18 @@ export interface OutlierDetection<Member extends Health> {
 /** Envoy's `max_ejection_time` is ten times its `base_ejection_time`. */
 const mostTimes = 10;
 
-/** @throws {KyoaError} `INVALID_OPTION` */
-export function ejectionRule(name: string, options: EjectOptions | false = {}): EjectionRule {
-  if (options === false) return { failures: Infinity, for: 1, share: 0 };
-  knownKeys(name, options, ['failures', 'for', 'share']);
-  return {
-    failures: count(`${name} failures`, options.failures ?? 5, 1),
-    for: duration(`${name} for`, options.for ?? 30_000),
-    share: ratio(`${name} share`, options.share ?? 0.5),
-  };
-}
+export const ejectShape: Shape<EjectionRule> = {
+  failures: [positive, 5],
+  for: [duration, 30_000],
+  share: [ratio, 0.5],
+};
 
 export function healthy(): Health {
   return { failures: 0, ejections: 0, until: 0, out: false };
 }
 
-export function outlierDetection<Member extends Health>(rule: EjectionRule): OutlierDetection<Member> {
+export function outlierDetection<Member extends Health>(eject: EjectionRule | false): OutlierDetection<Member> {
+  const rule = eject || { failures: Infinity, for: 1, share: 0 };
   const isOut = ({ out, until }: Member): boolean => out && performance.now() < until;
 
   /** At least one always stays. 0.29 * 100 is 28.999999999999996, which must not be 28. */

@@ -1,7 +1,18 @@
 /** A request that is made twice happens once. Stands inside `dedupe`, outside `retry`; on the server side outermost. */
 import type { Context, Middleware, Next } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
-import { duration, forCall, fn, invalid, array, oneOf, knownKeys } from '../../core/options.ts';
+import {
+  boolean,
+  duration,
+  fn,
+  invalid,
+  methods,
+  oneOf,
+  policyOptions,
+  unchecked,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { digest } from '../../lib/digest.ts';
 import { fingerprint } from '../../lib/request/fingerprint.ts';
@@ -42,6 +53,22 @@ export interface IdempotencyOptions {
   readonly when?: When;
 }
 
+type Policy = Settings<IdempotencyOptions, 'lease' | 'storage' | 'conflict'>;
+
+export const idempotencyOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions('idempotency', {
+  header: [headerName, 'Idempotency-Key'],
+  methods: [methods, ['POST', 'PATCH']],
+  generate: [boolean, true],
+  format: [oneOf, 'bare', ['bare', 'structured']],
+  ttl: [duration, 86_400_000],
+  lease: [duration, undefined],
+  storage: [unchecked, undefined],
+  conflict: [oneOf, undefined, ['wait', 'throw']],
+  required: [boolean, false],
+  scope: [fn, principal],
+  when: [fn, isFinal],
+});
+
 /**
  * On the client side the key is the header that is there already, else the caller's `requestId`, else the id of the
  * call; it is the same for every attempt. With a `requestId` the result is persisted: a repeat, also after a crash or
@@ -59,18 +86,16 @@ export interface IdempotencyOptions {
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
 export function idempotency(options: IdempotencyOptions = {}): Middleware {
-  const own = parse(options);
+  const own = idempotencyOptions.parse(options);
 
   return function idempotency(ctx, next) {
-    const policy = forCall(ctx.options['idempotency'], own, (override: IdempotencyOptions) =>
-      parse({ ...options, ...override }),
-    );
-    if (policy === undefined || !policy.methods.has(ctx.method)) return next();
+    const policy = idempotencyOptions.forCall(ctx, own);
+    if (policy === undefined || !policy.methods.includes(ctx.method)) return next();
     return ctx.side === 'server' ? serve(policy, ctx, next) : send(policy, ctx, next);
   };
 }
 
-async function send(policy: Settings, ctx: Context, next: Next): Promise<Response> {
+async function send(policy: Policy, ctx: Context, next: Next): Promise<Response> {
   const { header, format, generate, conflict = 'wait', lease = 15_000 } = policy;
   const named = ctx.options['requestId'] !== undefined;
   const given = readKey(ctx.header(header)) || undefined;
@@ -85,7 +110,7 @@ async function send(policy: Settings, ctx: Context, next: Next): Promise<Respons
   });
 }
 
-async function serve(policy: Settings, ctx: Context, next: Next): Promise<Response> {
+async function serve(policy: Policy, ctx: Context, next: Next): Promise<Response> {
   const { header, required, conflict = 'throw', lease = 60_000 } = policy;
   const key = readKey(ctx.header(header));
   if (key === undefined && !required) return next();
@@ -101,7 +126,7 @@ async function serve(policy: Settings, ctx: Context, next: Next): Promise<Respon
   }
 }
 
-async function subject(policy: Settings, ctx: Context, name: string) {
+async function subject(policy: Policy, ctx: Context, name: string) {
   const { request } = ctx;
   const { storage = ctx.storage, scope, ttl, when } = policy;
   return {
@@ -121,29 +146,9 @@ function targetOf(url: string): string {
   return pathname + search;
 }
 
-type Settings = ReturnType<typeof parse>;
-const members = 'header methods generate format ttl lease storage conflict required scope when'.split(' ');
-
-function parse(options: IdempotencyOptions) {
-  knownKeys('idempotency', options, members);
-  const { header = 'Idempotency-Key', lease, conflict, storage } = options;
-  if (typeof header !== 'string' || !/^[\w!#$%&'*+.^`|~-]+$/.test(header))
-    throw invalid('idempotency header', header, 'a header name');
-  return {
-    header,
-    storage,
-    methods: new Set(
-      array('idempotency methods', options.methods ?? ['POST', 'PATCH']).map((method) => method.toUpperCase()),
-    ),
-    generate: options.generate ?? true,
-    format: oneOf('idempotency format', options.format ?? 'bare', ['bare', 'structured']),
-    ttl: duration('idempotency ttl', options.ttl ?? 24 * 60 * 60 * 1_000),
-    lease: lease === undefined ? undefined : duration('idempotency lease', lease),
-    conflict: conflict && oneOf('idempotency conflict', conflict, ['wait', 'throw']),
-    required: options.required ?? false,
-    scope: fn('idempotency scope', options.scope ?? principal),
-    when: fn('idempotency when', options.when ?? isFinal),
-  };
+function headerName(name: string, value: string): string {
+  if (typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
+  throw invalid(name, value, 'a header name');
 }
 
 async function principal(ctx: Context): Promise<string> {

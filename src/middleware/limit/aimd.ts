@@ -1,5 +1,5 @@
 /** A concurrency that is learnt: it grows while the server keeps up, and gives way when it does not. */
-import { count, invalid, knownKeys } from '../../core/options.ts';
+import { count, invalid, object, positive, type Settings, type Shape } from '../../core/options.ts';
 
 export interface AimdOptions {
   /** Where it begins. @default 20 */
@@ -26,6 +26,13 @@ export interface Aimd {
   create(): Concurrency;
 }
 
+export const aimdShape: Shape<Settings<AimdOptions, 'initial'>> = {
+  initial: [positive, undefined],
+  min: [positive, 1],
+  max: [positive, 200],
+  backoff: [share, 0.9],
+};
+
 /**
  * Additive increase, multiplicative decrease: one more for each round of answers, but only while at least half of it
  * is used; and a tenth less at a sign of overload, once for all calls that were under way then.
@@ -35,13 +42,10 @@ export interface Aimd {
  * for TCP, which adds 1 a round trip and reduces once for all losses of one
  */
 export function aimd(options: AimdOptions = {}): Aimd {
-  knownKeys('aimd', options, ['initial', 'min', 'max', 'backoff']);
-  const min = count('aimd min', options.min ?? 1, 1);
-  const max = count('aimd max', options.max ?? 200, min);
-  const initial = count('aimd initial', options.initial ?? Math.min(Math.max(20, min), max), min);
+  const { min, max, initial = Math.min(Math.max(20, min), max), backoff } = object('aimd', options, aimdShape);
+  count('aimd max', max, min);
+  count('aimd initial', initial, min);
   if (initial > max) throw invalid('aimd initial', initial, `at most max, ${max}`);
-  const backoff = options.backoff ?? 0.9;
-  if (!(backoff > 0 && backoff < 1)) throw invalid('aimd backoff', backoff, 'a number between 0 and 1');
 
   return {
     create() {
@@ -62,4 +66,9 @@ export function aimd(options: AimdOptions = {}): Aimd {
       };
     },
   };
+}
+
+function share(name: string, value: number): number {
+  if (value > 0 && value < 1) return value;
+  throw invalid(name, value, 'a number between 0 and 1');
 }

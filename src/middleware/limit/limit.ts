@@ -1,7 +1,17 @@
 /** Bounds calls under way, and starts within a time. Stands inside `retry`, outside the `timeout` of an attempt: a wait is no slow answer. */
 import type { Context, Middleware } from '../../core/context.ts';
 import { LimitError, TimeoutError } from '../../core/errors.ts';
-import { count, duration, forCall, fn, invalid, knownKeys } from '../../core/options.ts';
+import {
+  count,
+  duration,
+  fn,
+  invalid,
+  object,
+  policyOptions,
+  positive,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
 import type { Aimd, Concurrency } from './aimd.ts';
 import { watchBody } from '../../lib/body/watch.ts';
 import { semaphore, type Semaphore, type LimitState } from './semaphore.ts';
@@ -33,6 +43,19 @@ export type Limiter = Middleware & {
   snapshot(): LimitSnapshot;
 };
 
+export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 'rate'>> =
+  /* @__PURE__ */ policyOptions(
+    'limit',
+    {
+      queue: [count, 1_000],
+      key: [fn, byOrigin],
+      priority: [fn, zero],
+      concurrency: [aimdOr, undefined, positive],
+      rate: [object, undefined, { count: [positive], window: [duration] }],
+    },
+    { perCall: ['queue', 'key', 'priority'] },
+  );
+
 /**
  * A bulkhead and a rate limit. A call holds its place until its body is read, cancelled or failed, or has been
  * abandoned to the garbage collector. Who aborts while waiting leaves the queue at once. A call whose turn by the rate
@@ -44,14 +67,11 @@ export type Limiter = Middleware & {
  * or the deadline too near.
  */
 export function limit(options: LimitOptions): Limiter {
-  knownKeys('limit', options, [...perCall, 'concurrency', 'rate']);
-  const own = parse(options);
-  const doors = lruMap(bounds(options), ({ gate }) => gate.isIdle);
+  const own = limitOptions.parse(options);
+  const doors = lruMap(bounds(own), ({ gate }) => gate.isIdle);
 
   async function limit(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
-    const policy = forCall(ctx.options['limit'], own, (override: LimitOverride) =>
-      parse({ ...options, ...knownKeys('limit (per call)', override, perCall) }),
-    );
+    const policy = limitOptions.forCall(ctx, own);
     const key = policy?.key(ctx);
     if (policy === undefined || key === undefined) return next();
 
@@ -94,8 +114,6 @@ export function limit(options: LimitOptions): Limiter {
   });
 }
 
-const perCall = ['queue', 'key', 'priority'];
-
 /** The watcher of a body that nobody can read any more is collected with it. */
 const abandoned = new FinalizationRegistry<() => void>((release) => release());
 
@@ -113,24 +131,22 @@ function permitOf(gate: Semaphore) {
 function bounds({ concurrency, rate }: LimitOptions): () => { readonly gate: Semaphore; readonly places: Concurrency } {
   if (concurrency === undefined && rate === undefined)
     throw invalid('limit', undefined, 'given concurrency, rate or both');
-  if (rate !== undefined) knownKeys('limit rate', rate, ['count', 'window']);
-  const most = rate === undefined ? Infinity : count('limit rate count', rate.count, 1);
-  const window = rate === undefined ? 0 : duration('limit rate window', rate.window);
-  const learnt = typeof concurrency === 'object' ? concurrency : undefined;
-  const fixed = learnt ? 0 : count('limit concurrency', concurrency ?? Infinity, 1);
   return () => {
-    const places = learnt?.create() ?? { limit: fixed, answered() {}, overloaded() {} };
-    const starts = most === Infinity ? undefined : slidingWindowLog(most, window);
+    const places =
+      typeof concurrency === 'object'
+        ? concurrency.create()
+        : { limit: concurrency ?? Infinity, answered() {}, overloaded() {} };
+    const starts = rate && rate.count < Infinity ? slidingWindowLog(rate.count, rate.window) : undefined;
     return { places, gate: semaphore(places, starts) };
   };
 }
 
-function parse(options: LimitOptions) {
-  return {
-    queue: count('limit queue', options.queue ?? 1_000),
-    key: fn('limit key', options.key ?? byOrigin),
-    priority: fn('limit priority', options.priority ?? (() => 0)),
-  };
+function aimdOr(name: string, value: number | Aimd, check: typeof positive): number | Aimd {
+  return typeof (value as Partial<Aimd> | null)?.create === 'function' ? value : check(name, value);
+}
+
+function zero(): number {
+  return 0;
 }
 
 function isOverload(status: number | undefined, error: unknown): boolean {

@@ -3,7 +3,7 @@ import type { Context, Middleware } from '../../core/context.ts';
 import { boundedLabel, callResult } from '../../telemetry/semantic-conventions.ts';
 import type { KyoaEvent } from '../../core/events.ts';
 import { observeCall } from '../../telemetry/observe-call.ts';
-import { fn, knownKeys } from '../../core/options.ts';
+import { fn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
 import { histogram, type HistogramSnapshot } from './histogram.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 
@@ -44,6 +44,12 @@ export type Metrics = Middleware & {
   snapshot(): MetricsSnapshot;
 };
 
+export const metricsOptions: PolicyOptions<Settings<MetricsOptions>> = /* @__PURE__ */ policyOptions(
+  'metrics',
+  { key: [fn, byRoute] },
+  { perCall: [] },
+);
+
 /** As many as other policies have keys; what comes later is the route `_OTHER`. */
 const mostRoutes = 1_000;
 
@@ -56,8 +62,7 @@ const mostRoutes = 1_000;
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function metrics(options: MetricsOptions = {}): Metrics {
-  knownKeys('metrics', options, ['key']);
-  const key = fn('metrics key', options.key ?? byRoute);
+  const { key } = metricsOptions.parse(options);
   const total = tally();
   const requests = histogram();
   const routes = new Map<string, Tally>();

@@ -1,6 +1,6 @@
 /** The last good GET when what is beneath fails (RFC 5861). Stands outside `timeout` and `retry`, inside `fallback`. */
 import type { Middleware } from '../../core/context.ts';
-import { duration, forCall, fn, knownKeys } from '../../core/options.ts';
+import { duration, fn, policyOptions, unchecked, type PolicyOptions, type Settings } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { ageOf, mayKeepRequest, cacheKey } from './cache-policy.ts';
@@ -19,6 +19,14 @@ export interface StaleIfErrorOptions {
   readonly when?: When;
 }
 
+export const staleIfErrorOptions: PolicyOptions<Settings<StaleIfErrorOptions, 'storage'>> =
+  /* @__PURE__ */ policyOptions('staleIfError', {
+    ttl: [duration, 86_400_000],
+    key: [fn, cacheKey],
+    storage: [unchecked, undefined],
+    when: [fn, isFailure],
+  });
+
 /**
  * Served with `Age`, in seconds, and `Warning: 111`. Kept of every complete 200 up to 1 MiB, once its reader has read it
  * to the end, and byte for byte but for `Set-Cookie`; a storage that fails costs only that.
@@ -36,12 +44,10 @@ export interface StaleIfErrorOptions {
  * @see https://www.rfc-editor.org/rfc/rfc5861#section-4
  */
 export function staleIfError(options: StaleIfErrorOptions = {}): Middleware {
-  const own = parse(options);
+  const own = staleIfErrorOptions.parse(options);
 
   return async function staleIfError(ctx, next) {
-    const policy = forCall(ctx.options['staleIfError'], own, (override: StaleIfErrorOptions) =>
-      parse({ ...options, ...override }),
-    );
+    const policy = staleIfErrorOptions.forCall(ctx, own);
     const name = policy && mayKeepRequest(ctx.request) ? policy.key(ctx) : undefined;
     if (policy === undefined || name === undefined) return next();
     const place = responseStore(ctx, policy.storage ?? ctx.storage, name);
@@ -56,15 +62,5 @@ export function staleIfError(options: StaleIfErrorOptions = {}): Middleware {
     ctx.emit({ type: 'stale-if-error.served', age: ageOf(kept.headers), ...outcomeFacts(outcome) });
     if (outcome.response) discard(outcome.response);
     return kept;
-  };
-}
-
-function parse(options: StaleIfErrorOptions) {
-  knownKeys('staleIfError', options, ['ttl', 'key', 'storage', 'when']);
-  return {
-    ttl: duration('staleIfError ttl', options.ttl ?? 24 * 60 * 60 * 1_000),
-    key: fn('staleIfError key', options.key ?? cacheKey),
-    storage: options.storage,
-    when: fn('staleIfError when', options.when ?? isFailure),
   };
 }
