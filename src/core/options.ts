@@ -85,16 +85,6 @@ function settings(name: string, given: Given, shape: Shape<Given>, own?: Given):
   return checked;
 }
 
-/** The settings of a policy whose options are not declared: its own, none (switched off), or what `lay` makes of the override. */
-export function forCall<Settings, Given>(
-  override: unknown,
-  own: Settings,
-  lay: (override: Given) => Settings,
-): Settings | undefined {
-  if (override === undefined || override === true) return own;
-  return override === false ? undefined : lay(override as Given);
-}
-
 /** A limit or a pause in ms, above 0; `Infinity`, and all that a platform's timer cannot hold, means never. */
 export function duration(name: string, value: unknown): number {
   if (typeof value === 'number' && value > 0) return value;

@@ -1,7 +1,7 @@
 /** Sends a request to several endpoints at once and returns the first good response. Placed inside `retry`. */
 import type { Middleware } from '../core/context.ts';
 import { safeMethods } from '../core/engine/http.ts';
-import { array, fn, forCall, invalid, knownKeys } from '../core/options.ts';
+import { array, fn, invalid, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { attachAttemptErrors } from '../lib/attempt-errors.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When } from '../lib/outcome.ts';
@@ -14,6 +14,11 @@ export interface RaceOptions {
   /** An outcome that does not win while another endpoint may give a better one. @default errors, 408, 429 and everything from 500 on */
   readonly when?: When;
 }
+
+export const raceOptions: PolicyOptions<Settings<RaceOptions>> = /* @__PURE__ */ policyOptions('race', {
+  methods: [methods, safeMethods],
+  when: [fn, isNotGood],
+});
 
 /**
  * Each URL of the list replaces the origin of the request's URL; a path in it is placed before the path of the request.
@@ -32,12 +37,12 @@ export interface RaceOptions {
 export function race(urls: readonly (string | URL)[], options: RaceOptions = {}): Middleware {
   const bases = array('race urls', urls).map(parseBase);
   if (bases.length === 0) throw invalid('race urls', urls, 'a list with at least one URL');
-  const own = parse(options);
+  const own = raceOptions.parse(options);
 
   return async function race(ctx, next) {
-    const policy = forCall(ctx.options['race'], own, (override: RaceOptions) => parse({ ...options, ...override }));
+    const policy = raceOptions.forCall(ctx, own);
     if (policy === undefined || !ctx.url.startsWith('http')) return next();
-    const copies = policy.methods.has(ctx.method) ? resendable(ctx) : undefined;
+    const copies = policy.methods.includes(ctx.method) ? resendable(ctx) : undefined;
     const send = async (index: number, signal: AbortSignal): Promise<Response> => {
       const request = index === 0 ? ctx.request : await copyOf(copies);
       const rewritten = await rewriteUrl(request, rebase(ctx.url, bases[index]!));
@@ -72,12 +77,4 @@ function parseBase(url: string | URL): string {
   const base = baseOf(String(url));
   if (base === undefined) throw invalid('race urls', url, 'http URLs without credentials, query and hash');
   return base;
-}
-
-function parse(options: RaceOptions) {
-  knownKeys('race', options, ['methods', 'when']);
-  return {
-    methods: new Set(array('race methods', options.methods ?? safeMethods).map((method) => method.toUpperCase())),
-    when: fn('race when', options.when ?? isNotGood),
-  };
 }

@@ -3,7 +3,17 @@ import pRetry from 'p-retry';
 import type { Context, Middleware, Next } from '../core/context.ts';
 import { idempotentMethods, transientStatuses } from '../core/engine/http.ts';
 import { sleep } from '../core/engine/timers.ts';
-import { array, count, delay, fn, forCall, knownKeys } from '../core/options.ts';
+import {
+  array,
+  count,
+  delay,
+  fn,
+  methods,
+  policyOptions,
+  unchecked,
+  type PolicyOptions,
+  type Settings,
+} from '../core/options.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { budget, type Budget } from '../lib/budget.ts';
 import {
@@ -39,6 +49,23 @@ export interface RetryOptions {
   readonly random?: () => number;
 }
 
+type Policy = Settings<RetryOptions, 'budget' | 'when'>;
+
+export const retryOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions(
+  'retry',
+  {
+    retries: [count, 3],
+    backoff: [fn, /* @__PURE__ */ exponential(200, 10_000)],
+    statuses: [array, transientStatuses],
+    methods: [methods, idempotentMethods],
+    maxRetryAfter: [delay, 60_000],
+    budget: [unchecked, undefined],
+    when: [fn, undefined],
+    random: [fn, () => Math.random()],
+  },
+  { scalar: 'retries' },
+);
+
 /**
  * Sends a request again after a network error, an attempt that timed out or a listed status. A programming error is
  * never retried. A `Retry-After` of the response (RFC 9110 §10.2.3), `retry-after-ms` and the rate-limit fields replace
@@ -52,20 +79,15 @@ export interface RetryOptions {
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function retry(options: RetryOptions = {}): Middleware {
-  const own = parse(options);
+  const given = retryOptions.parse(options);
+  const own: Policy = { ...given, budget: given.budget ?? budget() };
 
   return function retry(ctx, next) {
-    const policy = forCall(ctx.options['retry'], own, (override: number | RetryOptions) =>
-      parse({
-        ...options,
-        budget: own.budget ?? false,
-        ...(typeof override === 'number' ? { retries: override } : override),
-      }),
-    );
+    const policy = retryOptions.forCall(ctx, own);
     if (policy === undefined || policy.retries === 0 || !isRepeatable(ctx, policy)) return next();
     const copies = resendable(ctx);
     if (copies === undefined) return next();
-    policy.budget?.deposit();
+    if (policy.budget) policy.budget.deposit();
 
     return settleThen(next({ attempt: 1 }), (first) => {
       if (isBad(first, ctx, policy)) return again(first, copies, policy, ctx, next);
@@ -76,13 +98,7 @@ export function retry(options: RetryOptions = {}): Middleware {
 }
 
 /** The retries. p-retry counts them and asks for the next one until one does not throw `bad`; all else happens in here. */
-async function again(
-  first: Outcome,
-  copies: Resendable,
-  policy: Settings,
-  ctx: Context,
-  next: Next,
-): Promise<Response> {
+async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Context, next: Next): Promise<Response> {
   let outcome = first;
 
   /** Resolves after a good outcome, and to a reason if it sends nothing. */
@@ -95,7 +111,7 @@ async function again(
     if (Date.now() + wait < (notBefore(outcome) ?? 0)) return 'breaker';
     const request = await copies.next();
     if (request === undefined) return 'body';
-    if (policy.budget?.withdraw() === false) return 'budget';
+    if (policy.budget && !policy.budget.withdraw()) return 'budget';
 
     ctx.emit({ type: 'retry.scheduled', retry, delay: wait, ...outcomeFacts(outcome) });
     discardOutcome(outcome);
@@ -124,33 +140,14 @@ async function again(
 const bad = /* @__PURE__ */ new Error('The outcome is bad');
 
 type Reason = 'retries' | 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';
-type Settings = ReturnType<typeof parse>;
 
 /** After the abort of the call no retry follows, whatever the outcome is. */
-function isBad(outcome: Outcome, ctx: Context, policy: Settings): boolean {
-  return !ctx.aborted && policy.when(outcome, ctx);
+function isBad(outcome: Outcome, ctx: Context, policy: Policy): boolean {
+  if (ctx.aborted) return false;
+  if (policy.when !== undefined) return policy.when(outcome, ctx);
+  return outcome.response ? policy.statuses.includes(outcome.response.status) : isTransient(outcome.error);
 }
 
-function isRepeatable(ctx: Context, { methods }: Settings): boolean {
-  return methods.has(ctx.method) || ctx.header('idempotency-key') !== null;
-}
-
-const members = ['retries', 'backoff', 'statuses', 'methods', 'maxRetryAfter', 'budget', 'when', 'random'];
-
-function parse(options: RetryOptions) {
-  knownKeys('retry', options, members);
-  const statuses = new Set(array('retry statuses', options.statuses ?? transientStatuses));
-  const byStatusAndError: When = ({ response, error }) =>
-    response ? statuses.has(response.status) : isTransient(error);
-  return {
-    retries: count('retry retries', options.retries ?? 3),
-    backoff: fn('retry backoff', options.backoff ?? exponential(200, 10_000)),
-    methods: new Set(
-      array('retry methods', options.methods ?? idempotentMethods).map((method) => method.toUpperCase()),
-    ),
-    maxRetryAfter: delay('retry maxRetryAfter', options.maxRetryAfter ?? 60_000),
-    budget: options.budget === false ? undefined : (options.budget ?? budget()),
-    when: fn('retry when', options.when ?? byStatusAndError),
-    random: fn('retry random', options.random ?? Math.random),
-  };
+function isRepeatable(ctx: Context, { methods }: Policy): boolean {
+  return methods.includes(ctx.method) || ctx.header('idempotency-key') !== null;
 }

@@ -2,7 +2,17 @@
 import type { Middleware } from '../../core/context.ts';
 import { derive } from '../../core/engine/derive.ts';
 import { safeMethods } from '../../core/engine/http.ts';
-import { array, count, delay, fn, forCall, knownKeys, ratio } from '../../core/options.ts';
+import {
+  count,
+  delay,
+  fn,
+  methods,
+  policyOptions,
+  ratio,
+  unchecked,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
 import { attemptRace } from '../../lib/attempt-race.ts';
 import { budget, type Budget } from '../../lib/budget.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
@@ -33,6 +43,22 @@ const chance = 1.25;
 /** Copies a second in addition, ten in any ten seconds: the token bucket of the AWS S3 transfer manager. */
 const reserve = 1;
 
+type Policy = Settings<HedgeOptions, 'budget' | 'delay'>;
+
+export const hedgeOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions(
+  'hedge',
+  {
+    ratio: [ratio, 0.05],
+    hedges: [count, 1],
+    delay: [delay, undefined],
+    methods: [methods, safeMethods],
+    budget: [unchecked, undefined],
+    key: [fn, byRoute],
+    when: [fn, isNotGood],
+  },
+  { scalar: 'ratio' },
+);
+
 /**
  * Sends a further copy once the call is slower than the `1 - ratio` quantile of its route's history (Dean and Barroso,
  * The Tail at Scale; Finagle's BackupRequestFilter), or at once when a copy failed and another copy may succeed. The
@@ -48,20 +74,16 @@ const reserve = 1;
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function hedge(options: HedgeOptions = {}): Middleware {
-  const own = parse(options);
+  const given = hedgeOptions.parse(options);
+  const share = Math.min(1, chance * given.ratio);
+  const own: Policy = { ...given, budget: given.budget ?? budget({ ratio: share, floor: reserve }) };
 
   return async function hedge(ctx, next) {
-    const policy = forCall(ctx.options['hedge'], own, (override: number | HedgeOptions) =>
-      parse({
-        ...options,
-        budget: own.budget ?? false,
-        ...(typeof override === 'number' ? { ratio: override } : override),
-      }),
-    );
-    if (policy === undefined || policy.hedges === 0 || !policy.methods.has(ctx.method)) return next();
+    const policy = hedgeOptions.forCall(ctx, own);
+    if (policy === undefined || policy.hedges === 0 || !policy.methods.includes(ctx.method)) return next();
     const route = policy.delay === undefined ? hedgeDelay(ctx, policy) : undefined;
     const delay = policy.delay ?? route?.delay;
-    policy.budget?.deposit();
+    if (policy.budget) policy.budget.deposit();
     const copies = delay === undefined ? undefined : resendable(ctx);
     const started = performance.now();
     const elapsed = (): number => performance.now() - started;
@@ -88,7 +110,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
         }
         const request = await race.unlessOver(copies.next());
         if (race.isOver()) break;
-        if (request === undefined || policy.budget?.withdraw() === false) {
+        if (request === undefined || (policy.budget && !policy.budget.withdraw())) {
           ctx.emit({ type: 'hedge.suppressed', reason: request === undefined ? 'body' : 'budget' });
           break;
         }
@@ -127,20 +149,4 @@ function asksForPause({ response }: Outcome): boolean {
 function pastCacheLock(request: Request): Request {
   const inBrowser = typeof document !== 'undefined' || 'WorkerGlobalScope' in globalThis;
   return inBrowser && request.cache === 'default' ? derive(request, { cache: 'no-store' }) : request;
-}
-
-const members = ['ratio', 'hedges', 'delay', 'methods', 'budget', 'key', 'when'];
-
-function parse(options: HedgeOptions) {
-  knownKeys('hedge', options, members);
-  const share = ratio('hedge ratio', options.ratio ?? 0.05);
-  return {
-    ratio: share,
-    hedges: count('hedge hedges', options.hedges ?? 1),
-    delay: options.delay === undefined ? undefined : delay('hedge delay', options.delay),
-    methods: new Set(array('hedge methods', options.methods ?? safeMethods).map((method) => method.toUpperCase())),
-    budget: (options.budget ?? budget({ ratio: Math.min(1, chance * share), floor: reserve })) || undefined,
-    key: fn('hedge key', options.key ?? byRoute),
-    when: fn('hedge when', options.when ?? isNotGood),
-  };
 }

@@ -1,6 +1,6 @@
 /** A limit of `timeout` that is learnt from the latency history of the route. */
 import type { Context } from '../../core/context.ts';
-import { count, duration, fn, invalid, knownKeys } from '../../core/options.ts';
+import { count, duration, fn, invalid, object, positive, type Shape } from '../../core/options.ts';
 import { meanPlusDeviation, type Estimate } from './estimators.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
@@ -21,6 +21,16 @@ export interface AdaptiveOptions {
   /** Calls with the same key share a history. @default byRoute */
   readonly key?: Key;
 }
+
+export const adaptiveShape: Shape<Required<AdaptiveOptions>> = {
+  min: [duration, 500],
+  max: [duration, 5_000],
+  initial: [duration, 2_000],
+  minSamples: [positive, 3],
+  window: [positive, 100],
+  estimate: [fn, /* @__PURE__ */ meanPlusDeviation(2)],
+  key: [fn, byRoute],
+};
 
 /** One wait under a limit. */
 export interface Measurement {
@@ -62,15 +72,9 @@ const gain = 1 / 8;
  * @throws {KyoaError} `INVALID_OPTION`
  */
 export function adaptive(options: AdaptiveOptions = {}): Adaptive {
-  knownKeys('adaptive', options, ['min', 'max', 'initial', 'minSamples', 'window', 'estimate', 'key']);
-  const min = duration('adaptive min', options.min ?? 500);
-  const max = duration('adaptive max', options.max ?? 5_000);
+  const { min, max, initial, minSamples, window, estimate, key } = object('adaptive', options, adaptiveShape);
   if (max < min) throw invalid('adaptive max', max, `at least min, ${min}`);
-  const initial = duration('adaptive initial', options.initial ?? 2_000);
-  const minSamples = count('adaptive minSamples', options.minSamples ?? 3, 1);
-  const window = count('adaptive window', options.window ?? 100, minSamples);
-  const estimate = fn('adaptive estimate', options.estimate ?? meanPlusDeviation(2));
-  const key = fn('adaptive key', options.key ?? byRoute);
+  count('adaptive window', window, minSamples);
 
   const doubledLimits = new WeakMap<Series, DoubledLimit>();
 

@@ -1,7 +1,7 @@
 /** Limits how long a call may take. Outside `retry` it limits the whole call, inside `retry` each attempt. */
 import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
-import { duration, forCall, fn, knownKeys } from '../../core/options.ts';
+import { duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
 import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
 import { afterUnref, SharedTimer } from '../../core/engine/timers.ts';
 import { isEventStream, watchBody } from '../../lib/body/watch.ts';
@@ -22,6 +22,17 @@ export interface TimeoutOptions {
   readonly isProgress?: (chunk: Uint8Array) => boolean;
 }
 
+export const timeoutOptions: PolicyOptions<Partial<Limits>> = /* @__PURE__ */ policyOptions(
+  'timeout',
+  {
+    total: [toAdaptive, undefined, duration],
+    headers: [toAdaptive, undefined, duration],
+    idle: [toAdaptive, undefined, duration],
+    isProgress: [fn, undefined],
+  },
+  { scalar: 'total' },
+);
+
 /**
  * Limits how long a call may take: `timeout(5_000)` is `timeout({ total: 5_000 })`. The call rejects on time even if no
  * inner middleware and no transport reacts to the abort. The request is aborted, and a response that comes too late is
@@ -34,7 +45,7 @@ export interface TimeoutOptions {
  * and the time elapsed. After the headers, reading the body rejects with it.
  */
 export function timeout(options: number | TimeoutOptions): Middleware {
-  const own = parse(options);
+  const own: Limits = { ...none, ...parse(options) };
 
   const self: Instance = Object.assign(
     function timeout(ctx, next) {
@@ -58,7 +69,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
 /** What the limits of one call share. */
 interface Wait {
   readonly ctx: Context;
-  readonly limits: Settings;
+  readonly limits: Limits;
   readonly total: Measurement;
   readonly headers: Measurement;
   /** By which the headers must be there. */
@@ -70,7 +81,7 @@ interface Wait {
   readonly expire: (phase: Phase, limit: Measurement) => TimeoutError;
 }
 
-function startWait(ctx: Context, limits: Settings): Wait {
+function startWait(ctx: Context, limits: Limits): Wait {
   const total = limits.total.measure(ctx, 'total');
   const headers = limits.headers.measure(ctx, 'headers');
   const work = ctx.child();
@@ -117,41 +128,32 @@ function limitSilence(response: Response, left: number, { ctx, limits, expire }:
 }
 
 type Phase = 'total' | 'headers' | 'idle';
-type Settings = Readonly<Record<Phase, Adaptive>> & Pick<TimeoutOptions, 'isProgress'>;
+type Limits = Readonly<Record<Phase, Adaptive>> & Pick<TimeoutOptions, 'isProgress'>;
 
 /** Its limits are readable, so that a per-call override finds the instances that have a limit. */
-type Instance = Middleware & { readonly limits: Settings };
+type Instance = Middleware & { readonly limits: Limits };
 
-const phases: readonly Phase[] = ['total', 'headers', 'idle'];
-const none: Settings = { total: never, headers: never, idle: never };
+const none: Limits = { total: never, headers: never, idle: never };
 
-function parse(given: number | TimeoutOptions): Settings {
-  const options = typeof given === 'number' ? { total: given } : knownKeys('timeout', given, [...phases, 'isProgress']);
-  const limit = (phase: Phase): Adaptive => {
-    const given = options[phase];
-    if (given === undefined || given === false || given === Infinity) return never;
-    return typeof given === 'object' && 'measure' in given ? given : fixed(duration(`timeout ${phase}`, given));
-  };
-  if (options.isProgress !== undefined) fn('timeout isProgress', options.isProgress);
-  return { ...options, total: limit('total'), headers: limit('headers'), idle: limit('idle') };
+function parse(given: number | TimeoutOptions): Partial<Limits> {
+  return timeoutOptions.parse(typeof given === 'number' ? { total: given } : given);
 }
 
-function limitsFor(ctx: Context, self: Instance): Settings {
-  return (
-    forCall(ctx.options['timeout'], self.limits, (override: number | TimeoutOptions) => {
-      const given = typeof override === 'number' ? { total: override } : override;
-      const parsed = parse(given);
-      const instances = ctx.stack.filter((middleware): middleware is Instance => 'limits' in middleware);
-      const appliesHere = (phase: Phase): boolean =>
-        instances.some(({ limits }) => limits[phase] !== never)
-          ? self.limits[phase] !== never
-          : self === (instances.at(-1) ?? self);
-      const overridden = phases.filter((phase) => given[phase] !== undefined && appliesHere(phase));
-      return {
-        ...self.limits,
-        ...(parsed.isProgress && { isProgress: parsed.isProgress }),
-        ...Object.fromEntries(overridden.map((phase) => [phase, parsed[phase]])),
-      };
-    }) ?? none
-  );
+function toAdaptive(name: string, value: Limit, check: typeof duration): Adaptive {
+  if (value === false || value === Infinity) return never;
+  return typeof value === 'object' && 'measure' in value ? value : fixed(check(name, value));
+}
+
+function limitsFor(ctx: Context, self: Instance): Limits {
+  const override = ctx.options['timeout'] as boolean | number | TimeoutOptions | undefined;
+  if (override === undefined || override === true) return self.limits;
+  if (override === false) return none;
+  const { isProgress, ...given } = parse(override);
+  const instances = ctx.stack.filter((middleware): middleware is Instance => 'limits' in middleware);
+  const appliesHere = (phase: Phase): boolean =>
+    instances.some(({ limits }) => limits[phase] !== never)
+      ? self.limits[phase] !== never
+      : self === (instances.at(-1) ?? self);
+  const overridden = Object.entries(given).filter(([phase]) => appliesHere(phase as Phase));
+  return { ...self.limits, ...(isProgress && { isProgress }), ...Object.fromEntries(overridden) };
 }
