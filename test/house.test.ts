@@ -192,6 +192,13 @@ const rejected: readonly Probe[] = [
     says: 'src imports nothing outside src, the embedded default storage apart.',
   },
   {
+    what: 'the schemas of the policies importing an entry point',
+    file: 'src/policy/up.ts',
+    code: `export { createFetch } from '../fetch.ts';\n`,
+    rule: imports,
+    says: 'src/policy imports src/core, src/lib, src/middleware and its neighbours.',
+  },
+  {
     what: 'the door of the test kit importing more than its room',
     file: 'src/testing.ts',
     code: `export { helper } from './lib/helper.ts';\n`,
@@ -371,6 +378,12 @@ import { standard } from './standard.ts';
 
 const kyoa: unknown = [ky, createFetch, standard];
 export default kyoa;
+`,
+  'src/policy/policy.ts': `
+import { helper } from '../lib/helper.ts';
+import { tidy } from '../middleware/tidy.ts';
+
+export const schemas: unknown = [helper, tidy];
 `,
   'src/testing.ts': `export { clause } from './testing/clause.ts';\n`,
   'src/testing/clause.ts': `export { helper as clause } from '../lib/helper.ts';\n`,

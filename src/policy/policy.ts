@@ -1,0 +1,169 @@
+/** `kyoa/policy`: the options of every policy as data, for editors and forms. */
+import {
+  array,
+  boolean,
+  count,
+  delay,
+  duration,
+  fn,
+  methods,
+  object,
+  objectOrFalse,
+  oneOf,
+  positive,
+  ratio,
+  text,
+  type Option,
+} from '../core/options.ts';
+import { budgetShape } from '../lib/budget.ts';
+import { breakerOptions } from '../middleware/breaker/breaker.ts';
+import { dedupeOptions } from '../middleware/dedupe/dedupe.ts';
+import { endpointsOptions } from '../middleware/endpoints/endpoints.ts';
+import { fallbackOptions } from '../middleware/fallback.ts';
+import { hedgeOptions } from '../middleware/hedge/hedge.ts';
+import { idempotencyOptions } from '../middleware/idempotency/idempotency.ts';
+import { latestOptions } from '../middleware/latest.ts';
+import { aimdShape } from '../middleware/limit/aimd.ts';
+import { limitOptions } from '../middleware/limit/limit.ts';
+import { logOptions } from '../middleware/log.ts';
+import { metricsOptions } from '../middleware/metrics/metrics.ts';
+import { raceOptions } from '../middleware/race.ts';
+import { retryOptions } from '../middleware/retry.ts';
+import { staleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
+import { adaptiveShape } from '../middleware/timeout/adaptive.ts';
+import { timeoutOptions } from '../middleware/timeout/timeout.ts';
+
+/** A `delay` may be 0 and a `duration` may not; both are in ms. A `ratio` is 0..1, a `count` is a whole number. */
+export type OptionKind =
+  | 'duration'
+  | 'delay'
+  | 'count'
+  | 'ratio'
+  | 'number'
+  | 'boolean'
+  | 'text'
+  | 'choice'
+  | 'list'
+  | 'function'
+  | 'object'
+  | 'other';
+
+export interface OptionSchema {
+  readonly kind: OptionKind;
+  readonly required: boolean;
+  /** Absent where there is none, and where it is no plain data, as a function is not. */
+  readonly default?: unknown;
+  /** Whether a call may override the option. */
+  readonly perCall: boolean;
+  /** The values of a `choice`. */
+  readonly choices?: readonly string[];
+  /** The options of an `object`, by name. */
+  readonly options?: Readonly<Record<string, OptionSchema>>;
+}
+
+export interface PolicySchema {
+  /** By name. */
+  readonly options: Readonly<Record<string, OptionSchema>>;
+  /** The option that a number stands for in a call: `retry: 2` is `retry: { retries: 2 }`. */
+  readonly scalar?: string;
+}
+
+export type SchemaName =
+  | 'adaptive'
+  | 'aimd'
+  | 'breaker'
+  | 'budget'
+  | 'dedupe'
+  | 'endpoints'
+  | 'fallback'
+  | 'hedge'
+  | 'idempotency'
+  | 'latest'
+  | 'limit'
+  | 'log'
+  | 'metrics'
+  | 'observe'
+  | 'race'
+  | 'retry'
+  | 'staleIfError'
+  | 'timeout'
+  | 'trace';
+
+const kinds = new Map<unknown, OptionKind>([
+  [duration, 'duration'],
+  [delay, 'delay'],
+  [count, 'count'],
+  [positive, 'count'],
+  [ratio, 'ratio'],
+  [boolean, 'boolean'],
+  [text, 'text'],
+  [oneOf, 'choice'],
+  [array, 'list'],
+  [methods, 'list'],
+  [fn, 'function'],
+  [object, 'object'],
+  [objectOrFalse, 'object'],
+]);
+
+/** Of every policy, and of `adaptive`, `aimd` and `budget`, whose results are options of policies. */
+export const schemas: Readonly<Record<SchemaName, PolicySchema>> = {
+  adaptive: { options: describe(adaptiveShape) },
+  aimd: { options: describe(aimdShape) },
+  breaker: describePolicy(breakerOptions),
+  budget: { options: describe(budgetShape) },
+  dedupe: describePolicy(dedupeOptions),
+  endpoints: describePolicy(endpointsOptions),
+  fallback: describePolicy(fallbackOptions),
+  hedge: describePolicy(hedgeOptions),
+  idempotency: describePolicy(idempotencyOptions),
+  latest: describePolicy(latestOptions),
+  limit: describePolicy(limitOptions),
+  log: describePolicy(logOptions),
+  metrics: describePolicy(metricsOptions),
+  observe: { options: {} },
+  race: describePolicy(raceOptions),
+  retry: describePolicy(retryOptions),
+  staleIfError: describePolicy(staleIfErrorOptions),
+  timeout: describePolicy(timeoutOptions),
+  trace: { options: {} },
+};
+
+type Options = Readonly<Record<string, Option<unknown>>>;
+
+interface Policy {
+  readonly shape: Options;
+  readonly perCall?: readonly string[];
+  readonly scalar?: string;
+}
+
+function describePolicy({ shape, perCall = Object.keys(shape), scalar }: Policy): PolicySchema {
+  return { options: describe(shape, perCall), ...(scalar !== undefined && { scalar }) };
+}
+
+function describe(shape: Options, perCall: readonly string[] = []): PolicySchema['options'] {
+  const options = Object.entries(shape);
+  return Object.fromEntries(options.map(([name, option]) => [name, describeOption(option, perCall.includes(name))]));
+}
+
+function describeOption(option: Option<unknown>, perCall: boolean): OptionSchema {
+  const [check, fallback, parameter] = option;
+  // A default goes through its check, which fills in the defaults within an object.
+  const value = fallback === undefined ? undefined : check('', fallback as never, parameter as never);
+  const kind = kinds.get(check) ?? kinds.get(parameter) ?? kindOf(value);
+  const inner = parameter as Options;
+  return {
+    kind,
+    required: option.length === 1,
+    ...(value !== undefined && typeof value !== 'function' && { default: value }),
+    perCall,
+    ...(kind === 'choice' && { choices: parameter as readonly string[] }),
+    ...(kind === 'object' && { options: describe(inner, perCall ? Object.keys(inner) : []) }),
+  };
+}
+
+/** The kind of an option whose check is its own, by its default. */
+function kindOf(value: unknown): OptionKind {
+  if (Array.isArray(value)) return 'list';
+  if (typeof value === 'number') return 'number';
+  return typeof value === 'string' ? 'text' : 'other';
+}
