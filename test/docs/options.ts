@@ -1,72 +1,55 @@
-/** What the sources say of an option: its `@default`, and what the code puts in its place. */
+/** The options of a table: their declared defaults, and the `@default` of their doc comments. */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
+import { schemas, type OptionSchema } from 'kyoa/policy';
 
 import { root } from '../support/lanes.ts';
 
 export interface Facts {
   readonly required: boolean;
   /** The text after `@default`. */
-  readonly told: string | undefined;
-  /** What stands behind `??` or `=` for this option; several, where it depends on where the policy runs. */
-  readonly coded: readonly string[];
+  readonly documented: string | undefined;
+  /** The declared default, if it is plain data. */
+  readonly declared: unknown;
 }
 
 const sources = globSync(['src/**/*.ts', 'adapters/**/*.ts'], { cwd: root }).map((file) =>
   readFileSync(join(root, file), 'utf8'),
 );
 
-/** Of the interface of that name, and those that it extends. */
+const policies = Object.entries(schemas).map(([name, { options }]) => [name, options] as const);
+const objects = policies.flatMap(([, options]) =>
+  Object.entries(options).flatMap(([name, option]) => (option.options ? [[name, option.options] as const] : [])),
+);
+const declarations = new Map<string, Readonly<Record<string, OptionSchema>>>([...objects, ...policies]);
+
+/** Of a policy, of an object among its options, or of another function. */
 export function optionsOf(name: string): Map<string, Facts> {
+  const members = membersOf(`${name[0]!.toUpperCase()}${name.slice(1)}Options`);
+  const declaration = declarations.get(name);
+  // The transport declares its options in its interface only.
+  if (declaration === undefined)
+    return new Map(Array.from(members, ([option, facts]) => [option, { ...facts, declared: undefined }]));
+  return new Map(
+    Object.entries(declaration).map(([option, { required, default: declared }]) => [
+      option,
+      { required, documented: members.get(option)?.documented, declared },
+    ]),
+  );
+}
+
+/** Of the interface of that name, and of those that it extends. */
+function membersOf(name: string): Map<string, Omit<Facts, 'declared'>> {
   const pattern = new RegExp(`export interface ${name}(?: extends (\\w+))? \\{\\n([^]*?)\\n\\}`);
-  for (const source of sources) {
-    const [, parent, body] = pattern.exec(source) ?? [];
-    if (body === undefined) continue;
-    const inherited = parent === undefined ? [] : [...optionsOf(parent)];
-    return new Map([...inherited, ...membersOf(body).map(({ name, ...facts }) => [name, facts] as const)].map(coded));
-
-    function coded([name, facts]: readonly [string, Omit<Facts, 'coded'>]): [string, Facts] {
-      return [name, { ...facts, coded: defaultsIn(source, name) }];
-    }
-  }
-  throw new Error(`No source has an interface ${name}`);
-}
-
-function membersOf(body: string): (Omit<Facts, 'coded'> & { name: string })[] {
-  const members = body.matchAll(/(?:\/\*\*([^]*?)\*\/\s*)?^ {2}readonly (\w+)(\??):/gm);
-  return Array.from(members, ([, comment, name, optional]) => ({
-    name: name!,
-    required: optional === '',
-    told: /@default ([^]*)$/.exec((comment ?? '').replace(/\s*\n\s*\*\s?/g, ' '))?.[1]?.trim(),
-  }));
-}
-
-/** `options.name ?? value`, and `{ name = value }`. */
-function defaultsIn(source: string, name: string): string[] {
-  const places = source.matchAll(new RegExp(`\\boptions\\.${name} \\?\\? |[{,] ${name} = `, 'g'));
-  const values = Array.from(places, ({ 0: place, index }) => valueAt(source, index + place.length));
-  return [...new Set(values.map((value) => constant(source, value)))];
-}
-
-/** Up to the comma, bracket or semicolon that ends it. */
-function valueAt(source: string, start: number): string {
-  let depth = 0;
-  for (let at = start; at < source.length; at += 1) {
-    const letter = source[at]!;
-    if ('([{'.includes(letter)) depth += 1;
-    if (')]}'.includes(letter)) depth -= 1;
-    if (depth < 0 || (depth === 0 && ',;'.includes(letter)) || source.startsWith(' }', at)) {
-      if (depth <= 0) return source.slice(start, at).trim();
-    }
-  }
-  return source.slice(start);
-}
-
-/** The value of a constant, of this file or of another, a product worked out. */
-function constant(source: string, value: string): string {
-  const named = new RegExp(`^(?:export )?const ${value}(?:: [^=]+)? = ([^]*?);$`, 'm');
-  const found = /^[a-z]+$/i.test(value) ? [source, ...sources].find((text) => named.test(text)) : undefined;
-  const text = (found && named.exec(found)?.[1]) ?? value;
-  if (!/^[\d_]+( \* [\d_]+)+$/.test(text)) return text;
-  return String(text.split(' * ').reduce((product, factor) => product * Number(factor.replaceAll('_', '')), 1));
+  const [, parent, body] = sources.flatMap((source) => pattern.exec(source) ?? []);
+  if (body === undefined) throw new Error(`No source has an interface ${name}`);
+  const own = Array.from(
+    body.matchAll(/(?:\/\*\*([^]*?)\*\/\s*)?^ {2}readonly (\w+)(\??):/gm),
+    ([, comment = '', option, optional]) => {
+      const documented = /@default ([^]*)$/.exec(comment.replace(/\s*\n\s*\*\s?/g, ' '))?.[1]?.trim();
+      return [option!, { required: optional === '', documented }] as const;
+    },
+  );
+  return new Map([...(parent === undefined ? [] : membersOf(parent)), ...own]);
 }

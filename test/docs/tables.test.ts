@@ -35,29 +35,29 @@ function words(text: string): string {
     .toLowerCase();
 }
 
-const isLiteral = (code: string): boolean =>
-  /^[\d_.]+$|^'|^\[|^(true|false|Math\.random)$|^\w+\([\d_., ]*\)$/.test(code);
-const numbers = (text: string): string[] => (words(text).match(/\b\d+\b/g) ?? []).sort();
+/** A value as the code would have it. */
+function literal(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return typeof value === 'string' ? `'${value}'` : String(value);
+  const members = Object.entries(value).map(([name, member]) => `${name}: ${literal(member)}`);
+  return `{ ${members.join(', ')} }`;
+}
 
-/** What is wrong with a cell; nothing, when it says what the code has. */
-function fault(cell: string, { required, told, coded }: Facts): string | undefined {
-  const literals = coded.filter(isLiteral);
-  if (literals.length > 1) {
-    const expected = [...new Set(literals.flatMap(numbers))].sort().join();
-    return [...new Set(numbers(cell))].join() === expected || words(cell).includes(words(literals[0]!))
-      ? undefined
-      : `the code has ${literals.join(' and ')}`;
+const isLiteral = (text: string): boolean => /^(-?[\d_.]+|'.*|\[.*|\{.*|true|false)\b/.test(text);
+
+/** What is wrong with a cell; nothing, when it says what is declared, or documented where nothing is. */
+function fault(cell: string, { required, documented, declared }: Facts): string | undefined {
+  if (required) return cell === 'required' ? undefined : 'it is required';
+  const value = declared === undefined ? undefined : literal(declared);
+  if (value !== undefined && documented !== undefined && isLiteral(documented)) {
+    if (!words(documented).startsWith(words(value))) return `the comment has ${documented}, the code ${value}`;
   }
-  const [literal] = literals;
-  if (literal !== undefined && told !== undefined && !words(told).startsWith(words(literal)) && isLiteral(told))
-    return `the comment says ${told}, the code ${literal}`;
-  // What differs in some place follows the default; the comment may go on to say more.
+  // A cell and a comment may go on after the default.
   const said = [cell, cell.replace(/; .*| \(.*/, '')].map(words);
-  const known = [literal, told, told?.replace(/: .*/, '')].filter((text) => text !== undefined);
-  if (known.some((text) => said.includes(words(text)))) return undefined;
-  if (literal !== undefined || told !== undefined) return `the code has ${literal ?? told}`;
-  const expected = required ? /^required$/ : /^[^\d`]*$/;
-  return expected.test(cell) ? undefined : `there is no default${required ? ', it is required' : ''}`;
+  const known = [value, documented, documented?.replace(/[,:] .*/, '')].filter((text) => text !== undefined);
+  if (known.length > 0)
+    return known.some((text) => said.includes(words(text))) ? undefined : `the code has ${known[0]}`;
+  return /^[^\d`]*$/.test(cell) ? undefined : 'there is no default';
 }
 
 describe('options', () => {
@@ -66,7 +66,7 @@ describe('options', () => {
   });
 
   test.each(optionTables)('of $name at $place are those of the code, with their defaults', ({ name, rows }) => {
-    const options = optionsOf(`${name[0]!.toUpperCase()}${name.slice(1)}Options`);
+    const options = optionsOf(name);
     const said = rows.flatMap(([names, cell]) => {
       const each = Array.from(names!.matchAll(/`(\w+)`/g), ([, option]) => option!);
       const defaults = each.length === 1 ? [cell!] : cell!.split(', ');
