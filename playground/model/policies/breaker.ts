@@ -1,4 +1,4 @@
-import { call, group, members, number, plain } from './policy.ts';
+import { call, declared, group, members, number, plain, schemas } from './policy.ts';
 import type { Policy } from './policy.ts';
 
 export const breaker: Policy = {
@@ -8,15 +8,15 @@ export const breaker: Policy = {
   place: 'Inside retry, outside the timeout of an attempt.',
   most: 1,
   initial: {},
-  options: [
-    number('ratio', 'Failures', 'share', [0, 1, 0.05], 0.5, 'Among the calls of the window, to open it.'),
-    number('volume', 'Volume', 'count', [1, 200], 20, 'With fewer calls it stays closed.'),
-    number('window', 'Window', 'ms', [500, 60_000, 500], 10_000, 'How long a call counts.'),
-    number('cooldown', 'Cooldown', 'ms', [100, 60_000, 100], 2_000, 'How long it stays open, with jitter.'),
-    number('probes', 'Probes', 'count', [1, 20], 1, 'Calls that pass half-open, and must succeed.'),
-    number('slow.over', 'Slow is over', 'ms', [50, 10_000, 50], undefined, 'Slower calls count on their own.'),
-    number('slow.ratio', 'Slow calls', 'share', [0, 1, 0.05], 0.5, 'Among the calls of the window, to open it.'),
-  ],
+  options: declared(schemas.breaker.options, [
+    number('ratio', 'Failures', 'share', [0, 1, 0.05], 'Among the calls of the window, to open it.'),
+    number('volume', 'Volume', 'count', [1, 200], 'With fewer calls it stays closed.'),
+    number('window', 'Window', 'ms', [500, 60_000, 500], 'How long a call counts.'),
+    number('cooldown', 'Cooldown', 'ms', [100, 60_000, 100], 'How long it stays open, with jitter.'),
+    number('probes', 'Probes', 'count', [1, 20], 'Calls that pass half-open, and must succeed.'),
+    number('slow.over', 'Slow is over', 'ms', [50, 10_000, 50], 'Slower calls count on their own.'),
+    number('slow.ratio', 'Slow calls', 'share', [0, 1, 0.05], 'Among the calls of the window, to open it.'),
+  ]),
   express: (given) => {
     const over = given.value('slow.over');
     const slow = over === undefined ? undefined : group({ over, ratio: given.value('slow.ratio') });

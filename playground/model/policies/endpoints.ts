@@ -1,9 +1,9 @@
 import { regions } from '../../network/regions.ts';
-import { call, choice, group, members, number, plain } from './policy.ts';
+import { call, choice, declared, group, members, number, plain, schemas, toggle } from './policy.ts';
 import type { Given, Policy } from './policy.ts';
 import type { Expression } from '../expression.ts';
 
-const ejecting = { option: 'eject', is: [true] };
+const only = { option: 'eject', is: [true] };
 
 export const endpoints: Policy = {
   name: 'endpoints',
@@ -12,30 +12,17 @@ export const endpoints: Policy = {
   place: 'Inside retry, hedge and breaker.',
   most: 1,
   initial: {},
-  options: [
+  options: declared(schemas.endpoints.options, [
     ...regions.map((region) => {
-      return number(
-        `weight.${region}`,
-        `Weight of ${region}`,
-        'count',
-        [0, 100],
-        1,
-        'Its share of the calls; 0 for none.',
-      );
+      const help = 'Its share of the calls; 0 for none.';
+      return number(`weight.${region}`, `Weight of ${region}`, 'count', [0, 100], help, { default: 1 });
     }),
-    choice('pick', 'Pick', ['weighted', 'fastest'], 'By weight, or the faster of two.'),
-    {
-      name: 'eject',
-      label: 'Eject',
-      kind: 'switch',
-      unit: 'none',
-      default: true,
-      help: 'Leaves one that fails alone.',
-    },
-    number('eject.failures', 'After failures', 'count', [1, 50], 5, 'In a row.', ejecting),
-    number('eject.for', 'For', 'ms', [500, 120_000, 500], 30_000, 'Longer each time.', ejecting),
-    number('eject.share', 'At most', 'share', [0, 1, 0.05], 0.5, 'Of the regions at a time.', ejecting),
-  ],
+    choice('pick', 'Pick', 'By weight, or the faster of two.'),
+    toggle('eject', 'Eject', 'Leaves one that fails alone.'),
+    number('eject.failures', 'After failures', 'count', [1, 50], 'In a row.', { only }),
+    number('eject.for', 'For', 'ms', [500, 120_000, 500], 'Longer each time.', { only }),
+    number('eject.share', 'At most', 'share', [0, 1, 0.05], 'Of the regions at a time.', { only }),
+  ]),
   express: (given, origin) => {
     const list = regions.map((region) => {
       return members({ url: `${origin}/${region}`, weight: given.value(`weight.${region}`) });

@@ -1,4 +1,4 @@
-import { call, choice, list, members, number, plain, toggle } from './policy.ts';
+import { call, choice, declared, list, members, number, plain, schemas, toggle } from './policy.ts';
 import type { Policy } from './policy.ts';
 
 /** The database of the page. */
@@ -11,15 +11,17 @@ export const idempotency: Policy = {
   place: 'Inside dedupe, outside retry.',
   most: 1,
   initial: { storage: 'indexeddb' },
-  options: [
-    choice('storage', 'Storage', ['memory', 'indexeddb'], 'Where results are kept: memory ends with the page.'),
-    toggle('generate', 'Generate keys', true, 'A POST without a key gets one, the same for every attempt.'),
-    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 86_400_000, 'How long a result is kept.'),
-    number('lease', 'Lease', 'ms', [1_000, 60_000, 1_000], 15_000, 'A holder without a sign of life is given up.'),
-    choice('conflict', 'Conflict', ['wait', 'throw'], 'What a repeat does while the first is under way.'),
-    choice('format', 'Format', ['bare', 'structured'], 'How the key is sent: as most servers take it, or quoted.'),
-    list('methods', 'Methods', 'words', ['POST', 'PATCH'], 'Requests with other methods pass.'),
-  ],
+  options: declared(schemas.idempotency.options, [
+    choice('storage', 'Storage', 'Where results are kept: memory ends with the page.', ['memory', 'indexeddb']),
+    toggle('generate', 'Generate keys', 'A POST without a key gets one, the same for every attempt.'),
+    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 'How long a result is kept.'),
+    number('lease', 'Lease', 'ms', [1_000, 60_000, 1_000], 'A holder without a sign of life is given up.', {
+      default: 15_000, // of a client
+    }),
+    choice('conflict', 'Conflict', 'What a repeat does while the first is under way.', ['wait', 'throw']),
+    choice('format', 'Format', 'How the key is sent: as most servers take it, or quoted.'),
+    list('methods', 'Methods', 'words', 'Requests with other methods pass.'),
+  ]),
   express: (given) =>
     call(
       'idempotency',

@@ -1,5 +1,5 @@
 import { name } from '../expression.ts';
-import { call, choice, members } from './policy.ts';
+import { call, choice, declared, members, schemas } from './policy.ts';
 import type { Policy } from './policy.ts';
 
 export const latest: Policy = {
@@ -9,6 +9,8 @@ export const latest: Policy = {
   place: 'Outside retry.',
   most: 1,
   initial: {},
-  options: [choice('key', 'Key', ['byRoute', 'byOrigin'], 'Calls with the same key replace each other.')],
+  options: declared(schemas.latest.options, [
+    choice('key', 'Key', 'Calls with the same key replace each other.', ['byRoute', 'byOrigin']),
+  ]),
   express: (given) => call('latest', members({ key: name(String(given.choice('key'))) })),
 };

@@ -1,6 +1,7 @@
-import { call, choice, group, members, number, plain } from './policy.ts';
+import { call, choice, declared, group, members, number, plain, schemas } from './policy.ts';
 import type { Policy } from './policy.ts';
 
+const fixed = { only: { option: 'kind', is: ['fixed'] } };
 const learnt = { option: 'kind', is: ['aimd'] };
 
 export const limit: Policy = {
@@ -10,18 +11,15 @@ export const limit: Policy = {
   place: 'Inside retry, outside the timeout of an attempt.',
   most: 1,
   initial: { concurrency: 20 },
-  options: [
-    choice('kind', 'Concurrency', ['fixed', 'aimd'], 'A number of yours, or one that is learnt.'),
-    number('concurrency', 'At a time', 'count', [1, 500], undefined, 'Calls under way.', {
-      option: 'kind',
-      is: ['fixed'],
-    }),
-    number('aimd.initial', 'At first', 'count', [1, 200], 20, 'Where it begins.', learnt),
-    number('aimd.max', 'Most', 'count', [1, 1_000], 200, 'It never grows beyond.', learnt),
-    number('rate.count', 'Starts', 'count', [1, 1_000], undefined, 'Never more in any window.'),
-    number('rate.window', 'Window', 'ms', [100, 60_000, 100], 1_000, 'Of the starts.'),
-    number('queue', 'Queue', 'count', [0, 5_000], 1_000, 'Calls that may wait; one more is refused.'),
-  ],
+  options: declared({ ...schemas.limit.options, aimd: schemas.aimd }, [
+    choice('kind', 'Concurrency', 'A number of yours, or one that is learnt.', ['fixed', 'aimd']),
+    number('concurrency', 'At a time', 'count', [1, 500], 'Calls under way.', fixed),
+    number('aimd.initial', 'At first', 'count', [1, 200], 'Where it begins.', { only: learnt, default: 20 }),
+    number('aimd.max', 'Most', 'count', [1, 1_000], 'It never grows beyond.', { only: learnt }),
+    number('rate.count', 'Starts', 'count', [1, 1_000], 'Never more in any window.'),
+    number('rate.window', 'Window', 'ms', [100, 60_000, 100], 'Of the starts.', { default: 1_000 }),
+    number('queue', 'Queue', 'count', [0, 5_000], 'Calls that may wait; one more is refused.'),
+  ]),
   express: (given) => {
     const count = given.value('rate.count');
     const aimd = call('aimd', members({ initial: given.value('aimd.initial'), max: given.value('aimd.max') }));

@@ -1,4 +1,6 @@
 /** What the page knows of a policy, and how its options become the policy itself. */
+import { schemas, type OptionSchema, type PolicySchema } from 'kyoa/policy';
+
 import { call, group, members } from '../expression.ts';
 import type { Call, Expression, Members } from '../expression.ts';
 import type { OptionDescriptor, OptionValue, OptionValues, PolicyDescriptor } from '../types.ts';
@@ -27,51 +29,67 @@ export function read(descriptors: readonly OptionDescriptor[], values: OptionVal
   return { choice, value, number: (name) => value(name) as number | undefined };
 }
 
+/** A descriptor without a default takes that of kyoa; one with a default has it in the editor only. */
+type Described = Omit<OptionDescriptor, 'default'> & Partial<Pick<OptionDescriptor, 'default'>>;
+type Extras = Partial<Pick<OptionDescriptor, 'default' | 'choices' | 'only'>>;
+
+/** Adds what kyoa declares: `budget.ratio` is the option `ratio` of the options of `budget`. */
+export function declared(
+  options: Readonly<Record<string, Partial<OptionSchema>>>,
+  descriptors: readonly Described[],
+): readonly OptionDescriptor[] {
+  return descriptors.map((descriptor) => {
+    const path = descriptor.name.split('.');
+    const schema = path.reduce<Partial<OptionSchema> | undefined>((found, name) => found?.options?.[name], {
+      options: options as PolicySchema['options'],
+    });
+    if (schema === undefined && !('default' in descriptor)) throw new Error(`kyoa has no option ${descriptor.name}`);
+    const value = schema?.default as OptionValue | undefined;
+    return {
+      // A switch is on unless the default is false: on is the object that kyoa has or makes.
+      default: descriptor.kind === 'switch' ? value !== false : value,
+      ...(schema?.choices && { choices: schema.choices }),
+      ...descriptor,
+    };
+  });
+}
+
 export function number(
   name: string,
   label: string,
   unit: OptionDescriptor['unit'],
   range: readonly [min: number, max: number, step?: number],
-  fallback: number | undefined,
   help: string,
-  only?: OptionDescriptor['only'],
-): OptionDescriptor {
+  extras?: Extras,
+): Described {
   const [min, max, step = 1] = range;
-  return { name, label, kind: 'number', unit, min, max, step, default: fallback, help, ...(only && { only }) };
+  return { name, label, kind: 'number', unit, min, max, step, help, ...extras };
 }
 
-export function toggle(name: string, label: string, fallback: boolean, help: string): OptionDescriptor {
-  return { name, label, kind: 'switch', unit: 'none', default: fallback, help };
+export function toggle(name: string, label: string, help: string): Described {
+  return { name, label, kind: 'switch', unit: 'none', help };
 }
 
-export function choice(
-  name: string,
-  label: string,
-  choices: readonly string[],
-  help: string,
-  only?: OptionDescriptor['only'],
-): OptionDescriptor {
-  return { name, label, kind: 'choice', unit: 'none', choices, default: choices[0], help, ...(only && { only }) };
+/** Choices that are the editor's own begin with the default. */
+export function choice(name: string, label: string, help: string, choices?: readonly string[]): Described {
+  const own = choices && { choices, default: choices[0] };
+  return { name, label, kind: 'choice', unit: 'none', help, ...own };
 }
 
-export function list(
-  name: string,
-  label: string,
-  kind: 'numbers' | 'words',
-  fallback: OptionValue,
-  help: string,
-): OptionDescriptor {
-  return { name, label, kind, unit: 'none', default: fallback, help };
+export function list(name: string, label: string, kind: 'numbers' | 'words', help: string): Described {
+  return { name, label, kind, unit: 'none', help };
 }
 
 /** The budget of `retry` and `hedge`: off, or with a ratio and a floor of its own. */
-export function budgetOptions(ratio: number | undefined, floor: number): readonly OptionDescriptor[] {
+export function budgetOptions(ratio?: Extras, floor?: Extras): readonly Described[] {
   const only = { option: 'budget', is: [true] };
-  const share = 'Extra requests per call.';
   return [
-    toggle('budget', 'Budget', true, 'Bounds what all of them together may send; without it a storm can grow.'),
-    number('budget.ratio', 'Budget ratio', 'share', [0, 1, 0.01], ratio, share, only),
-    number('budget.floor', 'Budget floor', 'per second', [0, 100], floor, 'So many a second are free of it.', only),
+    toggle('budget', 'Budget', 'Bounds what all of them together may send; without it a storm can grow.'),
+    number('budget.ratio', 'Budget ratio', 'share', [0, 1, 0.01], 'Extra requests per call.', { only, ...ratio }),
+    number('budget.floor', 'Budget floor', 'per second', [0, 100], 'So many a second are free of it.', {
+      only,
+      ...floor,
+    }),
   ];
 }
 
@@ -86,4 +104,4 @@ export function plain(given: Given, ...names: readonly string[]): Members['of'] 
   return Object.fromEntries(names.map((name) => [name, given.value(name)]));
 }
 
-export { call, group, members };
+export { call, group, members, schemas };

@@ -1,4 +1,4 @@
-import { budgetOf, budgetOptions, call, choice, list, members, number, plain } from './policy.ts';
+import { budgetOf, budgetOptions, call, choice, declared, list, members, number, plain, schemas } from './policy.ts';
 import type { Given, Policy } from './policy.ts';
 import type { Expression } from '../expression.ts';
 
@@ -12,15 +12,18 @@ export const retry: Policy = {
   place: 'Inside the total timeout, outside the one of an attempt.',
   most: 1,
   initial: {},
-  options: [
-    number('retries', 'Retries', 'count', [0, 10], 3, 'Attempts after the first.'),
-    choice('backoff', 'Backoff', ['exponential', 'decorrelated', 'constant'], 'How the pauses grow.'),
-    number('backoff.base', 'Base', 'ms', [0, 5_000, 10], defaults.base, 'The first pause at most.'),
-    number('backoff.cap', 'Cap', 'ms', [0, 60_000, 100], defaults.cap, 'No pause is longer.', growing),
-    list('statuses', 'Statuses', 'numbers', [408, 429, 500, 502, 503, 504], 'Answers worth another attempt.'),
-    number('maxRetryAfter', 'Longest Retry-After', 'ms', [0, 120_000, 500], 60_000, 'A longer one ends the retrying.'),
-    ...budgetOptions(0.2, 10),
-  ],
+  options: declared({ ...schemas.retry.options, budget: schemas.budget }, [
+    number('retries', 'Retries', 'count', [0, 10], 'Attempts after the first.'),
+    choice('backoff', 'Backoff', 'How the pauses grow.', ['exponential', 'decorrelated', 'constant']),
+    number('backoff.base', 'Base', 'ms', [0, 5_000, 10], 'The first pause at most.', { default: defaults.base }),
+    number('backoff.cap', 'Cap', 'ms', [0, 60_000, 100], 'No pause is longer.', {
+      only: growing,
+      default: defaults.cap,
+    }),
+    list('statuses', 'Statuses', 'numbers', 'Answers worth another attempt.'),
+    number('maxRetryAfter', 'Longest Retry-After', 'ms', [0, 120_000, 500], 'A longer one ends the retrying.'),
+    ...budgetOptions(),
+  ]),
   express: (given) =>
     call(
       'retry',

@@ -1,5 +1,5 @@
 import { name } from '../expression.ts';
-import { call, choice, members, number, plain } from './policy.ts';
+import { call, choice, declared, members, number, plain, schemas } from './policy.ts';
 import type { Policy } from './policy.ts';
 
 export const staleIfError: Policy = {
@@ -9,10 +9,10 @@ export const staleIfError: Policy = {
   place: 'Outside timeout and retry, inside fallback.',
   most: 1,
   initial: {},
-  options: [
-    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 86_400_000, 'How long an answer is kept.'),
-    choice('key', 'Key', ['by URL', 'byRoute'], 'byRoute takes the answer to one item for that to another.'),
-  ],
+  options: declared(schemas.staleIfError.options, [
+    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 'How long an answer is kept.'),
+    choice('key', 'Key', 'byRoute takes the answer to one item for that to another.', ['by URL', 'byRoute']),
+  ]),
   express: (given) =>
     call(
       'staleIfError',

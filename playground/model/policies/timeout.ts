@@ -1,9 +1,10 @@
-import { call, choice, group, members, number, plain } from './policy.ts';
+import { call, choice, declared, group, members, number, plain, schemas } from './policy.ts';
 import type { Given, Policy } from './policy.ts';
 import type { Expression } from '../expression.ts';
 
-const learnt = { option: 'headers.kind', is: ['mean + 2 sd', 'p99', 'RFC 6298'] };
-const fixed = { option: 'headers.kind', is: ['fixed'] };
+const learnt = { only: { option: 'headers.kind', is: ['mean + 2 sd', 'p99', 'RFC 6298'] } };
+const fixed = { only: { option: 'headers.kind', is: ['fixed'] } };
+const ranked = { option: 'headers.kind', is: ['p99'] };
 
 export const timeout: Policy = {
   name: 'timeout',
@@ -12,21 +13,21 @@ export const timeout: Policy = {
   place: 'Outermost it bounds the whole call, innermost each attempt.',
   most: 2,
   initial: { total: 5_000 },
-  options: [
-    number('total', 'Total', 'ms', [100, 30_000, 100], undefined, 'To the last byte of the body.'),
-    choice('headers.kind', 'Headers', ['fixed', 'p99', 'mean + 2 sd', 'RFC 6298'], 'A limit of its own, or learnt.'),
-    number('headers', 'Headers within', 'ms', [50, 10_000, 50], undefined, 'Until the headers are in.', fixed),
-    number('headers.factor', 'Times', 'times', [1, 5, 0.1], 1.5, 'The room left above the quantile.', {
-      option: 'headers.kind',
-      is: ['p99'],
+  options: declared({ ...schemas.timeout.options, headers: schemas.adaptive }, [
+    number('total', 'Total', 'ms', [100, 30_000, 100], 'To the last byte of the body.'),
+    choice('headers.kind', 'Headers', 'A limit of its own, or learnt.', ['fixed', 'p99', 'mean + 2 sd', 'RFC 6298']),
+    number('headers', 'Headers within', 'ms', [50, 10_000, 50], 'Until the headers are in.', fixed),
+    number('headers.factor', 'Times', 'times', [1, 5, 0.1], 'The room left above the quantile.', {
+      only: ranked,
+      default: 1.5,
     }),
-    number('headers.min', 'Least', 'ms', [10, 5_000, 10], 500, 'The learnt limit is never shorter.', learnt),
-    number('headers.max', 'Most', 'ms', [100, 30_000, 100], 5_000, 'The learnt limit is never longer.', learnt),
-    number('headers.initial', 'At first', 'ms', [50, 30_000, 50], 2_000, 'Until there are enough samples.', learnt),
-    number('headers.minSamples', 'Samples', 'count', [1, 100], 3, 'Before the limit is learnt.', learnt),
-    number('headers.window', 'Window', 'count', [3, 1_000], 100, 'How many of the last latencies count.', learnt),
-    number('idle', 'Idle', 'ms', [50, 30_000, 50], undefined, 'The longest silence while the body is read.'),
-  ],
+    number('headers.min', 'Least', 'ms', [10, 5_000, 10], 'The learnt limit is never shorter.', learnt),
+    number('headers.max', 'Most', 'ms', [100, 30_000, 100], 'The learnt limit is never longer.', learnt),
+    number('headers.initial', 'At first', 'ms', [50, 30_000, 50], 'Until there are enough samples.', learnt),
+    number('headers.minSamples', 'Samples', 'count', [1, 100], 'Before the limit is learnt.', learnt),
+    number('headers.window', 'Window', 'count', [3, 1_000], 'How many of the last latencies count.', learnt),
+    number('idle', 'Idle', 'ms', [50, 30_000, 50], 'The longest silence while the body is read.'),
+  ]),
   express: (given) =>
     call('timeout', members({ total: given.value('total'), headers: headersOf(given), idle: given.value('idle') })),
 };
