@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createFetch, dedupe, standard, type KyoaFetch } from '../../src/index.ts';
+import { url } from '../support/http.ts';
 
-describe('a shared request', () => {
+describe('dedupe', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -15,17 +16,17 @@ describe('a shared request', () => {
       fetch: async () => new Response('busy', { status: 503, headers: { 'retry-after': '5' } }),
     });
 
-  test('keeps the deadline of its caller: a pause that would reach it is not begun', async () => {
+  test('leaves a shared request within the deadline of its caller, so that retry starts no pause that reaches it', async () => {
     const started = performance.now();
-    const response = await busy()('http://api.example/', { timeout: { total: 1_000 } });
+    const response = await busy()(url, { timeout: { total: 1_000 } });
     expect([response.status, performance.now() - started]).toEqual([503, 0]);
     await response.text();
   });
 
-  test('goes on for whoever can wait longest', async () => {
+  test('keeps a shared request alive for the caller with the latest deadline', async () => {
     const fetch = busy();
     const [short, long] = [1_000, 20_000].map((total) =>
-      fetch('http://api.example/', { timeout: { total } }).then(
+      fetch(url, { timeout: { total } }).then(
         ({ status }) => status,
         (error: unknown) => (error as { limit: number }).limit,
       ),
@@ -40,10 +41,16 @@ describe('a shared request', () => {
     ['mode', { mode: 'no-cors' }, {}],
     ['integrity', { integrity: 'sha256-AAAA' }, {}],
     ['a member for the transport', { cf: 'a' }, { cf: 'b' }],
-  ] as [string, RequestInit, RequestInit][])('is not shared where they differ: %s', async (_name, one, other) => {
-    const sent: unknown[] = [];
-    const fetch = createFetch({ use: [dedupe()], fetch: async (request) => (sent.push(request), new Response(null)) });
-    await Promise.all([fetch('http://api.example/', one), fetch('http://api.example/', other)]);
-    expect(sent).toHaveLength(2);
-  });
+  ] as [string, RequestInit, RequestInit][])(
+    'sends two requests for two calls that differ in %s',
+    async (_name, one, other) => {
+      const sent: unknown[] = [];
+      const fetch = createFetch({
+        use: [dedupe()],
+        fetch: async (request) => (sent.push(request), new Response(null)),
+      });
+      await Promise.all([fetch(url, one), fetch(url, other)]);
+      expect(sent).toHaveLength(2);
+    },
+  );
 });

@@ -1,16 +1,13 @@
-/** One request for many: what is beneath happens once for all of them, and whoever leaves takes nothing with them. */
+/** `dedupe` beside other policies: the inner middleware runs once for all sharers, and a sharer that aborts ends nothing. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { constant, dedupe, hedge, latest, retry } from '../../src/index.ts';
 import { stub, watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { url } from '../support/http.ts';
+import { delayed, reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
-const url = 'http://api.example/';
-const caught = (answer: Promise<unknown>): Promise<unknown> => answer.catch((error: unknown) => error);
-const late = (response: Response, ms: number): Promise<Response> =>
-  new Promise((resolve) => setTimeout(resolve, ms, response));
-
-describe('dedupe on the clock', () => {
+describe('dedupe', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -19,24 +16,24 @@ describe('dedupe on the clock', () => {
     vi.useRealTimers();
   });
 
-  test('over retry: ten sharers of a failing request cost its retries once, and each may read the last answer', async () => {
+  test('outside retry spends the retries once for ten sharers, and each reads the last response', async () => {
     const { fetch, sent } = stub(
       [dedupe(), retry({ retries: 2, backoff: constant(100) })],
       (attempt) => new Response(`no ${attempt}`, { status: 503 }),
     );
-    const answers = Array.from({ length: 10 }, async () => (await fetch(url)).text());
+    const bodies = Array.from({ length: 10 }, async () => (await fetch(url)).text());
     await vi.advanceTimersByTimeAsync(200);
-    expect(new Set(await Promise.all(answers))).toEqual(new Set(['no 3']));
+    expect(new Set(await Promise.all(bodies))).toEqual(new Set(['no 3']));
     expect(sent).toHaveLength(3);
   });
 
-  test('over retry: who joins in a pause is served by the next attempt; when all have left, there is none', async () => {
+  test('outside retry gives a caller that joins during a pause the next attempt, and sends none after all have aborted', async () => {
     const { fetch, sent } = stub(
       [dedupe(), retry({ retries: 2, backoff: constant(100) })],
-      (attempt) => new Response('answer', { status: attempt % 2 === 1 ? 503 : 200 }),
+      (attempt) => new Response('response', { status: attempt % 2 === 1 ? 503 : 200 }),
     );
     const leaving = new AbortController();
-    const first = caught(fetch(url, { signal: leaving.signal }));
+    const first = reasonOf(fetch(url, { signal: leaving.signal }));
     await vi.advanceTimersByTimeAsync(50);
     const second = fetch(url);
     await vi.advanceTimersByTimeAsync(0);
@@ -47,7 +44,7 @@ describe('dedupe on the clock', () => {
     expect(sent).toHaveLength(2);
 
     const all = new AbortController();
-    const gone = [1, 2].map(() => caught(fetch(url, { signal: all.signal })));
+    const gone = [1, 2].map(() => reasonOf(fetch(url, { signal: all.signal })));
     await vi.advanceTimersByTimeAsync(50);
     all.abort('all gone');
     expect(await Promise.all(gone)).toEqual(['all gone', 'all gone']);
@@ -56,23 +53,23 @@ describe('dedupe on the clock', () => {
     expect(sent).toHaveLength(3);
   });
 
-  test('over hedge: one copy for all sharers, and the loser’s end is nobody’s', async () => {
+  test('outside hedge sends one copy for all sharers, and the abort of the losing copy reaches no sharer', async () => {
     const { fetch, sent, signals, events } = stub([dedupe(), hedge({ delay: 50 })], (copy) =>
-      late(new Response(`copy ${copy}`), copy === 1 ? 500 : 10),
+      delayed(new Response(`copy ${copy}`), copy === 1 ? 500 : 10),
     );
-    const answers = [1, 2, 3].map(async () => (await fetch(url)).text());
+    const bodies = [1, 2, 3].map(async () => (await fetch(url)).text());
     await vi.advanceTimersByTimeAsync(600);
-    expect(await Promise.all(answers)).toEqual(['copy 2', 'copy 2', 'copy 2']);
+    expect(await Promise.all(bodies)).toEqual(['copy 2', 'copy 2', 'copy 2']);
     expect(sent).toHaveLength(2);
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
     expect(events.filter(({ type }) => type === 'hedge.launched')).toHaveLength(1);
   });
 
-  test('under latest: who is replaced leaves the request to its other sharers, and the newer call joins it', async () => {
+  test('inside latest keeps the request of a replaced call for its other sharers, and the newer call joins it', async () => {
     const { fetch, sent, signals } = stub([latest({ key: () => 'search' }), dedupe()], () =>
-      late(new Response('found'), 100),
+      delayed(new Response('found'), 100),
     );
-    const replaced = caught(fetch(url));
+    const replaced = reasonOf(fetch(url));
     const aside = fetch(url, { latest: false }).then((response) => response.text());
     await vi.advanceTimersByTimeAsync(50);
     const newer = fetch(url).then((response) => response.text());
@@ -83,11 +80,11 @@ describe('dedupe on the clock', () => {
     expect([sent.length, signals[0]!.aborted]).toEqual([1, false]);
   });
 
-  test('over latest: sharers are one call, which another key’s sharers replace as a whole', async () => {
+  test('outside latest counts all sharers as one call, and a call with another key replaces them together', async () => {
     const { fetch, sent, signals } = stub([dedupe(), latest({ key: () => 'search' })], () =>
-      late(new Response('found'), 100),
+      delayed(new Response('found'), 100),
     );
-    const older = [1, 2].map(() => caught(fetch(`${url}?q=k`)));
+    const older = [1, 2].map(() => reasonOf(fetch(`${url}?q=k`)));
     await vi.advanceTimersByTimeAsync(50);
     const newer = [1, 2].map(async () => (await fetch(`${url}?q=ky`)).text());
     await vi.advanceTimersByTimeAsync(100);
@@ -100,7 +97,7 @@ describe('dedupe on the clock', () => {
   });
 });
 
-describe('dedupe on the wire', () => {
+describe('dedupe on a real server', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();
@@ -111,10 +108,10 @@ describe('dedupe on the wire', () => {
   });
   afterAll(() => server.close());
 
-  test('over retry and hedge: when the last sharer leaves, every copy is cut, and nothing is sent any more', async () => {
+  test('outside retry and hedge aborts every copy and sends no other when the last sharer aborts', async () => {
     const { fetch } = watched([dedupe(), retry({ backoff: constant(1) }), hedge({ delay: 10 })]);
     const leaving = [new AbortController(), new AbortController()];
-    const calls = leaving.map(({ signal }) => caught(fetch(server.url('/blackhole'), { signal })));
+    const calls = leaving.map(({ signal }) => reasonOf(fetch(server.url('/blackhole'), { signal })));
     await server.until(({ requests }) => requests.length === 2);
     leaving[0]!.abort('first');
     expect(await calls[0]).toBe('first');
@@ -125,7 +122,7 @@ describe('dedupe on the wire', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test('over retry: every sharer reads the body that the last attempt sent, though the others only cancel theirs', async () => {
+  test('outside retry lets each sharer read the body of the last attempt, even if another sharer cancels its own', async () => {
     const { fetch } = watched([dedupe(), retry({ backoff: constant(1) })]);
     const target = server.url(`/reset-sequence?steps=reset,503,ok&size=200000&id=${crypto.randomUUID()}`);
     const [first, second, third] = await Promise.all(

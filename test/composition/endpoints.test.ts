@@ -1,8 +1,9 @@
-/** Another attempt, or another copy, is another endpoint; and what was with each of them is over when the call is. */
+/** `endpoints` beside other policies: each attempt and each copy takes another endpoint, and no endpoint stays busy. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { constant, endpoints, hedge, retry, type Fetch } from '../../src/index.ts';
 import { watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
 describe('endpoints', () => {
@@ -23,7 +24,7 @@ describe('endpoints', () => {
     endpoints([{ url: blue.origin }, { url: green.origin }], { eject, random: () => 0 });
   const inFlight = (route: ReturnType<typeof both>): number[] => route.snapshot().map(({ inFlight }) => inFlight);
 
-  test('under retry: an outage of one costs each call an attempt, until it is ejected, and then none', async () => {
+  test('inside retry costs each call one attempt on a failing endpoint until the endpoint is ejected', async () => {
     blue.outage = 'reset';
     const route = both({ failures: 2 });
     const { fetch } = watched([retry({ backoff: constant(1) }), route]);
@@ -36,7 +37,7 @@ describe('endpoints', () => {
     expect(inFlight(route)).toEqual([0, 0]);
   });
 
-  test('under retry: when all have failed, the last answer stands, readable, and nobody is taken for busy', async () => {
+  test('inside retry returns the last response, readable, when all endpoints fail, and counts none as busy', async () => {
     blue.outage = 500;
     green.outage = 503;
     const route = both();
@@ -47,7 +48,7 @@ describe('endpoints', () => {
     expect(inFlight(route)).toEqual([0, 0]);
   });
 
-  test('under hedge: the copy goes to the other one, and the loser’s abort is no failure of its endpoint', async () => {
+  test('inside hedge sends the copy to the other endpoint, and counts the aborted loser as no failure', async () => {
     blue.outage = 'hang';
     const route = both({ failures: 1 });
     const { fetch } = watched([hedge({ delay: 20 }), route]);
@@ -61,7 +62,7 @@ describe('endpoints', () => {
     ]);
   });
 
-  test('over hedge: the copies stay with the endpoint that was picked', async () => {
+  test('outside hedge sends all copies to the endpoint that it picked', async () => {
     const route = both();
     const copies: Fetch = (input, init) => globalThis.fetch(input, init);
     const { fetch } = watched([route, hedge({ delay: 10 })], copies);
@@ -72,12 +73,12 @@ describe('endpoints', () => {
     expect(inFlight(route)).toEqual([0, 0]);
   });
 
-  test('under hedge: a caller who leaves is with nobody any more, and blames nobody', async () => {
+  test('inside hedge counts no request in flight and no failure after the caller aborts', async () => {
     blue.outage = green.outage = 'hang';
     const route = both({ failures: 1 });
     const { fetch } = watched([hedge({ delay: 10 }), route]);
     const leaving = new AbortController();
-    const error = fetch('http://api.example/ok', { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+    const error = reasonOf(fetch('http://api.example/ok', { signal: leaving.signal }));
     await green.until(({ requests }) => requests.length === 1);
     leaving.abort('gone');
     expect(await error).toBe('gone');

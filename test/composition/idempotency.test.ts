@@ -1,8 +1,9 @@
-/** One key, one execution: however often it is retried, copied or asked for at the same time. */
+/** `idempotency` beside other policies: one key is executed once, with retries, copies and concurrent calls. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { constant, dedupe, hedge, idempotency, memory, retry } from '../../src/index.ts';
 import { watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
 const order = { method: 'POST', body: 'one ticket' };
@@ -22,7 +23,7 @@ describe('idempotency', () => {
   const keys = (): unknown[] => server.requests.map(({ headers }) => headers['idempotency-key']);
   const script = (steps: string): string => server.url(`/sequence?steps=${steps}&id=${crypto.randomUUID()}`);
 
-  test('over retry: the key makes a POST repeatable, every attempt has the same one and the whole body, and the last is kept', async () => {
+  test('outside retry lets a POST be retried: each attempt has the same key and the whole body, and the last response is stored', async () => {
     const { fetch } = watched([idempotency(), retry({ backoff: constant(1) })]);
     const target = script('reset,503,ok');
     const first = await fetch(target, { ...order, requestId: 'order-1' });
@@ -34,7 +35,7 @@ describe('idempotency', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  test('over retry: when all attempts fail, nothing is kept, and the repeat runs anew with the same key', async () => {
+  test('outside retry stores nothing when all attempts fail, and the repeat is sent with the same key', async () => {
     const { fetch } = watched([idempotency(), retry({ retries: 1, backoff: constant(1) })]);
     const target = script('503,503,ok');
     const failed = await fetch(target, { ...order, requestId: 'order-2' });
@@ -45,17 +46,17 @@ describe('idempotency', () => {
     expect(keys()).toEqual(['order-2', 'order-2', 'order-2']);
   });
 
-  test('over retry: a concurrent repeat waits through the pauses, and sends nothing', async () => {
+  test('outside retry lets a concurrent repeat wait through the pauses and send nothing', async () => {
     const storage = memory();
     const tabs = [1, 2, 3].map(() => watched([idempotency({ storage }), retry({ backoff: constant(60) })]));
     const target = script('503,reset,ok');
-    const answers = await Promise.all(tabs.map(({ fetch }) => fetch(target, { ...order, requestId: 'order-3' })));
-    expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1);
-    expect(answers.filter(isReplayed)).toHaveLength(2);
+    const responses = await Promise.all(tabs.map(({ fetch }) => fetch(target, { ...order, requestId: 'order-3' })));
+    expect(new Set(await Promise.all(responses.map((response) => response.text()))).size).toBe(1);
+    expect(responses.filter(isReplayed)).toHaveLength(2);
     expect(server.requests).toHaveLength(3);
   });
 
-  test('under retry: without a requestId each attempt still has the same key', async () => {
+  test('inside retry gives each attempt the same key, even without a requestId', async () => {
     const { fetch } = watched([idempotency({ generate: true }), retry({ backoff: constant(1) })]);
     await (await fetch(script('503,ok'), order)).text();
     const [one, other] = keys();
@@ -63,7 +64,7 @@ describe('idempotency', () => {
     expect(other).toBe(one);
   });
 
-  test('over hedge: copies of a POST have one key, and the winner’s answer is the one that is kept', async () => {
+  test('outside hedge gives all copies of a POST the same key, and stores the response of the winner', async () => {
     const { fetch } = watched([idempotency(), hedge({ delay: 20, methods: ['POST'] })]);
     const target = script('hang,ok');
     const first = await fetch(target, { ...order, requestId: 'order-4' });
@@ -75,13 +76,11 @@ describe('idempotency', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  test('over hedge: a caller who leaves takes all copies along, and gives the key back at once', async () => {
+  test('outside hedge aborts all copies and frees the key at once when the caller aborts', async () => {
     const { fetch } = watched([idempotency(), hedge({ delay: 10, methods: ['POST'] })]);
     const target = script('hang,hang,ok');
     const leaving = new AbortController();
-    const error = fetch(target, { ...order, requestId: 'order-5', signal: leaving.signal }).catch(
-      (thrown: unknown) => thrown,
-    );
+    const error = reasonOf(fetch(target, { ...order, requestId: 'order-5', signal: leaving.signal }));
     await server.until(({ requests }) => requests.length === 2);
     leaving.abort('gone');
     expect(await error).toBe('gone');
@@ -91,24 +90,22 @@ describe('idempotency', () => {
     await server.until(({ aborted }) => aborted.length === 2);
   });
 
-  test('under dedupe: a burst with one requestId is one claim and one request, and none of it is a replay', async () => {
+  test('inside dedupe takes one lease and sends one request for a burst with one requestId, and marks no response as replayed', async () => {
     const { fetch, events } = watched([dedupe(), idempotency()]);
     const target = server.url(`/work?id=${crypto.randomUUID()}&delay=30`);
     const burst = Array.from({ length: 10 }, () => fetch(target, { ...order, requestId: 'order-6' }));
-    const answers = await Promise.all(burst);
-    expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1);
-    expect(answers.filter(isReplayed)).toHaveLength(0);
+    const responses = await Promise.all(burst);
+    expect(new Set(await Promise.all(responses.map((response) => response.text()))).size).toBe(1);
+    expect(responses.filter(isReplayed)).toHaveLength(0);
     expect(events.map(({ type }) => type)).not.toContain('idempotency.awaited');
     expect(server.requests).toHaveLength(1);
   });
 
-  test('under dedupe: the first one’s leaving neither runs the request twice nor loses its result', async () => {
+  test('inside dedupe neither sends the request twice nor loses its response when the first caller aborts', async () => {
     const { fetch } = watched([dedupe(), idempotency()]);
     const target = server.url(`/work?id=${crypto.randomUUID()}&delay=60`);
     const leaving = new AbortController();
-    const left = fetch(target, { ...order, requestId: 'order-7', signal: leaving.signal }).catch(
-      (thrown: unknown) => thrown,
-    );
+    const left = reasonOf(fetch(target, { ...order, requestId: 'order-7', signal: leaving.signal }));
     const stays = fetch(target, { ...order, requestId: 'order-7' });
     await server.until(({ requests }) => requests.length === 1);
     leaving.abort('gone');

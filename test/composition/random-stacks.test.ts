@@ -1,6 +1,6 @@
 /**
- * What must hold of any stack, in any order, under any faults: policies with small random options over a scripted
- * transport, in virtual time.
+ * Rules that every stack obeys, in any order and under any faults. Policies get small random options, the transport
+ * plays a random script, and the time is virtual.
  */
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
@@ -27,19 +27,21 @@ import {
   type KyoaEvent,
   type Middleware,
 } from '../../src/index.ts';
+import { networkError } from '../support/http.ts';
 import { settled } from '../support/origin.ts';
+import { delayed } from '../support/promises.ts';
 
 const origins = ['http://a.example', 'http://b.example'];
 const url = `${origins[0]}/search`;
-/** Longer than any script, pause and limit here. */
+/** Longer than any script, pause or limit in this file. */
 const longEnough = 300_000;
-/** A discarded body is drained for a second, a learnt latency written after half of one. */
+/** A discarded body is drained for up to a second. The latency history is written after half a second. */
 const aftermath = 10_000;
 
 interface Step {
-  readonly kind: 'answer' | 'refuse' | 'reset' | 'break' | 'hang';
+  readonly kind: 'respond' | 'refuse' | 'reset' | 'break' | 'hang';
   readonly delay: number;
-  /** Hears no abort until it has answered. */
+  /** The transport ignores the signal until it has responded. */
   readonly deaf: boolean;
   readonly status: number;
   readonly retryAfter: boolean;
@@ -50,14 +52,14 @@ interface Caller {
   readonly at: number;
   readonly method: 'GET' | 'POST';
   readonly named: boolean;
-  /** After the start of the call, ms; `null` for never. */
+  /** When the caller aborts, in ms after the start of the call; `null` means never. */
   readonly leaves: number | null;
   readonly reads: 'text' | 'clone' | 'cancel' | 'begin' | 'late';
 }
 
 interface Layer {
   readonly name: string;
-  /** How much it multiplies what goes upstream. */
+  /** By how much the policy can multiply the requests upstream. */
   readonly factor: number;
   readonly make: (shared: Budget) => Middleware;
 }
@@ -66,7 +68,7 @@ const pick = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(..
 const delays = pick(0, 0, 1, 10, 50, 200, 1_000, 5_000);
 
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: pick<Step['kind']>('answer', 'answer', 'answer', 'answer', 'refuse', 'reset', 'break', 'hang'),
+  kind: pick<Step['kind']>('respond', 'respond', 'respond', 'respond', 'refuse', 'reset', 'break', 'hang'),
   delay: delays,
   deaf: fc.boolean(),
   status: pick(200, 200, 200, 204, 404, 429, 500, 503),
@@ -100,10 +102,10 @@ const layers: fc.Arbitrary<Layer>[] = [
     make: (shared: Budget) => hedge({ hedges, delay, budget: shared }),
   })),
   fc.constant({ name: 'race', factor: 2, make: () => race(origins) }),
-  fc.constant({ name: 'dedupe', factor: 2, make: () => dedupe() }), // a body too long to share costs everyone a call
+  fc.constant({ name: 'dedupe', factor: 2, make: () => dedupe() }), // a body that is too long to share costs each caller a request
   fc.record({ lease: pick(300, 15_000) }).map(({ lease }) => ({
     name: 'idempotency',
-    // A holder given up for dead has a successor; and who waited for what was not kept goes next.
+    // A successor sends the request of a holder whose lease expired. A waiter sends its own if no response was stored.
     factor: 1,
     make: () => idempotency({ lease }),
   })),
@@ -135,7 +137,7 @@ const stack: fc.Arbitrary<readonly Layer[]> = fc
   .tuple(fc.tuple(...layers), fc.shuffledSubarray(layers.map((_, index) => index)))
   .map(([all, order]) => inPlace(order.map((index) => all[index]!)));
 
-/** Any order but one: inside `hedge` or `race` the copies of one call would replace each other. */
+/** Moves `latest` outside `hedge` and `race`: inside them the copies of one call would replace each other. */
 function inPlace(layers: readonly Layer[]): readonly Layer[] {
   const isLatest = ({ name }: Layer): boolean => name === 'latest';
   const [first] = layers.filter(({ name }) => ['latest', 'hedge', 'race'].includes(name));
@@ -143,11 +145,8 @@ function inPlace(layers: readonly Layer[]): readonly Layer[] {
   return layers.toSorted((one, other) => Number(isLatest(other)) - Number(isLatest(one)));
 }
 
-const networkError = (code: string): TypeError =>
-  new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
-
-/** Plays the script, its last step for ever, and keeps account of every body that it gave out. */
-function world(script: readonly Step[]) {
+/** A transport that plays the script and repeats its last step. It records every body that it returns. */
+function scriptedTransport(script: readonly Step[]) {
   const bodies: { state: 'open' | 'read' | 'cancelled' | 'failed'; step: Step }[] = [];
   let healthy = false;
   let sent = 0;
@@ -158,7 +157,7 @@ function world(script: readonly Step[]) {
     if (step.body === 'none' || status === 204) return new Response(null, { status, headers });
     const entry: (typeof bodies)[number] = { state: 'open', step };
     bodies.push(entry);
-    const text = `answer ${number}.`;
+    const text = `response ${number}.`;
     let chunks = 0;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const end = (state: typeof entry.state): void => {
@@ -199,7 +198,7 @@ function world(script: readonly Step[]) {
       },
       { highWaterMark: 0 },
     );
-    // One who answers in spite of its signal does not hear of it afterwards either.
+    // A transport that responds although its signal has aborted does not see that abort later either.
     if (!signal.aborted) signal.addEventListener('abort', cut);
     return new Response(body, { status, headers });
   };
@@ -217,8 +216,8 @@ function world(script: readonly Step[]) {
       }
       function settle(): void {
         if (signal.aborted && !step.deaf) return;
-        if (step.kind === 'answer') resolve(respond(step, number, signal));
-        else if (step.kind === 'break') reject(new RangeError('of the program'));
+        if (step.kind === 'respond') resolve(respond(step, number, signal));
+        else if (step.kind === 'break') reject(new RangeError('a programming error'));
         else reject(networkError(step.kind === 'reset' ? 'ECONNRESET' : 'ECONNREFUSED'));
       }
     });
@@ -234,8 +233,8 @@ function world(script: readonly Step[]) {
   };
 }
 
-/** A signal that knows who listens to it. */
-function leaving() {
+/** A controller, and the set of the listeners on its signal. */
+function countingController() {
   const controller = new AbortController();
   const { signal } = controller;
   const listeners = new Set<unknown>();
@@ -251,9 +250,7 @@ function leaving() {
   return { controller, signal, listeners };
 }
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Virtual time passes; what takes real time, as reading a Blob does, gets its turn in between. */
+/** Advances the fake timers. Between two timers the event loop turns, because reading a Blob takes real time. */
 async function pass(ms: number, isOver: () => boolean = () => false): Promise<void> {
   const end = performance.now() + ms;
   for (;;) {
@@ -265,13 +262,13 @@ async function pass(ms: number, isOver: () => boolean = () => false): Promise<vo
   }
 }
 
-describe('any stack', () => {
+describe('every stack', () => {
   const unhandled: unknown[] = [];
-  const hear = (reason: unknown): void => void unhandled.push(reason);
+  const record = (reason: unknown): void => void unhandled.push(reason);
 
   beforeEach(() => {
     vi.useFakeTimers();
-    // The platform's takes real time, and so another one in every run.
+    // The digest of the platform takes real time, which differs from run to run.
     vi.spyOn(crypto.subtle, 'digest').mockImplementation(
       async (_algorithm, data) =>
         new Uint8Array(
@@ -280,45 +277,45 @@ describe('any stack', () => {
             .digest(),
         ).buffer,
     );
-    process.on('unhandledRejection', hear);
+    process.on('unhandledRejection', record);
   });
   afterEach(() => {
-    process.off('unhandledRejection', hear);
+    process.off('unhandledRejection', record);
     vi.restoreAllMocks();
     vi.useRealTimers();
   });
 
   async function run(layers: readonly Layer[], script: readonly Step[], callers: readonly Caller[]): Promise<void> {
-    const { transport, bodies, sent, heal } = world(script);
+    const { transport, bodies, sent, heal } = scriptedTransport(script);
     const shared = budget({ ratio: 0, floor: 0.4 }); // four in ten seconds
     const use = layers.map(({ make }) => make(shared));
     const events: KyoaEvent[] = [];
     const fetch = createFetch({ use: [observe((event) => events.push(event)), ...use], fetch: transport });
-    const signals: ReturnType<typeof leaving>[] = [];
+    const signals: ReturnType<typeof countingController>[] = [];
     const started = performance.now();
     let open = callers.length;
     let extra = 0;
 
     const call = async (caller: Caller, number: number): Promise<void> => {
-      await sleep(caller.at);
-      const { controller, signal, listeners } = leaving();
+      await delayed(undefined, caller.at);
+      const { controller, signal, listeners } = countingController();
       signals.push({ controller, signal, listeners });
       const reason = { caller: number };
       let phase = 'pending';
-      let leftWhile: string | undefined;
-      let leftAt = 0;
+      let abortedWhile: string | undefined;
+      let abortedAt = 0;
       const leave = (): void => {
         if (signal.aborted) return;
-        leftWhile = phase;
-        leftAt = performance.now();
+        abortedWhile = phase;
+        abortedAt = performance.now();
         controller.abort(reason);
       };
       if (caller.leaves !== null) setTimeout(leave, caller.leaves);
-      const last = setTimeout(leave, longEnough - 10_000); // what may wait for ever ends here
+      const last = setTimeout(leave, longEnough - 10_000); // ends a call that would wait without end
 
       const expectReason = (thrown: unknown): void => {
         expect(thrown, 'the caller’s own reason').toBe(reason);
-        expect(performance.now(), 'at once').toBe(leftAt);
+        expect(performance.now(), 'at once').toBe(abortedAt);
       };
       try {
         const response = await fetch(url, {
@@ -327,24 +324,24 @@ describe('any stack', () => {
           ...(caller.named && { requestId: 'the same' }),
           ...(caller.method === 'POST' && { body: 'an order' }),
         });
-        expect(leftWhile, 'no answer for who has left').not.toBe('pending');
+        expect(abortedWhile, 'no response after an abort').not.toBe('pending');
         phase = 'reading';
-        if (caller.reads === 'late') await sleep(150);
+        if (caller.reads === 'late') await delayed(undefined, 150);
         await read(response, caller.reads).then(
           (text) => {
-            // Whole, and of one answer; and an empty one cannot be taken away.
-            if (text) expect(leftWhile, 'no body for who has left').not.toBe('reading');
-            if (text !== undefined) expect(text).toMatch(/^(|"instead"|(answer \d+\.)\2{0,2})$/);
+            // The text is whole and of one response. An abort cannot take an empty body away.
+            if (text) expect(abortedWhile, 'no body after an abort').not.toBe('reading');
+            if (text !== undefined) expect(text).toMatch(/^(|"instead"|(response \d+\.)\2{0,2})$/);
           },
           (error: unknown) => {
-            // Before a late reader came, a limit may have run out, too.
-            if (leftWhile === 'reading' && caller.reads !== 'late') expectReason(error);
+            // For a late reader, a limit may have run out before the abort.
+            if (abortedWhile === 'reading' && caller.reads !== 'late') expectReason(error);
           },
         );
       } catch (error) {
         if (phase !== 'pending') throw error;
-        if (leftWhile === 'pending') expectReason(error);
-        else expect(error, 'nobody has left').not.toBe(reason);
+        if (abortedWhile === 'pending') expectReason(error);
+        else expect(error, 'the caller has not aborted').not.toBe(reason);
       } finally {
         phase = 'over';
         clearTimeout(last);
@@ -367,29 +364,29 @@ describe('any stack', () => {
 
     await pass(aftermath);
     const settlements = events.filter(({ type }) => type === 'request.settled').length;
-    // Who left a transport that neither answers nor hears the abort has been told so, but not its observer.
+    // If the transport neither responds nor obeys its signal, the caller gets its reason but the observer no settlement.
     if (script.some(({ kind, deaf }) => kind === 'hang' && deaf))
       expect(settlements).toBeLessThanOrEqual(callers.length);
     else expect(settlements, 'settlements').toBe(callers.length);
     expect(vi.getTimerCount(), 'timers').toBe(0);
-    const unheard = signals.filter(({ signal, listeners }) => !signal.aborted && listeners.size > 0);
-    expect(unheard, 'listeners').toHaveLength(0);
+    const listening = signals.filter(({ signal, listeners }) => !signal.aborted && listeners.size > 0);
+    expect(listening, 'listeners').toHaveLength(0);
     expect(
       bodies.filter(({ state }) => state === 'open').map(({ step }) => step),
       'bodies left open',
     ).toEqual([]);
     for (const policy of use) expectIdle(policy);
 
-    // The next one finds nothing of all that in its way.
+    // No state that the calls left behind stops the next call.
     await pass(60_000);
     heal();
     let next: unknown;
     void fetch(url, { requestId: 'another' })
       .then((response) => response.text())
       .catch((error: unknown) => error)
-      .then((came) => (next = came));
+      .then((result) => (next = result));
     await pass(aftermath);
-    expect(next, 'the next answer').toMatch(/^healthy \d+$/);
+    expect(next, 'the next response').toMatch(/^healthy \d+$/);
     expect(vi.getTimerCount(), 'timers').toBe(0);
     expect(unhandled.splice(0)).toEqual([]);
   }
@@ -410,7 +407,7 @@ describe('any stack', () => {
     return undefined;
   }
 
-  /** What policies of their own account say is still under way. */
+  /** Policies with a snapshot report no call in flight. */
   function expectIdle(policy: Middleware): void {
     const { snapshot } = policy as { snapshot?: () => Record<string, object> };
     for (const state of Object.values(snapshot?.() ?? {})) {
@@ -419,22 +416,26 @@ describe('any stack', () => {
     }
   }
 
-  test('settles once, obeys its caller, and leaves nothing behind', { timeout: 60_000 }, async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        stack,
-        fc.array(step, { minLength: 1, maxLength: 5 }),
-        fc.array(caller, { minLength: 1, maxLength: 4 }),
-        async (layers, script, callers) => {
-          try {
-            await run(layers, script, callers);
-          } finally {
-            vi.clearAllTimers();
-            unhandled.length = 0;
-          }
-        },
-      ),
-      { numRuns: 400 },
-    );
-  });
+  test(
+    'settles each call once, obeys its caller, and leaves no timer, listener or body open',
+    { timeout: 60_000 },
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          stack,
+          fc.array(step, { minLength: 1, maxLength: 5 }),
+          fc.array(caller, { minLength: 1, maxLength: 4 }),
+          async (layers, script, callers) => {
+            try {
+              await run(layers, script, callers);
+            } finally {
+              vi.clearAllTimers();
+              unhandled.length = 0;
+            }
+          },
+        ),
+        { numRuns: 400 },
+      );
+    },
+  );
 });

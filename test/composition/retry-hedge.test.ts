@@ -1,14 +1,15 @@
-/** Where such libraries break: who launches what when both think it is their turn. */
+/** `retry` beside `hedge`: both send further requests, and only one of them may react to a failure. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { budget, constant, hedge, retry, timeout, type Fetch } from '../../src/index.ts';
 import { stub, watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { networkError, url } from '../support/http.ts';
+import { delayed, reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
-const url = 'http://api.example/';
 const id = (): string => crypto.randomUUID();
 
-describe('retry outside hedge', () => {
+describe('retry', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -17,50 +18,62 @@ describe('retry outside hedge', () => {
     vi.useRealTimers();
   });
 
-  test('retries only when all copies have failed, and an attempt’s copies are numbered on', async () => {
+  test('inside hedge ends the pause of a losing copy, and sends nothing more for it', async () => {
+    const { fetch, sent, events } = stub([hedge({ delay: 30 }), retry({ retries: 5, backoff: constant(60) })], (copy) =>
+      copy === 1 ? new Response(null, { status: 503 }) : delayed(new Response(null), 10),
+    );
+    const pending = fetch(url);
+    await vi.advanceTimersByTimeAsync(40);
+    expect((await pending).status).toBe(200);
+    await vi.advanceTimersByTimeAsync(60); // the end of the pause
+    expect(sent).toHaveLength(2);
+    expect(events.filter(({ type }) => type === 'retry.scheduled')).toHaveLength(1);
+  });
+
+  test('outside hedge retries only after all copies have failed, and numbers copies and attempts in one sequence', async () => {
     const { fetch, sent, events } = stub(
       [retry({ retries: 1, backoff: constant(1_000) }), hedge({ delay: 50 })],
       (copy) => new Response(null, { status: copy < 4 ? 503 : 200 }),
     );
-    const answer = fetch(url);
+    const pending = fetch(url);
     await vi.advanceTimersByTimeAsync(999);
     expect(sent).toHaveLength(2);
     await vi.runAllTimersAsync();
-    expect((await answer).status).toBe(200);
+    expect((await pending).status).toBe(200);
     expect(events.flatMap((event) => (event.type === 'attempt.sent' ? [event.attempt] : []))).toEqual([1, 2, 2, 3]);
     expect(events.filter(({ type }) => type === 'retry.scheduled')).toHaveLength(1);
   });
 
-  test('an answer that asks for a pause is left to retry, which keeps it', async () => {
+  test('outside hedge obeys Retry-After of the first copy, and no other copy is sent before', async () => {
     const { fetch, sent } = stub([retry(), hedge({ delay: 50, hedges: 3 })], (copy) =>
       copy === 1 ? new Response(null, { status: 429, headers: { 'retry-after': '2' } }) : new Response('good'),
     );
     const started = performance.now();
-    const answer = fetch(url);
+    const pending = fetch(url);
     await vi.advanceTimersByTimeAsync(1_999);
     expect(sent).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(1);
-    expect(await (await answer).text()).toBe('good');
+    expect(await (await pending).text()).toBe('good');
     expect([sent.length, performance.now() - started]).toEqual([2, 2_000]);
   });
 
-  test('a budget that both draw on is spent by both', async () => {
+  test('outside hedge spends a shared budget together with hedge', async () => {
     const shared = budget({ ratio: 0, floor: 0.2 }); // two in all
     const { fetch, sent, events } = stub(
       [retry({ retries: 5, backoff: constant(1), budget: shared }), hedge({ delay: 50, budget: shared })],
       () => new Response(null, { status: 503 }),
     );
-    const answer = fetch(url);
+    const pending = fetch(url);
     await vi.runAllTimersAsync();
-    expect((await answer).status).toBe(503);
+    expect((await pending).status).toBe(503);
     expect(sent).toHaveLength(1 + 2);
     expect(events.map(({ type }) => type)).toContain('hedge.suppressed');
     expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'budget' });
   });
 
-  test('a total outage costs at most the two budgets', async () => {
+  test('outside hedge spends no more than both budgets in a total outage', async () => {
     const { fetch, sent } = stub([retry(), hedge({ ratio: 0.05, delay: 50 })], () => {
-      throw new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
+      throw networkError('ECONNREFUSED');
     });
     const calls: Promise<unknown>[] = [];
     for (let call = 0; call < 2_000; call += 1) {
@@ -69,12 +82,12 @@ describe('retry outside hedge', () => {
     }
     await vi.runAllTimersAsync();
     await Promise.all(calls);
-    // 0.2 and ten a second of the retries; 0.05 and one a second of the copies, each of them of every attempt.
+    // Retries: 0.2 of the calls and ten a second. Copies: 0.05 of the attempts and one a second.
     expect(sent.length / 2_000).toBeLessThanOrEqual(1.4);
   });
 });
 
-describe('hedge and its neighbours on a real server', () => {
+describe('retry outside hedge on a real server', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();
@@ -91,18 +104,7 @@ describe('hedge and its neighbours on a real server', () => {
     return (_input, init) => globalThis.fetch(server.url(paths[Math.min((sent += 1), paths.length) - 1]!), init);
   };
 
-  test('retry inside hedge: the loser’s pause ends with it, and it sends nothing more', async () => {
-    const { fetch, events } = watched(
-      [hedge({ delay: 30 }), retry({ retries: 5, backoff: constant(60) })],
-      along('/status/503', '/ok?delay=10', '/ok?late'),
-    );
-    expect((await fetch(url)).status).toBe(200);
-    await new Promise((resolve) => setTimeout(resolve, 100)); // the pause would have been over
-    expect(server.requests.map(({ path }) => path)).toEqual(['/status/503', '/ok']);
-    expect(events.filter(({ type }) => type === 'retry.scheduled')).toHaveLength(1);
-  });
-
-  test('retry outside hedge: a hanging server costs an attempt’s limit, and the next attempt is served', async () => {
+  test('loses one attempt’s limit to a hanging server, and its next attempt succeeds', async () => {
     const { fetch, events } = watched(
       [timeout(5_000), retry({ backoff: constant(1) }), hedge({ delay: 20 }), timeout({ headers: 100 })],
       along('/blackhole', '/blackhole', '/ok'),
@@ -110,12 +112,12 @@ describe('hedge and its neighbours on a real server', () => {
     const response = await fetch(url);
     await response.text();
     expect(response.status).toBe(200);
-    // The first copy's limit is a failure that another may mend, but the copy was under way.
+    // The limit of the first copy is a failure that another copy could repair, but that copy was already sent.
     expect(events.filter(({ type }) => type === 'timeout.exceeded')).toHaveLength(2);
     await server.until(({ aborted }) => aborted.length === 2);
   });
 
-  test('a hedged PUT that fails is retried with its whole body', async () => {
+  test('sends the whole body of a hedged PUT again', async () => {
     const { fetch } = watched([retry({ backoff: constant(1) }), hedge({ delay: 60_000, methods: ['PUT'] })]);
     for (const body of ['noted', undefined]) {
       const target = server.url(`/reset-sequence?steps=reset,503,503,ok&id=${id()}`);
@@ -132,10 +134,10 @@ describe('hedge and its neighbours on a real server', () => {
     }
   });
 
-  test('a caller who leaves while all copies fail is not served by a retry', async () => {
+  test('sends nothing after the caller aborts while all copies hang', async () => {
     const leaving = new AbortController();
     const { fetch } = watched([retry({ backoff: constant(0) }), hedge({ delay: 5 })]);
-    const error = fetch(server.url('/blackhole'), { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+    const error = reasonOf(fetch(server.url('/blackhole'), { signal: leaving.signal }));
     await server.until(({ requests }) => requests.length === 2);
     leaving.abort('gone');
     expect(await error).toBe('gone');

@@ -1,11 +1,12 @@
-/** `fallback` and `staleIfError` over retry: a substitute comes last, and only for who still waits for it. */
+/** `fallback` and `staleIfError` outside `retry`: the substitute comes after the last attempt, and never after an abort. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { constant, fallback, memory, retry, staleIfError, type Outcome } from '../../src/index.ts';
 import { watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
-describe('substitutes', () => {
+describe('outside retry,', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();
@@ -19,27 +20,27 @@ describe('substitutes', () => {
   const script = (steps: string): string => server.url(`/sequence?steps=${steps}&id=${crypto.randomUUID()}`);
   const persistent = retry({ retries: 2, backoff: constant(1) });
 
-  test('fallback over retry is asked once, after the last attempt, with its outcome still readable', async () => {
-    const said: unknown[] = [];
+  test('fallback runs once, after the last attempt, and can still read its response', async () => {
+    const failures: unknown[] = [];
     const respond = async ({ response }: Outcome): Promise<unknown> => {
-      said.push(await response?.json());
+      failures.push(await response?.json());
       return { instead: true };
     };
     const { fetch } = watched([fallback(respond), persistent]);
     expect(await (await fetch(script('503'))).json()).toEqual({ instead: true });
-    expect(said).toEqual([expect.objectContaining({ path: '/sequence' })]);
+    expect(failures).toEqual([expect.objectContaining({ path: '/sequence' })]);
     expect(server.requests).toHaveLength(3);
     expect(await (await fetch(script('503,ok'))).json()).toMatchObject({ path: '/sequence' });
-    expect(said).toHaveLength(1);
+    expect(failures).toHaveLength(1);
   });
 
-  test('fallback over retry: the endless body of the last attempt is let go', async () => {
+  test('fallback discards the endless body of the last attempt', async () => {
     const { fetch } = watched([fallback(() => 'instead'), persistent]);
     expect(await (await fetch(server.url('/endless?bytes=65536'))).json()).toBe('instead');
     await server.until(({ aborted }) => aborted.length === 3);
   });
 
-  test('a caller who leaves in a pause gets the own reason from both, and no substitute', async () => {
+  test('fallback and staleIfError reject with the caller’s own reason when it aborts in a pause, and give no substitute', async () => {
     const substitute = vi.fn<() => string>(() => 'instead');
     const { fetch, events } = watched([
       fallback(substitute),
@@ -47,7 +48,7 @@ describe('substitutes', () => {
       retry({ retries: 1, backoff: constant(60_000) }),
     ]);
     const leaving = new AbortController();
-    const error = fetch(script('503,ok'), { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+    const error = reasonOf(fetch(script('503,ok'), { signal: leaving.signal }));
     await vi.waitFor(() => expect(events.map(({ type }) => type)).toContain('retry.scheduled'));
     leaving.abort('gone');
     expect(await error).toBe('gone');
@@ -55,11 +56,11 @@ describe('substitutes', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('staleIfError over retry: what a retry mends is kept, and what it cannot mend is replaced by that', async () => {
+  test('staleIfError stores the response of a successful retry, and serves it when all attempts fail', async () => {
     const storage = memory();
     const kept = vi.spyOn(storage, 'set');
     const { fetch } = watched([staleIfError({ storage }), persistent]);
-    // The server's answers are `no-store` otherwise.
+    // Without this header the responses of the server are `no-store`.
     const target = `${script('503,ok,reset,503,hang')}&headers={"cache-control":"private"}`;
     const fresh = await (await fetch(target)).text();
     await vi.waitFor(() => expect(kept).toHaveResolved());

@@ -1,4 +1,4 @@
-/** What is told of a call, when other policies answer, share or refuse it. */
+/** What telemetry reports of a call when another policy responds to it, shares it or rejects it. */
 import { describe, expect, test } from 'vitest';
 import {
   breaker,
@@ -19,15 +19,15 @@ const url = 'http://api.example/users';
 
 type Line = Record<string, unknown> & { readonly error?: { readonly code?: string } };
 
-function watch(beneath: readonly Middleware[], answer: (sent: Request) => Response | Promise<Response>) {
+function watch(inner: readonly Middleware[], respond: (sent: Request) => Response | Promise<Response>) {
   const lines: Line[] = [];
   const sent: Request[] = [];
   const policy = metrics();
   const fetch = createFetch({
-    use: [log({ write: (line) => lines.push(JSON.parse(line) as Line) }), policy, ...beneath],
+    use: [log({ write: (line) => lines.push(JSON.parse(line) as Line) }), policy, ...inner],
     fetch: async (input) => {
       sent.push(input as Request);
-      return answer(input as Request);
+      return respond(input as Request);
     },
   });
   return { fetch, lines, sent, snapshot: () => policy.snapshot() };
@@ -35,11 +35,11 @@ function watch(beneath: readonly Middleware[], answer: (sent: Request) => Respon
 
 const traceIds = (sent: readonly Request[]): unknown[] => sent.map((it) => it.headers.get('traceparent')?.slice(3, 35));
 
-describe('telemetry with other policies', () => {
+describe('telemetry', () => {
   test.each([
     ['outside log', (stack: Middleware[]) => [trace(), ...stack]],
     ['inside retry', (stack: Middleware[]) => [...stack, trace()]],
-  ])('log has the trace that is sent, with trace %s', async (_where, place) => {
+  ])('logs the trace that is sent, with trace %s', async (_where, place) => {
     const lines: Line[] = [];
     const sent: Request[] = [];
     const policy = log({ write: (line) => lines.push(JSON.parse(line) as Line) });
@@ -54,7 +54,7 @@ describe('telemetry with other policies', () => {
     expect(lines.map(({ traceId }) => traceId)).toEqual([first, second]);
   });
 
-  test('callers who share a request have a line each, and one attempt between them', async () => {
+  test('logs one line for each caller of a shared request, and one attempt in all', async () => {
     const { fetch, lines, sent, snapshot } = watch([trace(), dedupe()], () => new Response('x'));
     await Promise.all([fetch(url), fetch(url), fetch(url)]);
     expect(sent).toHaveLength(1);
@@ -64,13 +64,13 @@ describe('telemetry with other policies', () => {
     expect(snapshot()).toMatchObject({ calls: 3, attempts: 1 });
   });
 
-  test('with trace beneath dedupe, who joined has no trace of their own', async () => {
+  test('logs no trace for a caller that joins a shared request, with trace inside dedupe', async () => {
     const { fetch, lines, sent } = watch([dedupe(), trace()], () => new Response('x'));
     await Promise.all([fetch(url), fetch(url)]);
     expect(lines.map(({ traceId }) => traceId)).toEqual([traceIds(sent)[0], undefined]);
   });
 
-  test('a replayed result is an answer without an attempt', async () => {
+  test('counts a replayed response as a call without an attempt', async () => {
     const { fetch, lines, snapshot } = watch([idempotency(), trace()], () => new Response('{}', { status: 201 }));
     const order = { method: 'POST', body: '{}', requestId: 'order-42' };
     await (await fetch(url, order)).text();
@@ -82,7 +82,7 @@ describe('telemetry with other policies', () => {
     expect(snapshot()).toMatchObject({ calls: 2, attempts: 1, errors: 0 });
   });
 
-  test('a refusal of the breaker is an error without an attempt', async () => {
+  test('counts a rejection by the breaker as an error without an attempt', async () => {
     const { fetch, lines, snapshot } = watch([breaker({ volume: 1 })], () => new Response(null, { status: 500 }));
     await fetch(url);
     await expect(fetch(url)).rejects.toThrow('failed');
@@ -93,7 +93,7 @@ describe('telemetry with other policies', () => {
     expect(snapshot()).toMatchObject({ calls: 2, errors: 2, attempts: 1 });
   });
 
-  test('around the standard stack a line tells of the whole call, inside it of each attempt', async () => {
+  test('logs one line for the call outside the standard stack, and one for each attempt inside it', async () => {
     const attempts: unknown[] = [];
     const inside = log({ write: (line) => attempts.push((JSON.parse(line) as Line)['status']) });
     const { fetch, lines } = watch(
@@ -105,10 +105,10 @@ describe('telemetry with other policies', () => {
     expect(lines).toMatchObject([{ status: 503, attempts: 3, level: 'error' }]);
   });
 
-  test('what log, metrics and trace see does not keep an observer from its own', async () => {
-    const heard: string[] = [];
-    const { fetch } = watch([observe(({ type }) => heard.push(type)), trace()], () => new Response(null));
+  test('leaves all events to an observer inside log, metrics and trace', async () => {
+    const types: string[] = [];
+    const { fetch } = watch([observe(({ type }) => types.push(type)), trace()], () => new Response(null));
     await fetch(url);
-    expect(heard).toEqual(['request.started', 'attempt.sent', 'attempt.answered', 'request.settled']);
+    expect(types).toEqual(['request.started', 'attempt.sent', 'attempt.answered', 'request.settled']);
   });
 });

@@ -1,4 +1,4 @@
-/** A limit above, or beneath, each of the others: who is told, what is given back, and what nobody does any more. */
+/** `timeout` outside and inside each other policy: which call fails, what it releases, and what is no longer sent. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   breaker,
@@ -19,24 +19,21 @@ import {
 } from '../../src/index.ts';
 import { deaf, silent, stub, watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { url } from '../support/http.ts';
+import { delayed, reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
-const url = 'http://api.example/';
-const caught = (answer: Promise<unknown>): Promise<unknown> =>
-  answer.then(
-    () => expect.unreachable('It resolves'),
-    (error: unknown) => error,
-  );
-const counting = (transport: Fetch) => {
+/** The transport, and the signal of each request that it receives. */
+const recordSignals = (transport: Fetch) => {
   const signals: AbortSignal[] = [];
-  const counted: Fetch = (input, init) => {
+  const recorded: Fetch = (input, init) => {
     signals.push(init!.signal!);
     return transport(input, init);
   };
-  return { signals, counted };
+  return { signals, recorded };
 };
 
-describe('a limit on the clock', () => {
+describe('timeout', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -45,87 +42,87 @@ describe('a limit on the clock', () => {
     vi.useRealTimers();
   });
 
-  test('of the whole over retry: a pause that would outlast it is not begun, and the last answer stands, readable', async () => {
+  test('outside retry starts no pause that would outlast it, and returns the last response, readable', async () => {
     const { fetch, sent, events } = stub(
       [timeout(1_000), retry({ backoff: constant(400) })],
       (attempt) => new Response(`no ${attempt}`, { status: 503 }),
     );
     const started = performance.now();
-    const answer = fetch(url).then((response) => response.text());
+    const body = fetch(url).then((response) => response.text());
     await vi.advanceTimersByTimeAsync(999);
-    expect(await answer).toBe('no 3');
+    expect(await body).toBe('no 3');
     expect(performance.now() - started).toBe(999);
     expect(sent).toHaveLength(3);
     expect(events).toContainEqual(expect.objectContaining({ type: 'retry.abandoned', reason: 'deadline' }));
   });
 
-  test('of the whole over retry of a deaf transport: it ends the attempt, and no other follows', async () => {
-    const { signals, counted } = counting(deaf);
-    const { fetch } = watched([timeout(1_000), retry({ backoff: constant(0) })], counted);
-    const error = caught(fetch(url));
+  test('outside retry ends an attempt whose transport ignores its signal, and no other attempt follows', async () => {
+    const { signals, recorded } = recordSignals(deaf);
+    const { fetch } = watched([timeout(1_000), retry({ backoff: constant(0) })], recorded);
+    const error = reasonOf(fetch(url));
     await vi.advanceTimersByTimeAsync(5_000);
     expect(await error).toMatchObject({ code: 'TIMEOUT', phase: 'total', elapsed: 1_000 });
     expect(signals).toHaveLength(1);
     expect(signals[0]!.reason).toBe(await error);
   });
 
-  test('of an attempt under retry: each has its own, and the last one’s error is thrown as it was', async () => {
-    const { signals, counted } = counting(silent);
+  test('inside retry limits each attempt on its own, and the error of the last is thrown unchanged', async () => {
+    const { signals, recorded } = recordSignals(silent);
     const { fetch, events } = watched(
       [retry({ retries: 2, backoff: constant(10) }), timeout({ headers: 100 })],
-      counted,
+      recorded,
     );
-    const error = caught(fetch(url));
+    const error = reasonOf(fetch(url));
     await vi.advanceTimersByTimeAsync(320);
     expect(await error).toBe(signals[2]!.reason);
     expect(new Set(signals.map(({ reason }) => reason as unknown)).size).toBe(3);
     expect(events.filter(({ type }) => type === 'timeout.exceeded')).toHaveLength(3);
   });
 
-  test('over hedge: all copies are aborted with its error, also those that nobody has launched yet', async () => {
-    const { signals, counted } = counting(silent);
-    const { fetch } = watched([timeout(100), hedge({ hedges: 5, delay: 40 })], counted);
-    const error = caught(fetch(url));
+  test('outside hedge aborts all copies with its error, and no further copy is sent', async () => {
+    const { signals, recorded } = recordSignals(silent);
+    const { fetch } = watched([timeout(100), hedge({ hedges: 5, delay: 40 })], recorded);
+    const error = reasonOf(fetch(url));
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await error).toBeInstanceOf(TimeoutError);
     expect(signals.map(({ reason }) => reason as unknown)).toEqual([await error, await error, await error]);
   });
 
-  test('over race: every endpoint is let go with its error', async () => {
-    const { signals, counted } = counting(deaf);
-    const { fetch } = watched([timeout(100), race(['http://a.example', 'http://b.example'])], counted);
-    const error = caught(fetch(url));
+  test('outside race aborts the request to every endpoint with its error', async () => {
+    const { signals, recorded } = recordSignals(deaf);
+    const { fetch } = watched([timeout(100), race(['http://a.example', 'http://b.example'])], recorded);
+    const error = reasonOf(fetch(url));
     await vi.advanceTimersByTimeAsync(100);
     expect(await error).toBeInstanceOf(TimeoutError);
     expect(signals.map(({ reason }) => reason as unknown)).toEqual([await error, await error]);
   });
 
-  test('under race: one endpoint’s limit is not the race’s', async () => {
+  test('inside race limits one endpoint, and the race goes on', async () => {
     const { fetch, events } = watched(
       [race(['http://a.example', 'http://b.example']), timeout({ headers: 100 })],
       (input, init) =>
-        (input as Request).url.startsWith('http://a.') ? silent(input, init) : late(new Response('from b'), 90),
+        (input as Request).url.startsWith('http://a.') ? silent(input, init) : delayed(new Response('from b'), 90),
     );
-    const answer = fetch(url).then((response) => response.text());
+    const body = fetch(url).then((response) => response.text());
     await vi.advanceTimersByTimeAsync(200);
-    expect(await answer).toBe('from b');
+    expect(await body).toBe('from b');
     expect(events.map(({ type }) => type)).not.toContain('timeout.exceeded');
   });
 
-  test('over dedupe: who runs out of time leaves, the others are served, and only all of them abort the request', async () => {
-    const { signals, counted } = counting(async (_input, init) => {
-      await late(new Response(), 150);
+  test('outside dedupe ends one sharer at its limit and serves the others, and aborts the request with the last sharer', async () => {
+    const { signals, recorded } = recordSignals(async (_input, init) => {
+      await delayed(new Response(), 150);
       init!.signal!.throwIfAborted();
       return new Response('for the patient');
     });
-    const { fetch } = watched([timeout(60_000), dedupe()], counted);
-    const hasty = caught(fetch(url, { timeout: 100 }));
+    const { fetch } = watched([timeout(60_000), dedupe()], recorded);
+    const hasty = reasonOf(fetch(url, { timeout: 100 }));
     const patient = fetch(url);
-    const later = caught(fetch(url, { timeout: 120 }));
+    const later = reasonOf(fetch(url, { timeout: 120 }));
     await vi.advanceTimersByTimeAsync(150);
     expect([await hasty, await later]).toMatchObject([{ limit: 100 }, { limit: 120 }]);
     expect(await (await patient).text()).toBe('for the patient');
-    const all = [caught(fetch(url, { timeout: 50 })), caught(fetch(url, { timeout: 70 }))];
+    const all = [reasonOf(fetch(url, { timeout: 50 })), reasonOf(fetch(url, { timeout: 70 }))];
     await vi.advanceTimersByTimeAsync(50);
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
     await vi.advanceTimersByTimeAsync(100);
@@ -133,30 +130,30 @@ describe('a limit on the clock', () => {
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
   });
 
-  test('over breaker: a probe that runs out of time opens the circuit again, and the next one may pass', async () => {
+  test('outside breaker makes a probe that exceeds it open the circuit again, and a later probe may pass', async () => {
     let transport: Fetch = silent;
     const guard = breaker({ volume: 1, cooldown: constant(1_000) });
     const { fetch } = watched([timeout(100), guard], (input, init) => transport(input, init));
-    const tripped = caught(fetch(url));
+    const tripped = reasonOf(fetch(url));
     await vi.advanceTimersByTimeAsync(100);
     expect(await tripped).toBeInstanceOf(TimeoutError);
     await vi.advanceTimersByTimeAsync(1_000);
     transport = deaf;
-    const probe = caught(fetch(url));
+    const probe = reasonOf(fetch(url));
     await vi.advanceTimersByTimeAsync(100);
     expect(await probe).toBeInstanceOf(TimeoutError);
-    expect(await caught(fetch(url))).toMatchObject({ code: 'CIRCUIT_OPEN' });
+    expect(await reasonOf(fetch(url))).toMatchObject({ code: 'CIRCUIT_OPEN' });
     await vi.advanceTimersByTimeAsync(1_000);
     transport = async () => new Response('well');
     expect(await (await fetch(url)).text()).toBe('well');
   });
 
-  test('over limit: who runs out of time gives back a place in the queue, or a permit, whatever the transport hears', async () => {
+  test('outside limit releases the queue place or the permit of a call, even if the transport ignores its signal', async () => {
     const bulkhead = limit({ concurrency: 1 });
-    const { signals, counted } = counting(deaf);
-    const { fetch } = watched([timeout(100), bulkhead], counted);
-    const running = caught(fetch(url));
-    const waiting = caught(fetch(url, { timeout: 50 }));
+    const { signals, recorded } = recordSignals(deaf);
+    const { fetch } = watched([timeout(100), bulkhead], recorded);
+    const running = reasonOf(fetch(url));
+    const waiting = reasonOf(fetch(url, { timeout: 50 }));
     await vi.advanceTimersByTimeAsync(50);
     expect(await waiting).toMatchObject({ code: 'TIMEOUT', limit: 50 });
     expect(bulkhead.snapshot()['http://api.example']).toMatchObject({ running: 1, waiting: 0 });
@@ -166,33 +163,33 @@ describe('a limit on the clock', () => {
     expect(bulkhead.snapshot()['http://api.example']).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  test('under limit: the wait for a place is no slow answer', async () => {
+  test('inside limit does not count the time in the queue', async () => {
     const { fetch } = watched([limit({ concurrency: 1 }), timeout({ headers: 100 })], () =>
-      late(new Response('in time'), 90),
+      delayed(new Response('in time'), 90),
     );
-    const answers = [1, 2, 3].map(async () => (await fetch(url)).text());
+    const bodies = [1, 2, 3].map(async () => (await fetch(url)).text());
     await vi.advanceTimersByTimeAsync(300);
-    expect(await Promise.all(answers)).toEqual(['in time', 'in time', 'in time']);
+    expect(await Promise.all(bodies)).toEqual(['in time', 'in time', 'in time']);
   });
 
-  test('under fallback it is replaced, over it nothing is: not even by a substitute that is still being made', async () => {
+  test('inside fallback is replaced, and outside it is not, even while a substitute is being made', async () => {
     const inside = watched([fallback(() => 'instead'), timeout(100)], deaf);
     const replaced = inside.fetch(url).then((response) => response.json());
-    const outside = watched([timeout(100), fallback(() => late('instead', 50)), timeout({ headers: 80 })], deaf);
-    const error = caught(outside.fetch(url));
+    const outside = watched([timeout(100), fallback(() => delayed('instead', 50)), timeout({ headers: 80 })], deaf);
+    const error = reasonOf(outside.fetch(url));
     await vi.advanceTimersByTimeAsync(200);
     expect(await replaced).toBe('instead');
     expect(await error).toMatchObject({ code: 'TIMEOUT', phase: 'total' });
   });
 
-  test('under endpoints it is the endpoint’s failure, and over it, too; what the caller cut short is nobody’s', async () => {
+  test('inside and outside endpoints counts as a failure of the endpoint, and an abort by the caller does not', async () => {
     const route = endpoints([{ url: 'http://a.example' }], { eject: false });
     const failures = (): number => route.snapshot()[0]!.failures;
     const { fetch } = watched([timeout(200), route, timeout({ headers: 100 })], deaf);
-    const inner = caught(fetch(url));
-    const outer = caught(fetch(url, { timeout: { total: 50 } }));
+    const inner = reasonOf(fetch(url));
+    const outer = reasonOf(fetch(url, { timeout: { total: 50 } }));
     const leaving = new AbortController();
-    const left = caught(fetch(url, { signal: leaving.signal }));
+    const left = reasonOf(fetch(url, { signal: leaving.signal }));
     await vi.advanceTimersByTimeAsync(50);
     expect([await outer, failures()]).toEqual([expect.any(TimeoutError), 1]);
     leaving.abort('gone');
@@ -200,18 +197,14 @@ describe('a limit on the clock', () => {
     await vi.advanceTimersByTimeAsync(50);
     expect([await inner, failures()]).toEqual([expect.any(TimeoutError), 2]);
     expect(route.snapshot()[0]!.inFlight).toBe(0);
-    await vi.advanceTimersByTimeAsync(500); // what was learnt is written
+    await vi.advanceTimersByTimeAsync(500); // the latency history is written
   });
 });
 
-function late<T>(value: T, ms: number): Promise<T> {
-  return new Promise((resolve) => setTimeout(resolve, ms, value));
-}
+/** Without this header the responses of the server are `no-store`. */
+const storable = 'headers={"cache-control":"private"}';
 
-/** The server's answers are `no-store` otherwise. */
-const keepable = 'headers={"cache-control":"private"}';
-
-describe('a limit on the wire', () => {
+describe('timeout on a real server', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();
@@ -222,21 +215,21 @@ describe('a limit on the wire', () => {
   });
   afterAll(() => server.close());
 
-  test('of the whole reaches the body of a retried, hedged answer, and closes its connection', async () => {
+  test('outside retry and hedge reaches the body of the response, and closes its connection', async () => {
     const target = server.url(`/reset-sequence?steps=503,stall&id=${crypto.randomUUID()}`);
     const { fetch } = watched([timeout(300), retry({ backoff: constant(1) }), hedge({ delay: 60_000 })]);
     const response = await fetch(target);
     expect(response.status).toBe(200);
-    expect(await caught(response.text())).toMatchObject({ code: 'TIMEOUT', phase: 'total' });
+    expect(await reasonOf(response.text())).toMatchObject({ code: 'TIMEOUT', phase: 'total' });
     await server.until(({ aborted }) => aborted.length === 1);
     expect(server.requests).toHaveLength(2);
   });
 
-  test('over idempotency: who runs out of time gives the key back, and the repeat sends the same one', async () => {
+  test('outside idempotency frees the key of a call that exceeds it, and the repeat sends the same key', async () => {
     const { fetch } = watched([timeout(5_000), idempotency()]);
     const target = server.url(`/sequence?steps=hang,ok&id=${crypto.randomUUID()}`);
     const init = { method: 'POST', body: 'an order', requestId: 'order-7' };
-    expect(await caught(fetch(target, { ...init, timeout: 100 }))).toBeInstanceOf(TimeoutError);
+    expect(await reasonOf(fetch(target, { ...init, timeout: 100 }))).toBeInstanceOf(TimeoutError);
     const response = await fetch(target, init);
     expect(response.status).toBe(200);
     expect(response.headers.has('idempotency-replayed')).toBe(false);
@@ -244,13 +237,13 @@ describe('a limit on the wire', () => {
     expect(server.requests.map(({ headers }) => headers['idempotency-key'])).toEqual(['order-7', 'order-7']);
   });
 
-  test('under staleIfError it is a failure: the kept answer is served, and the connection is let go', async () => {
-    const target = server.url(`/sequence?steps=ok,hang&id=${crypto.randomUUID()}&${keepable}`);
+  test('inside staleIfError is a failure: the stored response is served, and the connection is closed', async () => {
+    const target = server.url(`/sequence?steps=ok,hang&id=${crypto.randomUUID()}&${storable}`);
     const storage = memory();
     const kept = vi.spyOn(storage, 'set');
     const { fetch, events } = watched([staleIfError({ storage }), timeout(200)]);
     const fresh = await (await fetch(target)).text();
-    await vi.waitFor(() => expect(kept).toHaveResolved()); // behind the reader's back
+    await vi.waitFor(() => expect(kept).toHaveResolved()); // the write does not delay the reader
     const stale = await fetch(target);
     expect(stale.headers.get('warning')).toMatch(/^111 /);
     expect(await stale.text()).toBe(fresh);
@@ -258,14 +251,14 @@ describe('a limit on the wire', () => {
     await server.until(({ aborted }) => aborted.length === 1);
   });
 
-  test('over staleIfError it is not one: the caller hears of the limit', async () => {
-    const target = server.url(`/sequence?steps=ok,hang&id=${crypto.randomUUID()}&${keepable}`);
+  test('outside staleIfError is no failure: the caller gets the TimeoutError', async () => {
+    const target = server.url(`/sequence?steps=ok,hang&id=${crypto.randomUUID()}&${storable}`);
     const storage = memory();
     const kept = vi.spyOn(storage, 'set');
     const { fetch } = watched([timeout(200), staleIfError({ storage })]);
     await (await fetch(target)).text();
     await vi.waitFor(() => expect(kept).toHaveResolved());
-    expect(await caught(fetch(target))).toBeInstanceOf(TimeoutError);
+    expect(await reasonOf(fetch(target))).toBeInstanceOf(TimeoutError);
     await server.until(({ aborted }) => aborted.length === 1);
   });
 });

@@ -1,30 +1,30 @@
-/** Runs a stack of policies over a stubbed transport: for what needs no wire. */
+/** Stacks of policies over a stubbed transport, for tests that need no server. */
 import { createFetch, observe, type Fetch, type KyoaEvent, type KyoaFetch, type Middleware } from '../../src/index.ts';
 
 export interface Stub {
   readonly fetch: KyoaFetch;
-  /** What the transport was handed, in order. */
+  /** The requests that the transport received, in order. */
   readonly sent: readonly Request[];
   readonly signals: readonly AbortSignal[];
   readonly events: readonly KyoaEvent[];
-  /** The types of the events, in order. */
+  /** The types of the events so far, in order. */
   readonly types: () => string[];
 }
 
-/** `answer` is called for every attempt, with its number. */
-export function stub(use: readonly Middleware[], answer: (attempt: number) => Response | Promise<Response>): Stub {
+/** A fetch over a transport that calls `respond` with the number of each request, from 1 on. */
+export function stub(use: readonly Middleware[], respond: (attempt: number) => Response | Promise<Response>): Stub {
   const sent: Request[] = [];
   const signals: AbortSignal[] = [];
   const transport: Fetch = async (input, init) => {
     sent.push(input as Request);
     signals.push(init!.signal!);
-    return answer(sent.length);
+    return respond(sent.length);
   };
   const { fetch, events } = watched(use, transport);
   return { fetch, sent, signals, events, types: () => events.map(({ type }) => type) };
 }
 
-/** A fetch whose events are collected. */
+/** A fetch that collects its events. */
 export function watched(use: readonly Middleware[], transport?: Fetch): { fetch: KyoaFetch; events: KyoaEvent[] } {
   const events: KyoaEvent[] = [];
   const fetch = createFetch({
@@ -34,11 +34,11 @@ export function watched(use: readonly Middleware[], transport?: Fetch): { fetch:
   return { fetch, events };
 }
 
-/** A transport that never answers and hears its signal. */
+/** A transport that never responds, and rejects when its signal aborts. */
 export const silent: Fetch = (_input, init) =>
   new Promise((_resolve, reject) => {
     init!.signal!.addEventListener('abort', () => reject(init!.signal!.reason), { once: true });
   });
 
-/** A transport that never answers and hears nothing. */
+/** A transport that never responds and ignores its signal. */
 export const deaf: Fetch = () => new Promise(() => {});

@@ -1,6 +1,7 @@
-/** A context for what is tested without an entry point. */
+/** A context for tests that call no entry point. */
 import { memory } from '../../adapters/storage/memory.ts';
 import { createContext, type CallSettings, type Context } from '../../src/core/context.ts';
+import { url } from './http.ts';
 
 export interface ContextParts extends Partial<CallSettings> {
   readonly request?: Request;
@@ -10,7 +11,7 @@ export interface ContextParts extends Partial<CallSettings> {
 export function contextOf({ request, signal, ...settings }: ContextParts = {}): Context {
   return createContext(
     { options: {}, init: {}, storage: memory(), side: 'client', stack: [], ...settings },
-    request ?? new Request('http://api.example/'),
+    request ?? new Request(url),
     signal ?? new AbortController().signal,
   );
 }

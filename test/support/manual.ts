@@ -1,27 +1,33 @@
-/** A transport that the test answers for. */
+/** A transport whose response the test gives by hand. */
 import type { Fetch } from '../../src/index.ts';
+import { deferred } from './promises.ts';
 
 export interface Manual {
   readonly transport: Fetch;
-  /** Resolves with the first request. */
-  readonly asked: Promise<void>;
-  /** Every request alike, those to come included. */
-  readonly answer: (response: Response) => void;
+  /** Resolves when the transport receives its first request. */
+  readonly requested: Promise<void>;
+  /** Gives every request, earlier or later, a copy of this response. */
+  readonly respond: (response: Response) => void;
+  /** Rejects every request, earlier or later. */
   readonly fail: (error: unknown) => void;
+  /** How many requests the transport has received. */
   readonly calls: () => number;
 }
 
 export function manual(): Manual {
+  const requested = deferred();
+  const response = deferred<Response>();
   let calls = 0;
-  let arrived!: () => void;
-  const asked = new Promise<void>((resolve) => (arrived = resolve));
-  let answer!: (response: Response) => void;
-  let fail!: (error: unknown) => void;
-  const answered = new Promise<Response>((resolve, reject) => ([answer, fail] = [resolve, reject]));
   const transport: Fetch = async () => {
     calls += 1;
-    arrived();
-    return (await answered).clone();
+    requested.resolve();
+    return (await response.promise).clone();
   };
-  return { transport, asked, answer, fail, calls: () => calls };
+  return {
+    transport,
+    requested: requested.promise,
+    respond: response.resolve,
+    fail: response.reject,
+    calls: () => calls,
+  };
 }

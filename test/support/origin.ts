@@ -1,6 +1,6 @@
 /**
- * A `node:http` server whose answers a test writes by hand, chunk by chunk, and what it saw of its client. What goes
- * wrong by itself is in `faults.ts`.
+ * A `node:http` server whose responses a test writes by hand, chunk by chunk. It records what its client does. A server
+ * that fails in given ways is in `faults.ts`.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -10,11 +10,11 @@ import { soon } from './faults/clock.ts';
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly answer: ServerResponse;
-  /** The request's body, whole. */
+  /** The whole body of the request. */
   readonly body: Promise<Buffer>;
-  /** Number of the connection, from 1 on. */
+  /** The number of the connection, from 1 on. */
   readonly connection: number;
-  /** `cut`: the connection was gone before the answer was complete. */
+  /** `cut` means that the connection closed before the response was complete. */
   readonly state: 'open' | 'complete' | 'cut';
   readonly over: Promise<'complete' | 'cut'>;
 }
@@ -40,7 +40,7 @@ export async function origin(answer: (exchange: Exchange) => void): Promise<Orig
       },
       over: once(response, 'close').then(() => (state = response.writableFinished ? 'complete' : 'cut')),
     };
-    exchange.body.catch(() => {}); // a test that wants it hears of it
+    exchange.body.catch(() => {}); // a test that awaits the body still sees the error
     response.on('error', () => {});
     exchanges.push(exchange);
     answer(exchange);
@@ -60,7 +60,7 @@ export async function origin(answer: (exchange: Exchange) => void): Promise<Orig
   };
 }
 
-/** Writes as fast as the client reads, for ever. */
+/** Writes a body without end, as fast as the client reads it. */
 export function flood({ answer }: Exchange): void {
   const more = (): void => {
     while (!answer.destroyed && answer.write(Buffer.alloc(16_384, 'kyoa ')));
@@ -69,9 +69,14 @@ export function flood({ answer }: Exchange): void {
   more();
 }
 
-/** Gives everything that is under way in this process its turn: what can settle without the server has settled. */
+/** Resolves after ten turns of the event loop: every promise that needs nothing from outside has settled by then. */
 export async function settled(): Promise<void> {
   for (let n = 0; n < 10; n += 1) await new Promise((resolve) => soon(resolve));
+}
+
+/** Resolves once the predicate holds. Fake timers do not stop it: it waits for turns of the event loop. */
+export async function until(predicate: () => boolean): Promise<void> {
+  while (!predicate()) await settled();
 }
 
 async function whole(request: IncomingMessage): Promise<Buffer> {

@@ -1,9 +1,9 @@
-/** Calls with a secret in every place where one can hide: what is asked, what is answered, and what goes wrong. */
+/** Calls with a secret in each place that can hold one: the request, the response and the error. */
 import { TimeoutError } from '../../src/index.ts';
 
 export interface Fault {
   readonly call: readonly [url: string, init?: RequestInit];
-  /** Of the transport. */
+  /** What the transport returns or throws. */
   readonly answer: () => Response;
 }
 
@@ -33,7 +33,7 @@ const inQuery = (name: string): Plant => {
   return (secret) => ({ call: [`http://api.example/?a=1&${name}=${secret}&b=2`], answer: ok });
 };
 
-/** What libraries say when they fail. */
+/** The messages of libraries that fail. */
 const inMessage = (message: (secret: string) => string): Plant => {
   return (secret) => ({ call: [plain], answer: () => fail(new TypeError(message(secret))) });
 };
