@@ -1,4 +1,4 @@
-/** The three classic ways to have a thing done once, on the server side: what docs/idempotency.md shows does what it says. */
+/** The examples of docs/idempotency.md: three ways in which a server carries out an order once. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Four processes at once run `code` on the database; gives what each of them returned. */
+/** Four processes run `code` on the database at the same time. Resolves to what each of them returned. */
 async function contend(module: string, open: string, code: string): Promise<unknown[]> {
   const script = `
     import { ${open} } from ${JSON.stringify(join(examples, module))};
@@ -43,7 +43,7 @@ async function contend(module: string, open: string, code: string): Promise<unkn
 }
 
 describe('a unique key', () => {
-  test('lets one of two orders with the same key in, and both have the same order', () => {
+  test('stores one of two orders with the same key, and both calls get the same order', () => {
     const shop = openOrders(path);
     const first = shop.place('order-42', 'a ticket');
     expect(shop.place('order-42', 'a ticket')).toEqual(first);
@@ -52,7 +52,7 @@ describe('a unique key', () => {
     expect(shop.count()).toBe(2);
   });
 
-  test('does so for four processes at once', async () => {
+  test('stores one of the orders that four processes place at once', async () => {
     const shop = openOrders(path);
     const code = `return Array.from({ length: 50 }, (_, n) => shop.place('order-' + n, 'a ticket').id)`;
     const [ids, ...others] = await contend('unique-key.ts', 'openOrders', code);
@@ -60,7 +60,7 @@ describe('a unique key', () => {
     expect(shop.count()).toBe(50);
   });
 
-  test('beneath a handler makes up for a crash between the work and its recording', async () => {
+  test('inside idempotency stores one order when the process crashes before it stores the response', async () => {
     const shop = openOrders(path);
     let crash = true;
     const handle = createHandler({ use: [idempotency({ required: true })], storage: memory() }, async (request) => {
@@ -80,8 +80,8 @@ describe('a unique key', () => {
   });
 });
 
-describe('a token that was handed out beforehand', () => {
-  test('is good for one order; one that never was is good for none', () => {
+describe('a token from the server', () => {
+  test('is valid for one order, and a token that the server did not issue for none', () => {
     const shop = openCheckout(path);
     const token = shop.begin();
     expect(shop.submit(token, 'a ticket')).toBe(true);
@@ -90,7 +90,7 @@ describe('a token that was handed out beforehand', () => {
     expect(shop.count()).toBe(1);
   });
 
-  test('is good again when the order fails', () => {
+  test('is valid again when the order fails', () => {
     const shop = openCheckout(path);
     const token = shop.begin();
     expect(() => shop.submit(token, null as unknown as string)).toThrow('NOT NULL');
@@ -98,7 +98,7 @@ describe('a token that was handed out beforehand', () => {
     expect(shop.count()).toBe(1);
   });
 
-  test('is good for one of four processes', async () => {
+  test('is valid for one of four processes', async () => {
     const shop = openCheckout(path);
     const tokens = Array.from({ length: 50 }, () => shop.begin());
     const code = `return ${JSON.stringify(tokens)}.map((token) => shop.submit(token, 'a ticket'))`;
@@ -109,7 +109,7 @@ describe('a token that was handed out beforehand', () => {
 });
 
 describe('a state machine', () => {
-  test('takes a step once, and says so when it comes too late', () => {
+  test('takes a step once, and throws for a step that comes too late', () => {
     const shop = openStates(path);
     const order = shop.place();
     expect([shop.take('pay', order), shop.take('pay', order)]).toEqual([true, false]);
@@ -119,7 +119,7 @@ describe('a state machine', () => {
     expect(() => shop.take('pay', order)).toThrow('is shipped: too late to pay');
   });
 
-  test('takes it for one of four processes', async () => {
+  test('takes a step for one of four processes', async () => {
     const shop = openStates(path);
     const orders = Array.from({ length: 50 }, () => shop.place());
     const code = `return ${JSON.stringify(orders)}.map((order) => shop.take('pay', order))`;

@@ -13,10 +13,12 @@ import {
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { settled } from '../../support/origin.ts';
+import { deferred } from '../../support/promises.ts';
+import { replayed } from './order.ts';
 
 const url = 'http://shop.example/orders';
 let storage: Storage;
-/** How often the work was done. */
+/** How many times the handler has done its work. */
 let done: number;
 
 beforeEach(() => {
@@ -45,8 +47,6 @@ function handler(
   return createHandler({ use: [idempotency({ storage, ...options })] }, inner);
 }
 
-const replayed = (response: Response): string | null => response.headers.get('idempotency-replayed');
-
 async function expectProblem(response: Response, status: number, title: string): Promise<void> {
   expect(response.status).toBe(status);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
@@ -54,21 +54,19 @@ async function expectProblem(response: Response, status: number, title: string):
   expect(await response.json()).toEqual({ type, title, status, detail: expect.stringMatching(/^[A-Z].{20,}/) });
 }
 
-/** Work that ends when the test says so. */
+/** A handler that begins and ends its work under the control of the test. */
 function slow(): { inner: () => Promise<Response>; begun: Promise<void>; end: () => void } {
-  let [end, begin] = [(): void => {}, (): void => {}];
-  const begun = new Promise<void>((resolve) => (begin = resolve));
-  const ended = new Promise<void>((resolve) => (end = resolve));
+  const [begun, ended] = [deferred(), deferred()];
   const inner = async (): Promise<Response> => {
-    begin();
-    await ended;
+    begun.resolve();
+    await ended.promise;
     return work();
   };
-  return { inner, begun, end };
+  return { inner, begun: begun.promise, end: ended.resolve };
 }
 
-describe('in a handler, idempotency', () => {
-  test('does the work once for a key, and replays its answer', async () => {
+describe('idempotency in a handler', () => {
+  test('runs the handler once for a key, and replays its response', async () => {
     const events: KyoaEvent[] = [];
     const handle = createHandler({ use: [observe((event) => events.push(event)), idempotency({ storage })] }, work);
     const first = await handle(post({ key: 'k' }));
@@ -86,7 +84,7 @@ describe('in a handler, idempotency', () => {
     expect(events.filter(({ type }) => type === 'idempotency.replayed')).toHaveLength(3);
   });
 
-  test('lets a request without a key pass, as often as it comes, and other methods', async () => {
+  test('passes on each request without a key, and each request with another method', async () => {
     const handle = handler();
     await handle(post());
     await handle(post());
@@ -95,7 +93,7 @@ describe('in a handler, idempotency', () => {
     expect((await handler({}, () => new Response(null)).with({ requestId: 'k' })(post())).status).toBe(200);
   });
 
-  test('answers 400 where a key is required and missing, or unusable in any case', async () => {
+  test('responds with 400 to a missing key that is required, and to every unusable key', async () => {
     const title = 'Idempotency-Key is missing or unusable';
     await expectProblem(await handler({ required: true })(post()), 400, title);
     for (const key of ['', '""', 'k'.repeat(256)]) {
@@ -113,7 +111,7 @@ describe('in a handler, idempotency', () => {
   test.each([
     ['body', { body: 'two tickets' }],
     ['method', { method: 'PATCH' }],
-  ])('answers 422 to another %s under the same key', async (_, other) => {
+  ])('responds with 422 to another %s under the same key', async (_, other) => {
     const handle = handler();
     await handle(post({ key: 'k' }));
     await expectProblem(
@@ -124,7 +122,7 @@ describe('in a handler, idempotency', () => {
     expect(done).toBe(1);
   });
 
-  test('knows its own path whatever the host it is reached under, and no other path', async () => {
+  test('recognises a repeat by its path, under any host', async () => {
     const handle = handler();
     const at = (address: string): Request => new Request(address, post({ key: 'k' }));
     await handle(at('http://shop.example/orders?express=1'));
@@ -134,7 +132,7 @@ describe('in a handler, idempotency', () => {
     expect(done).toBe(1);
   });
 
-  test('takes a form that is sent again for the same, though its boundary is another', async () => {
+  test('recognises a form that is sent again with another boundary', async () => {
     const handle = handler({}, async (request) => Response.json({ name: (await request.formData()).get('name') }));
     const form = (name: string): FormData => {
       const data = new FormData();
@@ -150,13 +148,13 @@ describe('in a handler, idempotency', () => {
     expect((await handle(post({ key: 'k', body: form('b') }))).status).toBe(422);
   });
 
-  test('hands the request on unread', async () => {
+  test('passes on the request with its body unread', async () => {
     const handle = handler({}, async (request) => new Response(await request.text()));
     const body = 'x'.repeat(3 * 1024 * 1024);
     expect(await (await handle(post({ key: 'k', body }))).text()).toBe(body);
   });
 
-  test('of 200 that come at once does the work for one, and answers 409 with Retry-After to the others', async () => {
+  test('runs the handler for one of 200 concurrent requests, and responds with 409 and Retry-After to the others', async () => {
     const { inner, begun, end } = slow();
     const handle = handler({}, inner);
     const first = handle(post({ key: 'k' }));
@@ -172,21 +170,21 @@ describe('in a handler, idempotency', () => {
     expect(done).toBe(1);
   });
 
-  test('with conflict: wait gives all 200 the same answer', async () => {
+  test('gives 200 concurrent requests the same response with conflict: wait', async () => {
     const { inner, begun, end } = slow();
     const handle = handler({ conflict: 'wait' }, inner);
     const all = Array.from({ length: 200 }, () => handle(post({ key: 'k' })));
     await begun;
     end();
-    const answers = await Promise.all(all);
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
-    const bodies = await Promise.all(answers.map((response) => response.text()));
+    const responses = await Promise.all(all);
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([201]));
+    const bodies = await Promise.all(responses.map((response) => response.text()));
     expect(new Set(bodies)).toEqual(new Set(['{"order":1}']));
-    expect(answers.filter((response) => replayed(response) === null)).toHaveLength(1);
+    expect(responses.filter((response) => replayed(response) === null)).toHaveLength(1);
     expect(done).toBe(1);
   });
 
-  test('keeps the keys of two principals apart', async () => {
+  test('separates the keys of two users by their Authorization header', async () => {
     const handle = handler();
     const orders: unknown[] = [];
     for (const user of ['ann', 'bob', undefined, 'ann', 'bob', undefined]) {
@@ -196,21 +194,21 @@ describe('in a handler, idempotency', () => {
     expect(orders).toEqual([1, 2, 3, 1, 2, 3].map((order) => ({ order })));
   });
 
-  test('does not keep what Authorization says', async () => {
-    const kept: string[] = [];
-    const watching: Storage = {
+  test('stores nothing of the Authorization header', async () => {
+    const written: string[] = [];
+    const recording: Storage = {
       ...storage,
       set(key, value, options) {
-        kept.push(key, value);
+        written.push(key, value);
         return storage.set(key, value, options);
       },
     };
-    await handler({ storage: watching })(post({ key: 'k', user: 'secret' }));
-    expect(kept).toHaveLength(4);
-    expect(kept.join()).not.toContain('secret');
+    await handler({ storage: recording })(post({ key: 'k', user: 'secret' }));
+    expect(written).toHaveLength(4);
+    expect(written.join()).not.toContain('secret');
   });
 
-  test('keeps them apart by a scope of your own, which may look somebody up', async () => {
+  test('separates keys by the scope option, which may look up the user', async () => {
     const users: Record<string, string> = { token1: 'ann', token2: 'ann', token3: 'bob' };
     const handle = handler({
       scope: async ({ request }) => users[request.headers.get('authorization')?.slice('Bearer '.length) ?? ''],
@@ -222,7 +220,7 @@ describe('in a handler, idempotency', () => {
   test.each([
     [[200, 201, 204, 302, 400, 404, 410, 422], 1],
     [[408, 409, 425, 429, 500, 502, 503], 2],
-  ])('after %j does the work %i times for two requests', async (statuses, times) => {
+  ])('after a status of %j runs the handler %i times for two requests', async (statuses, times) => {
     for (const status of statuses) {
       done = 0;
       const handle = handler({}, () => {
@@ -234,7 +232,7 @@ describe('in a handler, idempotency', () => {
     }
   });
 
-  test('keeps a 500 when `when` says so', async () => {
+  test('stores a 500 if `when` returns true', async () => {
     const handle = handler({ when: ({ response }) => response !== undefined }, () => {
       done += 1;
       return new Response('no', { status: 500 });
@@ -244,7 +242,7 @@ describe('in a handler, idempotency', () => {
     expect(done).toBe(1);
   });
 
-  test('passes on what the work throws, and lets the next one try', async () => {
+  test('rejects with the error that the handler throws, and runs it again for the next request', async () => {
     const handle = handler({}, () => {
       if ((done += 1) === 1) throw new RangeError('out of stock');
       return new Response('made');
@@ -253,14 +251,14 @@ describe('in a handler, idempotency', () => {
     expect(await (await handle(post({ key: 'k' }))).text()).toBe('made');
   });
 
-  test('fails closed: without its storage nothing is done', async () => {
+  test('rejects before the handler runs if its storage is down', async () => {
     await storage.close();
     await expect(handler()(post({ key: 'k' }))).rejects.toThrow(StorageError);
     expect(done).toBe(0);
     expect((await handler()(post())).status).toBe(201);
   });
 
-  test('answers when the work is done and cannot be recorded', async () => {
+  test('returns a response that cannot be stored', async () => {
     const handle = handler({}, async () => {
       await storage.close();
       return work();
@@ -268,7 +266,7 @@ describe('in a handler, idempotency', () => {
     expect(await (await handle(post({ key: 'k' }))).json()).toEqual({ order: 1 });
   });
 
-  test('does the work to its end though its client leaves, and the repeat replays it', async () => {
+  test('runs the handler to its end when the client aborts, and replays its response to the repeat', async () => {
     let aborted: boolean | undefined;
     const { inner, begun, end } = slow();
     const handle = createHandler({ use: [idempotency({ storage })] }, async (_request, ctx) => {
@@ -291,7 +289,7 @@ describe('in a handler, idempotency', () => {
     expect(aborted).toBe(false);
   });
 
-  test('does the work to its end though a limit further out runs out', async () => {
+  test('runs the handler to its end when an outer time limit expires', async () => {
     const { inner, begun, end } = slow();
     const handle = createHandler({ use: [timeout(50), idempotency({ storage })] }, inner);
     const late = handle(post({ key: 'k' }));
@@ -303,7 +301,7 @@ describe('in a handler, idempotency', () => {
     expect(done).toBe(1);
   });
 
-  test('gives up the key when a limit further in ends the work', async () => {
+  test('frees the key when an inner time limit ends the handler', async () => {
     const aborted: boolean[] = [];
     const handle = createHandler({ use: [idempotency({ storage }), timeout(50)] }, async (_, { signal }) => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -314,7 +312,7 @@ describe('in a handler, idempotency', () => {
     expect(aborted).toEqual([true, true]);
   });
 
-  test('waits no longer for a client who has left, and begins nothing for one', async () => {
+  test('stops waiting when the client aborts, and runs no handler for a client that has aborted', async () => {
     const { inner, begun, end } = slow();
     const handle = handler({ conflict: 'wait' }, inner);
     const first = handle(post({ key: 'k' }));
@@ -333,12 +331,12 @@ describe('in a handler, idempotency', () => {
     };
     const gone = handler({ scope })(post({ key: 'other', signal: leavingAgain.signal }));
     await expect(gone).rejects.toBe('gone, too');
-    for (let n = 0; n < 3; n += 1) await handle(post({ key: 'k' })); // by now it would have been done
+    for (let n = 0; n < 3; n += 1) await handle(post({ key: 'k' })); // enough time for the handler to run
     expect(done).toBe(1);
   });
 });
 
-describe('in a handler, a lease', () => {
+describe('the lease of idempotency in a handler', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -347,7 +345,7 @@ describe('in a handler, a lease', () => {
     vi.useRealTimers();
   });
 
-  test('lasts as long as the work does, and a minute beyond a crash', async () => {
+  test('lasts until the handler ends, and a minute after a crash', async () => {
     const { inner, begun, end } = slow();
     const first = handler({}, inner)(post({ key: 'k' }));
     await begun;
@@ -355,15 +353,15 @@ describe('in a handler, a lease', () => {
     expect((await handler()(post({ key: 'k' }))).status).toBe(409);
 
     const now = Date.now();
-    vi.clearAllTimers(); // it is frozen, or dead
-    vi.setSystemTime(now); // which that has set back
+    vi.clearAllTimers(); // the process is frozen or dead
+    vi.setSystemTime(now); // clearAllTimers() sets the clock back
     vi.advanceTimersByTime(40_000);
     expect((await handler()(post({ key: 'k' }))).status).toBe(409);
     vi.advanceTimersByTime(20_000);
     const successor = slow();
     const second = handler({}, successor.inner)(post({ key: 'k' }));
     await successor.begun;
-    end(); // it was not dead: what its successor records is the answer for its client, too
+    end(); // the process was only frozen: its client gets the response that its successor stores
     await settled();
     successor.end();
     expect((await second).status).toBe(201);

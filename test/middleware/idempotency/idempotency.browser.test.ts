@@ -1,10 +1,11 @@
 import { constant, createFetch, idempotency, IdempotencyError, observe, retry, type KyoaEvent } from 'kyoa';
 import { indexeddb } from 'kyoa/indexeddb';
 import { beforeEach, describe, expect, inject, test } from 'vitest';
+import { reasonOf } from '../../support/promises.ts';
 
 const { origin, control } = inject('origins');
-const asked = async (url: string): Promise<unknown> => (await fetch(control + url)).json();
-const executions = (id: string): Promise<unknown> => asked(`/executions?id=${id}`);
+const askServer = async (path: string): Promise<unknown> => (await fetch(control + path)).json();
+const executions = (id: string): Promise<unknown> => askServer(`/executions?id=${id}`);
 
 describe('idempotency in a page', () => {
   const events: KyoaEvent[] = [];
@@ -21,14 +22,14 @@ describe('idempotency in a page', () => {
     events.length = 0;
   });
 
-  test('does a thing once, through retries and repeats', async () => {
+  test('sends a request once, with retries and repeats', async () => {
     const url = `${origin}/work?then=503,ok&id=${id}`;
     const first = await send(url, { method: 'POST', body: 'one ticket', requestId });
     const again = await send(url, { method: 'POST', body: 'one ticket', requestId });
     expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect(again).toMatchObject({ status: first.status, url, type: first.type });
     expect(await again.text()).toBe(await first.text());
-    expect(await executions(id)).toBe(2); // the 503 and the answer
+    expect(await executions(id)).toBe(2); // the 503 and the response
     await expect(send(url, { method: 'POST', body: 'two tickets', requestId })).rejects.toThrow(IdempotencyError);
   });
 
@@ -38,7 +39,7 @@ describe('idempotency in a page', () => {
     ['a Blob', () => new Blob(['a', 'b'], { type: 'text/plain' })],
     ['URLSearchParams', () => new URLSearchParams('a=b')],
     [
-      'a form, whose boundary is drawn anew',
+      'a form, whose boundary is new each time',
       () => {
         const form = new FormData();
         form.set('name', 'value');
@@ -46,11 +47,11 @@ describe('idempotency in a page', () => {
         return form;
       },
     ],
-  ])('knows the same body again: %s', async (_, body) => {
+  ])('recognises the same body: %s', async (_, body) => {
     const url = `${origin}/work?id=${id}`;
     const texts: string[] = [];
     for (let n = 0; n < 3; n += 1) {
-      // As a Request, nobody knows what its body was made of.
+      // The source of the body of a Request is unknown.
       const init = { method: 'POST', body: body() };
       const response =
         n < 2 ? await send(url, { ...init, requestId }) : await send(new Request(url, init), { requestId });
@@ -61,7 +62,7 @@ describe('idempotency in a page', () => {
     expect(await executions(id)).toBe(1);
   });
 
-  test('replays bytes as they were', async () => {
+  test('replays a body byte by byte', async () => {
     const path = `${origin}/gzip/ok?size=5000&id=${id}`;
     const bodies: Uint8Array[] = [];
     for (let n = 0; n < 2; n += 1) {
@@ -72,13 +73,11 @@ describe('idempotency in a page', () => {
     expect(events.map(({ type }) => type)).toContain('idempotency.replayed');
   });
 
-  test('is left in mid-flight by a caller who goes, and another takes over at once', async () => {
+  test('sends the request of another call at once when the first caller aborts', async () => {
     const url = `${origin}/work?then=hang,ok&id=${id}`;
     const leaving = new AbortController();
-    const left = send(url, { method: 'POST', body: 'x', requestId, signal: leaving.signal }).catch(
-      (error: unknown) => error,
-    );
-    await asked(`/until?state=hanging&url=${encodeURIComponent(`/work?then=hang,ok&id=${id}`)}`);
+    const left = reasonOf(send(url, { method: 'POST', body: 'x', requestId, signal: leaving.signal }));
+    await askServer(`/until?state=hanging&url=${encodeURIComponent(`/work?then=hang,ok&id=${id}`)}`);
     leaving.abort('gone');
     expect(await left).toBe('gone');
     expect((await send(url, { method: 'POST', body: 'x', requestId })).status).toBe(200);

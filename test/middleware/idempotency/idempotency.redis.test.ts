@@ -5,17 +5,17 @@ import { Redis } from 'ioredis';
 import { constant, idempotency, retry, StorageError, type Storage } from 'kyoa';
 import { redis } from 'kyoa/redis';
 import { createClient } from 'redis';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { stub, watched } from '../../support/call.ts';
 import { root } from '../../support/lanes.ts';
 import { manual } from '../../support/manual.ts';
 import { startRedis, type RedisServer } from '../../support/redis.ts';
+import { numbered, order, url } from './order.ts';
 
-const url = 'http://api.example/orders';
-const call = { method: 'POST', body: 'one ticket', requestId: 'k' };
+const call = { ...order, requestId: 'k' };
 
-test('four processes, of which some are killed, have each request done once, with one answer for all', () => {
+test('idempotency on Redis sends each request once, with one response for all, for four processes of which some are killed', () => {
   const proof = [join(root, 'bench/proof-idempotency.ts'), '--smoke', 'redis'];
   const { status, stdout, stderr } = spawnSync(process.execPath, proof, { encoding: 'utf8' });
   expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
@@ -55,7 +55,7 @@ describe.each(Object.entries(connectors))('idempotency on Redis with %s', (_, co
     await server.stop();
   });
 
-  test('a repeat through another client replays the answer byte by byte', async () => {
+  test('replays a response byte by byte to a repeat through another client', async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     const [one, two] = [await open(), await open()].map((storage) =>
       stub(
@@ -76,16 +76,16 @@ describe.each(Object.entries(connectors))('idempotency on Redis with %s', (_, co
     expect(two!.sent).toEqual([]);
   });
 
-  test('of 200 concurrent calls through four clients one is sent', async () => {
+  test('sends one request for 200 concurrent calls through four clients', async () => {
     const storages = await Promise.all(Array.from({ length: 4 }, () => open()));
-    const clients = storages.map((storage) => stub([idempotency({ storage })], (n) => new Response(`answer ${n}`)));
-    const answers = await Promise.all(Array.from({ length: 200 }, (_, n) => clients[n % 4]!.fetch(url, call)));
+    const clients = storages.map((storage) => stub([idempotency({ storage })], numbered()));
+    const responses = await Promise.all(Array.from({ length: 200 }, (_, n) => clients[n % 4]!.fetch(url, call)));
     expect(clients.flatMap(({ sent }) => sent)).toHaveLength(1);
-    const texts = await Promise.all(answers.map((answer) => answer.text()));
-    expect(new Set(texts)).toEqual(new Set(['answer 1']));
+    const texts = await Promise.all(responses.map((response) => response.text()));
+    expect(new Set(texts)).toEqual(new Set(['response 1']));
   });
 
-  test('a Redis that is gone fails the call before anything is sent', async () => {
+  test('fails the call before anything is sent if Redis has stopped', async () => {
     const impatient = await open(500);
     await server.stop();
     const { fetch, sent } = stub(
@@ -97,7 +97,7 @@ describe.each(Object.entries(connectors))('idempotency on Redis with %s', (_, co
     server = await startRedis();
   });
 
-  test('a Redis behind a black hole fails the call before anything is sent', async () => {
+  test('fails the call before anything is sent if Redis does not respond', async () => {
     const impatient = await open(200);
     server.freeze();
     const { fetch, sent } = stub(
@@ -108,7 +108,7 @@ describe.each(Object.entries(connectors))('idempotency on Redis with %s', (_, co
     expect(sent).toEqual([]);
   });
 
-  test('one that falls silent before the answer is recorded does not withhold it', async () => {
+  test('returns the response if Redis stops responding before the response is stored', async () => {
     const impatient = await open(200);
     const { fetch, events } = stub([idempotency({ storage: impatient })], () => {
       server.freeze();
@@ -121,19 +121,21 @@ describe.each(Object.entries(connectors))('idempotency on Redis with %s', (_, co
     server.thaw();
   });
 
-  test('a renewal that was carried out though nobody heard of it does not cost the holder its key', async () => {
-    const { transport, asked, answer } = manual();
-    const { fetch } = watched([idempotency({ storage: await open(100), lease: 900 })], transport);
+  test('keeps the lease after a renewal that Redis carried out but did not acknowledge', async () => {
+    const { transport, requested, respond } = manual();
+    const impatient = await open(100);
+    const set = vi.spyOn(impatient, 'set');
+    const { fetch } = watched([idempotency({ storage: impatient, lease: 900 })], transport);
     const response = fetch(url, call);
-    await asked;
+    await requested;
     const version = async (): Promise<number | undefined> =>
       (await storage.get('idempotency ["http://api.example","k"]'))?.version;
-    const claimed = await version();
-    server.freeze(); // it takes the renewal, and carries it out when it is well again
-    await new Promise((resolve) => setTimeout(resolve, 450));
+    const acquired = await version();
+    server.freeze(); // Redis receives the renewal, and carries it out after the thaw
+    await vi.waitUntil(() => set.mock.settledResults[1]?.type === 'rejected');
     server.thaw();
-    expect(await version()).toBeGreaterThan(claimed!);
-    answer(new Response('done'));
+    expect(await version()).toBeGreaterThan(acquired!);
+    respond(new Response('done'));
     expect(await (await response).text()).toBe('done');
     const again = stub([idempotency({ storage })], () => new Response('x'));
     expect(await (await again.fetch(url, call)).text()).toBe('done');

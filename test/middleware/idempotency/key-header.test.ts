@@ -19,18 +19,18 @@ describe('readKey', () => {
     expect(read(value)).toBe(key);
   });
 
-  test.each(['"open', '"one", "two"', '"one"two', String.raw`"bad \escape"`])('takes %s for a bare key', (value) => {
+  test.each(['"open', '"one", "two"', '"one"two', String.raw`"bad \escape"`])('reads %s as a bare key', (value) => {
     expect(read(value)).toBe(value);
   });
 
-  test('gives nothing where there is no such header', () => {
+  test('returns undefined for a missing header', () => {
     expect(readKey(null)).toBeUndefined();
     expect(readKey('mine')).toBe('mine');
   });
 });
 
 describe('writeKey', () => {
-  test('writes what readKey reads again, in either form', () => {
+  test('writes a key that readKey reads back, in both formats', () => {
     for (const key of ['order-42', 'with space', String.raw`"\ '`, '~!@#$%^&*()_+', 'a'.repeat(300)]) {
       expect(read(writeKey(key, 'structured'))).toBe(key);
       expect(writeKey(key, 'bare')).toBe(key);
@@ -39,7 +39,7 @@ describe('writeKey', () => {
   });
 
   test.each(['', ' led by space', 'trailed ', 'tab\tulated', 'line\nfeed', 'bestellung-grün', '注文', '\u007f', '😀'])(
-    'refuses %j, which cannot travel in a header',
+    'throws for %j, which no header can carry',
     (key) => {
       for (const format of ['bare', 'structured'] as const) {
         expect(() => writeKey(key, format)).toThrow(KyoaError);

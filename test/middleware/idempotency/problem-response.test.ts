@@ -9,7 +9,7 @@ const read = async (response: Response) => ({
   ...((await response.json()) as { readonly title: string; readonly detail: string }),
 });
 
-test('a key that is missing or unusable is a 400 that says what to send', async () => {
+test('unusableKeyProblem responds with 400 and describes a usable key', async () => {
   expect(await read(unusableKeyProblem('Idempotency-Key'))).toMatchObject({
     status: 400,
     contentType: 'application/problem+json',
@@ -21,7 +21,7 @@ test('a key that is missing or unusable is a 400 that says what to send', async 
 test.each([
   ['IDEMPOTENCY_MISMATCH', 422, 'X-Key was used for another request', null],
   ['IDEMPOTENCY_CONFLICT', 409, 'A request with this key is under way', '1'],
-] as const)('%s is a %i', async (code, status, title, retryAfter) => {
+] as const)('keyProblem responds to %s with %i', async (code, status, title, retryAfter) => {
   const error = new IdempotencyError(code, 'order-42');
   const type = 'https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/';
   expect(await read(keyProblem('X-Key', error))).toMatchObject({

@@ -1,4 +1,4 @@
-/** bench/proof-idempotency.ts in short, on a file; idempotency.redis.test.ts has it on Redis. */
+/** A short run of bench/proof-idempotency.ts on a file. idempotency.redis.test.ts runs it on Redis. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 
 import { root } from '../../support/lanes.ts';
 
-test('four processes, of which some are killed, have each request done once, with one answer for all', () => {
+test('idempotency on a file sends each request once, with one response for all, for four processes of which some are killed', () => {
   const proof = [join(root, 'bench/proof-idempotency.ts'), '--smoke', 'file'];
   const { status, stdout, stderr } = spawnSync(process.execPath, proof, { encoding: 'utf8' });
   expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });

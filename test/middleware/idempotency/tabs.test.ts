@@ -1,4 +1,4 @@
-/** Real tabs of one Chromium, which share what IndexedDB keeps, and a server that counts what it does. */
+/** `idempotency` in real tabs of one Chromium, which share a storage in IndexedDB, with a server that counts its work. */
 import type { IdempotencyOptions } from 'kyoa';
 import type { Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ const imports = {
   'p-timeout': '/node_modules/p-timeout/index.js',
 };
 
-/** A page as an application would have it; `submit` is what its button does. */
+/** The script of a page of a shop; `submit` is what its button does. */
 const script = `
   import { indexeddb } from '/adapters/storage/indexeddb.ts';
   import { createFetch } from '/src/fetch.ts';
@@ -30,7 +30,7 @@ const script = `
   };
 `;
 
-interface Answer {
+interface Submitted {
   readonly status: number;
   readonly text: string;
   readonly replayed: boolean;
@@ -38,7 +38,7 @@ interface Answer {
 
 interface Shop {
   readonly events: readonly string[];
-  readonly submit: (url: string, requestId: string, options: IdempotencyOptions) => Promise<Answer>;
+  readonly submit: (url: string, requestId: string, options: IdempotencyOptions) => Promise<Submitted>;
 }
 
 let browser: Pages;
@@ -65,7 +65,7 @@ async function ready(tab: Page): Promise<void> {
   await tab.waitForFunction(() => 'submit' in globalThis);
 }
 
-function submit(tab: Page, path: string, requestId: string, options: IdempotencyOptions = {}): Promise<Answer> {
+function submit(tab: Page, path: string, requestId: string, options: IdempotencyOptions = {}): Promise<Submitted> {
   return tab.evaluate(([url, id, options]) => (globalThis as unknown as Shop).submit(url, id, options), [
     server.url(path),
     requestId,
@@ -73,13 +73,13 @@ function submit(tab: Page, path: string, requestId: string, options: Idempotency
   ] as const);
 }
 
-/** For those who will die: nobody wants to wait for longer. */
+/** The lease of a tab that will be lost. It is short because another tab waits for its end. */
 const lease = 1_000;
 
 const events = (tab: Page): Promise<readonly string[]> => tab.evaluate(() => (globalThis as unknown as Shop).events);
 const posted = (): string[] => server.requests.map(({ headers }) => headers['idempotency-key'] ?? 'none');
 
-test('two tabs that submit the same request have it done once, and get the same answer', async () => {
+test('idempotency sends the same request of two tabs once, and both get the same response', async () => {
   const all = Array.from({ length: 20 }, (_, n) =>
     tabs.map((tab) => submit(tab, `/work?id=${n}&gap=50&then=delay`, `order-${n}`)),
   );
@@ -93,7 +93,7 @@ test('two tabs that submit the same request have it done once, and get the same 
   expect(posted().toSorted()).toEqual(Array.from({ length: 20 }, (_, n) => `order-${n}`).toSorted());
 });
 
-test('a tab that is reloaded after the answer replays it', async () => {
+test('idempotency replays the response in a tab that was reloaded after the response', async () => {
   const [tab] = tabs;
   const first = await submit(tab, '/work?id=after', 'order');
   await tab.reload();
@@ -102,21 +102,21 @@ test('a tab that is reloaded after the answer replays it', async () => {
   expect(server.executions('after')).toBe(1);
 });
 
-test('a tab that is reloaded in mid-flight resumes: it sends the same key, when the lease of the lost page is over', async () => {
+test('idempotency sends the same key again in a tab that was reloaded before the response, after the lease of the lost page', async () => {
   const [tab] = tabs;
   const lost = submit(tab, '/work?id=amid&then=hang,ok', 'order', { lease }).catch(() => 'lost');
   await server.until(({ busy }) => busy.length === 1);
   await tab.reload();
   expect(await lost).toBe('lost');
   await ready(tab);
-  const answer = await submit(tab, '/work?id=amid&then=hang,ok', 'order');
-  expect(answer).toMatchObject({ status: 200, replayed: false });
+  const submitted = await submit(tab, '/work?id=amid&then=hang,ok', 'order');
+  expect(submitted).toMatchObject({ status: 200, replayed: false });
   expect(posted()).toEqual(['order', 'order']);
   expect(await events(tab)).toContain('idempotency.recovered');
-  expect(await submit(tab, '/work?id=amid&then=hang,ok', 'order')).toEqual({ ...answer, replayed: true });
+  expect(await submit(tab, '/work?id=amid&then=hang,ok', 'order')).toEqual({ ...submitted, replayed: true });
 });
 
-test('another tab that waits takes over from one that is closed in mid-flight', async () => {
+test('idempotency sends the request from a tab that waits when the first tab is closed before its response', async () => {
   const [closing, staying] = tabs as unknown as [Page, Page];
   const path = '/work?id=closed&then=hang,ok';
   void submit(closing, path, 'order', { lease }).catch(() => {});
@@ -129,12 +129,12 @@ test('another tab that waits takes over from one that is closed in mid-flight', 
   expect(posted()).toEqual(['order', 'order']);
 });
 
-test('what Chromium sends again of its own accord carries the same key', async () => {
+test('idempotency has the same key on a request that Chromium itself sends again', async () => {
   const [tab] = tabs;
   await submit(tab, '/ok', 'warm');
-  // The server does the work and resets the connection: no policy retries here, and yet it comes twice.
-  const answer = await submit(tab, '/work?id=resent&then=reset,ok', 'order');
-  expect(answer.status).toBe(200);
+  // The server does the work and resets the connection. No policy retries here, but Chromium sends the request again.
+  const submitted = await submit(tab, '/work?id=resent&then=reset,ok', 'order');
+  expect(submitted.status).toBe(200);
   expect(server.executions('resent')).toBe(2);
   expect(posted()).toEqual(['warm', 'order', 'order']);
 });
