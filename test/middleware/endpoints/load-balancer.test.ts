@@ -19,8 +19,8 @@ const candidate = (facts: Partial<Candidate> = {}): Candidate => ({
 const weights = fc.array(fc.double({ min: 0.001, max: 1_000, noNaN: true }), { minLength: 1, maxLength: 8 });
 const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-describe('byWeight', () => {
-  test('each gets the part of [0, 1) that is its share of the weights', () => {
+describe('weightedRandom', () => {
+  test('gives each endpoint the part of [0, 1) that is its share of the weights', () => {
     fc.assert(
       fc.property(weights, draw, (all, at) => {
         const list = all.map((weight) => candidate({ weight }));
@@ -36,8 +36,8 @@ describe('byWeight', () => {
   });
 });
 
-describe('fastest', () => {
-  test('never takes the slowest of all when each costs something else, and there are two', () => {
+describe('powerOfTwoChoices', () => {
+  test('never takes the slowest endpoint when all latencies differ', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.integer({ min: 1, max: 10_000 }), { minLength: 2, maxLength: 8 }),
@@ -54,13 +54,17 @@ describe('fastest', () => {
   });
 
   test.each([
-    ['the one with fewer calls', candidate({ latency: 10, inFlight: 4 }), candidate({ latency: 30 })],
-    ['the one that is unknown and idle', candidate({ latency: 1 }), candidate()],
-    ['the known one while somebody asks the unknown one', candidate({ inFlight: 1 }), candidate({ latency: 5_000 })],
-    ['the less busy of two unknown ones', candidate({ inFlight: 3 }), candidate({ inFlight: 2 })],
-    ['the one with more weight', candidate({ latency: 10 }), candidate({ latency: 20, weight: 4 })],
+    ['the endpoint with fewer calls', candidate({ latency: 10, inFlight: 4 }), candidate({ latency: 30 })],
+    ['an idle endpoint of unknown latency', candidate({ latency: 1 }), candidate()],
     [
-      'the one whose slowness is long ago',
+      'the endpoint of known latency while another of unknown latency has a call',
+      candidate({ inFlight: 1 }),
+      candidate({ latency: 5_000 }),
+    ],
+    ['the less busy of two endpoints of unknown latency', candidate({ inFlight: 3 }), candidate({ inFlight: 2 })],
+    ['the endpoint with more weight', candidate({ latency: 10 }), candidate({ latency: 20, weight: 4 })],
+    [
+      'the endpoint whose high latency is old',
       candidate({ latency: 10 }),
       candidate({ latency: 90, lastUsed: performance.now() - 60_000 }),
     ],
@@ -71,10 +75,10 @@ describe('fastest', () => {
   });
 });
 
-describe('preferred', () => {
+describe('leastTriedNearest', () => {
   const [eu, us, none] = [candidate({ zone: 'eu' }), candidate({ zone: 'us' }), candidate()];
 
-  test('is who was tried least, and then whose zone comes first; a zone that is not named comes last', () => {
+  test('takes the endpoints with the fewest tries, then those of the first zone, with zones that are not listed last', () => {
     const list = [none, us, eu];
     const tried =
       (...members: readonly Candidate[]) =>

@@ -18,8 +18,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ who: fc.nat(9), drop: fc.constant(true as const) }) },
 );
 
-describe('ejection', () => {
-  test('whatever happens, no more than the share is out, and one always stays', () => {
+describe('outlierDetection', () => {
+  test('ejects no more than the share, and never the last endpoint, after any events', () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -48,7 +48,7 @@ describe('ejection', () => {
     );
   });
 
-  test('however long it was, everybody comes back, and is announced once', () => {
+  test('returns each endpoint after its time, and reports it once', () => {
     const health = outlierDetection<Health>({ failures: 1, for: 1_000, share: 1 });
     const list = [healthy(), healthy()];
     expect(health.failed(list[0]!, list)).toBe(1_000);
@@ -60,7 +60,7 @@ describe('ejection', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('what fails late, while it is out, does not make the time longer', () => {
+  test('does not extend an ejection for a failure that arrives during it', () => {
     const health = outlierDetection<Health>({ failures: 1, for: 1_000, share: 1 });
     const list = [healthy(), healthy()];
     health.failed(list[0]!, list);
@@ -70,7 +70,7 @@ describe('ejection', () => {
     expect(health.isOut(list[0]!)).toBe(false);
   });
 
-  test('a share of 0.29 of a hundred is 29', () => {
+  test('ejects 29 of 100 endpoints with a share of 0.29', () => {
     const health = outlierDetection<Health>({ failures: 1, for: 1_000, share: 0.29 });
     const list = Array.from({ length: 100 }, healthy);
     for (const member of list) health.failed(member, list);
