@@ -10,6 +10,14 @@ export async function reasonOf(promise: PromiseLike<unknown>): Promise<unknown> 
   );
 }
 
+/** Resolves to what the promise resolves to, or to the reason of its rejection. */
+export async function outcomeOf(promise: PromiseLike<unknown>): Promise<unknown> {
+  return promise.then(
+    (value) => value,
+    (error: unknown) => error,
+  );
+}
+
 /** Resolves to the value after so many milliseconds of the global timers, fake or real. */
 export function delayed<T>(value: T, ms: number): Promise<T> {
   return new Promise((resolve) => setTimeout(resolve, ms, value));

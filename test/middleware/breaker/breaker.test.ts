@@ -14,14 +14,12 @@ import {
 import { notBefore } from '../../../src/lib/outcome.ts';
 import { deaf, silent, stub, watched } from '../../support/call.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
+import { networkError, responseOf, url } from '../../support/http.ts';
+import { delayed, outcomeOf } from '../../support/promises.ts';
 import { expectQuiet } from '../../support/sockets.ts';
 
-const url = 'http://api.example/';
 const origin = 'http://api.example';
-const at = (status: number): Response => new Response(`status ${status}`, { status });
-const refused = (): TypeError => new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } });
-const failed = (answer: Promise<unknown>): Promise<unknown> => answer.catch((error: unknown) => error);
-/** Trips after four failures, and is jittered to the middle: 1,500 ms. */
+/** Opens after four failures, for 1,500 ms: the middle of the jitter. */
 const quick: BreakerOptions = { volume: 4, cooldown: 2_000, random: () => 0.5 };
 
 describe('breaker', () => {
@@ -33,19 +31,19 @@ describe('breaker', () => {
     vi.useRealTimers();
   });
 
-  /** A stub whose server can be broken and mended. */
+  /** A stub that responds with `server.status`, which the test sets. */
   function service(options: BreakerOptions = quick) {
     const policy = breaker(options);
     const server = { status: 200 };
-    const api = stub([policy], () => at(server.status));
-    const call = (init?: Parameters<typeof api.fetch>[1]): Promise<unknown> => failed(api.fetch(url, init));
+    const api = stub([policy], () => responseOf(server.status));
+    const call = (init?: Parameters<typeof api.fetch>[1]): Promise<unknown> => outcomeOf(api.fetch(url, init));
     const calls = async (n: number): Promise<void> => {
       for (let i = 0; i < n; i += 1) await call();
     };
     return { ...api, policy, server, call, calls, state: () => policy.snapshot()[origin]!.state };
   }
 
-  test('opens when half of at least twenty calls in ten seconds have failed, and closes by a probe', async () => {
+  test('opens when half of at least twenty calls in ten seconds fail, and closes after a good probe', async () => {
     const { calls, call, server, sent, state } = service({ random: () => 0 });
     await calls(10);
     server.status = 503;
@@ -73,7 +71,7 @@ describe('breaker', () => {
     expect(state()).toBe('open');
   });
 
-  test('the call that opens it still gets its own response, readable', async () => {
+  test('returns the response of the call that opens it, readable', async () => {
     const { fetch, calls, server, state, types } = service();
     server.status = 502;
     await calls(3);
@@ -84,7 +82,7 @@ describe('breaker', () => {
     expect(types().at(-2)).toBe('breaker.opened');
   });
 
-  test('rejects with a CircuitOpenError that says when to try again', async () => {
+  test('rejects with a CircuitOpenError that names the time of the next try', async () => {
     vi.setSystemTime(1_000_000);
     const { call, calls, server, events } = service();
     server.status = 503;
@@ -103,39 +101,44 @@ describe('breaker', () => {
   });
 
   test.each([
-    ['a network error opens it', () => Promise.reject(refused()), true],
-    ['a 500 opens it', () => at(500), true],
-    ['a 503 opens it', () => at(503), true],
-    ['a 429, which is one client’s quota, does not', () => at(429), false],
-    ['a 404 does not', () => at(404), false],
-    ['a programming error does not', () => Promise.reject(new TypeError('x is not a function')), false],
-  ])('%s', async (_what, answer: () => Response | Promise<Response>, fails) => {
+    ['opens after network errors', () => Promise.reject(networkError('ECONNREFUSED')), true],
+    ['opens after responses with 500', () => responseOf(500), true],
+    ['opens after responses with 503', () => responseOf(503), true],
+    ['stays closed after responses with 429, which is the quota of one client', () => responseOf(429), false],
+    ['stays closed after responses with 404', () => responseOf(404), false],
+    ['stays closed after programming errors', () => Promise.reject(new TypeError('x is not a function')), false],
+  ])('%s', async (_what, respond: () => Response | Promise<Response>, fails) => {
     const policy = breaker(quick);
-    const { fetch } = stub([policy], answer);
-    for (let n = 0; n < 4; n += 1) await failed(fetch(url));
+    const { fetch } = stub([policy], respond);
+    for (let n = 0; n < 4; n += 1) await outcomeOf(fetch(url));
     expect(policy.snapshot()[origin]!.state).toBe(fails ? 'open' : 'closed');
   });
 
-  test('a limit that runs out is a failure, inside it as well as outside', async () => {
+  test('counts an exceeded time limit as a failure, inside and outside it', async () => {
     for (const use of [
       (policy: ReturnType<typeof breaker>) => [policy, timeout(100)],
       (policy: ReturnType<typeof breaker>) => [timeout(100), policy],
     ]) {
       const policy = breaker(quick);
       const fetch = createFetch({ use: use(policy), fetch: silent });
-      const calls = Array.from({ length: 4 }, () => failed(fetch(url)));
+      const calls = Array.from({ length: 4 }, () => outcomeOf(fetch(url)));
       await vi.runAllTimersAsync();
       await Promise.all(calls);
       expect(policy.snapshot()[origin]!.state).toBe('open');
     }
   });
 
-  test('an abort by the caller is neither success nor failure, whatever its reason', async () => {
+  test('counts an abort by the caller neither as a success nor as a failure, for any reason', async () => {
     const policy = breaker(quick);
     const fetch = createFetch({ use: [policy], fetch: silent });
-    for (const reason of [undefined, refused(), new DOMException('too slow', 'TimeoutError'), 'bored']) {
+    for (const reason of [
+      undefined,
+      networkError('ECONNREFUSED'),
+      new DOMException('too slow', 'TimeoutError'),
+      'bored',
+    ]) {
       const leaving = new AbortController();
-      const error = failed(fetch(url, { signal: leaving.signal }));
+      const error = outcomeOf(fetch(url, { signal: leaving.signal }));
       await vi.advanceTimersByTimeAsync(1);
       leaving.abort(reason);
       expect(await error).toBe(leaving.signal.reason);
@@ -143,32 +146,28 @@ describe('breaker', () => {
     expect(policy.snapshot()[origin]).toMatchObject({ state: 'closed', calls: 0, failures: 0 });
   });
 
-  test('half-open under 50 concurrent calls passes exactly `probes`', async () => {
+  test('lets exactly `probes` of 50 concurrent calls pass while half-open', async () => {
     for (const probes of [1, 3]) {
       const policy = breaker({ ...quick, probes });
-      let answer: ((status: number) => void) | undefined;
       const waiting: ((status: number) => void)[] = [];
       let sent = 0;
       const fetch = createFetch({
         use: [policy],
         fetch: () => {
           sent += 1;
-          return new Promise((resolve) => {
-            answer = (status) => resolve(at(status));
-            waiting.push(answer);
-          });
+          return new Promise((resolve) => waiting.push((status) => resolve(responseOf(status))));
         },
       });
       const opening = Array.from({ length: 4 }, () => fetch(url));
       await vi.advanceTimersByTimeAsync(0);
-      for (const answer of waiting.splice(0)) answer(503);
+      for (const respond of waiting.splice(0)) respond(503);
       await Promise.all(opening);
       vi.advanceTimersByTime(1_500);
       sent = 0;
-      const calls = Array.from({ length: 50 }, () => failed(fetch(url)));
+      const calls = Array.from({ length: 50 }, () => outcomeOf(fetch(url)));
       await vi.advanceTimersByTimeAsync(0);
       expect(sent).toBe(probes);
-      for (const answer of waiting.splice(0)) answer(200);
+      for (const respond of waiting.splice(0)) respond(200);
       const outcomes = await Promise.all(calls);
       expect(outcomes.filter((outcome) => outcome instanceof Response)).toHaveLength(probes);
       expect(outcomes.filter((outcome) => outcome instanceof CircuitOpenError)).toHaveLength(50 - probes);
@@ -176,7 +175,7 @@ describe('breaker', () => {
     }
   });
 
-  test('a failed probe opens it again, for longer when the cooldown is a backoff', async () => {
+  test('opens again after a failed probe, for longer if the cooldown is a backoff', async () => {
     const { calls, server, events } = service({ volume: 4, cooldown: exponential(1_000, 5_000), random: () => 0.999 });
     server.status = 500;
     for (let n = 0; n < 30_000; n += 1) {
@@ -187,14 +186,14 @@ describe('breaker', () => {
     expect(opened.slice(0, 6)).toEqual([999, 1_998, 3_996, 4_995, 4_995, 4_995]);
   });
 
-  test('a probe that is aborted gives its permit back at once, though nothing beneath hears of it', async () => {
-    const { policy, fetch, hang } = deafOnceOpen();
+  test('frees the permit of an aborted probe at once, even if the transport ignores its signal', async () => {
+    const { policy, fetch, hang } = failingThenHanging();
     await open(fetch);
     hang();
     const leaving = new AbortController();
-    const probe = failed(fetch(url, { signal: leaving.signal }));
+    const probe = outcomeOf(fetch(url, { signal: leaving.signal }));
     await vi.advanceTimersByTimeAsync(0);
-    expect(await failed(fetch(url))).toBeInstanceOf(CircuitOpenError);
+    expect(await outcomeOf(fetch(url))).toBeInstanceOf(CircuitOpenError);
     leaving.abort();
     await probe;
     expect(policy.snapshot()[origin]!.state).toBe('half-open');
@@ -203,40 +202,40 @@ describe('breaker', () => {
     expect(state).toBe('hangs');
   });
 
-  test('a probe that never settles gives its permit back after a cooldown, and its late answer counts for nothing', async () => {
-    const { policy, fetch, hang, answer } = deafOnceOpen();
+  test('frees the permit of a probe that never settles after a cooldown, and ignores its late response', async () => {
+    const { policy, fetch, hang, respond } = failingThenHanging();
     await open(fetch);
     hang();
-    const first = failed(fetch(url));
+    const first = outcomeOf(fetch(url));
     await vi.advanceTimersByTimeAsync(1_999);
-    const error = (await failed(fetch(url))) as CircuitOpenError;
+    const error = (await outcomeOf(fetch(url))) as CircuitOpenError;
     expect(error).toBeInstanceOf(CircuitOpenError);
     expect(error.retryAt).toBe(Date.now() + 1);
     await vi.advanceTimersByTimeAsync(1);
     const second = fetch(url);
     await vi.advanceTimersByTimeAsync(0);
-    answer(1, 200);
+    respond(1, 200);
     expect((await second).status).toBe(200);
     expect(policy.snapshot()[origin]!.state).toBe('closed');
-    answer(0, 500);
+    respond(0, 500);
     await first;
     expect(policy.snapshot()[origin]).toMatchObject({ state: 'closed', calls: 0, failures: 0 });
   });
 
-  /** Fails at first; later it answers when it is told to. */
-  function deafOnceOpen() {
+  /** A transport that responds with 500 at first. After `hang()` it waits for `respond()`. */
+  function failingThenHanging() {
     let hangs = false;
-    const answers: ((response: Response) => void)[] = [];
+    const responses: ((response: Response) => void)[] = [];
     const policy = breaker(quick);
     const fetch = createFetch({
       use: [policy],
-      fetch: async () => (hangs ? new Promise<Response>((resolve) => answers.push(resolve)) : at(500)),
+      fetch: async () => (hangs ? new Promise<Response>((resolve) => responses.push(resolve)) : responseOf(500)),
     });
     return {
       policy,
       fetch,
       hang: () => void (hangs = true),
-      answer: (index: number, status: number) => answers[index]!(at(status)),
+      respond: (index: number, status: number) => responses[index]!(responseOf(status)),
     };
   }
   async function open(fetch: Fetch): Promise<void> {
@@ -248,21 +247,21 @@ describe('breaker', () => {
     return 'hangs';
   }
 
-  test('calls that were under way when it opened no longer count', async () => {
-    const { policy, fetch, hang, answer } = deafOnceOpen();
+  test('ignores calls that were in flight when it opened', async () => {
+    const { policy, fetch, hang, respond } = failingThenHanging();
     hang();
     const early = Array.from({ length: 6 }, () => fetch(url));
     await vi.advanceTimersByTimeAsync(0);
-    for (let index = 0; index < 4; index += 1) answer(index, 500);
+    for (let index = 0; index < 4; index += 1) respond(index, 500);
     await Promise.all(early.slice(0, 4));
     expect(policy.snapshot()[origin]).toMatchObject({ state: 'open', openings: 1 });
-    answer(4, 200);
-    answer(5, 500);
+    respond(4, 200);
+    respond(5, 500);
     await Promise.all(early);
     expect(policy.snapshot()[origin]).toMatchObject({ state: 'open', openings: 1, calls: 4 });
   });
 
-  test('counts slow answers as failures of their own ratio, when asked to', async () => {
+  test('counts slow responses as failures with a ratio of their own, given the slow option', async () => {
     const run = async (slow: BreakerOptions['slow']): Promise<string> => {
       const policy = breaker({ ...quick, ...(slow !== undefined && { slow }) });
       const delays = [10, 300, 10, 300, 10, 300, 300, 300];
@@ -270,13 +269,13 @@ describe('breaker', () => {
         use: [policy],
         fetch: (_input, init) => {
           const ms = Number((init as { ms?: number }).ms);
-          return new Promise((resolve) => setTimeout(() => resolve(at(200)), ms));
+          return delayed(responseOf(200), ms);
         },
       });
       for (const ms of delays) {
-        const answer = failed(fetch(url, { ms } as RequestInit));
+        const outcome = outcomeOf(fetch(url, { ms } as RequestInit));
         await vi.runAllTimersAsync();
-        await answer;
+        await outcome;
       }
       return policy.snapshot()[origin]!.state;
     };
@@ -287,18 +286,18 @@ describe('breaker', () => {
     expect(await run(undefined)).toBe('closed');
   });
 
-  test('circuits are apart by origin, or by what `key` says; without a key a call passes', async () => {
+  test('keeps one circuit for each origin or `key`, and passes on a call without a key', async () => {
     const byOrigin = breaker(quick);
-    const { fetch, sent } = stub([byOrigin], () => at(500));
+    const { fetch, sent } = stub([byOrigin], () => responseOf(500));
     for (let n = 0; n < 5; n += 1) {
-      await failed(fetch('http://a.example/x?1'));
+      await outcomeOf(fetch('http://a.example/x?1'));
       await fetch('http://b.example/', { breaker: { key: () => undefined } });
     }
     expect(sent).toHaveLength(9);
     expect(Object.keys(byOrigin.snapshot())).toEqual(['http://a.example']);
   });
 
-  test('is overridden for a call', async () => {
+  test('takes options from the call', async () => {
     const { call, calls, server, sent, state } = service();
     server.status = 500;
     await calls(4);
@@ -314,7 +313,7 @@ describe('breaker', () => {
     expect(await call({ breaker: { window: 5 } as never })).toMatchObject({ code: 'INVALID_OPTION' });
   });
 
-  test('a snapshot goes through JSON into another breaker, which goes on where this one stood', async () => {
+  test('continues from the snapshot of another breaker that went through JSON', async () => {
     const { calls, server, policy } = service();
     server.status = 500;
     await calls(4);
@@ -336,50 +335,50 @@ describe('breaker', () => {
     expect(heir.state()).toBe('closed');
   });
 
-  test('remembers a thousand circuits, and every one whose cooldown runs', async () => {
+  test('keeps a thousand circuits, and every circuit whose cooldown has not ended', async () => {
     const policy = breaker({ volume: 1, cooldown: 1_000, random: () => 0 });
-    const { fetch } = stub([policy], () => at(500));
+    const { fetch } = stub([policy], () => responseOf(500));
     for (let n = 0; n < 1_200; n += 1) await fetch(url, { breaker: { key: () => `user ${n}` } });
     expect(Object.keys(policy.snapshot())).toHaveLength(1_200);
-    expect(await failed(fetch(url, { breaker: { key: () => 'user 0' } }))).toBeInstanceOf(CircuitOpenError);
+    expect(await outcomeOf(fetch(url, { breaker: { key: () => 'user 0' } }))).toBeInstanceOf(CircuitOpenError);
     vi.advanceTimersByTime(500);
     await fetch(url);
     expect(Object.keys(policy.snapshot())).toHaveLength(1_000);
   });
 
-  test('retry does not repeat a call that was refused', async () => {
+  test('rejects a call once, without a retry, inside retry', async () => {
     const policy = breaker(quick);
-    const { fetch, sent, types } = stub([retry({ retries: 3 }), policy], () => at(500));
+    const { fetch, sent, types } = stub([retry({ retries: 3 }), policy], () => responseOf(500));
     for (let n = 0; n < 4; n += 1) await fetch(url, { retry: false });
     const started = performance.now();
-    expect(await failed(fetch(url))).toBeInstanceOf(CircuitOpenError);
+    expect(await outcomeOf(fetch(url))).toBeInstanceOf(CircuitOpenError);
     expect(performance.now()).toBe(started);
     expect(sent).toHaveLength(4);
     expect(types()).not.toContain('retry.scheduled');
   });
 
-  test('announces with the outcome that the next attempt will be refused, and only then', async () => {
-    const announced: (number | undefined)[] = [];
+  test('marks an outcome after which it will reject the next attempt, and no other outcome', async () => {
+    const marks: (number | undefined)[] = [];
     const { fetch } = stub(
       [
-        async function above(_ctx, next) {
+        async function outer(_ctx, next) {
           const response = await next();
-          announced.push(notBefore({ response }));
+          marks.push(notBefore({ response }));
           return response;
         },
         breaker(quick),
       ],
-      () => at(500),
+      () => responseOf(500),
     );
     for (let n = 0; n < 4; n += 1) await fetch(url);
-    expect(announced).toEqual([undefined, undefined, undefined, Date.now() + 1_500]);
+    expect(marks).toEqual([undefined, undefined, undefined, Date.now() + 1_500]);
   });
 
-  test('never lets more than `probes` calls pass while it is half-open, and is never stuck', async () => {
+  test('lets no more than `probes` calls pass while half-open, and always closes again', async () => {
     const step = fc.record({
       pause: fc.oneof(fc.constant(0), fc.nat(50), fc.nat(2_500)),
       calls: fc.nat(6),
-      // What becomes of calls under way: some are answered, some fail, some are aborted, the rest hang.
+      // How the calls in flight end: some get a response, some fail, some are aborted, the others hang.
       fates: fc.array(fc.constantFrom('ok', 'fail', 'abort', 'hang'), { maxLength: 6 }),
     });
     await fc.assert(
@@ -413,9 +412,9 @@ describe('breaker', () => {
             await vi.advanceTimersByTimeAsync(pause);
             for (let i = 0; i < n; i += 1) {
               leaving = new AbortController();
-              calls.push(failed(fetch(url, { signal: leaving.signal })));
+              calls.push(outcomeOf(fetch(url, { signal: leaving.signal })));
               await vi.advanceTimersByTimeAsync(0);
-              // A probe whose fellow has failed is none of the next half-open circuit.
+              // When another probe has failed, a probe does not count for the next half-open state.
               probing = probing.filter(
                 ({ over, at, opening }) => !over && opening === openings() && performance.now() - at < 1_000,
               );
@@ -425,19 +424,19 @@ describe('breaker', () => {
               const call = under.shift();
               if (call === undefined) break;
               if (fate === 'abort') call.leaving.abort();
-              else if (fate !== 'hang') call.settle(at(fate === 'ok' ? 200 : 500));
+              else if (fate !== 'hang') call.settle(responseOf(fate === 'ok' ? 200 : 500));
               if (fate !== 'hang') call.over = true;
               await vi.advanceTimersByTimeAsync(0);
             }
           }
-          // However it stands: within a cooldown it is served again.
+          // In any state a call passes again within a cooldown.
           under = [];
           for (let n = 0; n < 2 * probes && state() !== 'closed'; n += 1) {
             await vi.advanceTimersByTimeAsync(1_000);
-            const answer = failed(fetch(url));
+            const outcome = outcomeOf(fetch(url));
             await vi.advanceTimersByTimeAsync(0);
-            under.shift()?.settle(at(200));
-            expect(await answer).toBeInstanceOf(Response);
+            under.shift()?.settle(responseOf(200));
+            expect(await outcome).toBeInstanceOf(Response);
           }
           expect(state()).toBe('closed');
           expect(events.filter(({ type }) => type === 'breaker.probed').length).toBeGreaterThanOrEqual(openings());
@@ -466,18 +465,18 @@ describe('breaker', () => {
       { initial: { x: { state: 'open', calls: 1, failures: 1, slow: 0, openings: 1 } } },
     ],
     ['breaker has no option threshold; it has ratio, volume', { threshold: 5 } as never],
-  ] satisfies [string, BreakerOptions][])('refuses: %s', (message, options) => {
+  ] satisfies [string, BreakerOptions][])('throws for an invalid option: %s', (message, options) => {
     expect(() => breaker(options)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );
   });
 
   test.each([
-    ['refuses connections', async () => Promise.reject(refused())],
-    ['answers 503', async () => at(503)],
+    ['refuses connections', async () => Promise.reject(networkError('ECONNREFUSED'))],
+    ['responds with 503', async () => responseOf(503)],
     ['hangs', deaf],
   ] satisfies [string, Fetch][])(
-    'spares a server that %s, through the standard stack, and serves again within a second of its recovery',
+    'spares a server that %s, in the standard stack, and sends calls again within a second of its recovery',
     async (_how, outage) => {
       let down = true;
       let sent = 0;
@@ -485,26 +484,26 @@ describe('breaker', () => {
         use: standard({ breaker: { cooldown: 1_000 } }),
         fetch: (input, init) => {
           sent += 1;
-          return down ? outage(input, init) : Promise.resolve(at(200));
+          return down ? outage(input, init) : Promise.resolve(responseOf(200));
         },
       });
-      const answered: number[] = [];
+      const successes: number[] = [];
       const calls: Promise<unknown>[] = [];
       const at200PerSecond = async (seconds: number): Promise<void> => {
         for (let n = 0; n < seconds * 200; n += 1) {
-          const call = fetch(`${url}?n=${n}`).then((response) => response.ok && answered.push(performance.now()));
+          const call = fetch(`${url}?n=${n}`).then((response) => response.ok && successes.push(performance.now()));
           calls.push(call.catch(() => undefined));
           await vi.advanceTimersByTimeAsync(5);
         }
       };
-      await at200PerSecond(12); // until it is open: a hanging server is noticed after ten seconds
+      await at200PerSecond(12); // until it is open, which a hanging server causes after ten seconds
       sent = 0;
       await at200PerSecond(20);
       expect(sent / (20 * 200)).toBeLessThanOrEqual(0.05);
       down = false;
       const recovered = performance.now();
       await at200PerSecond(2);
-      expect(answered[0]! - recovered).toBeLessThanOrEqual(1_000);
+      expect(successes[0]! - recovered).toBeLessThanOrEqual(1_000);
       await vi.runAllTimersAsync();
       await Promise.all(calls);
     },
@@ -523,7 +522,7 @@ describe('breaker on a real server', () => {
   });
   afterAll(() => server.close());
 
-  test('half-open under 50 concurrent calls sends exactly one request, and all are served after it', async () => {
+  test('sends exactly one of 50 concurrent requests while half-open, and all of them once it has closed', async () => {
     const policy = breaker({ volume: 5, cooldown: 200 });
     const fetch = createFetch({ use: [policy] });
     server.outage = 503;
@@ -531,26 +530,26 @@ describe('breaker on a real server', () => {
     server.outage = false;
     await vi.waitFor(() => expect(policy.snapshot()[server.origin]!.state).toBe('half-open'));
     const before = server.count();
-    const answers = await Promise.allSettled(Array.from({ length: 50 }, () => fetch(server.url('/ok'))));
+    const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => fetch(server.url('/ok'))));
     expect(server.count() - before).toBe(1);
-    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     const all = await Promise.all(Array.from({ length: 50 }, () => fetch(server.url('/ok'))));
-    for (const response of [...all, ...answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []))])
+    for (const response of [...all, ...outcomes.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []))])
       await response.text();
     expect(server.count() - before).toBe(51);
   });
 
-  test('an open circuit opens no connection', async () => {
+  test('opens no connection while it is open', async () => {
     const fetch = createFetch({ use: [breaker({ volume: 3, cooldown: 60_000 })] });
     server.outage = 'reset';
-    for (let n = 0; n < 3; n += 1) await failed(fetch(server.url('/ok')));
+    for (let n = 0; n < 3; n += 1) await outcomeOf(fetch(server.url('/ok')));
     const { connections } = server;
-    for (let n = 0; n < 20; n += 1) expect(await failed(fetch(server.url('/ok')))).toBeInstanceOf(CircuitOpenError);
+    for (let n = 0; n < 20; n += 1) expect(await outcomeOf(fetch(server.url('/ok')))).toBeInstanceOf(CircuitOpenError);
     expect(server.connections).toBe(connections);
     expect(server.count()).toBe(3);
   });
 
-  test('ten thousand calls on one signal leave nothing on it', async () => {
+  test('leaves no listener on a signal after ten thousand calls', async () => {
     const fetch = createFetch({ use: [breaker()], fetch: async () => new Response(null) });
     const { signal } = new AbortController();
     const on = vi.spyOn(signal, 'addEventListener');
