@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createFetch, fallback, type Outcome } from '../../src/index.ts';
 import { silent, stub } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
-
-const url = 'http://api.example/';
+import { url } from '../support/http.ts';
 
 describe('fallback', () => {
   let server: FaultServer;
@@ -12,7 +11,7 @@ describe('fallback', () => {
   });
   afterAll(() => server.close());
 
-  test('turns a value into a JSON 200', async () => {
+  test('responds with 200 and a plain value as JSON', async () => {
     const { fetch, events } = stub([fallback(() => ({ users: [] }))], () => new Response('down', { status: 503 }));
     const response = await fetch(url);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json']);
@@ -20,7 +19,7 @@ describe('fallback', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'fallback.used', status: 503 }));
   });
 
-  test('hands out a Response as it is, made from what failed', async () => {
+  test('responds with a Response that it makes from the failed outcome', async () => {
     const seen: Outcome[] = [];
     const error = new TypeError('fetch failed');
     const { fetch } = stub(
@@ -34,12 +33,12 @@ describe('fallback', () => {
     expect(seen).toEqual([{ error }]);
   });
 
-  test.each([200, 404, 429])('leaves a %i alone', async (status) => {
+  test.each([200, 404, 429])('passes on a response with %i', async (status) => {
     const { fetch } = stub([fallback(() => 'substitute')], () => new Response('mine', { status }));
     expect(await (await fetch(url)).text()).toBe('mine');
   });
 
-  test('`when` decides, also for a call', async () => {
+  test('replaces the outcomes for which `when` returns true, also with the `when` of a call', async () => {
     const { fetch } = stub(
       [fallback(() => 'x', { when: ({ response }) => response?.status === 404 })],
       (attempt) => new Response('mine', { status: attempt === 1 ? 404 : 500 }),
@@ -50,7 +49,7 @@ describe('fallback', () => {
     expect(await (await fetch(url, { fallback: false })).text()).toBe('mine');
   });
 
-  test('throws what respond throws', async () => {
+  test('rejects with the error that its function throws', async () => {
     const { fetch } = stub(
       [fallback(() => Promise.reject(new Error('nor this')))],
       () => new Response(null, { status: 500 }),
@@ -58,21 +57,21 @@ describe('fallback', () => {
     await expect(fetch(url)).rejects.toThrow('nor this');
   });
 
-  test('gives a caller who left no substitute', async () => {
+  test('gives no substitute to a caller that aborts', async () => {
     const fetch = createFetch({ use: [fallback(() => 'x')], fetch: silent });
     const leaving = new AbortController();
-    const answer = fetch(url, { signal: leaving.signal });
+    const pending = fetch(url, { signal: leaving.signal });
     leaving.abort('gone');
-    await expect(answer).rejects.toBe('gone');
+    await expect(pending).rejects.toBe('gone');
   });
 
-  test('lets go of the answer it replaces', async () => {
+  test('discards the response that it replaces', async () => {
     const fetch = createFetch({ use: [fallback(() => 'x')] });
     await (await fetch(server.url('/endless?status=503&gap=5'))).json();
     await server.until(({ aborted }) => aborted.length === 1);
   });
 
-  test('refuses bad options', () => {
+  test('throws for invalid options', () => {
     expect(() => fallback({} as never)).toThrow('fallback respond must be a function');
     expect(() => fallback(() => 1, { if: 1 } as never)).toThrow('fallback has no option if; it has when');
   });

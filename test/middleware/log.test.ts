@@ -17,6 +17,7 @@ const url = 'http://api.example/users?page=2';
 
 type Line = Record<string, unknown> & { readonly error?: Record<string, unknown> };
 
+/** Collects the lines of a log, parsed. */
 function book(): { readonly lines: Line[]; readonly write: (line: string, level: LogLevel) => void } {
   const lines: Line[] = [];
   return { lines, write: (line) => lines.push(JSON.parse(line) as Line) };
@@ -27,7 +28,7 @@ afterEach(() => {
 });
 
 describe('log', () => {
-  test('writes one line a call', async () => {
+  test('writes one line for each call', async () => {
     const { lines, write } = book();
     const { fetch } = stub([log({ service: 'shop', write }), retry({ backoff: constant(0) })], (attempt) =>
       attempt === 1 ? new Response(null, { status: 503 }) : new Response('fine'),
@@ -49,7 +50,7 @@ describe('log', () => {
   });
 
   test.each(['plain', 'ünïcode 🐾', 'a "quoted" \\ one', 'two\nlines\u0000', '\u2028', 'half \ud83d of a pair'])(
-    'is JSON for the id %j',
+    'writes valid JSON for the id %j',
     async (id) => {
       const { lines, write } = book();
       const { fetch } = stub([log({ service: id, write })], () => new Response('fine'));
@@ -58,7 +59,7 @@ describe('log', () => {
     },
   );
 
-  test('tells of an error with code, message and causes', async () => {
+  test('writes the code, the message and the causes of an error', async () => {
     const { lines, write } = book();
     const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const error = new TypeError('fetch failed', { cause });
@@ -78,7 +79,7 @@ describe('log', () => {
     expect(lines[0]).not.toHaveProperty('status');
   });
 
-  test('ends with causes that go round in a circle, and takes what is no error', async () => {
+  test('ends a circle of causes, and writes a thrown value that is no error', async () => {
     const { lines, write } = book();
     const error: Error & { cause?: unknown } = new Error('round');
     error.cause = error;
@@ -96,13 +97,13 @@ describe('log', () => {
     [200, 'info'],
     [404, 'warn'],
     [500, 'error'],
-  ])('a %s is %s', async (status, level) => {
+  ])('writes a response with %s at level %s', async (status, level) => {
     const { lines, write } = book();
     await stub([log({ write })], () => new Response(null, { status })).fetch(url);
     expect(lines).toMatchObject([{ status, level }]);
   });
 
-  test('a call that its caller gave up is info, one that ran out of time an error', async () => {
+  test('writes an abort by the caller at level info, and an exceeded time limit at level error', async () => {
     const { lines, write } = book();
     const fetch = createFetch({ use: [log({ write }), timeout(5)], fetch: silent });
     const left = new AbortController();
@@ -116,7 +117,7 @@ describe('log', () => {
     ]);
   });
 
-  test('writes nothing below its level, and nothing for a call that says so', async () => {
+  test('writes nothing below its level, and nothing for a call with log: false', async () => {
     const { lines, write } = book();
     let status = 200;
     const { fetch } = stub([log({ write, level: 'error' })], () => new Response(null, { status }));
@@ -128,13 +129,13 @@ describe('log', () => {
     expect(lines).toHaveLength(1);
   });
 
-  test('writes on the console by default', async () => {
+  test('writes to the console by default', async () => {
     const info = vi.spyOn(console, 'info').mockImplementation(() => {});
     await stub([log()], () => new Response(null)).fetch(url);
     expect(info.mock.calls).toEqual([[expect.stringMatching(/^\{"time":".*"status":200.*\}$/)]]);
   });
 
-  test('a write that throws breaks nothing, and is reported', async () => {
+  test('reports a write that throws, and the call goes on', async () => {
     const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
     const write = (): never => {
       throw new Error('disk full');
@@ -144,14 +145,14 @@ describe('log', () => {
     expect(reported.mock.calls.flat().map(String)).toContain('Error: disk full');
   });
 
-  test('has the trace of the caller’s header, also without trace', async () => {
+  test('writes the trace of the header of the caller, even without trace()', async () => {
     const { lines, write } = book();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await stub([log({ write })], () => new Response(null)).fetch(url, { headers: { traceparent } });
     expect(lines).toMatchObject([{ traceId: '0af7651916cd43dd8448eb211c80319c' }]);
   });
 
-  test('has the trace that was joined on the way, where that is another than the caller’s', async () => {
+  test('writes the trace that an inner middleware joined instead of the trace of the caller', async () => {
     const { lines, write } = book();
     const joined = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const join: Middleware = ({ request }, next) =>
@@ -161,7 +162,7 @@ describe('log', () => {
     expect(lines).toMatchObject([{ traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }]);
   });
 
-  test('in a handler, tells of the request that came in', async () => {
+  test('writes the incoming request in a handler', async () => {
     const { lines, write } = book();
     const handle = createHandler({ use: [log({ write }), trace()] }, () => new Response(null, { status: 201 }));
     await handle(new Request('http://shop.example/orders', { method: 'POST' }));
@@ -175,15 +176,13 @@ describe('log', () => {
     [{ redact: 'token' }, /log redact must be a list/],
     [{ service: 7 }, /log service must be a string/],
     [{ colour: true }, /log has no option colour/],
-  ])('refuses %j', (options, message) => {
+  ])('throws for the invalid options %j', (options, message) => {
     expect(() => log(options as never)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringMatching(message) }),
     );
   });
-});
 
-describe('the lines of 10,000 calls with secrets', () => {
-  test('have none of them', async () => {
+  test('writes no secret in the lines of 10,000 calls with secrets', async () => {
     const lines: string[] = [];
     let fault: Fault;
     const { fetch } = stub([log({ write: (line) => lines.push(line), redact: ['pet_name'] }), trace()], async () =>

@@ -6,7 +6,7 @@ const events: KyoaEvent[] = [];
 const listen = observe((event) => events.push(event));
 
 describe('observe', () => {
-  test('hears a call from start to end, with one id and a time', async () => {
+  test('receives each event of a call from start to end, with one id and a time', async () => {
     events.length = 0;
     let attempt = 0;
     const fetch = createFetch({
@@ -31,7 +31,7 @@ describe('observe', () => {
     }
   });
 
-  test('gives every call an id of its own when the caller names none', async () => {
+  test('gives each call its own id when the caller gives no requestId', async () => {
     events.length = 0;
     const fetch = createFetch({ use: [listen], fetch: async () => new Response(null) });
     await Promise.all([fetch(url), fetch(url)]);
@@ -40,7 +40,7 @@ describe('observe', () => {
     for (const id of ids) expect(id).toMatch(/^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
   });
 
-  test('announces the call as it stands at its place: inside retry, every attempt', async () => {
+  test('reports the start and the end of the call outside retry, and of each attempt inside retry', async () => {
     const outer: string[] = [];
     const inner: string[] = [];
     const fetch = createFetch({
@@ -59,7 +59,7 @@ describe('observe', () => {
     expect(inner).not.toContain('retry.scheduled');
   });
 
-  test('tells of an error as it was thrown', async () => {
+  test('receives an error as it was thrown', async () => {
     events.length = 0;
     const error = new Error('no route');
     const fetch = createFetch({ use: [listen], fetch: () => Promise.reject(error) });
@@ -68,7 +68,7 @@ describe('observe', () => {
     expect(events.at(-1)).toMatchObject({ type: 'request.settled', error, attempts: 1 });
   });
 
-  test('a listener that throws or rejects breaks nothing, and is reported', async () => {
+  test('reports a listener that throws or rejects, and the call goes on', async () => {
     const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
     const fetch = createFetch({
       use: [
@@ -98,7 +98,7 @@ describe('observe', () => {
     reported.mockRestore();
   });
 
-  test('hears what a middleware of your own emits', async () => {
+  test('receives the events that a middleware of the user emits', async () => {
     events.length = 0;
     const fetch = createFetch({
       use: [listen, async (ctx, next) => (ctx.emit({ type: 'cache.missed', key: 7 }), next())],
@@ -108,13 +108,13 @@ describe('observe', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'cache.missed', key: 7 }));
   });
 
-  test('is switched off for a call', async () => {
+  test('receives nothing of a call with observe: false', async () => {
     events.length = 0;
     await createFetch({ use: [listen], fetch: async () => new Response(null) })(url, { observe: false });
     expect(events).toEqual([]);
   });
 
-  test('refuses a listener that is no function', () => {
+  test('throws for a listener that is no function', () => {
     expect(() => observe('log' as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
   });
 });

@@ -10,7 +10,7 @@ const header = (request: Request): string[] => form.exec(request.headers.get('tr
 const ids = (sent: readonly Request[], part: 0 | 1): Set<string> => new Set(sent.map((it) => header(it)[part]!));
 
 describe('trace', () => {
-  test('starts a trace, a new one for each call', async () => {
+  test('starts a new trace for each call', async () => {
     const { fetch, sent } = stub([trace()], () => new Response(null));
     await fetch(url);
     await fetch(url);
@@ -18,7 +18,7 @@ describe('trace', () => {
     expect(header(sent[0]!)[2]).toBe('01');
   });
 
-  test('continues the caller’s with a span of its own, and passes its state on', async () => {
+  test('continues the trace of the caller with a new span, and passes on its state', async () => {
     const { fetch, sent } = stub([trace()], () => new Response(null));
     await fetch(url, { headers: { traceparent: given.replace(/01$/, '00'), tracestate: 'a=1,b=2' } });
     const [traceId, spanId, flags] = header(sent[0]!);
@@ -27,14 +27,14 @@ describe('trace', () => {
     expect(sent[0]!.headers.get('tracestate')).toBe('a=1,b=2');
   });
 
-  test('starts anew over a header that is not valid, without its state', async () => {
+  test('starts a new trace instead of an invalid header, and drops its state', async () => {
     const { fetch, sent } = stub([trace()], () => new Response(null));
     await fetch(url, { headers: { traceparent: given.toUpperCase(), tracestate: 'a=1' } });
     expect(header(sent[0]!)[0]).not.toBe('0af7651916cd43dd8448eb211c80319c');
     expect(sent[0]!.headers.has('tracestate')).toBe(false);
   });
 
-  test('outside retry, all attempts are one span; inside, each is its own; the trace is one either way', async () => {
+  test('sends one trace for all attempts, with one span outside retry and one span an attempt inside retry', async () => {
     const again = retry({ retries: 2, backoff: constant(0) });
     for (const [use, spans] of [
       [[trace(), again], 1],
@@ -47,7 +47,7 @@ describe('trace', () => {
     }
   });
 
-  test('inside hedge, each copy is a span of its own', async () => {
+  test('sends a span for each copy inside hedge', async () => {
     const { fetch, sent } = stub([hedge({ delay: 0 }), trace()], async (attempt) => {
       if (attempt === 1) await new Promise(() => {});
       return new Response(null);
@@ -56,7 +56,7 @@ describe('trace', () => {
     expect([sent.length, ids(sent, 0).size, ids(sent, 1).size]).toEqual([2, 1, 2]);
   });
 
-  test('sends a body along, also again, and leaves the caller’s Request as it was', async () => {
+  test('sends the body with each attempt, and leaves the Request of the caller unchanged', async () => {
     const bodies: string[] = [];
     const { fetch, sent } = stub(
       [retry({ methods: ['GET', 'POST'], backoff: constant(0) }), trace()],
@@ -72,15 +72,15 @@ describe('trace', () => {
     expect(bodies).toEqual(['', '', 'text', 'text']);
   });
 
-  test('in a handler, gives what the handler asks in turn a parent', async () => {
+  test('gives the handler a parent for its own requests', async () => {
     const handle = createHandler({ use: [trace()] }, ({ headers }) => new Response(headers.get('traceparent')));
-    const answer = await handle(new Request(url, { headers: { traceparent: given } }));
-    const [, traceId, spanId] = form.exec(await answer.text())!;
+    const response = await handle(new Request(url, { headers: { traceparent: given } }));
+    const [, traceId, spanId] = form.exec(await response.text())!;
     expect(traceId).toBe('0af7651916cd43dd8448eb211c80319c');
     expect(spanId).not.toBe('b7ad6b7169203331');
   });
 
-  test('is switched off for a call', async () => {
+  test('adds no header to a call with trace: false', async () => {
     const { fetch, sent } = stub([trace()], () => new Response(null));
     await fetch(url, { trace: false });
     expect(sent[0]!.headers.has('traceparent')).toBe(false);

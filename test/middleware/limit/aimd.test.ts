@@ -9,21 +9,21 @@ describe('aimd', () => {
     vi.useRealTimers();
   });
 
-  test('grows by about one for each round of answers, up to its maximum', () => {
+  test('grows by about one for each round of responses, up to its maximum', () => {
     const places = aimd({ initial: 10, max: 12 }).create();
-    for (let answer = 0; answer < 11; answer += 1) places.answered(10);
+    for (let response = 0; response < 11; response += 1) places.answered(10);
     expect(places.limit).toBe(11);
-    for (let answer = 0; answer < 100; answer += 1) places.answered(12);
+    for (let response = 0; response < 100; response += 1) places.answered(12);
     expect(places.limit).toBe(12);
   });
 
-  test('does not grow while less than half of it is used', () => {
+  test('does not grow while less than half of the limit is used', () => {
     const places = aimd().create();
-    for (let answer = 0; answer < 1_000; answer += 1) places.answered(9);
+    for (let response = 0; response < 1_000; response += 1) places.answered(9);
     expect(places.limit).toBe(20);
   });
 
-  test('gives way by a tenth, once for all calls that were under way then, down to its minimum', () => {
+  test('shrinks by a tenth, once for all calls that were in flight, down to its minimum', () => {
     const places = aimd({ min: 15 }).create();
     const started = performance.now();
     vi.advanceTimersByTime(10);
@@ -37,7 +37,7 @@ describe('aimd', () => {
     expect(places.limit).toBe(15);
   });
 
-  test('learns for each start anew', () => {
+  test('starts again from `initial` with each create()', () => {
     const policy = aimd({ initial: 4 });
     policy.create().overloaded(1);
     expect(policy.create().limit).toBe(4);
@@ -50,7 +50,7 @@ describe('aimd', () => {
     ['aimd initial must be a whole number of 3 or more, got 2', { min: 3, initial: 2 }],
     ['aimd backoff must be a number between 0 and 1, got 1', { backoff: 1 }],
     ['aimd has no option ratio', { ratio: 0.5 } as never],
-  ])('refuses: %s', (message, options) => {
+  ])('throws for an invalid option: %s', (message, options) => {
     expect(() => aimd(options)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );

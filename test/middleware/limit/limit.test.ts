@@ -3,19 +3,19 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { aimd, createFetch, limit, LimitError, retry, timeout, type LimitOptions } from '../../../src/index.ts';
 import { deaf, stub, watched } from '../../support/call.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
+import { url } from '../../support/http.ts';
 import { settled } from '../../support/origin.ts';
+import { delayed, outcomeOf } from '../../support/promises.ts';
 import { exitsByItself, expectQuiet, gcUntil, openTimers } from '../../support/sockets.ts';
 
-const url = 'http://api.example/';
 const origin = 'http://api.example';
-const failed = (answer: Promise<unknown>): Promise<unknown> => answer.catch((error: unknown) => error);
 
-/** A transport that answers when it is told to, and what it was asked for. */
+/** A transport that responds under the control of the test, and the calls that it received. */
 function upstream(options: LimitOptions) {
   interface Call {
     readonly name: string;
     readonly at: number;
-    readonly answer: (response?: Response) => void;
+    readonly respond: (response?: Response) => void;
     over: boolean;
   }
   const calls: Call[] = [];
@@ -26,7 +26,7 @@ function upstream(options: LimitOptions) {
       const call: Call = {
         name: new URL((input as Request).url).pathname.slice(1),
         at: performance.now(),
-        answer(response = new Response(null)) {
+        respond(response = new Response(null)) {
           call.over = true;
           resolve(response);
         },
@@ -46,7 +46,7 @@ function upstream(options: LimitOptions) {
     snapshot: () => policy.snapshot()[origin],
     running: () => calls.filter(({ over }) => !over),
     names: () => calls.map(({ name }) => name).join(''),
-    call: (name = '', init?: Parameters<typeof fetch>[1]): Promise<unknown> => failed(fetch(url + name, init)),
+    call: (name = '', init?: Parameters<typeof fetch>[1]): Promise<unknown> => outcomeOf(fetch(url + name, init)),
     turn: (): Promise<unknown> => vi.advanceTimersByTimeAsync(0),
   };
 }
@@ -60,7 +60,7 @@ describe('limit', () => {
     vi.useRealTimers();
   });
 
-  test('lets no more than `concurrency` calls run, and the others wait for their turn', async () => {
+  test('lets no more than `concurrency` calls run, and queues the others', async () => {
     const { call, calls, names, turn, snapshot, events } = upstream({ concurrency: 2 });
     const all = ['a', 'b', 'c', 'd'].map((name) => call(name));
     await turn();
@@ -68,22 +68,22 @@ describe('limit', () => {
     expect(snapshot()).toEqual({ running: 2, waiting: 2, concurrency: 2 });
     const queued = events.flatMap((event) => (event.type === 'limit.queued' ? [event.ahead] : []));
     expect(queued).toEqual([0, 1]);
-    calls[1]!.answer();
+    calls[1]!.respond();
     await turn();
     expect(names()).toBe('abc');
-    for (const { answer } of calls) answer();
+    for (const { respond } of calls) respond();
     await turn();
-    calls[3]!.answer();
+    calls[3]!.respond();
     expect(await Promise.all(all)).toHaveLength(4);
     expect(snapshot()).toEqual({ running: 0, waiting: 0, concurrency: 2 });
   });
 
-  test('a permit is held until the body is over', async () => {
+  test('holds a permit until the body ends', async () => {
     const { fetch, call, calls, names, turn } = upstream({ concurrency: 1 });
     const first = fetch(`${url}a`);
     void call('b');
     await turn();
-    calls[0]!.answer(new Response('body'));
+    calls[0]!.respond(new Response('body'));
     const response = await first;
     await turn();
     expect(names()).toBe('a');
@@ -92,7 +92,7 @@ describe('limit', () => {
     expect(names()).toBe('ab');
   });
 
-  test('a call that fails gives its permit back', async () => {
+  test('releases the permit of a call that fails', async () => {
     const { fetch, sent } = stub([limit({ concurrency: 1 })], () => {
       throw new TypeError('x is not a function');
     });
@@ -112,7 +112,7 @@ describe('limit', () => {
     expect(calls.map(({ at }) => at - start)).toEqual([0, 900, 900, 1_000, 1_900, 1_900, 2_000, 2_900, 2_900, 3_000]);
   });
 
-  test('keeps a timer only while somebody waits for the rate', async () => {
+  test('keeps a timer only while a call waits for the rate', async () => {
     const { call, turn } = upstream({ rate: { count: 1, window: 60_000 } });
     const leaving = new AbortController();
     void call();
@@ -127,7 +127,7 @@ describe('limit', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('an aborted waiter leaves the queue at once, with its own reason, and those behind it move up', async () => {
+  test('removes an aborted call from the queue at once, with its own reason, and the calls behind it move up', async () => {
     const { call, calls, names, turn, snapshot } = upstream({ concurrency: 1 });
     const leaving = new AbortController();
     const off = vi.spyOn(AbortSignal.prototype, 'removeEventListener');
@@ -139,24 +139,24 @@ describe('limit', () => {
     leaving.abort(reason);
     expect(await left).toBe(reason);
     expect(snapshot()!.waiting).toBe(1);
-    calls[0]!.answer();
+    calls[0]!.respond();
     await turn();
     expect(names()).toBe('ac');
     off.mockRestore();
   });
 
-  test('who is aborted while running gives the permit back, though nothing beneath hears of it', async () => {
+  test('releases the permit of an aborted call, even if the transport ignores its signal', async () => {
     const policy = limit({ concurrency: 1 });
     const fetch = createFetch({ use: [policy], fetch: deaf });
     const leaving = new AbortController();
-    const first = failed(fetch(url, { signal: leaving.signal }));
+    const first = outcomeOf(fetch(url, { signal: leaving.signal }));
     await vi.advanceTimersByTimeAsync(0);
     leaving.abort();
     await first;
     expect(policy.snapshot()[origin]!.running).toBe(0);
   });
 
-  test('the highest priority goes first; among equals, whoever came first', async () => {
+  test('runs the call with the highest priority first, and calls of equal priority in order', async () => {
     const priority = { x: 5, y: 5, z: 9 } as Record<string, number>;
     const { call, calls, names, turn } = upstream({
       concurrency: 1,
@@ -166,12 +166,12 @@ describe('limit', () => {
     void call('d', { limit: { priority: () => 7 } });
     for (let n = 0; n < 7; n += 1) {
       await turn();
-      calls[n]!.answer();
+      calls[n]!.respond();
     }
     expect(names()).toBe('azdxybc');
   });
 
-  test('a full queue rejects with a LimitError', async () => {
+  test('rejects with a LimitError when the queue is full', async () => {
     const { call, calls, turn, events } = upstream({ concurrency: 1, queue: 2 });
     void call();
     const waiting = [call(), call()];
@@ -186,17 +186,17 @@ describe('limit', () => {
     expect(events.filter(({ type }) => type === 'limit.rejected')).toMatchObject([{ key: origin, reason: 'queue' }]);
     for (let n = 0; n < 3; n += 1) {
       await turn();
-      calls[n]!.answer();
+      calls[n]!.respond();
     }
     await Promise.all(waiting);
   });
 
-  test('a call whose turn by the rate cannot come before its deadline is refused at once', async () => {
+  test('rejects a call at once if the rate cannot let it start before its deadline', async () => {
     const policy = limit({ rate: { count: 2, window: 1_000 } });
     const { fetch, events, sent } = stub([timeout(1_000), policy], () => new Response(null));
     const started = performance.now();
     expect((await fetch(url)).ok && (await fetch(url)).ok).toBe(true);
-    const error = await failed(fetch(url));
+    const error = await outcomeOf(fetch(url));
     expect(error).toBeInstanceOf(LimitError);
     expect(performance.now()).toBe(started);
     expect(events.filter(({ type }) => type === 'limit.rejected')).toMatchObject([{ reason: 'deadline' }]);
@@ -207,7 +207,7 @@ describe('limit', () => {
     expect(sent).toHaveLength(3);
   });
 
-  test('a retry takes a permit for each attempt, waits without one, and does not repeat a refusal', async () => {
+  test('inside retry takes a permit for each attempt, holds none in a pause, and is not retried when it rejects', async () => {
     const policy = limit({ concurrency: 1, queue: 0 });
     const { fetch, sent } = stub([retry({ retries: 2 }), policy], (attempt) =>
       attempt < 3 ? new Response(null, { status: 503 }) : new Response('held'),
@@ -218,11 +218,11 @@ describe('limit', () => {
     await vi.runAllTimersAsync();
     const response = await first;
     expect(sent).toHaveLength(3);
-    expect(await failed(fetch(url))).toBeInstanceOf(LimitError);
+    expect(await outcomeOf(fetch(url))).toBeInstanceOf(LimitError);
     await response.text();
   });
 
-  test('keys are apart, and forgotten when nothing of them is left to bound', async () => {
+  test('counts each key on its own, and forgets a key that has nothing left to count', async () => {
     const policy = limit({ rate: { count: 1, window: 1_000 }, concurrency: 5 });
     const { fetch } = stub([policy], () => new Response(null));
     for (let n = 0; n < 1_200; n += 1) await fetch(url, { limit: { key: () => `user ${n}` } });
@@ -233,7 +233,7 @@ describe('limit', () => {
     expect(Object.keys(policy.snapshot())).toHaveLength(1_000);
   });
 
-  test('is overridden for a call', async () => {
+  test('takes options from the call', async () => {
     const { call, calls, turn, names } = upstream({ concurrency: 1 });
     void call('a');
     void call('b', { limit: false });
@@ -242,10 +242,10 @@ describe('limit', () => {
     expect(names()).toBe('abc');
     expect(await call('d', { limit: { queue: 0 } })).toBeInstanceOf(LimitError);
     expect(await call('e', { limit: { concurrency: 9 } as never })).toMatchObject({ code: 'INVALID_OPTION' });
-    for (const { answer } of calls) answer();
+    for (const { respond } of calls) respond();
   });
 
-  test('aimd: finds what a server can take, and gives way when it can take less', async () => {
+  test('with aimd() finds the capacity of a server, and follows it when it falls', async () => {
     let capacity = 0;
     const run = async (policy: ReturnType<typeof limit>, can: number, calls: number): Promise<number> => {
       capacity = can;
@@ -256,7 +256,7 @@ describe('limit', () => {
         async fetch() {
           busy += 1;
           const overloaded = busy > capacity;
-          await new Promise((resolve) => setTimeout(resolve, overloaded ? 10 : 100));
+          await delayed(undefined, overloaded ? 10 : 100);
           busy -= 1;
           if (overloaded) refused += 1;
           return new Response(null, { status: overloaded ? 503 : 200 });
@@ -271,17 +271,17 @@ describe('limit', () => {
     expect(await run(learning, 30, 4_000)).toBeLessThan(0.1);
     expect(learning.snapshot()[origin]!.concurrency).toBeGreaterThanOrEqual(25);
     expect(learning.snapshot()[origin]!.concurrency).toBeLessThanOrEqual(32);
-    // It learns by being refused: of so few places one more is an eighth.
+    // aimd() learns from overload, and of 8 places one more is an eighth.
     expect(await run(learning, 8, 2_000)).toBeLessThan(0.3);
     expect(learning.snapshot()[origin]!.concurrency).toBeLessThanOrEqual(10);
     expect(await run(limit({ concurrency: 30, queue: Infinity }), 8, 2_000)).toBeGreaterThan(0.9);
   });
 
-  test('exceeds neither bound under any schedule, and everybody who waits is served or rejected', async () => {
+  test('exceeds neither bound in any schedule, and every waiting call runs or rejects', async () => {
     const step = fc.record({
       pause: fc.oneof(fc.constant(0), fc.nat(30), fc.nat(300)),
       calls: fc.array(fc.record({ priority: fc.nat(2), aborts: fc.boolean() }), { maxLength: 8 }),
-      answers: fc.array(fc.tuple(fc.nat(9), fc.boolean()), { maxLength: 6 }),
+      responses: fc.array(fc.tuple(fc.nat(9), fc.boolean()), { maxLength: 6 }),
       abort: fc.boolean(),
     });
     await fc.assert(
@@ -302,16 +302,16 @@ describe('limit', () => {
             });
             expect(snapshot()?.waiting ?? 0).toBeLessThanOrEqual(20);
           };
-          for (const { pause, calls: starting, answers, abort } of steps) {
+          for (const { pause, calls: starting, responses, abort } of steps) {
             await vi.advanceTimersByTimeAsync(pause);
             for (const { priority, aborts } of starting)
               settled.push(
                 call('', { limit: { priority: () => priority }, ...(aborts && { signal: leaving.signal }) }),
               );
             check();
-            for (const [index, body] of answers) {
+            for (const [index, body] of responses) {
               const response = new Response(body ? 'body' : null);
-              running()[index]?.answer(response);
+              running()[index]?.respond(response);
               await turn();
               if (body) void response.body?.cancel();
               check();
@@ -324,7 +324,7 @@ describe('limit', () => {
             check();
           }
           for (let n = 0; n < 400 && running().length + (snapshot()?.waiting ?? 0) > 0; n += 1) {
-            for (const { answer } of running()) answer();
+            for (const { respond } of running()) respond();
             await vi.advanceTimersByTimeAsync(100);
             check();
           }
@@ -348,7 +348,7 @@ describe('limit', () => {
     ['limit key must be a function', { concurrency: 1, key: 'origin' as never }],
     ['limit priority must be a function', { concurrency: 1, priority: 1 as never }],
     ['limit has no option max; it has queue, key', { max: 1 } as never],
-  ] satisfies [string, LimitOptions][])('refuses: %s', (message, options) => {
+  ] satisfies [string, LimitOptions][])('throws for an invalid option: %s', (message, options) => {
     expect(() => limit(options)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );
@@ -366,7 +366,7 @@ describe('limit on a real server', () => {
   });
   afterAll(() => server.close());
 
-  test('the server never sees more than `concurrency` answers under way', async () => {
+  test('never lets the server see more than `concurrency` responses in flight', async () => {
     const policy = limit({ concurrency: 3 });
     const fetch = createFetch({ use: [policy] });
     let most = 0;
@@ -383,9 +383,9 @@ describe('limit on a real server', () => {
 
   test.each([
     ['is cancelled unread', '/endless', (response: Response) => response.body!.cancel()],
-    ['is reset', '/reset/amid-body', (response: Response) => failed(response.text())],
-    ['is aborted while it is read', '/stall/body', (response: Response) => failed(response.text())],
-  ])('a body that %s gives its permit back', async (_how, path, end) => {
+    ['is reset', '/reset/amid-body', (response: Response) => outcomeOf(response.text())],
+    ['is aborted while it is read', '/stall/body', (response: Response) => outcomeOf(response.text())],
+  ])('releases the permit of a body that %s', async (_how, path, end) => {
     const policy = limit({ concurrency: 1 });
     const fetch = createFetch({ use: [policy] });
     const leaving = new AbortController();
@@ -401,7 +401,7 @@ describe('limit on a real server', () => {
     expect(policy.snapshot()[server.origin]!.running).toBe(0);
   });
 
-  test('a response that is abandoned gives its permit back once it is collected', async () => {
+  test('releases the permit of a response that is not read once it is garbage collected', async () => {
     const policy = limit({ concurrency: 1 });
     const abandon = async (): Promise<void> =>
       void (await createFetch({ use: [policy], fetch: async () => new Response('unread') })(url));
@@ -410,7 +410,7 @@ describe('limit on a real server', () => {
     await gcUntil(() => policy.snapshot()[origin]!.running === 0);
   });
 
-  test('a call that waits for the rate keeps the process alive until it has been sent, and no longer', async () => {
+  test('keeps the process alive while a call waits for the rate, and no longer', async () => {
     const { code, stdout } = await exitsByItself(`
       import { createFetch, limit } from './src/index.ts';
       const fetch = createFetch({ use: [limit({ rate: { count: 1, window: 300 } })], fetch: async () => new Response('ok') });
@@ -419,7 +419,7 @@ describe('limit on a real server', () => {
     expect({ code, lines: stdout.split('\n').filter((line) => line === 'ok').length }).toEqual({ code: 0, lines: 3 });
   });
 
-  test('ten thousand calls on one signal leave no listener and no timer', async () => {
+  test('leaves no listener and no timer after ten thousand calls on one signal', { timeout: 60_000 }, async () => {
     const timers = openTimers();
     const fetch = createFetch({
       use: [limit({ concurrency: 7, queue: Infinity })],

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { slidingWindowLog } from '../../../src/middleware/limit/sliding-window-log.ts';
 
-describe('startLog', () => {
+describe('slidingWindowLog', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -10,7 +10,7 @@ describe('startLog', () => {
     vi.useRealTimers();
   });
 
-  test('says how long until one may start, and how long until the ones behind it', () => {
+  test('returns the delay of the next start, and of each start behind it', () => {
     const log = slidingWindowLog(2, 1_000);
     expect([0, 1, 2, 3, 4].map((ahead) => log.delay(ahead))).toEqual([0, 0, 1_000, 1_000, 2_000]);
     log.add();
@@ -22,7 +22,7 @@ describe('startLog', () => {
     expect(log.delay()).toBe(0);
   });
 
-  test('who starts when told to never exceeds the bound in any window, and waits no longer than it must', () => {
+  test('keeps starts that obey it within the bound in every window, and delays no start too long', () => {
     const pauses = fc.array(fc.nat(400), { minLength: 1, maxLength: 80 });
     fc.assert(
       fc.property(pauses, fc.integer({ min: 1, max: 6 }), (pauses, most) => {

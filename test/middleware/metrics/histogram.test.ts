@@ -3,7 +3,7 @@ import { durationBuckets } from '../../../src/telemetry/semantic-conventions.ts'
 import { histogram } from '../../../src/middleware/metrics/histogram.ts';
 
 describe('histogram', () => {
-  test('has no quantile before there is anything', () => {
+  test('has no quantile before its first sample', () => {
     expect(histogram().quantile(0.5)).toBeUndefined();
   });
 
@@ -17,7 +17,7 @@ describe('histogram', () => {
     expect(sum).toBeCloseTo(20.0111, 4);
   });
 
-  test('is exact for what is all the same, and within what was seen', () => {
+  test('returns an exact quantile for equal samples, and never more than the largest', () => {
     const all = histogram();
     for (let n = 0; n < 100; n += 1) all.add(62);
     expect([0.01, 0.5, 0.99, 1].map((q) => all.quantile(q))).toEqual([62, 62, 62, 62]);
@@ -26,7 +26,7 @@ describe('histogram', () => {
     expect(all.quantile(0.5)).toBeLessThanOrEqual(75);
   });
 
-  test('is off by less than a bucket’s width', () => {
+  test('returns a quantile that is off by less than the width of a bucket', () => {
     const all = histogram();
     const samples = Array.from({ length: 10_000 }, (_, n) => (n * 7_919) % 10_000).map((n) => 1 + (n / 10) ** 1.1);
     for (const sample of samples) all.add(sample);

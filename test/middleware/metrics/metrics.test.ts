@@ -5,7 +5,7 @@ import { silent, stub } from '../../support/call.ts';
 const url = 'http://api.example/users/7';
 
 describe('metrics', () => {
-  test('begins with nothing', () => {
+  test('is empty before the first call', () => {
     expect(metrics().snapshot()).toMatchObject({ calls: 0, errorRate: 0, inFlight: 0, p50: undefined, routes: {} });
   });
 
@@ -13,10 +13,10 @@ describe('metrics', () => {
     const policy = metrics();
     const use = [policy, retry({ retries: 1, backoff: constant(0) }), hedge({ delay: 5 })];
     const { fetch } = stub(use, async (attempt) => {
-      if (attempt === 4) await new Promise((resolve) => setTimeout(resolve, 50));
+      if (attempt === 4) await new Promise(() => {});
       return new Response(null, { status: attempt < 3 ? 503 : 200 });
     });
-    await fetch(url); // two copies that fail at once, then an answer
+    await fetch(url); // two copies that fail at once, then a good response
     await fetch('http://api.example/users/8?page=2'); // a copy overtakes the original
     await fetch('http://api.example/orders', { metrics: false });
     const { routes, ...total } = policy.snapshot();
@@ -29,11 +29,11 @@ describe('metrics', () => {
     expect(total['kyoa.call.duration'].count).toBe(2);
   });
 
-  test('an error is a 5xx or none, not a 4xx, nor a call that was given up', async () => {
+  test('counts a 5xx and a rejection as an error, but not a 4xx or an abort by the caller', async () => {
     const policy = metrics();
-    const answers = [500, 404, undefined, 200];
+    const statuses = [500, 404, undefined, 200];
     const { fetch } = stub([policy], () => {
-      const status = answers.shift();
+      const status = statuses.shift();
       if (status === undefined) throw new TypeError('fetch failed');
       return new Response(null, { status });
     });
@@ -48,7 +48,7 @@ describe('metrics', () => {
     expect(policy.snapshot()).toMatchObject({ calls: 5, errors: 2, inFlight: 0 });
   });
 
-  test('measures requests under OpenTelemetry’s name', async () => {
+  test('measures requests and calls under the names of OpenTelemetry', async () => {
     const policy = metrics();
     const { fetch } = stub(
       [policy, retry({ retries: 2, backoff: constant(0) })],
@@ -59,7 +59,7 @@ describe('metrics', () => {
     expect(policy.snapshot()['kyoa.call.duration'].count).toBe(1);
   });
 
-  test('keeps 1,000 routes apart, and the rest together', async () => {
+  test('counts 1,000 routes on their own, and all others together', async () => {
     const policy = metrics({ key: ({ request }) => request.url });
     const { fetch } = stub([policy], () => new Response(null));
     for (let n = 0; n < 1_100; n += 1) await fetch(`http://api.example/route-${n}`);
@@ -68,13 +68,13 @@ describe('metrics', () => {
     expect(routes['_OTHER']?.calls).toBe(100);
   });
 
-  test('a call without a key counts to the totals alone', async () => {
+  test('counts a call without a key in the totals only', async () => {
     const policy = metrics({ key: () => undefined });
     await stub([policy], () => new Response(null)).fetch(url);
     expect(policy.snapshot()).toMatchObject({ calls: 1, routes: {} });
   });
 
-  test('refuses options that it does not have', () => {
+  test('throws for invalid options', () => {
     expect(() => metrics({ key: 'url' } as never)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
   });
 });
