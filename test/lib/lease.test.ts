@@ -20,7 +20,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function held(more: Partial<LeaseOptions> = {}): Promise<Lease & { readonly inDoubt: boolean }> {
+async function acquired(more: Partial<LeaseOptions> = {}): Promise<Lease & { readonly inDoubt: boolean }> {
   const found = await acquireLease({ ...options, ...more });
   if (found.state !== 'mine') throw new Error(`The key is ${found.state}`);
   return { ...found.holding, inDoubt: found.inDoubt };
@@ -29,71 +29,71 @@ async function held(more: Partial<LeaseOptions> = {}): Promise<Lease & { readonl
 const state = async (more: Partial<LeaseOptions> = {}): Promise<LeaseOutcome['state']> =>
   (await acquireLease({ ...options, ...more })).state;
 
-/** As a process that was killed: it never writes again. */
+/** Acquires a lease and never writes again, as a process that was killed. */
 async function dead(more: Partial<LeaseOptions> = {}): Promise<void> {
-  await held(more);
+  await acquired(more);
   vi.clearAllTimers();
 }
 
-describe('a claim', () => {
-  test('is given to one of many who ask at once', async () => {
+describe('acquireLease', () => {
+  test('gives the lease to one of 100 concurrent callers', async () => {
     const found = await Promise.all(Array.from({ length: 100 }, () => acquireLease(options)));
     expect(found.filter((one) => one.state === 'mine')).toHaveLength(1);
     expect(found.filter((one) => one.state === 'held')).toHaveLength(99);
     vi.clearAllTimers();
   });
 
-  test('is held until it is completed; then everybody gets the result', async () => {
-    const holding = await held();
+  test('reports a lease as held until it is completed, and then gives every caller the result', async () => {
+    const holding = await acquired();
     expect(await acquireLease(options)).toEqual({ state: 'held', retryIn: lease });
     expect(await holding.complete('result')).toBe(true);
     expect(await acquireLease(options)).toEqual({ state: 'done', result: 'result' });
   });
 
-  test('is free at once when it is released, and the next holder has nothing to doubt', async () => {
-    await (await held()).release();
-    const next = await held();
+  test('gives a released lease to the next caller at once, not in doubt', async () => {
+    await (await acquired()).release();
+    const next = await acquired();
     expect(next.inDoubt).toBe(false);
     await next.release();
   });
 
-  test('of something else under the same key is a mismatch, while it is held and when it is done', async () => {
-    const holding = await held();
+  test('reports another fingerprint under the same key as a mismatch, while the lease is held and when it is done', async () => {
+    const holding = await acquired();
     expect(await state({ fingerprint: 'other' })).toBe('mismatch');
     await holding.complete('result');
     expect(await state({ fingerprint: 'other' })).toBe('mismatch');
   });
 
-  test('is a mismatch for a payload other than that of a holder who died', async () => {
+  test('reports another fingerprint than that of a dead holder as a mismatch', async () => {
     await dead();
     vi.advanceTimersByTime(2 * lease);
     expect(await state({ fingerprint: 'other' })).toBe('mismatch');
   });
 
-  test('ends once: whatever comes after completion or release does nothing', async () => {
-    const holding = await held();
+  test('ignores every call on a lease after complete() or release()', async () => {
+    const holding = await acquired();
     await holding.complete('result');
     await holding.release();
     expect(await holding.complete('another')).toBe(false);
     expect(await acquireLease(options)).toEqual({ state: 'done', result: 'result' });
 
-    const released = await held({ key: 'other' });
+    const released = await acquired({ key: 'other' });
     await Promise.all([released.release(), released.complete('too late')]);
-    const next = await held({ key: 'other' });
+    const next = await acquired({ key: 'other' });
     await next.release();
   });
 
   test('forgets a result after its ttl', async () => {
-    await (await held()).complete('result');
+    await (await acquired()).complete('result');
     vi.advanceTimersByTime(ttl - 1);
     expect(await state()).toBe('done');
     vi.advanceTimersByTime(1);
-    await (await held()).release();
+    await (await acquired()).release();
   });
 });
 
 describe('a lease', () => {
-  test('runs out for a holder who died: exactly one of many successors takes over, and knows it', async () => {
+  test('expires for a dead holder, and goes to exactly one of 100 successors, in doubt', async () => {
     await dead();
     vi.advanceTimersByTime(lease - 1);
     expect(await acquireLease(options)).toEqual({ state: 'held', retryIn: 1 });
@@ -105,8 +105,8 @@ describe('a lease', () => {
     vi.clearAllTimers();
   });
 
-  test('is renewed for as long as a slow holder lives', async () => {
-    const holding = await held();
+  test('is renewed while its holder is slow', async () => {
+    const holding = await acquired();
     for (let third = 0; third < 30; third += 1) {
       await vi.advanceTimersByTimeAsync(lease / 3);
       expect(await state()).toBe('held');
@@ -114,14 +114,14 @@ describe('a lease', () => {
     expect(await holding.complete('late, but in time')).toBe(true);
   });
 
-  test('of a slow holder outlasts a ttl that is shorter', async () => {
-    const holding = await held({ ttl: 1_000 });
+  test('outlasts a shorter ttl while its holder is slow', async () => {
+    const holding = await acquired({ ttl: 1_000 });
     await vi.advanceTimersByTimeAsync(5 * lease);
     expect(await state()).toBe('held');
     expect(await holding.complete('result')).toBe(true);
   });
 
-  test('survives renewals that fail, as long as one in three succeeds', async () => {
+  test('survives failed renewals if one in three succeeds', async () => {
     let writes = 0;
     const flaky: Storage = {
       ...storage,
@@ -131,7 +131,7 @@ describe('a lease', () => {
         return storage.set(...args);
       },
     };
-    const holding = await held({ storage: flaky });
+    const holding = await acquired({ storage: flaky });
     for (let third = 0; third < 30; third += 1) {
       expect(await state()).toBe('held');
       await vi.advanceTimersByTimeAsync(lease / 3);
@@ -139,31 +139,34 @@ describe('a lease', () => {
     await holding.release();
   });
 
-  test('is still its own after a renewal whose acknowledgement got lost', async () => {
+  test('stays with its holder after a renewal that was written but not acknowledged', async () => {
     let losing = false;
     const lossy: Storage = {
       ...storage,
       async set(...args) {
         const version = await storage.set(...args);
-        if (losing) throw new StorageError('carried out, but the answer got lost');
+        if (losing) throw new StorageError('written, but not acknowledged');
         return version;
       },
     };
-    const [completing, releasing] = [await held({ storage: lossy }), await held({ storage: lossy, key: 'other' })];
+    const [completing, releasing] = [
+      await acquired({ storage: lossy }),
+      await acquired({ storage: lossy, key: 'other' }),
+    ];
     losing = true;
     await vi.advanceTimersByTimeAsync(lease / 3);
     losing = false;
     expect(await completing.complete('result')).toBe(true);
     await releasing.release();
-    await (await held({ key: 'other' })).release();
+    await (await acquired({ key: 'other' })).release();
   });
 
-  test('that ran out is lost: the result and the release of a stale holder touch nothing', async () => {
-    const stale = await held();
-    const another = await held({ key: 'other' });
-    vi.clearAllTimers(); // frozen
+  test('is lost when it has expired, and its former holder can neither complete nor release it', async () => {
+    const stale = await acquired();
+    const another = await acquired({ key: 'other' });
+    vi.clearAllTimers(); // the process is frozen
     vi.advanceTimersByTime(lease);
-    const [successor, other] = [await held(), await held({ key: 'other' })];
+    const [successor, other] = [await acquired(), await acquired({ key: 'other' })];
     expect(await stale.complete('stale')).toBe(false);
     await another.release();
     expect(await state()).toBe('held');
@@ -173,7 +176,7 @@ describe('a lease', () => {
     expect(await acquireLease(options)).toEqual({ state: 'done', result: 'result' });
   });
 
-  test('is no longer renewed by a holder who wakes up too late', async () => {
+  test('is no longer renewed by a holder that continues after it has expired', async () => {
     const frozen: { resolve?: () => void } = {};
     const slow: Storage = {
       ...storage,
@@ -187,9 +190,9 @@ describe('a lease', () => {
         return storage.set(...args);
       },
     };
-    const stale = await held({ storage: slow });
-    await vi.advanceTimersByTimeAsync(2 * lease); // its first renewal does not come through
-    const successor = await held();
+    const stale = await acquired({ storage: slow });
+    await vi.advanceTimersByTimeAsync(2 * lease); // the first renewal hangs
+    const successor = await acquired();
     frozen.resolve!();
     await vi.advanceTimersByTimeAsync(lease / 3);
     expect(vi.getTimerCount()).toBe(1); // the successor's
@@ -197,8 +200,8 @@ describe('a lease', () => {
     expect(await successor.complete('result')).toBe(true);
   });
 
-  test.each([Infinity, 2 ** 40])('of %d ms never runs out and sets no timer', async (lease) => {
-    const holding = await held({ lease });
+  test.each([Infinity, 2 ** 40])('of %d ms never expires and sets no timer', async (lease) => {
+    const holding = await acquired({ lease });
     expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(ttl / 2);
     const found = await acquireLease({ ...options, lease });
@@ -207,32 +210,32 @@ describe('a lease', () => {
   });
 });
 
-describe('with a storage that is down', () => {
+describe('a lease on a storage that is down', () => {
   const down = async (): Promise<never> => {
     throw new StorageError('down');
   };
 
-  test('nothing is claimed', async () => {
+  test('is not acquired', async () => {
     await expect(acquireLease({ ...options, storage: { ...storage, get: down } })).rejects.toThrow(StorageError);
     await expect(acquireLease({ ...options, storage: { ...storage, set: down } })).rejects.toThrow(StorageError);
   });
 
-  test('a result that cannot be written rejects, and the key stays held until the lease runs out', async () => {
+  test('rejects complete(), and stays held until it expires', async () => {
     let working = true;
     const dying: Storage = { ...storage, set: (...args) => (working ? storage.set(...args) : down()) };
-    const holding = await held({ storage: dying });
+    const holding = await acquired({ storage: dying });
     working = false;
     await expect(holding.complete('result')).rejects.toThrow(StorageError);
     await holding.release();
     expect(await state()).toBe('held');
     vi.advanceTimersByTime(lease);
-    const next = await held();
+    const next = await acquired();
     expect(next.inDoubt).toBe(true);
     await next.release();
   });
 
-  test('a release that fails is no error: the lease runs out', async () => {
-    const holding = await held({ storage: { ...storage, delete: down } });
+  test('resolves release(), and stays held until it expires', async () => {
+    const holding = await acquired({ storage: { ...storage, delete: down } });
     await holding.release();
     expect(await state()).toBe('held');
   });

@@ -1,22 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isNetworkError, isReset } from '../../src/lib/network-error.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { networkError } from '../support/http.ts';
+import { reasonOf } from '../support/promises.ts';
 
-/** A failed fetch as Node reports it. */
-function failed(code: string): TypeError {
-  return new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => {
-      throw new Error('It did not fail');
-    },
-    (error: Error) => error,
-  );
-}
-
-describe('network-error', () => {
+describe('isNetworkError', () => {
   let server: FaultServer;
   beforeEach(async () => {
     server = await faultServer();
@@ -36,8 +24,8 @@ describe('network-error', () => {
     'UND_ERR_CONNECT_TIMEOUT',
     'UND_ERR_HEADERS_TIMEOUT',
     'UND_ERR_BODY_TIMEOUT',
-  ])('is one with the cause %s', (code) => {
-    expect(isNetworkError(failed(code))).toBe(true);
+  ])('accepts an error of Node with the cause %s', (code) => {
+    expect(isNetworkError(networkError(code))).toBe(true);
   });
 
   test.for([
@@ -50,15 +38,15 @@ describe('network-error', () => {
     'UND_ERR_ABORTED',
     'EACCES',
     'ENOENT',
-  ])('is none with the cause %s, which no retry mends', (code) => {
-    expect(isNetworkError(failed(code))).toBe(false);
+  ])('refuses an error of Node with the cause %s, which no retry repairs', (code) => {
+    expect(isNetworkError(networkError(code))).toBe(false);
   });
 
   test.for([
     'Failed to fetch', // Chrome
     'NetworkError when attempting to fetch resource.', // Firefox
-    'network error', // Chrome, amid a body
-  ])('is one by its message in a browser, where there is no cause: %s', (message) => {
+    'network error', // Chrome, during a body
+  ])('accepts an error of a browser, which has no cause, by its message: %s', (message) => {
     expect(isNetworkError(new TypeError(message))).toBe(true);
   });
 
@@ -72,40 +60,40 @@ describe('network-error', () => {
     'Failed to fetch',
     null,
     undefined,
-  ])('is none: %o', (error) => {
+  ])('refuses %o', (error) => {
     expect(isNetworkError(error)).toBe(false);
     expect(isReset(error)).toBe(false);
   });
 
-  test('is a refused connection', async () => {
-    const error = await errorOf(fetch(server.refused));
+  test('accepts a refused connection', async () => {
+    const error = await reasonOf(fetch(server.refused));
     expect([isNetworkError(error), isReset(error)]).toEqual([true, false]);
   });
 
-  test.for(['localhost'])('is a refused connection to %s, which has two addresses', async (host) => {
+  test.for(['localhost'])('accepts a refused connection to %s, which has two addresses', async (host) => {
     const { port } = new URL(server.refused);
-    const error = await errorOf(fetch(`http://${host}:${port}/`));
+    const error = await reasonOf(fetch(`http://${host}:${port}/`));
     expect([isNetworkError(error), isReset(error)]).toEqual([true, false]);
   });
 
-  test.for(['reset', 'fin'])('is a connection that ends before the answer, by %s', async (how) => {
-    const error = await errorOf(fetch(server.url(`/${how}/before-headers`)));
+  test.for(['reset', 'fin'])('accepts a connection that ends before the response, by %s', async (how) => {
+    const error = await reasonOf(fetch(server.url(`/${how}/before-headers`)));
     expect([isNetworkError(error), isReset(error)]).toEqual([true, true]);
     expect(server.last?.state).toBe('cut');
   });
 
-  test.for(['reset', 'fin'])('is a connection that ends amid the body, by %s', async (how) => {
+  test.for(['reset', 'fin'])('accepts a connection that ends during the body, by %s', async (how) => {
     const response = await fetch(server.url(`/${how}/amid-body`));
-    const error = await errorOf(response.text());
+    const error = await reasonOf(response.text());
     expect([isNetworkError(error), isReset(error)]).toEqual([true, true]);
   });
 
-  test('is an answer that is not HTTP', async () => {
-    expect(isNetworkError(await errorOf(fetch(server.url('/garbage'))))).toBe(true);
+  test('accepts a response that is not HTTP', async () => {
+    expect(isNetworkError(await reasonOf(fetch(server.url('/garbage'))))).toBe(true);
   });
 
-  test('is a name that nobody has', async () => {
-    expect(isNetworkError(await errorOf(fetch('http://nobody.invalid/')))).toBe(true);
+  test('accepts a host name that does not exist', async () => {
+    expect(isNetworkError(await reasonOf(fetch('http://nobody.invalid/')))).toBe(true);
   });
 
   test.for<[string, string]>([
@@ -113,22 +101,28 @@ describe('network-error', () => {
     ['a scheme that fetch does not know', 'nonsense://127.0.0.1/'],
     ['a URL that is none', 'http://'],
     ['credentials in the URL', 'http://user:secret@127.0.0.1/'],
-  ])('is not %s, though fetch says the same of it', async ([, url]) => {
-    expect(isNetworkError(await errorOf(fetch(url)))).toBe(false);
+  ])('refuses %s, although fetch has the same message', async ([, url]) => {
+    expect(isNetworkError(await reasonOf(fetch(url)))).toBe(false);
   });
 
-  test('is not too many redirects, which are the server’s own', async () => {
-    expect(isNetworkError(await errorOf(fetch(server.url('/redirect/loop'))))).toBe(false);
+  test('refuses too many redirects, which the server causes', async () => {
+    expect(isNetworkError(await reasonOf(fetch(server.url('/redirect/loop'))))).toBe(false);
   });
 
-  test('is not an abort, whatever its reason', async () => {
-    const error = await errorOf(fetch(server.url('/ok'), { signal: AbortSignal.abort() }));
+  test('refuses an abort', async () => {
+    const error = await reasonOf(fetch(server.url('/ok'), { signal: AbortSignal.abort() }));
     expect(isNetworkError(error)).toBe(false);
   });
+});
 
-  test('is a reset only where the platform says so', () => {
-    expect(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].map((code) => isReset(failed(code)))).toEqual([true, true, true]);
-    expect(isReset(failed('ECONNREFUSED'))).toBe(false);
+describe('isReset', () => {
+  test('accepts only the errors that the platform calls a reset', () => {
+    expect(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].map((code) => isReset(networkError(code)))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(isReset(networkError('ECONNREFUSED'))).toBe(false);
     expect(isReset(new TypeError('Failed to fetch'))).toBe(false);
   });
 });

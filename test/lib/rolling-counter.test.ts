@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { rollingCounter } from '../../src/lib/rolling-counter.ts';
 
-describe('rollingCount', () => {
+describe('rollingCounter', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -10,7 +10,7 @@ describe('rollingCount', () => {
     vi.useRealTimers();
   });
 
-  test('forgets what is older than the window, a tenth at a time', () => {
+  test('forgets counts that are older than the window, a tenth at a time', () => {
     const count = rollingCounter(1_000);
     count.add();
     vi.advanceTimersByTime(500);
@@ -22,7 +22,7 @@ describe('rollingCount', () => {
     expect(count.total).toBe(0);
   });
 
-  test('counts all that came in the last nine tenths of the window, and none that is older than the window', () => {
+  test('includes every count of the last nine tenths of the window, and none that is older than the window', () => {
     const steps = fc.array(fc.record({ pause: fc.nat(700), count: fc.nat(5) }), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(steps, (steps) => {
@@ -43,7 +43,7 @@ describe('rollingCount', () => {
     );
   });
 
-  test('an infinite window forgets nothing until it is cleared', () => {
+  test('keeps every count of an infinite window until it is cleared', () => {
     const count = rollingCounter(Infinity);
     count.add();
     vi.advanceTimersByTime(1e9);

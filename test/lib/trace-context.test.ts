@@ -4,7 +4,7 @@ import { parseTraceparent, traceparent } from '../../src/lib/trace-context.ts';
 const trace = '0af7651916cd43dd8448eb211c80319c';
 const span = 'b7ad6b7169203331';
 
-describe('traceparent', () => {
+describe('parseTraceparent', () => {
   test.each([
     [`00-${trace}-${span}-01`, '01'],
     [`00-${trace}-${span}-00`, '00'],
@@ -12,7 +12,7 @@ describe('traceparent', () => {
     [`00-${trace}-${span}-fe`, '00'],
     [`01-${trace}-${span}-01`, '01'],
     [`cc-${trace}-${span}-01-what-the-future-brings`, '01'],
-  ])('%s is valid', (header, flags) => {
+  ])('reads %s', (header, flags) => {
     expect(parseTraceparent(header)).toEqual({ traceId: trace, flags });
   });
 
@@ -31,11 +31,11 @@ describe('traceparent', () => {
     [`0-${trace}-${span}-01`],
     [`00-${trace}-${span}`],
     [`00-${trace}-${span}-01, 00-${trace}-${span}-01`],
-  ])('%s is not', (header) => {
+  ])('refuses %s', (header) => {
     expect(parseTraceparent(header)).toBeUndefined();
   });
 
-  test('is made with a new span id each time, and valid', () => {
+  test('reads what traceparent() writes, which has a new span id each time', () => {
     const made = Array.from({ length: 1_000 }, () => traceparent({ traceId: trace, flags: '01' }));
     expect(new Set(made).size).toBe(1_000);
     for (const header of made) expect(parseTraceparent(header)).toEqual({ traceId: trace, flags: '01' });

@@ -24,12 +24,12 @@ describe('directivesOf', () => {
     ['private="set-cookie, x-a", max-age="5"', { private: 'set-cookie, x-a', 'max-age': '5' }],
     [' stale-if-error = 9 ,, no-cache', { 'stale-if-error': '9', 'no-cache': '' }],
     ['x="no-store"', { x: 'no-store' }],
-  ])('%j', (value, directives) => {
+  ])('parses %j', (value, directives) => {
     expect(Object.fromEntries(directivesOf(new Headers({ 'cache-control': value })))).toEqual(directives);
   });
 });
 
-describe('shelfLife', () => {
+describe('staleTtl', () => {
   test.each([
     [{}, day],
     [{ 'cache-control': 'max-age=60' }, day],
@@ -50,11 +50,11 @@ describe('shelfLife', () => {
     [{ vary: 'Accept, Cookie' }, 0],
     [{ vary: 'traceparent' }, 0],
     [{ 'set-cookie': 'a=b' }, day],
-  ])('on the client side, of %j, is %i', (headers, life) => {
-    expect(staleTtl(response(headers), context(), day)).toBe(life);
+  ])('of a client’s response with %j is %i', (headers, ttl) => {
+    expect(staleTtl(response(headers), context(), day)).toBe(ttl);
   });
 
-  test('what varies by a cookie that is to be seen may be kept', () => {
+  test('allows a response to be stored that varies by a cookie if the request shows the cookie', () => {
     expect(staleTtl(response({ vary: 'Cookie' }), context('client', { cookie: 'a=b' }), day)).toBe(day);
   });
 
@@ -66,8 +66,8 @@ describe('shelfLife', () => {
     [{ 'set-cookie': 'a=b' }, {}, 0],
     [{}, { authorization: 'Bearer a' }, 0],
     [{ 'cache-control': 'public' }, { authorization: 'Bearer a' }, day],
-  ])('in a handler, of %j to %j, is %i', (headers, request, life) => {
-    expect(staleTtl(response(headers), context('server', request as Record<string, string>), day)).toBe(life);
+  ])('of a handler’s response with %j to a request with %j is %i', (headers, request, ttl) => {
+    expect(staleTtl(response(headers), context('server', request as Record<string, string>), day)).toBe(ttl);
   });
 });
 
@@ -77,17 +77,17 @@ describe('freshness', () => {
     [{ 'cache-control': 'max-age=60', age: '20' }, 40],
     [{ date: 'Thu, 01 Jan 2026 00:00:00 GMT', expires: 'Thu, 01 Jan 2026 00:01:00 GMT' }, 60],
     [{ date: 'Thu, 01 Jan 2026 00:00:00 GMT', expires: '0', age: '3' }, -3],
-  ])('of %j is %i s', (headers, seconds) => {
+  ])('of a response with %j is %i s', (headers, seconds) => {
     expect(freshness(new Headers(headers as Record<string, string>))).toBe(seconds);
   });
 });
 
-describe('a request', () => {
+describe('the cache policy of a request', () => {
   const request = (init: RequestInit, url = 'http://api.example/a'): Request => new Request(url, init);
   const keyOf = (init: RequestInit, url?: string): string =>
     cacheKey(fork(contextOf(), { request: request(init, url) }));
 
-  test('is one whose answer may be kept when it is a whole GET without no-store', () => {
+  test('allows its response to be stored if the request is a whole GET without no-store', () => {
     expect(mayKeepRequest(request({}))).toBe(true);
     const others: RequestInit[] = [
       { method: 'HEAD' },
@@ -99,7 +99,7 @@ describe('a request', () => {
     for (const init of others) expect(mayKeepRequest(request(init))).toBe(false);
   });
 
-  test('takes what is stale, unless it says otherwise', () => {
+  test('accepts a stale response, unless a header or the cache mode forbids it', () => {
     expect(staleness(request({}))).toBe(Infinity);
     expect(staleness(request({ headers: { 'cache-control': 'stale-if-error=60' } }))).toBe(60);
     for (const init of [
@@ -110,7 +110,7 @@ describe('a request', () => {
       expect(staleness(request(init))).toBe(0);
   });
 
-  test('is told from another by URL, by every header that is not of the call alone, and by its modes', () => {
+  test('has a key of its URL, its modes and every header but those of one call', () => {
     const base = keyOf({});
     expect(keyOf({}, 'http://api.example/a#there')).toBe(base);
     for (const name of ['traceparent', 'x-request-id', 'if-none-match', 'cache-control'])

@@ -22,33 +22,30 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { faultServer, type FaultServer } from '../../support/faults.ts';
+import { networkError, responseOf } from '../../support/http.ts';
 import { origin, settled } from '../../support/origin.ts';
+import { outcomeOf, reasonOf } from '../../support/promises.ts';
 import { expectQuiet } from '../../support/sockets.ts';
 
 const url = 'http://api.example/news';
 const day = 86_400_000;
-const down = new TypeError('fetch failed', { cause: Object.assign(new Error('no'), { code: 'ECONNREFUSED' }) });
+const down = networkError('ECONNREFUSED');
 const marks = ({ headers }: Response) => [headers.get('age'), headers.get('warning')];
 const warning = '111 kyoa "Revalidation Failed"';
-const caught = (answer: Promise<unknown>): Promise<unknown> =>
-  answer.then(
-    () => expect.unreachable('It resolves'),
-    (error: unknown) => error,
-  );
 
-/** A service that can be set to answer, or to fail. */
+/** A fetch over a service that responds as the test sets it. */
 function service(options: StaleIfErrorOptions = {}, storage: Storage = memory()) {
   const events: KyoaEvent[] = [];
-  const state = { sent: 0, answer: (): Response | Promise<Response> => new Response('good') };
+  const state = { sent: 0, respond: (): Response | Promise<Response> => new Response('good') };
   const fetch = createFetch({
     use: [observe((event) => events.push(event)), staleIfError(options)],
     storage,
     fetch: async () => {
       state.sent += 1;
-      return state.answer();
+      return state.respond();
     },
   });
-  /** Reads to the end, and lets what runs after it run. */
+  /** Reads a body to its end, and waits until the response is stored. */
   const read = async (...args: Parameters<typeof fetch>): Promise<string> => {
     const text = await (await fetch(...args)).text();
     await stored();
@@ -57,7 +54,7 @@ function service(options: StaleIfErrorOptions = {}, storage: Storage = memory())
   const own = () => events.filter(({ type }) => type.startsWith('stale'));
   return { fetch, read, state, events, own, storage };
 }
-/** Lets what runs behind an answer run: the only thing that takes other threads is the digest. */
+/** Waits for the writes that follow a response. Of these only the digest runs on another thread. */
 const stored = async (): Promise<void> => {
   for (let n = 0; n < 3; n += 1) {
     await settled();
@@ -65,19 +62,19 @@ const stored = async (): Promise<void> => {
   }
   await settled();
 };
-const fail =
+const respondWith =
   (status = 503) =>
   (): Response =>
-    new Response(`status ${status}`, { status });
+    responseOf(status);
 const refuse = (): Promise<Response> => Promise.reject(down);
 const withHeaders = (headers: HeadersInit) => (): Response => new Response('good', { headers });
 
-/** Whether an answer with these headers comes back when the service fails. */
-async function isKept(headers: HeadersInit, init: RequestInit = {}, later: RequestInit = init): Promise<boolean> {
+/** Whether a response with these headers is served when the service fails. */
+async function isStored(headers: HeadersInit, init: RequestInit = {}, later: RequestInit = init): Promise<boolean> {
   const { read, fetch, state } = service();
-  state.answer = withHeaders(headers);
+  state.respond = withHeaders(headers);
   await read(url, init);
-  state.answer = fail();
+  state.respond = respondWith();
   return (await fetch(url, later)).status === 200;
 }
 
@@ -99,14 +96,14 @@ afterEach(() => {
 
 describe('staleIfError', () => {
   test.each([
-    ['an answer of 500 and above', fail(502), { status: 502 }],
+    ['a response with 500 or more', respondWith(502), { status: 502 }],
     ['an error', refuse, { error: down }],
-  ])('%s is replaced by the last good answer, which says so', async (_name, failure, facts) => {
+  ])('replaces %s by the last good response, and marks it', async (_name, failure, facts) => {
     const { read, fetch, state, own } = service();
-    state.answer = () =>
+    state.respond = () =>
       new Response('good', { status: 200, statusText: 'Fine', headers: { 'content-type': 'text/x', etag: '"1"' } });
     await read(url);
-    state.answer = failure;
+    state.respond = failure;
     await vi.advanceTimersByTimeAsync(90_500);
     const response = await fetch(url);
     expect(marks(response)).toEqual(['90', warning]);
@@ -121,65 +118,71 @@ describe('staleIfError', () => {
     expect(state.sent).toBe(2);
   });
 
-  test('a good answer is the transport’s own, and is not marked', async () => {
+  test('passes on a good response of the transport unmarked', async () => {
     const { fetch, state, own } = service();
-    const answer = new Response('good');
-    state.answer = () => answer;
+    const good = new Response('good');
+    state.respond = () => good;
     const response = await fetch(url);
-    expect(response).toBe(answer);
+    expect(response).toBe(good);
     expect(marks(response)).toEqual([null, null]);
     expect(own()).toEqual([]);
   });
 
-  test('the failure stands when there is nothing to replace it', async () => {
+  test('passes on a failure if no response is stored', async () => {
     const { fetch, state } = service();
-    state.answer = fail();
+    state.respond = respondWith();
     expect(await (await fetch(url)).text()).toBe('status 503');
-    state.answer = refuse;
-    expect(await caught(fetch(url))).toBe(down);
+    state.respond = refuse;
+    expect(await reasonOf(fetch(url))).toBe(down);
   });
 
-  test.each([408, 429, 301, 304])('a %i is no failure, and what was kept is kept on', async (status) => {
-    const { read, fetch, state } = service();
-    await read(url);
-    state.answer = () => new Response(null, { status });
-    expect((await fetch(url)).status).toBe(status);
-    await stored();
-    state.answer = refuse;
-    expect(await read(url)).toBe('good');
-  });
+  test.each([408, 429, 301, 304])(
+    'passes on a response with %i as no failure, and keeps the stored response',
+    async (status) => {
+      const { read, fetch, state } = service();
+      await read(url);
+      state.respond = () => new Response(null, { status });
+      expect((await fetch(url)).status).toBe(status);
+      await stored();
+      state.respond = refuse;
+      expect(await read(url)).toBe('good');
+    },
+  );
 
-  test.each([404, 410, 401, 403])('a %i is no failure, and takes what was kept with it', async (status) => {
-    const { read, fetch, state } = service();
-    await read(url);
-    state.answer = fail(status);
-    expect((await fetch(url)).status).toBe(status);
-    await stored();
-    state.answer = fail(500);
-    expect((await fetch(url)).status).toBe(500);
-  });
+  test.each([404, 410, 401, 403])(
+    'passes on a response with %i as no failure, and deletes the stored response',
+    async (status) => {
+      const { read, fetch, state } = service();
+      await read(url);
+      state.respond = respondWith(status);
+      expect((await fetch(url)).status).toBe(status);
+      await stored();
+      state.respond = respondWith(500);
+      expect((await fetch(url)).status).toBe(500);
+    },
+  );
 
-  test('the last good answer counts, and one that may not be kept takes the place of the one before', async () => {
+  test('stores the last good response, and deletes the stored one after a response that may not be stored', async () => {
     const { read, fetch, state } = service();
     await read(url);
-    state.answer = () => new Response('better');
+    state.respond = () => new Response('better');
     await read(url);
-    state.answer = fail();
+    state.respond = respondWith();
     expect(await read(url)).toBe('better');
-    state.answer = withHeaders({ 'cache-control': 'no-store' });
+    state.respond = withHeaders({ 'cache-control': 'no-store' });
     await read(url);
-    state.answer = fail();
+    state.respond = respondWith();
     expect((await fetch(url)).status).toBe(503);
   });
 
-  test('an answer is gone after its ttl, to the millisecond', async () => {
+  test('serves a stored response until its ttl, to the millisecond', async () => {
     for (const [ttl, options] of [
       [day, {}],
       [5_000, { ttl: 5_000 }],
     ] as const) {
       const { read, fetch, state } = service(options);
       await read(url);
-      state.answer = fail();
+      state.respond = respondWith();
       await vi.advanceTimersByTimeAsync(ttl - 1);
       expect((await fetch(url)).status).toBe(200);
       await vi.advanceTimersByTimeAsync(1);
@@ -187,35 +190,35 @@ describe('staleIfError', () => {
     }
   });
 
-  test('stale-if-error of the response limits it to so many seconds beyond its freshness', async () => {
+  test('serves a stored response for stale-if-error seconds beyond its freshness', async () => {
     const { read, fetch, state } = service();
-    state.answer = withHeaders({ 'cache-control': 'max-age=30, stale-if-error=60' });
+    state.respond = withHeaders({ 'cache-control': 'max-age=30, stale-if-error=60' });
     await read(url);
-    state.answer = fail();
+    state.respond = respondWith();
     await vi.advanceTimersByTimeAsync(89_999);
     expect((await fetch(url)).status).toBe(200);
     await vi.advanceTimersByTimeAsync(1);
     expect((await fetch(url)).status).toBe(503);
   });
 
-  test('so does that of the request', async () => {
+  test('obeys stale-if-error and no-cache of the request', async () => {
     const { read, fetch, state } = service();
-    state.answer = withHeaders({ 'cache-control': 'max-age=30' });
+    state.respond = withHeaders({ 'cache-control': 'max-age=30' });
     await read(url);
-    state.answer = fail();
+    state.respond = respondWith();
     await vi.advanceTimersByTimeAsync(60_000);
-    const ask = async (control: string): Promise<number> =>
+    const statusWith = async (control: string): Promise<number> =>
       (await fetch(url, { headers: { 'cache-control': control } })).status;
-    expect(await ask('stale-if-error=30')).toBe(200);
-    expect(await ask('stale-if-error=29')).toBe(503);
-    expect(await ask('no-cache')).toBe(503);
+    expect(await statusWith('stale-if-error=30')).toBe(200);
+    expect(await statusWith('stale-if-error=29')).toBe(503);
+    expect(await statusWith('no-cache')).toBe(503);
   });
 
-  test('Age counts from what a cache on the way said', async () => {
+  test('adds its time to the Age of the stored response', async () => {
     const { read, fetch, state } = service();
-    state.answer = withHeaders({ age: '100', warning: '199 other "x"' });
+    state.respond = withHeaders({ age: '100', warning: '199 other "x"' });
     await read(url);
-    state.answer = fail();
+    state.respond = respondWith();
     await vi.advanceTimersByTimeAsync(7_000);
     expect(marks(await fetch(url))).toEqual(['107', `199 other "x", ${warning}`]);
   });
@@ -227,50 +230,50 @@ describe('staleIfError', () => {
     ['stale-if-error=0', false],
     ['private', true],
     ['public, max-age=60', true],
-  ])('what a response with Cache-Control: %s says is respected: %s', async (control, kept) => {
-    expect(await isKept({ 'cache-control': control })).toBe(kept);
+  ])('stores a response with Cache-Control: %s or not: %s', async (control, stored) => {
+    expect(await isStored({ 'cache-control': control })).toBe(stored);
   });
 
-  test('nor is kept what varies by anything, or is a stream of events', async () => {
-    expect(await isKept({ vary: '*' })).toBe(false);
-    expect(await isKept({ 'content-type': 'text/event-stream; charset=utf-8' })).toBe(false);
-    expect(await isKept({ vary: 'accept-language' })).toBe(true);
+  test('stores no response that varies by everything, and no event stream', async () => {
+    expect(await isStored({ vary: '*' })).toBe(false);
+    expect(await isStored({ 'content-type': 'text/event-stream; charset=utf-8' })).toBe(false);
+    expect(await isStored({ vary: 'accept-language' })).toBe(true);
   });
 
-  test('nor what the request forbids: no-store, a range', async () => {
-    expect(await isKept({}, { cache: 'no-store' }, {})).toBe(false);
-    expect(await isKept({}, { headers: { 'cache-control': 'no-store' } }, {})).toBe(false);
-    expect(await isKept({}, {}, { headers: { 'cache-control': 'no-store' } })).toBe(false);
-    expect(await isKept({}, { headers: { range: 'bytes=0-9' } })).toBe(false);
+  test('stores no response to a request with no-store or a range', async () => {
+    expect(await isStored({}, { cache: 'no-store' }, {})).toBe(false);
+    expect(await isStored({}, { headers: { 'cache-control': 'no-store' } }, {})).toBe(false);
+    expect(await isStored({}, {}, { headers: { 'cache-control': 'no-store' } })).toBe(false);
+    expect(await isStored({}, { headers: { range: 'bytes=0-9' } })).toBe(false);
   });
 
-  test.each(['HEAD', 'POST', 'PUT', 'DELETE'])('%s passes', async (method) => {
-    expect(await isKept({}, { method }, { method })).toBe(false);
-    expect(await isKept({}, {}, { method })).toBe(false);
+  test.each(['HEAD', 'POST', 'PUT', 'DELETE'])('neither stores nor replaces a response to %s', async (method) => {
+    expect(await isStored({}, { method }, { method })).toBe(false);
+    expect(await isStored({}, {}, { method })).toBe(false);
   });
 
-  test.each([201, 202, 204, 206])('a %i is not kept', async (status) => {
+  test.each([201, 202, 204, 206])('stores no response with %i', async (status) => {
     const { read, fetch, state } = service();
-    state.answer = () => new Response(status === 204 ? null : 'partly', { status });
+    state.respond = () => new Response(status === 204 ? null : 'partly', { status });
     await read(url);
-    state.answer = fail();
+    state.respond = respondWith();
     expect((await fetch(url)).status).toBe(503);
   });
 
-  test('answers of different users never meet', async () => {
+  test('serves each user only the responses of that user', async () => {
     const { read, fetch, state } = service();
     const users = ['authorization', 'cookie', 'x-api-key'].flatMap((name) => [{ [name]: 'a' }, { [name]: 'b' }]);
     for (const [n, headers] of users.entries()) {
-      state.answer = () => new Response(`of user ${n}`);
+      state.respond = () => new Response(`of user ${n}`);
       await read(url, { headers });
     }
-    state.answer = fail();
+    state.respond = respondWith();
     for (const [n, headers] of users.entries()) expect(await read(url, { headers })).toBe(`of user ${n}`);
     expect((await fetch(url, { headers: { authorization: 'c' } })).status).toBe(503);
     expect((await fetch(url)).status).toBe(503);
   });
 
-  test('no credential is to be seen in the storage', async () => {
+  test('writes no credential to the storage', async () => {
     const written: string[] = [];
     const inner = memory();
     const storage: Storage = {
@@ -281,26 +284,26 @@ describe('staleIfError', () => {
       },
     };
     const { read, state } = service({}, storage);
-    state.answer = withHeaders([['set-cookie', 'session=secret']]);
+    state.respond = withHeaders([['set-cookie', 'session=secret']]);
     await read(url, { headers: { authorization: 'Bearer secret', 'x-api-key': 'secret' } });
     expect(written).toHaveLength(2);
     expect(written.join()).not.toContain('secret');
   });
 
-  test('a requestId does not set a call apart, a key of one’s own does as it likes', async () => {
+  test('ignores the requestId in its key, and takes a key option instead', async () => {
     const { read, state } = service();
     await read(url, { requestId: 'one' });
-    state.answer = fail();
+    state.respond = respondWith();
     expect(await read(url, { requestId: 'two' })).toBe('good');
 
     const keyed = service({ key: ({ request }) => (request.url.includes('private') ? undefined : 'one for all') });
     await keyed.read(url);
-    keyed.state.answer = fail();
+    keyed.state.respond = respondWith();
     expect(await keyed.read('http://api.example/other')).toBe('good');
     expect((await keyed.fetch('http://api.example/private')).status).toBe(503);
   });
 
-  test('what nobody reads to its end is not kept', async () => {
+  test('stores no body that is not read to its end', async () => {
     for (const leave of [
       async () => {},
       (response: Response) => response.body!.cancel(),
@@ -311,15 +314,15 @@ describe('staleIfError', () => {
       },
     ]) {
       const { fetch, state } = service();
-      state.answer = () => new Response(new Blob(['x'.repeat(200_000)]).stream());
+      state.respond = () => new Response(new Blob(['x'.repeat(200_000)]).stream());
       await leave(await fetch(url));
       await stored();
-      state.answer = fail();
+      state.respond = respondWith();
       expect((await fetch(url)).status).toBe(503);
     }
   });
 
-  test('it is kept whichever way it is read, and byte for byte', async () => {
+  test('stores a body byte for byte, in whichever way it is read', async () => {
     const bytes = Uint8Array.from({ length: 70_000 }, (_, n) => (n * 7) % 256);
     const ways: ((response: Response) => Promise<unknown>)[] = [
       (response) => response.text(),
@@ -327,38 +330,38 @@ describe('staleIfError', () => {
       (response) => response.blob(),
       (response) => response.clone().text(),
       async (response) => {
-        for await (const chunk of response.body!) chunk.fill(0); // its own
+        for await (const chunk of response.body!) chunk.fill(0); // the chunk belongs to the reader
       },
     ];
     for (const way of ways) {
       const { fetch, state } = service();
-      state.answer = () => new Response(bytes);
+      state.respond = () => new Response(bytes);
       await way(await fetch(url));
       await stored();
-      state.answer = refuse;
+      state.respond = refuse;
       expect(new Uint8Array(await (await fetch(url)).arrayBuffer())).toEqual(bytes);
     }
   });
 
-  test('an empty body is kept, too', async () => {
+  test('stores an empty body', async () => {
     for (const body of ['', null]) {
       const { read, state } = service();
-      state.answer = () => new Response(body);
+      state.respond = () => new Response(body);
       await read(url);
-      state.answer = refuse;
+      state.respond = refuse;
       expect(await read(url)).toBe('');
     }
   });
 
-  test('1 MiB is kept, more is handed over and reported', async () => {
+  test('stores a body of 1 MiB, and passes on and reports a larger one', async () => {
     for (const [size, types] of [
       [1_048_576, []],
       [1_048_577, ['stale-if-error.unrecorded']],
     ] as const) {
       for (const announced of [false, true]) {
         const { read, state, own } = service();
-        state.answer = withHeaders(announced ? { 'content-length': String(size) } : {});
-        state.answer = () =>
+        state.respond = withHeaders(announced ? { 'content-length': String(size) } : {});
+        state.respond = () =>
           new Response('x'.repeat(size), { headers: announced ? { 'content-length': String(size) } : {} });
         expect((await read(url)).length).toBe(size);
         await vi.waitFor(() => expect(own().map(({ type }) => type)).toEqual(types));
@@ -366,44 +369,44 @@ describe('staleIfError', () => {
     }
   });
 
-  test('fewer bytes than announced are not kept', async () => {
-    expect(await isKept({ 'content-length': '5' })).toBe(false);
-    expect(await isKept({ 'content-length': '4' })).toBe(true);
-    expect(await isKept({ 'content-length': '5', 'content-encoding': 'gzip' })).toBe(true);
+  test('stores no body with fewer bytes than its Content-Length', async () => {
+    expect(await isStored({ 'content-length': '5' })).toBe(false);
+    expect(await isStored({ 'content-length': '4' })).toBe(true);
+    expect(await isStored({ 'content-length': '5', 'content-encoding': 'gzip' })).toBe(true);
   });
 
-  test('when judges in place of the default', async () => {
+  test('replaces the outcomes for which `when` returns true', async () => {
     const { read, fetch, state } = service({ when: ({ response }) => response?.status === 404 });
     await read(url);
-    state.answer = fail(404);
+    state.respond = respondWith(404);
     expect(await read(url)).toBe('good');
-    state.answer = fail(500);
+    state.respond = respondWith(500);
     expect((await fetch(url)).status).toBe(500);
   });
 
-  test('per call: off, or with options of its own', async () => {
+  test('takes options from the call, and does nothing with staleIfError: false', async () => {
     const { read, fetch, state } = service();
     await read(url, { staleIfError: false });
-    state.answer = fail();
+    state.respond = respondWith();
     expect((await fetch(url)).status).toBe(503);
-    state.answer = () => new Response('good');
+    state.respond = () => new Response('good');
     await read(url, { staleIfError: { ttl: 1_000 } });
-    state.answer = fail();
+    state.respond = respondWith();
     expect((await fetch(url, { staleIfError: false })).status).toBe(503);
     expect((await fetch(url)).status).toBe(200);
     await vi.advanceTimersByTimeAsync(1_000);
     expect((await fetch(url)).status).toBe(503);
   });
 
-  test('a caller who aborted gets the reason of the abort', async () => {
+  test('rejects with the caller’s own reason after an abort', async () => {
     const { read, fetch, state } = service();
     await read(url);
     const caller = new AbortController();
-    state.answer = () => {
+    state.respond = () => {
       caller.abort('enough');
-      return fail()();
+      return respondWith()();
     };
-    expect(await caught(fetch(url, { signal: caller.signal }))).toBe('enough');
+    expect(await reasonOf(fetch(url, { signal: caller.signal }))).toBe('enough');
   });
 
   test.each<[string, unknown]>([
@@ -413,79 +416,79 @@ describe('staleIfError', () => {
     ['staleIfError when', { when: true }],
     ['staleIfError has no option maxAge', { maxAge: 1 }],
     ['staleIfError must be', 5],
-  ])('INVALID_OPTION names %s: %j', (name, options) => {
+  ])('throws INVALID_OPTION that names %s for %j', (name, options) => {
     expect(() => staleIfError(options as StaleIfErrorOptions)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(name) as string }),
     );
   });
 });
 
-describe('a storage that fails', () => {
+describe('staleIfError with a failing storage', () => {
   const broken = (): Storage => {
     const no = (): Promise<never> => Promise.reject(new StorageError('The disk is full'));
     return { get: no, set: no, delete: no, close: no };
   };
 
-  test('is reported, and changes nothing for the call', async () => {
+  test('reports the failure, and the call goes on', async () => {
     const { read, fetch, state, own } = service({}, broken());
     expect(await read(url)).toBe('good');
-    state.answer = refuse;
-    expect(await caught(fetch(url))).toBe(down);
-    state.answer = fail(404);
+    state.respond = refuse;
+    expect(await reasonOf(fetch(url))).toBe(down);
+    state.respond = respondWith(404);
     expect(await read(url)).toBe('status 404');
     const unrecorded = { type: 'stale-if-error.unrecorded', error: { code: 'STORAGE' } };
     expect(own()).toMatchObject([unrecorded, unrecorded, unrecorded]);
   });
 
-  test('or holds something else, is as good as empty', async () => {
+  test('ignores a value that it did not write', async () => {
     const storage = memory();
     const { read, fetch, state, own } = service({
       storage: { ...storage, get: async () => ({ value: '{', version: 1 }) },
     });
     await read(url);
-    state.answer = fail();
+    state.respond = respondWith();
     expect((await fetch(url)).status).toBe(503);
     expect(own()).toMatchObject([{ type: 'stale-if-error.unrecorded', error: { name: 'SyntaxError' } }]);
   });
 
-  test('or never answers a write, delays no reader', async () => {
+  test('delays no reader while a write hangs', async () => {
     const { fetch } = service({ storage: { ...memory(), set: () => new Promise(() => {}) } });
     for (let n = 0; n < 3; n += 1) expect(await (await fetch(url)).text()).toBe('good');
   });
 });
 
-describe('in a handler', () => {
-  test('nothing private is kept, nor a Set-Cookie; what is public is served when the handler fails', async () => {
-    let answer: () => Response = () => new Response('');
-    const handle = createHandler({ use: [staleIfError()] }, () => answer());
-    const ask = async (headers: Record<string, string> = {}): Promise<Response> => {
+describe('staleIfError in a handler', () => {
+  test('stores no private response and no Set-Cookie, and serves a public response when the handler fails', async () => {
+    let respond: () => Response = () => new Response('');
+    const handle = createHandler({ use: [staleIfError()] }, () => respond());
+    const call = async (headers: Record<string, string> = {}): Promise<Response> => {
       const response = await handle(new Request(url, { headers }));
       const copy = new Response(await response.clone().text(), response);
       await response.text();
       await stored();
       return copy;
     };
-    for (const [headers, request, kept] of [
+    for (const [headers, request, isServed] of [
       [{}, {}, true],
       [{ 'cache-control': 'private' }, {}, false],
       [{ 'set-cookie': 'a=b' }, {}, false],
       [{}, { authorization: 'Bearer a' }, false],
       [{ 'cache-control': 'public' }, { authorization: 'Bearer a' }, true],
     ] as const) {
-      answer = withHeaders(headers);
-      await ask(request);
-      answer = () => {
+      respond = withHeaders(headers);
+      await call(request);
+      respond = () => {
         throw new Error('broken');
       };
-      const outcome = await ask(request).catch((error: Error) => error.message);
-      expect([headers, outcome instanceof Response]).toEqual([headers, kept]);
+      const outcome = await outcomeOf(call(request));
+      expect([headers, outcome instanceof Response]).toEqual([headers, isServed]);
     }
   });
 });
 
-describe('staleIfError on the wire', () => {
+describe('staleIfError on a real server', () => {
   let server: FaultServer;
-  /** Without the `no-store` that the server sends of its own accord. */
+  /** A page without `no-store`, which the server sends by default. */
   const page = (n: number): string => server.url(`/ok?n=${n}&headers={"cache-control":"private"}`);
   let folder: string;
   beforeAll(async () => {
@@ -507,8 +510,8 @@ describe('staleIfError on the wire', () => {
     retry({ retries: 1, backoff: constant(1) }),
   ];
 
-  test('an outage of any kind shows the last good answer, after a restart, too', async () => {
-    const path = join(folder, 'answers.db');
+  test('serves the last good response during an outage of any kind, after a restart too', async () => {
+    const path = join(folder, 'responses.db');
     const before = file(path);
     const good = await createFetch({ use, storage: before })(page(1));
     const text = await good.text();
@@ -537,7 +540,7 @@ describe('staleIfError on the wire', () => {
     await after.close();
   });
 
-  test('the answer is not held up: its first bytes are there before its last', async () => {
+  test('passes on the first bytes of a body before the last arrive', async () => {
     let finish: () => void = () => {};
     await using slow = await origin(({ answer }) => {
       answer.write('first ');
@@ -552,7 +555,7 @@ describe('staleIfError on the wire', () => {
     expect((await reader.read()).done).toBe(true);
   });
 
-  test('a body that breaks off is not kept, a compressed one is kept as it was read', async () => {
+  test('stores no body that breaks off, and stores a compressed body as it was read', async () => {
     let mode: 'whole' | 'cut' | 'down' = 'whole';
     await using flaky = await origin(({ answer }) => {
       const body = gzipSync('text '.repeat(1_000));
@@ -565,19 +568,19 @@ describe('staleIfError on the wire', () => {
     const whole = await (await fetch(flaky.url)).text();
     expect(whole).toBe('text '.repeat(1_000));
     mode = 'cut';
-    await caught(fetch(flaky.url).then((response) => response.text()));
+    await reasonOf(fetch(flaky.url).then((response) => response.text()));
     mode = 'down';
     await vi.waitFor(async () => expect(await (await fetch(flaky.url)).text()).toBe(whole));
   });
 
-  test('a timeout beneath it is a failure like any other, and one above it is the caller’s', async () => {
+  test('replaces a timeout inside it, and passes on a timeout outside it', async () => {
     const inside = createFetch({ use: [staleIfError(), timeout(50)] });
     await (await inside(page(1))).text();
     await stored();
     server.outage = 'hang';
     expect((await inside(page(1))).status).toBe(200);
     const outside = inside.extend({ use: (stack) => [timeout(20), ...stack] });
-    expect(await caught(outside(page(1)))).toBeInstanceOf(TimeoutError);
+    expect(await reasonOf(outside(page(1)))).toBeInstanceOf(TimeoutError);
     server.outage = false;
   });
 });
