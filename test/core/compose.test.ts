@@ -4,10 +4,10 @@ import { compose } from '../../src/core/compose.ts';
 import type { Context, Handler, Middleware, Next } from '../../src/core/context.ts';
 import { contextOf } from '../support/context.ts';
 
-const answer = new Response('answer');
-const terminal: Handler = async () => answer;
+const done = new Response('done');
+const terminal: Handler = async () => done;
 
-/** Notes when it is entered and left. */
+/** A middleware that notes when it starts and when it ends. */
 function noted(name: string, notes: string[]): Middleware {
   return async (ctx, next) => {
     notes.push(`> ${name}`);
@@ -17,7 +17,7 @@ function noted(name: string, notes: string[]): Middleware {
   };
 }
 
-/** What a middleware may do wrong is not of its type. */
+/** Gives a middleware that breaks the type the type of a middleware. */
 const loose = (middleware: (ctx: Context, next: Next) => unknown): Middleware => middleware as Middleware;
 
 describe('compose', () => {
@@ -25,20 +25,20 @@ describe('compose', () => {
     const notes: string[] = [];
     const run = compose([noted('a', notes), noted('b', notes)], async () => {
       notes.push('terminal');
-      return answer;
+      return done;
     });
-    expect(await run(contextOf())).toBe(answer);
+    expect(await run(contextOf())).toBe(done);
     expect(notes).toEqual(['> a', '> b', 'terminal', '< b', '< a']);
   });
 
-  test('hands every layer the context of the call, when nobody forks it', async () => {
+  test('gives each middleware the context of the call if no middleware forks it', async () => {
     const seen: Context[] = [];
-    const see: Middleware = (ctx, next) => {
+    const record: Middleware = (ctx, next) => {
       seen.push(ctx);
       return next();
     };
     const ctx = contextOf();
-    await compose([see, see], (ctx) => {
+    await compose([record, record], (ctx) => {
       seen.push(ctx);
       return terminal(ctx);
     })(ctx);
@@ -46,26 +46,26 @@ describe('compose', () => {
     for (const each of seen) expect(each).toBe(ctx);
   });
 
-  test('gives what is beneath a fork of its own and leaves the parents as they were', async () => {
+  test('gives the inner middleware a fork, and leaves the outer contexts unchanged', async () => {
     const attempts: Record<string, number> = {};
-    const below: Middleware = async (ctx, next) => {
-      attempts['below'] = ctx.attempt;
+    const inner: Middleware = async (ctx, next) => {
+      attempts['inner'] = ctx.attempt;
       const response = await next({ attempt: 9 });
-      attempts['below, after'] = ctx.attempt;
+      attempts['inner, after next()'] = ctx.attempt;
       return response;
     };
     const ctx = contextOf();
-    const run = compose([(_ctx, next) => next({ attempt: 2 }), below], async ({ attempt, id }) => {
+    const run = compose([(_ctx, next) => next({ attempt: 2 }), inner], async ({ attempt, id }) => {
       attempts['terminal'] = attempt;
       expect(id).toBe(ctx.id);
-      return answer;
+      return done;
     });
     await run(ctx);
-    expect(attempts).toEqual({ below: 2, 'below, after': 2, terminal: 9 });
+    expect(attempts).toEqual({ inner: 2, 'inner, after next()': 2, terminal: 9 });
     expect(ctx.attempt).toBe(1);
   });
 
-  test('lets next() run what is beneath again', async () => {
+  test('runs the inner middleware again with each next()', async () => {
     const statuses = [503, 503, 200];
     const again: Middleware = async (_ctx, next) => {
       let response = await next();
@@ -73,12 +73,12 @@ describe('compose', () => {
       return response;
     };
     const notes: string[] = [];
-    const run = compose([again, noted('below', notes)], async () => new Response(null, { status: statuses.shift()! }));
+    const run = compose([again, noted('inner', notes)], async () => new Response(null, { status: statuses.shift()! }));
     expect((await run(contextOf())).status).toBe(200);
-    expect(notes).toEqual(['> below', '< below', '> below', '< below', '> below', '< below']);
+    expect(notes).toEqual(['> inner', '< inner', '> inner', '< inner', '> inner', '< inner']);
   });
 
-  test('lets next() run concurrently, each run with its own fork', async () => {
+  test('runs concurrent calls of next(), each with its own fork', async () => {
     const seen: number[] = [];
     const gates = new Map<number, (response: Response) => void>();
     const all: Middleware = async (_ctx, next) => {
@@ -94,7 +94,7 @@ describe('compose', () => {
     expect(seen).toEqual([1, 2, 3]);
   });
 
-  test('serves many calls at once without mixing them up', async () => {
+  test('keeps concurrent calls apart', async () => {
     const run = compose(
       [(_ctx, next) => next(), async (ctx, next) => next({ attempt: ctx.attempt + 1 })],
       async (ctx) => new Response(`${ctx.id} ${ctx.attempt}`),
@@ -104,13 +104,13 @@ describe('compose', () => {
     expect(await Promise.all(texts)).toEqual(ids.map((id) => `${id} 2`));
   });
 
-  test('returns the very promise from below when a layer only passes it on', () => {
-    let below: Promise<Response> | undefined;
-    const run = compose([(_ctx, next) => next(), (_ctx, next) => (below = next())], terminal);
-    expect(run(contextOf())).toBe(below);
+  test('returns the very promise of the inner middleware if the outer one only passes it on', () => {
+    let inner: Promise<Response> | undefined;
+    const run = compose([(_ctx, next) => next(), (_ctx, next) => (inner = next())], terminal);
+    expect(run(contextOf())).toBe(inner);
   });
 
-  test('takes the first of several answers from beneath as readily as the last', async () => {
+  test('accepts the first of several results of next() as well as the last', async () => {
     let made = 0;
     const first: Middleware = (_ctx, next) => {
       const response = next();
@@ -121,26 +121,26 @@ describe('compose', () => {
     expect(await (await run(contextOf())).text()).toBe('1');
   });
 
-  test('lets a middleware answer without what is beneath', async () => {
-    const run = compose([async () => answer], () => {
-      throw new Error('Nobody asked');
+  test('lets a middleware respond without next()', async () => {
+    const run = compose([async () => done], () => {
+      throw new Error('The terminal ran');
     });
-    expect(await run(contextOf())).toBe(answer);
+    expect(await run(contextOf())).toBe(done);
   });
 
-  test('takes a Response that is returned, not promised', async () => {
-    const returned = compose([loose(() => answer)], terminal)(contextOf());
+  test('accepts a Response that is returned without a promise', async () => {
+    const returned = compose([loose(() => done)], terminal)(contextOf());
     expect(returned).toBeInstanceOf(Promise);
-    expect(await returned).toBe(answer);
+    expect(await returned).toBe(done);
   });
 
-  test('takes a Response of another realm', async () => {
+  test('accepts a Response of another realm', async () => {
     const foreign = runInNewContext(`({ get [Symbol.toStringTag]() { return 'Response'; } })`) as Response;
     expect(foreign).not.toBeInstanceOf(Response);
     expect(await compose([async () => foreign], terminal)(contextOf())).toBe(foreign);
   });
 
-  test('makes a rejection of what is thrown', async () => {
+  test('rejects with an error that a middleware throws synchronously', async () => {
     const mistake = new TypeError('a mistake');
     const run = compose(
       [
@@ -153,7 +153,7 @@ describe('compose', () => {
     await expect(run(contextOf())).rejects.toBe(mistake);
   });
 
-  test('lets a rejection through as it is', async () => {
+  test('passes on a rejection unchanged', async () => {
     const mistake = { not: 'even an error' };
     const run = compose([async (_ctx, next) => next(), (_ctx, next) => next()], async () => {
       throw mistake;
@@ -161,13 +161,13 @@ describe('compose', () => {
     await expect(run(contextOf())).rejects.toBe(mistake);
   });
 
-  test('lets a middleware catch what is thrown beneath', async () => {
-    const substitute: Middleware = async (_ctx, next) => next().catch(() => answer);
-    const run = compose([substitute, async () => Promise.reject(new Error('below'))], terminal);
-    expect(await run(contextOf())).toBe(answer);
+  test('lets a middleware catch a rejection of the inner middleware', async () => {
+    const substitute: Middleware = async (_ctx, next) => next().catch(() => done);
+    const run = compose([substitute, async () => Promise.reject(new Error('inner'))], terminal);
+    expect(await run(contextOf())).toBe(done);
   });
 
-  test.for<unknown>([undefined, null, 'a body', { status: 200 }, Symbol('answer'), Object.create(null)])(
+  test.for<unknown>([undefined, null, 'a body', { status: 200 }, Symbol('response'), Object.create(null)])(
     'names the middleware that resolves to %o',
     async (value) => {
       const ctx = contextOf();
@@ -187,7 +187,7 @@ describe('compose', () => {
     },
   );
 
-  test('names a middleware that returns nothing, promised or not', async () => {
+  test('names a middleware that returns nothing, without a promise', async () => {
     const forgetful = loose(function forgetful(_ctx, next) {
       void next();
     });
@@ -196,13 +196,13 @@ describe('compose', () => {
     );
   });
 
-  test('says of a middleware without a name that it has none', async () => {
+  test('reports a middleware without a name as unnamed', async () => {
     await expect(compose([loose(async () => {})], terminal)(contextOf())).rejects.toThrow(
       'an unnamed middleware resolved to undefined',
     );
   });
 
-  test('does not blame a middleware for what the terminal resolved to', async () => {
+  test('names no middleware if the terminal resolves to nothing', async () => {
     const innocent: Middleware = async function innocent(_ctx, next) {
       return next();
     };
@@ -214,17 +214,17 @@ describe('compose', () => {
     [undefined, 'undefined'],
     [{ retries: 3 }, '{"retries":3}'],
     ['retry', '"retry"'],
-  ])('refuses %o in its list and names the place', ([value, shown]) => {
+  ])('throws for %o in its list, and names the index', ([value, shown]) => {
     const use = [async (_ctx: Context, next: Next) => next(), value as Middleware];
     expect(() => compose(use, terminal)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: `use[1] must be a function, got ${shown}` }),
     );
   });
 
-  test('goes by the list as it was', async () => {
+  test('ignores later changes of its list', async () => {
     const use: Middleware[] = [(_ctx, next) => next()];
     const run = compose(use, terminal);
     use.push(async () => new Response('added later'));
-    expect(await run(contextOf())).toBe(answer);
+    expect(await run(contextOf())).toBe(done);
   });
 });

@@ -25,7 +25,7 @@ describe('context', () => {
     expect(ctx.signal).toBe(signal);
   });
 
-  test('has what its call has', () => {
+  test('has the options, init, storage, side and stack of its call', () => {
     const call = {
       options: { retry: 2 },
       init: { priority: 'low' },
@@ -43,7 +43,7 @@ describe('context', () => {
     }
   });
 
-  test('forks with what is changed and never touches its parent', () => {
+  test('forks with the changed members, and never changes its parent', () => {
     const parent = contextOf();
     const before = { ...parent, request: parent.request, signal: parent.signal };
     const changes = {
@@ -61,7 +61,7 @@ describe('context', () => {
   });
 
   test.for<Exclude<keyof Fork, 'headers'>>(['request', 'signal', 'deadline', 'attempt', 'observers'])(
-    'leaves the %s as it was in a fork that does not change it',
+    'keeps the %s in a fork that does not change it',
     (member) => {
       const parent = fork(contextOf(), { deadline: 1_000, attempt: 2, observers: [() => {}] });
       expect(fork(parent, {})[member]).toBe(parent[member]);
@@ -69,7 +69,7 @@ describe('context', () => {
     },
   );
 
-  test('shares the state among all forks of a call, and with no other call', () => {
+  test('shares its state with all forks of the call, and with no other call', () => {
     const ctx = contextOf();
     fork(fork(ctx, { attempt: 2 }), { attempt: 3 }).state['user'] = 'ada';
     expect(ctx.state).toEqual({ user: 'ada' });
@@ -84,13 +84,13 @@ describe('context', () => {
   test('has a fresh UUID as its id without one, the same in every fork', () => {
     const ctx = contextOf();
     const child = fork(ctx, { attempt: 2 });
-    expect(child.id).toMatch(uuid4); // the child is asked first
+    expect(child.id).toMatch(uuid4); // the child creates the id
     expect(ctx.id).toBe(child.id);
     expect(fork(child, {}).id).toBe(child.id);
     expect(contextOf().id).not.toBe(ctx.id);
   });
 
-  test('makes a UUID also where there is no randomUUID, as on a page on plain http', () => {
+  test('creates a UUID without crypto.randomUUID, which a page on plain http does not have', () => {
     const { crypto } = globalThis;
     vi.stubGlobal('crypto', { getRandomValues: crypto.getRandomValues.bind(crypto) });
     const ids = Array.from({ length: 200 }, () => contextOf().id);
@@ -99,7 +99,7 @@ describe('context', () => {
   });
 
   test.for([['', '""'] as const, [42, '42'] as const, [null, 'null'] as const, [{}, '{}'] as const])(
-    'refuses %o as a requestId',
+    'throws for %o as a requestId',
     ([requestId, shown]) => {
       expect(() => contextOf({ options: { requestId } })).toThrow(
         expect.objectContaining({
@@ -110,11 +110,11 @@ describe('context', () => {
     },
   );
 
-  test('tells every observer what is emitted, with id and time', () => {
-    const heard: [string, KyoaEvent][] = [];
+  test('emits an event to each observer, with id and time', () => {
+    const received: [string, KyoaEvent][] = [];
     const observers = [
-      (event: KyoaEvent) => heard.push(['outer', event]),
-      (event: KyoaEvent) => heard.push(['inner', event]),
+      (event: KyoaEvent) => received.push(['outer', event]),
+      (event: KyoaEvent) => received.push(['inner', event]),
     ];
     const ctx = fork(contextOf({ options: { requestId: 'order-42' } }), { observers });
     ctx.emit({ type: 'attempt.answered', attempt: 1, status: 200, duration: 12 });
@@ -126,49 +126,49 @@ describe('context', () => {
       id: 'order-42',
       time: 1_700_000_000_000,
     };
-    expect(heard).toEqual([
+    expect(received).toEqual([
       ['outer', event],
       ['inner', event],
     ]);
   });
 
-  test('carries the facts of a middleware of your own', () => {
-    const heard: KyoaEvent[] = [];
-    const ctx = fork(contextOf(), { observers: [(event) => heard.push(event)] });
+  test('emits the events of a middleware of the user', () => {
+    const received: KyoaEvent[] = [];
+    const ctx = fork(contextOf(), { observers: [(event) => received.push(event)] });
     ctx.emit({ type: 'cache.missed', key: 'k' });
-    expect(heard).toMatchObject([{ type: 'cache.missed', key: 'k', id: ctx.id }]);
+    expect(received).toMatchObject([{ type: 'cache.missed', key: 'k', id: ctx.id }]);
   });
 
-  test('builds nothing when it emits to nobody', () => {
+  test('creates no event without an observer', () => {
     const drawn = vi.spyOn(crypto, 'randomUUID');
-    const told = vi.fn<() => string>(() => 'told');
+    const key = vi.fn<() => string>(() => 'k');
     const read = vi.spyOn(Date, 'now');
     const fact = {
       type: 'cache.missed',
       get key() {
-        return told();
+        return key();
       },
     } as const;
     contextOf().emit(fact);
-    expect([drawn, told, read].map((spy) => spy.mock.calls.length)).toEqual([0, 0, 0]);
+    expect([drawn, key, read].map((spy) => spy.mock.calls.length)).toEqual([0, 0, 0]);
   });
 
-  test('survives a listener that throws and tells the others', () => {
+  test('reports a listener that throws, and emits to the others', () => {
     const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
     const mistake = new Error('a mistake');
-    const heard: string[] = [];
+    const received: string[] = [];
     const observers: Listener[] = [
       () => {
         throw mistake;
       },
-      ({ type }) => heard.push(type),
+      ({ type }) => received.push(type),
     ];
     fork(contextOf(), { observers }).emit({ type: 'cache.missed' });
-    expect(heard).toEqual(['cache.missed']);
+    expect(received).toEqual(['cache.missed']);
     expect(reported).toHaveBeenCalledExactlyOnceWith('kyoa: a listener threw', mistake);
   });
 
-  test('survives a listener that rejects', async () => {
+  test('reports a listener that rejects', async () => {
     const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
     const mistake = new Error('a mistake');
     const event = { type: 'cache.missed', id: '1', time: 0 } as unknown as KyoaEvent;
@@ -179,22 +179,22 @@ describe('context', () => {
   });
 });
 
-describe('a context', () => {
+describe('context', () => {
   const post = (): Request => new Request('http://api.example/a?b=1', { method: 'POST', headers: { 'X-Key': 'k' } });
 
-  test('knows method, URL and headers without a Request being created', () => {
+  test('has the method, the URL and the headers without creating a Request', () => {
     const untouched = lazyGet('http://api.example/a?b=1')!;
     const ctx = createContext(contextOf(), untouched, new LazyAbortController());
     expect([ctx.method, ctx.url, ctx.header('x-key')]).toEqual(['GET', 'http://api.example/a?b=1', null]);
     expect(untouched.isUntouched).toBe(true);
   });
 
-  test('reads the headers of its Request, whatever their case', () => {
+  test('reads the headers of its Request, in any case', () => {
     const ctx = contextOf({ request: post() });
     expect([ctx.method, ctx.url, ctx.header('x-key')]).toEqual(['POST', 'http://api.example/a?b=1', 'k']);
   });
 
-  test('says whether its branch has aborted, and why', () => {
+  test('reports whether its branch has aborted, and the reason', () => {
     const controller = new AbortController();
     const ctx = contextOf({ signal: controller.signal });
     const listener = vi.fn();
@@ -207,7 +207,7 @@ describe('a context', () => {
     expect(listener).toHaveBeenCalledTimes(2);
   });
 
-  test('has children that abort with it, and never the other way', () => {
+  test('aborts its children with itself, and is never aborted by a child', () => {
     const controller = new AbortController();
     const ctx = contextOf({ signal: controller.signal });
     const [one, other] = [ctx.child(), ctx.child()];
@@ -217,7 +217,7 @@ describe('a context', () => {
     expect([one.signal.reason, other.signal.reason]).toEqual(['lost', 'bored']);
   });
 
-  test('takes a controller of the platform in the place of its signal', () => {
+  test('accepts an AbortController of the platform as its signal', () => {
     const controller = new AbortController();
     const ctx = fork(contextOf(), { signal: controller });
     controller.abort('bored');
@@ -225,7 +225,7 @@ describe('a context', () => {
     expect(ctx.signal).toBe(controller.signal);
   });
 
-  test('is forked with headers merged over its own', async () => {
+  test('merges the headers of a fork over its own', async () => {
     const request = new Request(post(), { body: 'text' });
     const ctx = fork(contextOf({ request }), { headers: { 'x-key': undefined, 'X-New': 'n' } });
     expect([ctx.header('x-key'), ctx.header('x-new'), ctx.method]).toEqual([null, 'n', 'POST']);

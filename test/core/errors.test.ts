@@ -4,8 +4,8 @@ import { KyoaError, StorageError, TimeoutError, type TimeoutPhase } from '../../
 const request = new Request('http://api.example/orders', { method: 'PUT' });
 
 describe('errors', () => {
-  test('carry a code, and the request and the cause where there were any', () => {
-    const cause = new Error('below');
+  test('have a code, and the request and the cause if there are any', () => {
+    const cause = new Error('the cause');
     const error = new KyoaError('BAD_MIDDLEWARE', 'what to do', { request, cause });
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({ name: 'KyoaError', code: 'BAD_MIDDLEWARE', message: 'what to do' });
@@ -13,7 +13,7 @@ describe('errors', () => {
     expect(error.cause).toBe(cause);
   });
 
-  test('have no cause of their own making', () => {
+  test('have no cause if none was given', () => {
     const error = new KyoaError('STORAGE', 'what to do');
     expect(error.request).toBeUndefined();
     expect('cause' in error).toBe(false);
@@ -31,25 +31,25 @@ describe('errors', () => {
     ['idle', 'No next chunk of the body within 300 ms (idle): PUT http://api.example/orders'],
     ['connect', 'No connection within 300 ms (connect): PUT http://api.example/orders'],
     ['write', 'No progress in sending the body within 300 ms (write): PUT http://api.example/orders'],
-  ])('say which wait ran out: %s', ([phase, message]) => {
+  ])('name the phase that exceeded its limit: %s', ([phase, message]) => {
     const error = new TimeoutError({ phase, limit: 300, elapsed: 301.5 }, { request });
     expect(error).toMatchObject({ code: 'TIMEOUT', message, phase, limit: 300, elapsed: 301.5 });
     expect(error.request).toBe(request);
   });
 
-  test('time out without a request, too', () => {
+  test('need no request for a timeout', () => {
     const error = new TimeoutError({ phase: 'total', limit: 300, elapsed: 300 });
     expect(error.message).toBe('No complete response within 300 ms (total)');
   });
 
-  test('bear the name that the platform and ky look for when they time out', () => {
+  test('have the name TimeoutError of the platform and of ky for a timeout', () => {
     const error = new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 });
     expect(error).toBeInstanceOf(KyoaError);
     expect(error.name).toBe('TimeoutError');
     expect(error.name).toBe(new DOMException('', 'TimeoutError').name);
   });
 
-  test('say what the store said', () => {
+  test('have the message and the cause of the storage that failed', () => {
     const cause = new Error('ECONNREFUSED');
     const error = new StorageError('The store is unreachable', { cause });
     expect(error).toBeInstanceOf(KyoaError);
