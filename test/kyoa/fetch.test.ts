@@ -1,4 +1,4 @@
-/** The transport beneath the client, and the client's pipeline as a fetch. */
+/** The transport of the client, and the pipeline of the client as a fetch. */
 import { afterEach, describe, expect, expectTypeOf, vi } from 'vitest';
 import kyoa, {
   constant,
@@ -27,7 +27,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(one.mock.calls[0]?.[0]).toBeInstanceOf(Request);
   });
 
-  test('takes a mock for a fetch', async () => {
+  test('accepts a mock as its fetch', async () => {
     const api = client.create({ fetch: async () => Response.json({ name: 'Test' }) });
     expect(await api.get('https://example.com').json()).toEqual({ name: 'Test' });
   });
@@ -39,14 +39,14 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(await client.get(server.origin).json()).toMatchObject({ method: 'GET' });
   });
 
-  test('hands a dispatcher to the fetch of the platform', async ({ server }) => {
+  test('passes a dispatcher to the fetch of the platform', async ({ server }) => {
     interface Dispatcher {
       dispatch(...args: unknown[]): boolean;
     }
     const platform = Object.getOwnPropertySymbols(globalThis).find((symbol) =>
       symbol.description?.startsWith('undici.globalDispatcher'),
     );
-    await fetch(server.origin); // makes the platform's own
+    await fetch(server.origin); // creates the dispatcher of the platform
     const dispatcher = {
       dispatch: vi.fn<Dispatcher['dispatch']>((...args) =>
         (globalThis as Record<symbol, Dispatcher>)[platform!]!.dispatch(...args),
@@ -59,7 +59,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(server.requests).toHaveLength(3);
   });
 
-  test('may itself be the fetch of another library', async ({ server }) => {
+  test('can itself be the fetch of another library', async ({ server }) => {
     const response: Response = await client(new Request(server.origin, { method: 'POST', body: 'hello' }));
     expect(await response.json()).toMatchObject({ method: 'POST', body: 'hello' });
   });
@@ -68,7 +68,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
 describe('kyoa', () => {
   const api = kyoa.create({ use: standard({ retry: { backoff: constant(0) } }) });
 
-  test('shares no answer between transports', async () => {
+  test('shares no response between transports', async () => {
     const as =
       (user: string): Fetch =>
       async () =>
@@ -86,9 +86,9 @@ describe('kyoa', () => {
     expect(await Promise.all(calls.map((call) => call.text()))).toEqual(['alice', 'bob', 'carol', 'dave']);
   });
 
-  describe('fetch of the client', () => {
-    test('is the pipeline without ky: no HTTPError, no Accept, no defaults for requests', async ({ server }) => {
-      server.answer(404);
+  describe('fetch', () => {
+    test('is the pipeline without ky: without HTTPError, Accept and defaults for requests', async ({ server }) => {
+      server.respond(404);
       const { fetch } = kyoa.create({
         headers: { a: '1' },
         prefix: 'nowhere',
@@ -102,7 +102,7 @@ describe('kyoa', () => {
       expect(server.last.headers.accept).toBe('*/*');
     });
 
-    test('takes whatever fetch takes', async ({ server }) => {
+    test('takes every argument that fetch takes', async ({ server }) => {
       await api.fetch(new URL(server.origin), { method: 'post', body: 'text', headers: [['a', '1']] });
       expect(server.last).toMatchObject({ method: 'POST', body: 'text', headers: { a: '1' } });
       await api.fetch(new Request(server.origin, { method: 'PUT', body: 'text' }));
@@ -111,15 +111,15 @@ describe('kyoa', () => {
     });
 
     test('has the policies, and takes their overrides', async ({ server }) => {
-      server.answer(503, 200, 503, 200);
+      server.respond(503, 200, 503, 200);
       expect((await api.fetch(server.origin)).status).toBe(200);
       expect((await api.fetch(server.origin, { retry: false })).status).toBe(503);
-      server.answer(hang);
+      server.respond(hang);
       await expect(api.fetch(server.origin, { timeout: 20 })).rejects.toMatchObject({ phase: 'total' });
     });
 
-    test("has the instance's defaults for the policies, also when extended", async ({ server }) => {
-      server.answer(503);
+    test('has the defaults of the instance for the policies, also when extended', async ({ server }) => {
+      server.respond(503);
       const { fetch } = api.extend({ retry: 1 });
       await fetch(server.origin);
       expect(server.requests).toHaveLength(2);
@@ -134,14 +134,14 @@ describe('kyoa', () => {
       expect(server.requests).toHaveLength(5);
     });
 
-    test('needs no this', async ({ server }) => {
+    test('works without this', async ({ server }) => {
       const { fetch } = kyoa;
       expect((await fetch(server.origin)).status).toBe(200);
       expect((await Reflect.apply(fetch, undefined, [server.origin])).status).toBe(200);
     });
   });
 
-  describe('in the place of the global fetch', () => {
+  describe('fetch as the global fetch', () => {
     const original = globalThis.fetch;
     afterEach(() => {
       globalThis.fetch = original;
@@ -157,8 +157,8 @@ describe('kyoa', () => {
       expect(server.requests).toHaveLength(3);
     });
 
-    test('gives whoever calls fetch the policies', async ({ server }) => {
-      server.answer(503, 200);
+    test('gives every caller of fetch the policies', async ({ server }) => {
+      server.respond(503, 200);
       globalThis.fetch = api.fetch;
       expect((await fetch(server.origin)).status).toBe(200);
       expect(server.requests).toHaveLength(2);

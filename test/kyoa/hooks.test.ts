@@ -1,4 +1,4 @@
-/** ky's hooks, all but `beforeRetry`. */
+/** The hooks of ky, except `beforeRetry`. */
 import { describe, expect, vi } from 'vitest';
 import {
   ForceRetryError,
@@ -14,11 +14,12 @@ import {
   type Kyoa,
   type NormalizedOptions,
 } from '../../src/index.ts';
+import { reasonOf } from '../support/promises.ts';
 import { clients, json, test } from './server.ts';
 
 describe.each(clients)('$name as a client', ({ client }) => {
-  /** An instance with one hook more. */
-  const having = <Name extends keyof Hooks>(name: Name, ...hooks: NonNullable<Hooks[Name]>): Kyoa =>
+  /** An instance with these hooks added. */
+  const withHooks = <Name extends keyof Hooks>(name: Name, ...hooks: NonNullable<Hooks[Name]>): Kyoa =>
     client.extend({ hooks: { [name]: hooks } });
 
   test('runs hooks in order, waits for each, and passes the context', async ({ server }) => {
@@ -38,7 +39,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
         beforeError: [async (state) => (await note('beforeError')(state), state.error)],
       },
     });
-    server.answer(400);
+    server.respond(400);
     await expect(api.get(server.origin, { context: { user: 'b' } })).rejects.toThrow(HTTPError);
 
     expect(order).toEqual(
@@ -46,9 +47,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
     );
   });
 
-  test('hands out an empty context where none is given', async ({ server }) => {
+  test('passes an empty context if none is given', async ({ server }) => {
     const contexts: unknown[] = [];
-    await having('beforeRequest', ({ options }) => void contexts.push(options.context)).get(server.origin);
+    await withHooks('beforeRequest', ({ options }) => void contexts.push(options.context)).get(server.origin);
     expect(contexts).toEqual([{}]);
   });
 
@@ -59,8 +60,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
       options.json = { ...(options.json as object), added: true };
     };
 
-    test('changes the options of this call alone', async ({ server }) => {
-      const api = having('init', adding);
+    test('changes the options of this call only', async ({ server }) => {
+      const api = withHooks('init', adding);
       const given = { json: { a: 1 }, headers: { b: '2' } };
       await api.post(server.origin, given);
 
@@ -72,18 +73,18 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(given).toEqual({ json: { a: 1 }, headers: { b: '2' } });
     });
 
-    test('throws at once', ({ server }) => {
+    test('throws synchronously', ({ server }) => {
       const wrong = new Error('no key');
       const fail = (): never => {
         throw wrong;
       };
-      expect(() => having('init', fail).get(server.origin)).toThrow(wrong);
+      expect(() => withHooks('init', fail).get(server.origin)).toThrow(wrong);
     });
   });
 
   describe('beforeRequest', () => {
     test('changes the request', async ({ server }) => {
-      const api = having('beforeRequest', ({ request, retryCount }) =>
+      const api = withHooks('beforeRequest', ({ request, retryCount }) =>
         request.headers.set('authorization', `token ${retryCount}`),
       );
       expect(await api.get(server.origin).json()).toMatchObject({
@@ -91,20 +92,20 @@ describe.each(clients)('$name as a client', ({ client }) => {
       });
     });
 
-    test('replaces the request, which the next hook gets', async ({ server }) => {
+    test('replaces the request, and the next hook gets the new one', async ({ server }) => {
       const redirect: BeforeRequestHook = ({ request }) => {
         const url = new URL(request.url);
         url.searchParams.set('token', 'secret');
         return new Request(url, request);
       };
       const label: BeforeRequestHook = ({ request }) => request.headers.set('x-url', request.url);
-      await having('beforeRequest', redirect, label).post(server.origin, { json: [1] });
+      await withHooks('beforeRequest', redirect, label).post(server.origin, { json: [1] });
 
       expect(server.last).toMatchObject({ method: 'POST', url: '/?token=secret', body: '[1]' });
       expect(server.last.headers['x-url']).toBe(`${server.origin}/?token=secret`);
     });
 
-    test('replaces a form, with a boundary of its own', async ({ server }) => {
+    test('replaces a form, which gets a new boundary', async ({ server }) => {
       const body = new FormData();
       body.append('FOOD', 'fries');
       const lower: BeforeRequestHook = ({ request }) => {
@@ -113,39 +114,39 @@ describe.each(clients)('$name as a client', ({ client }) => {
         request.headers.delete('content-type');
         return new Request(request, { body: form });
       };
-      await having('beforeRequest', lower).post(server.origin, { body });
+      await withHooks('beforeRequest', lower).post(server.origin, { body });
 
       expect(server.last.body).toContain('name="food"');
       expect(server.last.headers['content-type']).toMatch('multipart/form-data; boundary=');
     });
 
-    test('answers in the place of the server, and no further hook runs', async ({ server }) => {
+    test('responds instead of the server, and no further hook runs', async ({ server }) => {
       const next = vi.fn();
-      const api = having('beforeRequest', () => Response.json({ cached: true }), next);
+      const api = withHooks('beforeRequest', () => Response.json({ cached: true }), next);
 
       expect(await api.get(server.origin).json()).toEqual({ cached: true });
       expect(next).not.toHaveBeenCalled();
       expect(server.requests).toHaveLength(0);
     });
 
-    test('answers with a failure that is thrown and not retried', async ({ server }) => {
-      const answer = vi.fn(() => new Response('down', { status: 503 }));
-      await expect(having('beforeRequest', answer).get(server.origin)).rejects.toThrow(HTTPError);
-      expect(answer).toHaveBeenCalledTimes(1);
+    test('responds with a failure that is thrown and not retried', async ({ server }) => {
+      const hook = vi.fn(() => new Response('down', { status: 503 }));
+      await expect(withHooks('beforeRequest', hook).get(server.origin)).rejects.toThrow(HTTPError);
+      expect(hook).toHaveBeenCalledTimes(1);
       expect(server.requests).toHaveLength(0);
     });
 
-    test('throws what the caller gets, without a request', async ({ server }) => {
+    test('throws an error that the caller gets, and no request is sent', async ({ server }) => {
       const wrong = new Error('no token');
-      await expect(having('beforeRequest', () => Promise.reject(wrong)).get(server.origin)).rejects.toBe(wrong);
+      await expect(withHooks('beforeRequest', () => Promise.reject(wrong)).get(server.origin)).rejects.toBe(wrong);
       expect(server.requests).toHaveLength(0);
     });
 
-    test('hands over a Request whose own signal aborts the call', async ({ server }) => {
-      server.answer(() => {});
+    test('returns a Request whose signal aborts the call', async ({ server }) => {
+      server.respond(() => {});
       const mine = new AbortController();
       const reason = new Error('enough');
-      const api = having('beforeRequest', ({ request }) => new Request(request.url, { signal: mine.signal }));
+      const api = withHooks('beforeRequest', ({ request }) => new Request(request.url, { signal: mine.signal }));
       const result = api.get(server.origin, { signal: new AbortController().signal });
       result.catch(() => {});
       await server.until(() => server.requests.length === 1);
@@ -156,10 +157,10 @@ describe.each(clients)('$name as a client', ({ client }) => {
     });
   });
 
-  test('shows hooks a signal that follows the caller', async ({ server }) => {
+  test('passes hooks a signal that follows that of the caller', async ({ server }) => {
     const controller = new AbortController();
     const seen: AbortSignal[] = [];
-    const api = having('beforeRequest', ({ request }) => void seen.push(request.signal));
+    const api = withHooks('beforeRequest', ({ request }) => void seen.push(request.signal));
     await api.get(server.origin, { signal: controller.signal });
     controller.abort('later');
 
@@ -167,22 +168,22 @@ describe.each(clients)('$name as a client', ({ client }) => {
   });
 
   describe('afterResponse', () => {
-    test('sees request, options and a copy of the answer, which it may read', async ({ server }) => {
-      server.answer({ a: 1 });
+    test('gets the request, the options and a copy of the response, which it may read', async ({ server }) => {
+      server.respond({ a: 1 });
       const seen: unknown[] = [];
       const hook: AfterResponseHook = async ({ request, options, response, retryCount }) => {
         seen.push(request.url, options.method, response.url, await response.json(), retryCount);
       };
-      expect(await having('afterResponse', hook, hook).get(server.origin).json()).toEqual({ a: 1 });
+      expect(await withHooks('afterResponse', hook, hook).get(server.origin).json()).toEqual({ a: 1 });
 
       const once = [`${server.origin}/`, 'GET', `${server.origin}/`, { a: 1 }, 0];
       expect(seen).toEqual([...once, ...once]);
     });
 
     test('may leave its copy unread', async ({ server }) => {
-      server.answer((response) => response.end('x'.repeat(1_000_000)));
+      server.respond((response) => response.end('x'.repeat(1_000_000)));
       expect(
-        await having(
+        await withHooks(
           'afterResponse',
           () => {},
           () => {},
@@ -192,9 +193,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
       ).toHaveLength(1_000_000);
     });
 
-    test('gets an answer that is an error, and may return a good one', async ({ server }) => {
-      server.answer(500);
-      const api = having('afterResponse', ({ response }) =>
+    test('gets a response with an error, and may return a good one', async ({ server }) => {
+      server.respond(500);
+      const api = withHooks('afterResponse', ({ response }) =>
         response.status === 500 ? Response.json({ substitute: true }) : undefined,
       ).extend({ retry: 0 });
 
@@ -202,37 +203,37 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.requests).toHaveLength(1);
     });
 
-    test('replaces the answer for the next hook, too', async ({ server }) => {
+    test('replaces the response for the next hook too', async ({ server }) => {
       const next: AfterResponseHook = async ({ response }) => new Response(`${await response.text()} and 2`);
       expect(
-        await having('afterResponse', () => new Response('1'), next)
+        await withHooks('afterResponse', () => new Response('1'), next)
           .get(server.origin)
           .text(),
       ).toBe('1 and 2');
     });
 
     test('may wrap the body of its copy', async ({ server }) => {
-      server.answer((response) => response.end('x'.repeat(100_000)));
+      server.respond((response) => response.end('x'.repeat(100_000)));
       const wrap: AfterResponseHook = ({ response }) => new Response(response.body, { status: 201 });
-      const response = await having('afterResponse', wrap, wrap).get(server.origin);
+      const response = await withHooks('afterResponse', wrap, wrap).get(server.origin);
 
       expect(response.status).toBe(201);
       expect(await response.text()).toHaveLength(100_000);
     });
 
-    test('parses with parseJson', async ({ server }) => {
+    test('parses the response with parseJson', async ({ server }) => {
       const seen: unknown[] = [];
-      const api = having('afterResponse', async ({ response }) => void seen.push(await response.json()));
+      const api = withHooks('afterResponse', async ({ response }) => void seen.push(await response.json()));
       await api.get(server.origin, { parseJson: () => 'parsed' });
       expect(seen).toEqual(['parsed']);
     });
 
-    test('throws what the caller gets', async ({ server }) => {
+    test('throws an error that the caller gets', async ({ server }) => {
       const hook: AfterResponseHook = ({ request, options, response }) => {
         if (response.status >= 500) throw new HTTPError(response, request, options);
       };
-      server.answer(500);
-      const api = having('afterResponse', hook).extend({ throwHttpErrors: false, retry: 0 });
+      server.respond(500);
+      const api = withHooks('afterResponse', hook).extend({ throwHttpErrors: false, retry: 0 });
 
       await expect(api.get(server.origin)).rejects.toMatchObject({
         name: 'HTTPError',
@@ -243,10 +244,10 @@ describe.each(clients)('$name as a client', ({ client }) => {
   });
 
   describe('ky.retry() in afterResponse', () => {
-    test('sends the request again, body and all', async ({ server }) => {
-      server.answer({ status: 'pending' }, { status: 'done' });
+    test('sends the request again with its body', async ({ server }) => {
+      server.respond({ status: 'pending' }, { status: 'done' });
       const counts: number[] = [];
-      const api = having('afterResponse', async ({ response, retryCount }) => {
+      const api = withHooks('afterResponse', async ({ response, retryCount }) => {
         counts.push(retryCount);
         const { status } = await response.json<{ status: string }>();
         return status === 'pending' ? client.retry({ delay: 0 }) : undefined;
@@ -257,9 +258,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(counts).toEqual([0, 1]);
     });
 
-    test('sends another request, as with a fresh token', async ({ server }) => {
-      server.answer((response, { headers }) => json(response, {}, headers.authorization === 'fresh' ? 200 : 401));
-      const api = having('afterResponse', ({ request, response, retryCount }) => {
+    test('sends another request, for example with a fresh token', async ({ server }) => {
+      server.respond((response, { headers }) => json(response, {}, headers.authorization === 'fresh' ? 200 : 401));
+      const api = withHooks('afterResponse', ({ request, response, retryCount }) => {
         if (response.status !== 401 || retryCount > 0) return undefined;
         const headers = new Headers(request.headers);
         headers.set('authorization', 'fresh');
@@ -270,7 +271,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
     });
 
     test('waits for its delay', async ({ server }) => {
-      const api = having('afterResponse', ({ retryCount }) =>
+      const api = withHooks('afterResponse', ({ retryCount }) =>
         retryCount === 0 ? client.retry({ delay: 50 }) : undefined,
       );
       const started = performance.now();
@@ -278,9 +279,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(performance.now() - started).toBeGreaterThan(45);
     });
 
-    test('is cut short by the caller', async ({ server }) => {
+    test('ends its wait when the caller aborts', async ({ server }) => {
       const controller = new AbortController();
-      const api = having('afterResponse', () => {
+      const api = withHooks('afterResponse', () => {
         setImmediate(() => controller.abort('enough'));
         return client.retry({ delay: 60_000 });
       });
@@ -289,7 +290,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.requests).toHaveLength(1);
     });
 
-    test('is given up after retry times, with a ForceRetryError', async ({ server }) => {
+    test('rejects with a ForceRetryError after `retry` times', async ({ server }) => {
       const cause = new Error('invalid');
       const errors: unknown[] = [];
       const api = client.create({
@@ -298,7 +299,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
           beforeError: [({ error, retryCount }) => (errors.push(error, retryCount), error)],
         },
       });
-      const error = await api.get(server.origin, { retry: 3 }).catch((error: unknown) => error);
+      const error = await reasonOf(api.get(server.origin, { retry: 3 }));
 
       expect(error).toBeInstanceOf(ForceRetryError);
       expect(isForceRetryError(error) && error.message).toBe('Forced retry: AGAIN');
@@ -313,9 +314,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.requests).toHaveLength(4 + 3 + 2);
     });
 
-    test('knows its limit from the options', async ({ server }) => {
+    test('has its limit in the options', async ({ server }) => {
       const limits: unknown[] = [];
-      const api = having('afterResponse', ({ options }) => void limits.push(options.retry.limit));
+      const api = withHooks('afterResponse', ({ options }) => void limits.push(options.retry.limit));
       await api.get(server.origin);
       await api.get(server.origin, { retry: 5 });
       expect(limits).toEqual([2, 5]);
@@ -323,9 +324,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
   });
 
   describe('beforeError', () => {
-    test('changes an HTTPError, whose body it knows', async ({ server }) => {
-      server.answer((response) => json(response, { message: 'too short' }, 422));
-      const api = having('beforeError', ({ error }) => {
+    test('changes an HTTPError, whose body it can read', async ({ server }) => {
+      server.respond((response) => json(response, { message: 'too short' }, 422));
+      const api = withHooks('beforeError', ({ error }) => {
         if (isHTTPError<{ message: string }>(error) && typeof error.data === 'object') {
           error.name = 'ApiError' as never;
           error.message = `${error.data.message} (${error.response.status})`;
@@ -336,9 +337,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
     });
 
     test('replaces the error, one hook after the other', async ({ server }) => {
-      server.answer(400);
+      server.respond(400);
       const wrap: BeforeErrorHook = ({ error }) => new Error(`wrapped ${error.name}`, { cause: error });
-      const error = await having('beforeError', wrap, wrap)
+      const error = await withHooks('beforeError', wrap, wrap)
         .get(server.origin)
         .catch((error: Error) => error);
 
@@ -349,9 +350,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
     });
 
     test('gets NetworkErrors and errors of other hooks', async ({ server }) => {
-      server.answer((response) => response.destroy());
+      server.respond((response) => response.destroy());
       const seen: Error[] = [];
-      const api = having('beforeError', ({ error, request, options }) => {
+      const api = withHooks('beforeError', ({ error, request, options }) => {
         expect(request.url).toBe(`${server.origin}/`);
         expect(options.context).toEqual({});
         seen.push(error);
@@ -366,17 +367,17 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(seen).toEqual([expect.toSatisfy(isNetworkError), wrong]);
     });
 
-    test('is not asked about a status that is no error', async ({ server }) => {
-      server.answer(400);
+    test('does not run for a status that is no error', async ({ server }) => {
+      server.respond(400);
       const hook = vi.fn(({ error }: { error: Error }) => error);
-      await having('beforeError', hook).get(server.origin, { throwHttpErrors: false });
+      await withHooks('beforeError', hook).get(server.origin, { throwHttpErrors: false });
       expect(hook).not.toHaveBeenCalled();
     });
   });
 
-  test('shows hooks the options without those of ky', async ({ server }) => {
+  test('passes hooks the options without those of ky', async ({ server }) => {
     const seen: object[] = [];
-    await having('beforeRequest', ({ options }) => void seen.push(options)).post(server.origin, {
+    await withHooks('beforeRequest', ({ options }) => void seen.push(options)).post(server.origin, {
       json: 1,
       searchParams: { a: 1 },
       prefix: '',

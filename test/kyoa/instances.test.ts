@@ -1,4 +1,4 @@
-/** `create` and `extend`: what an instance inherits, and how it is merged. */
+/** What an instance inherits with `create` and `extend`, and how options are merged. */
 import type { KyInstance } from 'ky';
 import { describe, expect, expectTypeOf, vi } from 'vitest';
 import kyoa, {
@@ -13,6 +13,7 @@ import kyoa, {
   type Middleware,
   type Options,
 } from '../../src/index.ts';
+import { reasonOf } from '../support/promises.ts';
 import { clients, test } from './server.ts';
 
 describe.each(clients)('$name as a client', ({ client }) => {
@@ -23,7 +24,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
   });
 
   describe('create', () => {
-    test('makes an instance with defaults', async ({ server }) => {
+    test('creates an instance with defaults', async ({ server }) => {
       const api = client.create({
         baseUrl: `${server.origin}/api/`,
         headers: { a: '1' },
@@ -35,7 +36,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last).toMatchObject({ url: '/api/users?b=2', headers: { a: '1' }, body: '{"c":3}' });
     });
 
-    test('takes nothing from the instance it is called on', async ({ server }) => {
+    test('inherits nothing from the instance on which it is called', async ({ server }) => {
       const parent = client.create({ headers: { a: '1' }, hooks: { beforeRequest: [() => new Response('parent')] } });
       await parent.create().get(server.origin);
 
@@ -44,7 +45,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
   });
 
   describe('extend', () => {
-    test('leaves the parent as it was', async ({ server }) => {
+    test('leaves the parent unchanged', async ({ server }) => {
       const parent = client.create({ headers: { a: '1' } });
       parent.extend({ headers: { a: '2' }, searchParams: { b: 1 } });
       await parent.get(server.origin);
@@ -52,16 +53,16 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last).toMatchObject({ url: '/', headers: { a: '1' } });
     });
 
-    test('replaces what is not an object', async ({ server }) => {
+    test('replaces options that are no objects', async ({ server }) => {
       const api = client.create({ prefix: 'http://nowhere.invalid', throwHttpErrors: true });
-      server.answer(404);
+      server.respond(404);
       const response = await api.extend({ prefix: server.origin, throwHttpErrors: false }).get('users');
 
       expect(response.status).toBe(404);
       expect(server.last.url).toBe('/users');
     });
 
-    test('merges headers, and removes by undefined', async ({ server }) => {
+    test('merges headers, and removes those that are undefined', async ({ server }) => {
       const api = client
         .create({ headers: { rainbow: '1', unicorn: '2' } })
         .extend({ headers: { rainbow: undefined, extra: '3' } })
@@ -73,7 +74,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last.headers).not.toHaveProperty('extra');
     });
 
-    test('appends hooks, and removes by undefined', async ({ server }) => {
+    test('appends hooks, and removes those that are undefined', async ({ server }) => {
       const order: number[] = [];
       const note = (n: number) => (): void => void order.push(n);
       const parent = client.create({ hooks: { beforeRequest: [note(1)], afterResponse: [note(2)] } });
@@ -89,7 +90,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(order.splice(0)).toEqual([2]);
     });
 
-    test('adds up searchParams, and removes by undefined', async ({ server }) => {
+    test('appends searchParams, and removes those that are undefined', async ({ server }) => {
       const api = client
         .create({ searchParams: { a: 1, b: 1 } })
         .extend({ searchParams: 'c=1' })
@@ -101,7 +102,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last.url).toBe('/?b=1&c=1&d=1');
     });
 
-    test('lays context over context, one level deep', async ({ server }) => {
+    test('merges context, one level deep', async ({ server }) => {
       let context: unknown;
       const api = client
         .create({
@@ -114,7 +115,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(context).toEqual({ a: 1, b: { updated: true }, c: 3 });
     });
 
-    test('replaces what replaceOption wraps', async ({ server }) => {
+    test('replaces an option that replaceOption wraps', async ({ server }) => {
       const hook = vi.fn();
       const parent = client.create({
         headers: { a: '1' },
@@ -151,24 +152,15 @@ describe.each(clients)('$name as a client', ({ client }) => {
   });
 
   describe('signals', () => {
-    const reasonOf = async (
-      call: (url: string, signal: AbortSignal) => PromiseLike<unknown>,
-      url: string,
-      abort: () => void,
-    ) => {
-      const result = Promise.resolve(call(url, AbortSignal.timeout(2 ** 31 - 1))).catch((error: unknown) => error);
-      abort();
-      return result;
-    };
-
-    test('of instances and the call add up', async ({ server }) => {
-      server.answer(() => {});
+    test('of the instances and of the call all abort a call', async ({ server }) => {
+      server.respond(() => {});
       for (const which of [0, 1, 2] as const) {
         const controllers = [new AbortController(), new AbortController(), new AbortController()] as const;
         const [one, two, three] = controllers;
         const api = client.create({ signal: one.signal }).extend({ signal: two.signal });
-        const call = (url: string): Promise<unknown> => api.get(url, { signal: three.signal });
-        expect(await reasonOf(call, server.origin, () => controllers[which].abort(which))).toBe(which);
+        const reason = reasonOf(api.get(server.origin, { signal: three.signal }));
+        controllers[which].abort(which);
+        expect(await reason).toBe(which);
       }
     });
 
@@ -193,7 +185,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
 
 describe('kyoa', () => {
   const order: string[] = [];
-  /** A middleware that notes when it is passed. */
+  /** A middleware that notes each call that passes it. */
   const layer = (name: string): Middleware => {
     const middleware: Middleware = (ctx, next) => {
       order.push(ctx.options[name] === undefined ? name : `${name} ${JSON.stringify(ctx.options[name])}`);
@@ -203,9 +195,9 @@ describe('kyoa', () => {
   };
 
   describe('create', () => {
-    test('replaces the stack with use, first is outermost', async ({ server }) => {
+    test('replaces the stack with `use`, whose first middleware is the outermost', async ({ server }) => {
       order.length = 0;
-      server.answer(503, 200);
+      server.respond(503, 200);
       const api = kyoa.create({ use: [layer('a'), layer('b')] });
 
       await expect(api.get(server.origin)).rejects.toThrow('503');
@@ -213,13 +205,13 @@ describe('kyoa', () => {
       expect(server.requests).toHaveLength(1);
     });
 
-    test('has the standard stack otherwise', async ({ server }) => {
-      server.answer(503, 200);
+    test('has the standard stack by default', async ({ server }) => {
+      server.respond(503, 200);
       expect((await kyoa.create({ headers: {} }).get(server.origin)).status).toBe(200);
       expect(server.requests).toHaveLength(2);
     });
 
-    test('gives policies its storage, and extend keeps it', async ({ server }) => {
+    test('gives its storage to policies, and extend keeps it', async ({ server }) => {
       const storage = memory();
       const seen: unknown[] = [];
       const api = kyoa.create({
@@ -241,7 +233,7 @@ describe('kyoa', () => {
       expect(seen[2]).toBe(other);
     });
 
-    test('refuses a middleware that is none', () => {
+    test('throws for a middleware that is no function', () => {
       expect(() => kyoa.create({ use: ['retry' as never] })).toThrow(KyoaError);
     });
   });
@@ -249,7 +241,7 @@ describe('kyoa', () => {
   describe('extend', () => {
     test('adds a list inside the stack', async ({ server }) => {
       order.length = 0;
-      server.answer(503, 200);
+      server.respond(503, 200);
       const api = kyoa.create({ use: [layer('outside'), retry()] }).extend({ use: [layer('inside')] });
       await api.get(server.origin);
 
@@ -267,7 +259,7 @@ describe('kyoa', () => {
       expect(order).toEqual(['a', 'b']);
     });
 
-    test('shows a function what ky knows of its parent, and the transport', async ({ server }) => {
+    test('passes a function the options of ky and the transport of the parent', async ({ server }) => {
       const fetch = vi.fn(globalThis.fetch);
       const parent = kyoa.create({ fetch, timeout: 3_000, requestId: 'order-42', headers: { a: '1' } });
       const noted = vi.fn();
@@ -281,7 +273,7 @@ describe('kyoa', () => {
       expect(fetch).toHaveBeenCalledTimes(1);
     });
 
-    test('shares the policies, and what they know', async ({ server }) => {
+    test('shares the policies and their state', async ({ server }) => {
       const calls: string[] = [];
       const parent = kyoa.create({ use: [observe(({ type }) => void calls.push(type))] });
       await parent.extend({ headers: { a: '1' } }).get(server.origin);
@@ -290,7 +282,7 @@ describe('kyoa', () => {
   });
 
   describe('overrides', () => {
-    test('of a call reach the policy of their name, and not the transport', async ({ server }) => {
+    test('of a call go to the policy of their name, and not to the transport', async ({ server }) => {
       order.length = 0;
       const inits: object[] = [];
       const fetch = async (_: unknown, init: object = {}): Promise<Response> => {
@@ -305,7 +297,7 @@ describe('kyoa', () => {
       expect(inits[0]).not.toHaveProperty('tenant');
     });
 
-    test('are laid over those of the instance, and those over its parent', async ({ server }) => {
+    test('are merged over those of the instance, and those over those of its parent', async ({ server }) => {
       order.length = 0;
       const api = kyoa
         .create({ use: [layer('tenant')], tenant: { a: 1, list: [1] } } as InstanceOptions)
@@ -323,13 +315,13 @@ describe('kyoa', () => {
       ]);
     });
 
-    test('reach a policy that comes with the same extend', async ({ server }) => {
+    test('go to a policy that comes with the same extend', async ({ server }) => {
       order.length = 0;
       await kyoa.extend({ use: [layer('tenant')], tenant: 'a' } as InstanceExtension).get(server.origin);
       expect(order).toEqual(['tenant "a"']);
     });
 
-    test('keep objects of a class as they are', async ({ server }) => {
+    test('leave objects of a class unchanged', async ({ server }) => {
       class Tenant {
         readonly #name = 'private';
         get name(): string {
@@ -361,14 +353,14 @@ describe('kyoa', () => {
     });
 
     test('switch observe off', async ({ server }) => {
-      const heard = vi.fn();
-      const api = kyoa.extend({ use: [observe(heard)] });
+      const listener = vi.fn();
+      const api = kyoa.extend({ use: [observe(listener)] });
       await api.get(server.origin, { observe: false });
-      expect(heard).not.toHaveBeenCalled();
+      expect(listener).not.toHaveBeenCalled();
     });
   });
 
-  test('has the types of ky, and says what differs', () => {
+  test('has the types of ky, except where kyoa differs', () => {
     expectTypeOf<Kyoa>().toBeCallableWith('users');
     expectTypeOf<Kyoa['get']>().toBeCallableWith(new URL('http://a'), {
       retry: { limit: 2 },
@@ -383,7 +375,7 @@ describe('kyoa', () => {
     right({ serchParams: '' });
     // @ts-expect-error ky's own retry options
     right({ retry: { statusCodes: [500] } });
-    // @ts-expect-error retries happen beneath the hooks
+    // @ts-expect-error retries run inside the hooks
     right({ hooks: { beforeRetry: [] } });
     // @ts-expect-error a call cannot change the stack
     right({ use: [] });

@@ -1,4 +1,4 @@
-/** What the client sends. */
+/** The requests that the client sends. */
 import { describe, expect } from 'vitest';
 import type { Options } from '../../src/index.ts';
 import { clients, test, type Seen } from './server.ts';
@@ -13,7 +13,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('has a shortcut for every method', async ({ server }) => {
+  test('has a shortcut for each method', async ({ server }) => {
     for (const method of shortcuts) {
       const { method: seen } = await client[method](server.origin).json<Seen>();
       expect(seen).toBe(method.toUpperCase());
@@ -38,7 +38,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(server.last.url).toBe('/users');
   });
 
-  test('takes a Request, with options over it', async ({ server }) => {
+  test('takes a Request, and options that override it', async ({ server }) => {
     const request = new Request(`${server.origin}/users`, {
       method: 'POST',
       body: 'hello',
@@ -49,12 +49,12 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(server.last).toMatchObject({ method: 'POST', url: '/users', body: 'hello', headers: { a: '1', b: '3' } });
   });
 
-  test('takes another method and body for a Request', async ({ server }) => {
+  test('overrides the method and the body of a Request', async ({ server }) => {
     await client.put(new Request(server.origin, { method: 'POST', body: 'old' }), { body: 'new' });
     expect(server.last).toMatchObject({ method: 'PUT', body: 'new' });
   });
 
-  test('refuses an input that is none, and options that are none, at once', () => {
+  test('throws synchronously for an invalid input and for invalid options', () => {
     expect(() => client.get(5 as never)).toThrow(TypeError);
     expect(() => client.get('http://127.0.0.1', 'options' as never)).toThrow(TypeError);
     expect(() => client.create([] as never)).toThrow(TypeError);
@@ -76,7 +76,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       }
     });
 
-    test('keeps a content type of the caller', async ({ server }) => {
+    test('keeps the content type of the caller', async ({ server }) => {
       await client.post(server.origin, { json: {}, headers: { 'content-type': 'application/x-amz-json-1.1' } });
       expect(server.last.headers['content-type']).toBe('application/x-amz-json-1.1');
     });
@@ -105,7 +105,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last.headers['content-type']).toMatch('application/x-www-form-urlencoded');
     });
 
-    test('sends a form with its boundary, whatever the content type was', async ({ server }) => {
+    test('sends a form with its boundary in the content type', async ({ server }) => {
       const body = new FormData();
       body.append('food', 'fries');
       await client.post(server.origin, { body });
@@ -115,7 +115,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last.body).toContain(`--${boundary}\r\nContent-Disposition: form-data; name="food"\r\n\r\nfries`);
     });
 
-    test('tells how far an upload is', async ({ server }) => {
+    test('reports the progress of an upload', async ({ server }) => {
       const seen: { percent: number; transferredBytes: number; totalBytes: number; chunk: number }[] = [];
       await client.post(server.origin, {
         body: 'x'.repeat(100_000),
@@ -147,17 +147,17 @@ describe.each(clients)('$name as a client', ({ client }) => {
       }
     });
 
-    test('adds to the ones of the URL, and keeps its hash off the wire', async ({ server }) => {
+    test('appends parameters to those of the URL, and sends no hash', async ({ server }) => {
       await client.get(`${server.origin}/?a=1#here`, { searchParams: { a: 2, b: true } });
       expect(server.last.url).toBe('/?a=1&a=2&b=true');
     });
 
-    test('deletes the ones that are undefined, and sends null as a word', async ({ server }) => {
+    test('deletes parameters that are undefined, and sends null as text', async ({ server }) => {
       await client.get(`${server.origin}/?a=1&c=3`, { searchParams: { a: undefined, b: null as never } });
       expect(server.last.url).toBe('/?c=3&b=null');
     });
 
-    test('sends none for an empty string', async ({ server }) => {
+    test('sends no parameter for an empty string', async ({ server }) => {
       await client.get(`${server.origin}/users`, { searchParams: '' });
       expect(server.last.url).toBe('/users');
     });
@@ -181,7 +181,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last.url).toBe('/v2/users');
     });
 
-    test('puts prefix before a string, with one slash between', async ({ server }) => {
+    test('puts the prefix before a string, with one slash between', async ({ server }) => {
       for (const prefix of [`${server.origin}/api`, `${server.origin}/api/`, new URL('/api', server.origin)]) {
         for (const input of ['users', '/users']) {
           await client.get(input, { prefix });
@@ -201,7 +201,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       }
     });
 
-    test('lays a call over the instance, and deletes by undefined', async ({ server }) => {
+    test('merges those of a call over the instance, and deletes those that are undefined', async ({ server }) => {
       const api = client.create({ headers: { rainbow: '1', unicorn: '2' } });
       await api.get(server.origin, { headers: { rainbow: undefined, extra: '3' } });
 
@@ -209,7 +209,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last.headers).not.toHaveProperty('rainbow');
     });
 
-    test('deletes by the word undefined in Headers', async ({ server }) => {
+    test('deletes those whose value in Headers is the text undefined', async ({ server }) => {
       const api = client.create({ headers: { rainbow: '1', unicorn: '2' } });
       await api.get(server.origin, { headers: new Headers({ rainbow: 'undefined' }) });
 
@@ -217,7 +217,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.last.headers).not.toHaveProperty('rainbow');
     });
 
-    test('accepts what the shortcut reads, unless the caller accepts something else', async ({ server }) => {
+    test('has the Accept of the shortcut, unless the caller gives one', async ({ server }) => {
       await client.get(server.origin).json();
       expect(server.last.headers.accept).toBe('application/json');
       await client.get(server.origin).text();
@@ -231,8 +231,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
     });
   });
 
-  describe('options that neither ky nor kyoa knows', () => {
-    test('go to the transport as they are', async ({ server }) => {
+  describe('unknown options', () => {
+    test('go to the transport unchanged', async ({ server }) => {
       const dispatcher = { dispatch: (): boolean => true };
       const inits: object[] = [];
       const api = client.create({
@@ -249,7 +249,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(members.dispatcher).toBe(dispatcher);
     });
 
-    test('go to the transport from the instance too', async ({ server }) => {
+    test('of the instance go to the transport too', async ({ server }) => {
       const inits: object[] = [];
       const fetch = async (_: unknown, init: object = {}): Promise<Response> => {
         inits.push(init);
@@ -259,8 +259,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(inits[0]).toMatchObject({ priority: 'high' });
     });
 
-    test('leave fetch itself to what the platform knows', async ({ server }) => {
-      server.answer((response) => response.writeHead(302, { location: '/elsewhere' }).end());
+    test('include those of the platform, which its fetch obeys', async ({ server }) => {
+      server.respond((response) => response.writeHead(302, { location: '/elsewhere' }).end());
       const response = await client.get(server.origin, {
         redirect: 'manual',
         cache: 'no-store',

@@ -1,4 +1,4 @@
-/** What the client makes of an answer. */
+/** What the client returns or throws for a response. */
 import { describe, expect, expectTypeOf, vi } from 'vitest';
 import {
   HTTPError,
@@ -11,13 +11,14 @@ import {
   type Progress,
   type StandardSchemaV1,
 } from '../../src/index.ts';
+import { reasonOf } from '../support/promises.ts';
 import { clients, json, test, type Handle } from './server.ts';
 
 interface User {
   readonly name: string;
 }
 
-/** A Standard Schema, by hand. */
+/** A Standard Schema that is written by hand. */
 const userSchema: StandardSchemaV1<unknown, User> = {
   '~standard': {
     version: 1,
@@ -29,16 +30,10 @@ const userSchema: StandardSchemaV1<unknown, User> = {
   },
 };
 
-const say =
+const reply =
   (text: string, headers = {}, status = 200): Handle =>
   (response) =>
     response.writeHead(status, { 'content-type': 'text/plain', ...headers }).end(text);
-
-const failure = (promise: PromiseLike<unknown>): Promise<unknown> =>
-  Promise.resolve(promise).then(
-    () => expect.unreachable('it did not fail'),
-    (error: unknown) => error,
-  );
 
 describe.each(clients)('$name as a client', ({ client }) => {
   test('resolves to a genuine Response', async ({ server }) => {
@@ -50,10 +45,10 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(await response.json()).toMatchObject({ method: 'GET' });
   });
 
-  test('hands the body over as it comes', async ({ server }) => {
+  test('passes on the body as it arrives', async ({ server }) => {
     const events = ['data: 1\n\n', 'data: 2\n\n'];
     let send = (): void => {};
-    server.answer((response) => {
+    server.respond((response) => {
       send = () => void response.write(events.shift());
       send();
     });
@@ -61,7 +56,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
 
     expect((await reader.read()).value).toBe('data: 1\n\n');
-    send(); // the second event exists only now
+    send(); // the server sends the second event only now
     expect((await reader.read()).value).toBe('data: 2\n\n');
     await reader.cancel();
     await server.until(() => server.cut === 1);
@@ -69,7 +64,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
 
   describe('shortcuts', () => {
     test('read json, text, bytes, an ArrayBuffer, a Blob and a form', async ({ server }) => {
-      server.answer(say('{"name":"kyoa"}'));
+      server.respond(reply('{"name":"kyoa"}'));
       const bytes = new TextEncoder().encode('{"name":"kyoa"}');
 
       expect(await client.get(server.origin).json()).toEqual({ name: 'kyoa' });
@@ -78,12 +73,12 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(new Uint8Array(await client.get(server.origin).arrayBuffer())).toEqual(bytes);
       expect(await (await client.get(server.origin).blob()).text()).toBe('{"name":"kyoa"}');
 
-      server.answer(say('food=fries', { 'content-type': 'application/x-www-form-urlencoded' }));
+      server.respond(reply('food=fries', { 'content-type': 'application/x-www-form-urlencoded' }));
       expect((await client.get(server.origin).formData()).get('food')).toBe('fries');
     });
 
-    test('are there for every method, and type what json resolves to', async ({ server }) => {
-      server.answer({ name: 'kyoa' });
+    test('exist for each method, and give json() its type', async ({ server }) => {
+      server.respond({ name: 'kyoa' });
 
       const user = await client.post<User>(server.origin).json();
       expectTypeOf(user).toEqualTypeOf<User>();
@@ -96,23 +91,23 @@ describe.each(clients)('$name as a client', ({ client }) => {
       for (const result of [user, sameUser, awaited, anything]) expect(result).toEqual({ name: 'kyoa' });
     });
 
-    test('reject json that is empty or none', async ({ server }) => {
-      server.answer(say(''), say('<html>'));
+    test('reject json that is empty or invalid', async ({ server }) => {
+      server.respond(reply(''), reply('<html>'));
       await expect(client.get(server.origin).json()).rejects.toThrow(SyntaxError);
       await expect(client.get(server.origin).json()).rejects.toThrow(SyntaxError);
     });
 
-    test('hold json to a schema, and resolve to what it makes of it', async ({ server }) => {
-      server.answer({ name: 'kyoa' });
+    test('validate json with a schema, and resolve to its value', async ({ server }) => {
+      server.respond({ name: 'kyoa' });
       const user = await client.get(server.origin).json(userSchema);
 
       expectTypeOf(user).toEqualTypeOf<User>();
       expect(user).toEqual({ name: 'KYOA' });
     });
 
-    test('reject json that the schema refuses, with its issues', async ({ server }) => {
-      server.answer({ nom: 'kyoa' });
-      const error = await failure(client.get(server.origin).json(userSchema));
+    test('reject json that the schema rejects, with its issues', async ({ server }) => {
+      server.respond({ nom: 'kyoa' });
+      const error = await reasonOf(client.get(server.origin).json(userSchema));
 
       expect(error).toBeInstanceOf(SchemaValidationError);
       expect((error as SchemaValidationError).issues).toEqual([{ message: 'a name is missing', path: ['name'] }]);
@@ -120,14 +115,14 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.requests).toHaveLength(1);
     });
 
-    test('refuse a schema that is none', async ({ server }) => {
+    test('reject an invalid schema', async ({ server }) => {
       await expect(client.get(server.origin).json({} as never)).rejects.toThrow('Standard Schema');
     });
   });
 
   describe('parseJson', () => {
-    test('reads what the shortcut gets, and knows request and response', async ({ server }) => {
-      server.answer(say('')); // no JSON at all
+    test('parses the text of the shortcut, and gets the request and the response', async ({ server }) => {
+      server.respond(reply('')); // an empty text is no JSON
       const parseJson = vi.fn((text: string, { request, response }: { request: Request; response: Response }) => ({
         text,
         url: request.url,
@@ -139,8 +134,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(parseJson).toHaveBeenCalledTimes(1);
     });
 
-    test('reads what the json of the Response gets', async ({ server }) => {
-      server.answer({ when: '2020' });
+    test('parses the text of json() of the Response', async ({ server }) => {
+      server.respond({ when: '2020' });
       const api = client.create({
         parseJson: (text) => JSON.parse(text, (_, value) => (value === '2020' ? 2020 : value)),
       });
@@ -148,7 +143,7 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(await (await api.get(server.origin)).json()).toEqual({ when: 2020 });
     });
 
-    test('comes before the schema', async ({ server }) => {
+    test('runs before the schema', async ({ server }) => {
       const parsed = client.get(server.origin, { parseJson: () => ({ name: 'parsed' }) }).json(userSchema);
       expect(await parsed).toEqual({ name: 'PARSED' });
     });
@@ -156,8 +151,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
 
   describe('errors', () => {
     test('are HTTPErrors for a status that is not 2xx', async ({ server }) => {
-      server.answer((response) => json(response, { code: 'missing' }, 404));
-      const error = await failure(client.get(`${server.origin}/users`).json());
+      server.respond((response) => json(response, { code: 'missing' }, 404));
+      const error = await reasonOf(client.get(`${server.origin}/users`).json());
 
       expect(error).toBeInstanceOf(HTTPError);
       expect(isHTTPError(error) && isKyError(error)).toBe(true);
@@ -173,27 +168,27 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.requests).toHaveLength(1);
     });
 
-    test('carry the body: text, JSON of a kind, parsed by parseJson, or nothing', async ({ server }) => {
+    test('have the body as data: text, JSON, the result of parseJson, or undefined', async ({ server }) => {
       const problem = { 'content-type': 'application/problem+json' };
-      server.answer(
-        say('no', {}, 400),
-        say('{"a":1}', problem, 400),
-        say('{', problem, 400),
-        say('', {}, 400),
-        say('1', problem, 400),
+      server.respond(
+        reply('no', {}, 400),
+        reply('{"a":1}', problem, 400),
+        reply('{', problem, 400),
+        reply('', {}, 400),
+        reply('1', problem, 400),
       );
 
       for (const data of ['no', { a: 1 }, undefined, undefined]) {
-        expect(await failure(client.get(server.origin))).toHaveProperty('data', data);
+        expect(await reasonOf(client.get(server.origin))).toHaveProperty('data', data);
       }
-      expect(await failure(client.get(server.origin, { parseJson: (text) => `parsed ${text}` }))).toHaveProperty(
+      expect(await reasonOf(client.get(server.origin, { parseJson: (text) => `parsed ${text}` }))).toHaveProperty(
         'data',
         'parsed 1',
       );
     });
 
-    test('are left out with throwHttpErrors: false', async ({ server }) => {
-      server.answer(say('no', {}, 400));
+    test('are not thrown with throwHttpErrors: false', async ({ server }) => {
+      server.respond(reply('no', {}, 400));
       const response = await client.get(server.origin, { throwHttpErrors: false });
 
       expect(response.status).toBe(400);
@@ -201,16 +196,16 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(await client.get(server.origin, { throwHttpErrors: false }).text()).toBe('no');
     });
 
-    test('are thrown for the statuses that throwHttpErrors says', async ({ server }) => {
-      server.answer(say('', {}, 404), say('', {}, 400));
+    test('are thrown for the statuses for which throwHttpErrors returns true', async ({ server }) => {
+      server.respond(reply('', {}, 404), reply('', {}, 400));
       const api = client.create({ throwHttpErrors: (status) => status !== 404 });
 
       expect((await api.get(server.origin)).status).toBe(404);
       await expect(api.get(server.origin)).rejects.toBeInstanceOf(HTTPError);
     });
 
-    test('come after redirects have been followed', async ({ server }) => {
-      server.answer((response) => response.writeHead(302, { location: '/there' }).end(), say('there'));
+    test('are thrown only after redirects have been followed', async ({ server }) => {
+      server.respond((response) => response.writeHead(302, { location: '/there' }).end(), reply('there'));
       const response = await client.get(server.origin);
 
       expect(response.redirected).toBe(true);
@@ -218,9 +213,9 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(await response.text()).toBe('there');
     });
 
-    test('are NetworkErrors when there is no answer', async ({ server }) => {
-      server.answer((response) => response.destroy());
-      const error = await failure(client.post(`${server.origin}/users`));
+    test('are NetworkErrors if there is no response', async ({ server }) => {
+      server.respond((response) => response.destroy());
+      const error = await reasonOf(client.post(`${server.origin}/users`));
 
       expect(error).toBeInstanceOf(NetworkError);
       expect(isNetworkError(error) && isKyError(error)).toBe(true);
@@ -232,11 +227,11 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(server.requests).toHaveLength(1);
     });
 
-    test('pass as they are when the program is at fault', async () => {
+    test('of a programming mistake are passed on unchanged', async () => {
       const wrong = new TypeError('something is not a function');
       const fetch = vi.fn(() => Promise.reject(wrong));
 
-      expect(await failure(client.get('http://127.0.0.1/', { fetch }))).toBe(wrong);
+      expect(await reasonOf(client.get('http://127.0.0.1/', { fetch }))).toBe(wrong);
       expect(fetch).toHaveBeenCalledTimes(1);
     });
   });
@@ -254,8 +249,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
       return { body: await response.text(), seen, chunks };
     };
 
-    test('tells how far a download is', async ({ server }) => {
-      server.answer(say('x'.repeat(300_000), { 'content-length': 300_000 }));
+    test('reports the progress of a download', async ({ server }) => {
+      server.respond(reply('x'.repeat(300_000), { 'content-length': 300_000 }));
       const { seen, chunks, body } = await watch(client, server.origin);
 
       expect(body).toHaveLength(300_000);
@@ -265,8 +260,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
       expect(seen.at(-1)).toEqual({ percent: 1, transferredBytes: 300_000, totalBytes: 300_000 });
     });
 
-    test('says 100 % of an empty body and of one of unknown length', async ({ server }) => {
-      server.answer(say('', { 'content-length': 0 }), (response) => {
+    test('reports 100 % of an empty body and of a body of unknown length', async ({ server }) => {
+      server.respond(reply('', { 'content-length': 0 }), (response) => {
         response.write('some');
         response.end('thing');
       });
@@ -278,8 +273,8 @@ describe.each(clients)('$name as a client', ({ client }) => {
       });
     });
 
-    test('leaves a 204 alone', async ({ server }) => {
-      server.answer(204);
+    test('reports nothing of a 204', async ({ server }) => {
+      server.respond(204);
       expect(await watch(client, server.origin)).toMatchObject({ body: '', seen: [] });
     });
 

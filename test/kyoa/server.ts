@@ -1,4 +1,4 @@
-/** What the tests of the client talk to: a real HTTP server that echoes, or answers as the test says. */
+/** The real HTTP server of the tests of the client. It echoes each request, or responds as the test sets it. */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +7,7 @@ import ky from 'ky';
 import { test as base } from 'vitest';
 import kyoa, { type Kyoa } from '../../src/index.ts';
 
-/** What is promised of both holds for both: that kyoa passes as ky is seen by running ky under the same tests. */
+/** Both clients run the tests of what both promise, so that kyoa can replace ky. */
 export const clients = [
   { name: 'kyoa', client: kyoa },
   { name: 'ky', client: ky as unknown as Kyoa },
@@ -21,8 +21,8 @@ export interface Seen {
   readonly body: string;
 }
 
-/** A status, a value that becomes JSON, or what to do. Of several, the nth request gets the nth, and the last one repeats. */
-export type Answer = number | object | Handle;
+/** A status, a value that becomes JSON, or a function. The nth request gets the nth of them, and the last one repeats. */
+export type Reply = number | object | Handle;
 export type Handle = (response: ServerResponse, seen: Seen, request: IncomingMessage) => unknown;
 
 export interface TestServer {
@@ -31,14 +31,14 @@ export interface TestServer {
   readonly last: Seen;
   /** Bytes of request bodies so far. */
   readonly received: number;
-  /** Answers that the client did not wait for. */
+  /** How many responses the client cut short. */
   readonly cut: number;
-  answer(...answers: Answer[]): void;
-  /** Resolves once the predicate holds; looked at whenever something happens here. */
+  respond(...replies: Reply[]): void;
+  /** Resolves once the predicate holds. The server checks it with each change. */
   until(predicate: () => boolean): Promise<void>;
 }
 
-/** As vitest's, with a `server` of its own for every test. */
+/** The `test` of vitest, with a new `server` for each test. */
 export const test = base.extend<{ server: TestServer }>({
   server: async ({ task: _ }, use) => {
     const { server, close } = await serve();
@@ -50,7 +50,7 @@ export const test = base.extend<{ server: TestServer }>({
 async function serve(): Promise<{ server: TestServer; close: () => Promise<void> }> {
   const requests: Seen[] = [];
   const watchers = new Set<() => void>();
-  let answers: readonly Answer[] = [];
+  let replies: readonly Reply[] = [];
   let received = 0;
   let cut = 0;
   const changed = (): void => watchers.forEach((check) => check());
@@ -70,10 +70,10 @@ async function serve(): Promise<{ server: TestServer; close: () => Promise<void>
     if ((await finished(request).catch(() => 'cut')) === 'cut') return;
     const seen: Seen = { method, url, headers, body: Buffer.concat(body).toString() };
     requests.push(seen);
-    const answer = answers[Math.min(requests.length, answers.length) - 1] ?? seen;
-    if (typeof answer === 'function') answer(response, seen, request);
-    else if (typeof answer === 'number') response.writeHead(answer, { 'retry-after': '0' }).end();
-    else json(response, answer);
+    const reply = replies[Math.min(requests.length, replies.length) - 1] ?? seen;
+    if (typeof reply === 'function') reply(response, seen, request);
+    else if (typeof reply === 'number') response.writeHead(reply, { 'retry-after': '0' }).end();
+    else json(response, reply);
     changed();
   }).listen(0, '127.0.0.1');
   await once(listener, 'listening');
@@ -91,7 +91,7 @@ async function serve(): Promise<{ server: TestServer; close: () => Promise<void>
       get cut() {
         return cut;
       },
-      answer: (...given) => (answers = given),
+      respond: (...given) => (replies = given),
       until: (predicate) =>
         new Promise((resolve) => {
           const check = (): void => {
@@ -115,10 +115,10 @@ export function json(response: ServerResponse, value: unknown, status = 200): vo
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 }
 
-/** Sends headers and a first chunk, and never the end. */
+/** Sends the headers and a first chunk, and never ends the body. */
 export function stall(response: ServerResponse): void {
   response.writeHead(200, { 'content-length': '1000' }).write('the beginning');
 }
 
-/** Never answers. */
+/** Never responds. */
 export function hang(): void {}

@@ -1,35 +1,30 @@
-/** The caller's signal: it always works, its reason arrives as it is, and nothing stays on it. */
+/** The signal of the caller always works, its reason arrives unchanged, and no listener stays on it. */
 import { getEventListeners } from 'node:events';
 import { describe, expect, vi } from 'vitest';
 import kyoa, { type BeforeRequestHook, type Fetch, type Kyoa, type Options } from '../../src/index.ts';
+import { reasonOf } from '../support/promises.ts';
 import { clients, hang, stall, test, type TestServer } from './server.ts';
 
 const reasons = [new Error('enough'), new DOMException('left', 'AbortError'), 'a word', { an: 'object' }, 0, null];
 
-const failure = (promise: PromiseLike<unknown>): Promise<unknown> =>
-  Promise.resolve(promise).then(
-    () => expect.unreachable('it did not fail'),
-    (error: unknown) => error,
-  );
-
-/** How many listeners are on it; a `reason` of its own, so that nothing else can have aborted it. */
+/** How many abort listeners the signal has. */
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 
-/** Aborts once the server has the request. */
+/** Aborts once the server has received the request, and resolves to the reason of the call. */
 async function abortUnderway(server: TestServer, call: PromiseLike<unknown>, abort: () => void): Promise<unknown> {
   const before = server.requests.length;
-  const error = failure(call);
+  const error = reasonOf(call);
   await server.until(() => server.requests.length > before);
   abort();
   return error;
 }
 
-/** A transport; what is to be done is done when its answer has come and its reader waits. */
-const thenDo =
-  (what: () => void): Fetch =>
+/** A transport that runs `action` when its response has arrived and the body is being read. */
+const respondThen =
+  (action: () => void): Fetch =>
   async (request, init) => {
     const response = await fetch(request, init);
-    setImmediate(() => setImmediate(what));
+    setImmediate(() => setImmediate(action));
     return response;
   };
 
@@ -41,8 +36,8 @@ async function collectGarbage(): Promise<void> {
 }
 
 describe.each(clients)('$name as a client', ({ client }) => {
-  test('rejects with the reason of the caller before the headers', async ({ server }) => {
-    server.answer(hang);
+  test('rejects with the caller’s reason before the headers', async ({ server }) => {
+    server.respond(hang);
     for (const reason of reasons) {
       const controller = new AbortController();
       const call = client.get(server.origin, { signal: controller.signal });
@@ -53,41 +48,41 @@ describe.each(clients)('$name as a client', ({ client }) => {
   });
 
   test('rejects with an AbortError when the caller gives no reason', async ({ server }) => {
-    server.answer(hang);
+    server.respond(hang);
     const controller = new AbortController();
     const call = client.get(server.origin, { signal: controller.signal }).text();
     expect(await abortUnderway(server, call, () => controller.abort())).toMatchObject({ name: 'AbortError' });
   });
 
-  test('sends nothing for a signal that is aborted', async ({ server }) => {
+  test('sends nothing for a signal that has aborted', async ({ server }) => {
     for (const reason of reasons) {
-      expect(await failure(client.get(server.origin, { signal: AbortSignal.abort(reason) }).json())).toBe(reason);
+      expect(await reasonOf(client.get(server.origin, { signal: AbortSignal.abort(reason) }).json())).toBe(reason);
     }
     expect(server.requests).toHaveLength(0);
   });
 
-  test('takes the signal of a Request', async ({ server }) => {
-    server.answer(hang);
+  test('obeys the signal of a Request', async ({ server }) => {
+    server.respond(hang);
     const controller = new AbortController();
     const call = client(new Request(server.origin, { signal: controller.signal }));
     expect(await abortUnderway(server, call, () => controller.abort('enough'))).toBe('enough');
     await server.until(() => server.cut === 1);
   });
 
-  test('stops waiting for a retry', async ({ server }) => {
-    server.answer((response) => response.writeHead(503, { 'retry-after': '60' }).end());
+  test('stops waiting for a retry when the caller aborts', async ({ server }) => {
+    server.respond((response) => response.writeHead(503, { 'retry-after': '60' }).end());
     const controller = new AbortController();
     const { signal } = controller;
-    const fetch = thenDo(() => controller.abort('enough'));
+    const fetch = respondThen(() => controller.abort('enough'));
 
-    expect(await failure(client.get(server.origin, { signal, timeout: false, fetch }))).toBe('enough');
+    expect(await reasonOf(client.get(server.origin, { signal, timeout: false, fetch }))).toBe('enough');
     expect(server.requests).toHaveLength(1);
   });
 });
 
 describe('kyoa', () => {
-  test('rejects with the reason of the caller amid the body, however it is read', async ({ server }) => {
-    server.answer(stall);
+  test('rejects with the caller’s reason during the body, in whichever way it is read', async ({ server }) => {
+    server.respond(stall);
     const ways: ((options: Options) => Promise<unknown>)[] = [
       (options) => kyoa.get(server.origin, options).text(),
       (options) => kyoa.get(server.origin, options).json(),
@@ -104,9 +99,9 @@ describe('kyoa', () => {
       for (const reason of reasons) {
         const controller = new AbortController();
         const cut = server.cut;
-        const fetch = thenDo(() => controller.abort(reason));
+        const fetch = respondThen(() => controller.abort(reason));
 
-        expect(await failure(read({ signal: controller.signal, fetch }))).toBe(reason);
+        expect(await reasonOf(read({ signal: controller.signal, fetch }))).toBe(reason);
         await server.until(() => server.cut === cut + 1);
         expect(listeners(controller.signal)).toBe(0);
       }
@@ -115,11 +110,11 @@ describe('kyoa', () => {
 
   test('aborts the body after a garbage collection', async ({ server }) => {
     const abortLate = async (call: (signal: AbortSignal) => PromiseLike<Response>): Promise<void> => {
-      server.answer(stall);
+      server.respond(stall);
       const { cut } = server;
       const controller = new AbortController();
       const response = await call(controller.signal);
-      const text = failure(response.text());
+      const text = reasonOf(response.text());
       await collectGarbage();
       controller.abort('late');
 
@@ -143,7 +138,7 @@ describe('kyoa', () => {
     );
   });
 
-  test('leaves no listener on a signal once the call is over', async ({ server }) => {
+  test('leaves no listener on a signal once the call has ended', async ({ server }) => {
     const instance = new AbortController();
     const own = new AbortController();
     const api = kyoa.create({ signal: instance.signal });
@@ -164,14 +159,14 @@ describe('kyoa', () => {
     none();
     await api.head(server.origin, call);
     none();
-    server.answer(404);
-    await failure(api.get(server.origin, call));
+    server.respond(404);
+    await reasonOf(api.get(server.origin, call));
     none();
-    server.answer((response) => response.destroy());
-    await failure(api.get(server.origin, { ...call, retry: 0 }));
+    server.respond((response) => response.destroy());
+    await reasonOf(api.get(server.origin, { ...call, retry: 0 }));
     none();
-    server.answer(hang);
-    await failure(api.get(server.origin, { ...call, timeout: 20 }));
+    server.respond(hang);
+    await reasonOf(api.get(server.origin, { ...call, timeout: 20 }));
     none();
     expect(await abortUnderway(server, api.get(server.origin, call), () => own.abort('enough'))).toBe('enough');
     none();
@@ -190,7 +185,7 @@ describe('kyoa', () => {
     };
 
     const derived = vi.spyOn(AbortSignal, 'any');
-    await calls(3_000); // until the compiler has settled
+    await calls(3_000); // enough for the compiler to settle
     const before = await heap();
     await calls(10_000);
     const growth = (await heap()) - before;
@@ -198,7 +193,7 @@ describe('kyoa', () => {
     expect(listeners(instance.signal)).toBe(0);
     expect(listeners(own.signal)).toBe(0);
     expect(growth / 10_000).toBeLessThan(100); // bytes a call
-    expect(derived).not.toHaveBeenCalled(); // which Node 22 would not forget
+    expect(derived).not.toHaveBeenCalled(); // Node 22 would keep the derived signals
     derived.mockRestore();
   });
 });
