@@ -1,11 +1,11 @@
-/** The benchmarks run, and what they say of kyoa holds: a small round of each, without a clock in the verdict. */
+/** A small round of each benchmark. The tests check the rows and the responses, and never a speed. */
 import { describe, expect, test } from 'vitest';
 import { exitsByItself } from './support/sockets.ts';
 
 const smoke = (name: string): ReturnType<typeof exitsByItself> =>
   exitsByItself(`process.argv.push('--smoke'); await import('./bench/${name}.ts');`, { timeout: 60_000 });
 
-/** The cells of each row, by its first one. */
+/** The cells of each row of the table, by the first cell. */
 function rowsOf(stdout: string): Map<string, string[]> {
   const rows = stdout.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| |'));
   return new Map(
@@ -14,7 +14,7 @@ function rowsOf(stdout: string): Map<string, string[]> {
 }
 
 describe('bench/dedupe', { timeout: 70_000 }, () => {
-  test('sends a burst upstream once, answers it rightly, and leaves out the peers that are not installed', async () => {
+  test('sends a burst upstream once, without a wrong response, and lists the peers that are not installed', async () => {
     const { code, stdout, stderr } = await smoke('dedupe');
     expect([code, stderr]).toEqual([0, '']);
     const rows = rowsOf(stdout);
@@ -30,14 +30,14 @@ describe('bench/dedupe', { timeout: 70_000 }, () => {
 });
 
 describe('bench/outage', { timeout: 70_000 }, () => {
-  test('spares a server that fails all but a few requests behind the breaker, and every client recovers', async () => {
+  test('counts few requests to a failing server behind the breaker, and every client recovers', async () => {
     const { code, stdout, stderr } = await smoke('outage');
     expect([code, stderr]).toEqual([0, '']);
     const rows = rowsOf(stdout);
     const standards = ['kyoa standard()', 'kyoa standard({ breaker: { cooldown: 1_000 } })'];
     expect([...rows.keys()]).toEqual(['plain fetch', 'kyoa retry()', ...standards]);
     const figures = (name: string): number[] => rows.get(name)!.slice(0, -1).map(Number);
-    for (const name of rows.keys()) expect(figures(name)).not.toContain(NaN); // "over 6" is none
+    for (const name of rows.keys()) expect(figures(name)).not.toContain(NaN); // a client that has not recovered has "over 6"
     const [plain] = figures('plain fetch');
     expect(figures('kyoa retry()')[0]).toBeGreaterThan(plain!);
     for (const name of standards) {
@@ -49,7 +49,7 @@ describe('bench/outage', { timeout: 70_000 }, () => {
 });
 
 describe('bench/transport', { timeout: 70_000 }, () => {
-  test('answers every request rightly, and leaves out the peers', async () => {
+  test('prints a row for each transport, without a wrong response, and without the peers', async () => {
     const { code, stdout, stderr } = await smoke('transport');
     expect([code, stderr]).toEqual([0, '']);
     const rows = rowsOf(stdout);
@@ -63,13 +63,13 @@ describe('bench/transport', { timeout: 70_000 }, () => {
     ]);
     for (const cells of rows.values()) {
       expect(Number(cells[0]!.replace(',', ''))).toBeGreaterThan(0);
-      expect(cells.at(-2)).toBe('0'); // wrong answers
+      expect(cells.at(-2)).toBe('0'); // wrong responses
     }
   });
 });
 
 describe('bench/overhead', { timeout: 70_000 }, () => {
-  test('measures everybody who is installed over a stubbed fetch, and the closure by hand beside', async () => {
+  test('prints a row for each installed client over a stubbed fetch, and for the closure by hand', async () => {
     const { code, stdout, stderr } = await smoke('overhead');
     expect([code, stderr]).toEqual([0, '']);
     const rows = rowsOf(stdout);
@@ -79,18 +79,23 @@ describe('bench/overhead', { timeout: 70_000 }, () => {
 });
 
 describe('bench/throughput', { timeout: 70_000 }, () => {
-  test('has the standard stack at no less than half of the requests of the closure by hand', async () => {
+  test('prints a row for the standard stack beside the closure by hand, without a wrong response', async () => {
     const { code, stdout, stderr } = await smoke('throughput');
     expect([code, stderr]).toEqual([0, '']);
     const rows = rowsOf(stdout);
+    expect([...rows.keys()]).toEqual(
+      expect.arrayContaining(['raw fetch', 'by hand, one closure', 'kyoa createFetch, standard()']),
+    );
     expect(Number(rows.get('by hand, one closure')![3])).toBe(1);
-    expect(Number(rows.get('kyoa createFetch, standard()')![3])).toBeGreaterThan(0.5);
-    for (const cells of rows.values()) expect(cells[5]).toBe('0'); // wrong
+    for (const cells of rows.values()) {
+      expect(Number(cells[3])).toBeGreaterThan(0);
+      expect(cells[5]).toBe('0'); // wrong responses
+    }
   });
 });
 
 describe('bench/onion', { timeout: 70_000 }, () => {
-  test('prints what a layer costs', async () => {
+  test('prints the cost of a layer', async () => {
     const { code, stdout, stderr } = await smoke('onion');
     expect([code, stderr]).toEqual([0, '']);
     expect([...rowsOf(stdout).keys()]).toContain('kyoa compose, a layer that returns next()');
@@ -98,7 +103,7 @@ describe('bench/onion', { timeout: 70_000 }, () => {
 });
 
 describe('bench/memory', { timeout: 70_000 }, () => {
-  test('finds no listener of kyoa’s on a signal that outlives its calls', async () => {
+  test('finds no listener of kyoa on a signal that outlives its calls', async () => {
     const { code, stdout, stderr } = await smoke('memory');
     expect([code, stderr]).toEqual([0, '']);
     const rows = rowsOf(stdout);
@@ -108,7 +113,7 @@ describe('bench/memory', { timeout: 70_000 }, () => {
 });
 
 describe('bench/telemetry', { timeout: 70_000 }, () => {
-  test('measures every stack against the one that nobody watches', async () => {
+  test('prints the cost of each stack against the stack without telemetry', async () => {
     const { code, stdout, stderr } = await smoke('telemetry');
     expect([code, stderr]).toEqual([0, '']);
     const rows = rowsOf(stdout);

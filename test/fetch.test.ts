@@ -12,6 +12,8 @@ import {
 } from '../src/index.ts';
 import { silent, stub } from './support/call.ts';
 import { faultServer, type FaultServer } from './support/faults.ts';
+import { url } from './support/http.ts';
+import { deferred, reasonOf } from './support/promises.ts';
 import { expectQuiet, gcUntil } from './support/sockets.ts';
 
 let server: FaultServer;
@@ -24,13 +26,13 @@ afterEach(async () => {
 });
 afterAll(() => server.close());
 
-const described = (thrown: unknown): string[] => {
+const describeError = (thrown: unknown): string[] => {
   const { name, message, cause } = thrown as Error;
   return [name, message, cause instanceof Error ? cause.message : 'no cause'];
 };
 
 describe('createFetch', () => {
-  test('answers as fetch does: genuine Response, url, headers, no error for a status', async () => {
+  test('resolves as fetch does, to a genuine Response with url and headers, and to one for an error status', async () => {
     const fetch = createFetch({ use: standard() });
     const mine = await fetch(server.url('/status/404'));
     const plain = await globalThis.fetch(server.url('/status/404'));
@@ -64,16 +66,16 @@ describe('createFetch', () => {
     ['a bad port', 'http://127.0.0.1:1/', {}],
     ['a body on a GET', 'http://127.0.0.1:1/', { body: 'x' }],
     ['a bad method', 'http://127.0.0.1:1/', { method: 'TRACE' }],
-    ['a signal that is none', 'http://127.0.0.1:1/', { signal: 'stop' as never }],
-  ])('rejects with exactly what fetch would have thrown: %s', async (_name, url, init) => {
+    ['an invalid signal', 'http://127.0.0.1:1/', { signal: 'stop' as never }],
+  ])('rejects with the same error as fetch for %s', async (_name, url, init) => {
     const fetch = createFetch({ use: standard() });
     const mine = await fetch(url, init).catch((error: unknown) => error as Error);
     const plain = await globalThis.fetch(url, init).catch((error: unknown) => error as Error);
     expect(mine).toBeInstanceOf(TypeError);
-    expect(described(mine)).toEqual(described(plain));
+    expect(describeError(mine)).toEqual(describeError(plain));
   });
 
-  test('passes members that it does not know to the transport, and keeps its own', async () => {
+  test('passes unknown members of init to the transport, and keeps its own', async () => {
     const seen: RequestInit[] = [];
     const own: Middleware = async function tenant(ctx, next) {
       expect(ctx.options['tenant']).toBe('acme');
@@ -93,25 +95,25 @@ describe('createFetch', () => {
       retry: 2,
       requestId: 'r',
     };
-    await fetch('http://x/', init as RequestInit);
+    await fetch(url, init as RequestInit);
     expect(Object.keys(seen[0]!).sort()).toEqual(['dispatcher', 'next', 'priority', 'signal']);
   });
 
-  test('keeps referrer and referrer policy, which an init would reset', async () => {
+  test('keeps the referrer and the referrer policy, which an init would reset', async () => {
     const seen: RequestInit[] = [];
     const fetch = createFetch({ fetch: async (_url, init) => (seen.push(init!), new Response(null)) });
-    await fetch(new Request('http://x/', { referrer: '', referrerPolicy: 'no-referrer' }));
-    await fetch('http://x/');
+    await fetch(new Request(url, { referrer: '', referrerPolicy: 'no-referrer' }));
+    await fetch(url);
     expect(seen[0]).toMatchObject({ referrer: '', referrerPolicy: 'no-referrer' });
     expect(Object.keys(seen[1]!)).toEqual(['signal']);
   });
 
-  test('looks up the global fetch at each call, and does not call itself in its place', async () => {
+  test('looks up the global fetch at each call, and does not call itself as the global fetch', async () => {
     const fetch = createFetch();
     const original = globalThis.fetch;
     try {
       globalThis.fetch = async () => new Response('mocked');
-      expect(await (await fetch('http://x/')).text()).toBe('mocked');
+      expect(await (await fetch(url)).text()).toBe('mocked');
       globalThis.fetch = createFetch({ use: standard() });
       expect((await fetch(server.url('/ok'))).status).toBe(200);
     } finally {
@@ -119,16 +121,16 @@ describe('createFetch', () => {
     }
   });
 
-  test('extend adds inside, a function rewrites; storage and transport stay', async () => {
+  test('adds middleware inside with extend, or rewrites the stack, and keeps storage and transport', async () => {
     const order: string[] = [];
     const named =
       (name: string): Middleware =>
       async (_ctx, next) => (order.push(name), next());
     const transport: Fetch = async () => (order.push('transport'), new Response(null));
     const base = createFetch({ use: [named('a')], fetch: transport });
-    await base.extend({ use: [named('b')] })('http://x/');
-    await base.extend({ use: (stack) => [named('z'), ...stack] })('http://x/');
-    await base.extend({})('http://x/');
+    await base.extend({ use: [named('b')] })(url);
+    await base.extend({ use: (stack) => [named('z'), ...stack] })(url);
+    await base.extend({})(url);
     expect(order).toEqual(['a', 'b', 'transport', 'z', 'a', 'transport', 'a', 'transport']);
   });
 
@@ -136,68 +138,58 @@ describe('createFetch', () => {
     [{ use: [1] }, 'use[0] must be a function, got 1'],
     [{ fetch: 'x' }, 'createFetch fetch must be a function'],
     [{ policies: [] }, 'createFetch has no option policies; it has use, storage, fetch'],
-  ])('refuses %j', (options, message) => {
+  ])('throws for the invalid options %j', (options, message) => {
     expect(() => createFetch(options as never)).toThrow(message);
   });
 
-  test('refuses a request id that is none', async () => {
+  test('rejects an invalid requestId', async () => {
     const { fetch, sent } = stub([], () => new Response(null));
-    await expect(fetch('http://x/', { requestId: '' })).rejects.toThrow(
-      'requestId must be a string that is not empty, got ""',
-    );
+    await expect(fetch(url, { requestId: '' })).rejects.toThrow('requestId must be a string that is not empty, got ""');
     expect(sent).toHaveLength(0);
   });
 });
 
 describe('the signal of a caller', () => {
-  test('rejects with its reason before the headers, amid the body, and before the start', async () => {
+  test('rejects the call with its reason before the headers, during the body, and before the start', async () => {
     const fetch = createFetch({ use: standard() });
     const reason = { why: 'not an Error' };
     for (const path of ['/blackhole', '/stall/body']) {
       const leaving = new AbortController();
-      const answer = fetch(server.url(path), { signal: leaving.signal }).then((response) => response.json());
-      const caught = answer.catch((error: unknown) => error);
+      const thrown = reasonOf(fetch(server.url(path), { signal: leaving.signal }).then((response) => response.json()));
       await server.until(({ requests }) => requests.some((seen) => seen.path === path && seen.state === 'hanging'));
       leaving.abort(reason);
-      expect(await caught).toBe(reason);
+      expect(await thrown).toBe(reason);
     }
     await server.until(({ aborted }) => aborted.length === 2);
     await expect(fetch(server.url('/ok'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     expect(server.count('/ok')).toBe(0);
   });
 
-  test('on a Request is obeyed, and an init overrides it as in fetch', async () => {
+  test('can be that of a Request, and an init overrides it as in fetch', async () => {
     const fetch = createFetch({ fetch: silent });
     const own = new AbortController();
     const other = new AbortController();
-    const answer = fetch(new Request('http://x/', { signal: own.signal })).catch((error: unknown) => error);
-    const overridden = fetch(new Request('http://x/', { signal: own.signal }), { signal: other.signal }).catch(
-      (error: unknown) => error,
-    );
+    const given = reasonOf(fetch(new Request(url, { signal: own.signal })));
+    const overridden = reasonOf(fetch(new Request(url, { signal: own.signal }), { signal: other.signal }));
     own.abort('own');
     other.abort('other');
-    expect(await answer).toBe('own');
+    expect(await given).toBe('own');
     expect(await overridden).toBe('other');
   });
 
-  test('wins at once over a transport and policies that hear nothing, and the late answer is let go', async () => {
+  test('rejects the call at once if the transport ignores it, and the late response is discarded', async () => {
     const cancelled = vi.fn();
-    let answerLate = (): void => {};
-    const deaf: Fetch = () =>
-      new Promise((resolve) => {
-        answerLate = () =>
-          resolve(new Response(new ReadableStream({ cancel: cancelled }), { headers: { 'content-length': '999999' } }));
-      });
+    const late = deferred<Response>();
     const leaving = new AbortController();
-    const answer = createFetch({ use: standard(), fetch: deaf })('http://x/', { signal: leaving.signal });
+    const pending = createFetch({ use: standard(), fetch: () => late.promise })(url, { signal: leaving.signal });
     await Promise.resolve();
     leaving.abort('now');
-    await expect(answer).rejects.toBe('now');
-    answerLate();
+    await expect(pending).rejects.toBe('now');
+    late.resolve(new Response(new ReadableStream({ cancel: cancelled }), { headers: { 'content-length': '999999' } }));
     await vi.waitFor(() => expect(cancelled).toHaveBeenCalled());
   });
 
-  test('has no listener left after 10,000 calls, and the heap is flat', { timeout: 60_000 }, async () => {
+  test('has no listener after 10,000 calls, and the heap is flat', { timeout: 60_000 }, async () => {
     const { signal } = new AbortController();
     const warnings: Error[] = [];
     const warned = (warning: Error): void => void warnings.push(warning);
@@ -205,7 +197,7 @@ describe('the signal of a caller', () => {
     const body = JSON.stringify({ ok: true });
     const fetch = createFetch({ use: standard(), fetch: async () => new Response(body) });
     const call = async (): Promise<void> => {
-      await (await fetch('http://x/', { signal })).json();
+      await (await fetch(url, { signal })).json();
     };
     const heap = async (): Promise<number> => {
       let rounds = 0;
@@ -215,8 +207,8 @@ describe('the signal of a caller', () => {
     const tenThousand = async (): Promise<void> => {
       for (let batch = 0; batch < 100; batch += 1) await Promise.all(Array.from({ length: 100 }, call));
     };
-    await tenThousand(); // compiles, and fills what has a size
-    // A leak grows every time; a late compilation once.
+    await tenThousand(); // the code is compiled, and caches are filled
+    // A leak grows in each round, a late compilation in one.
     const growth: number[] = [];
     for (let round = 0; round < 3; round += 1) {
       const before = await heap();
@@ -224,12 +216,12 @@ describe('the signal of a caller', () => {
       growth.push(((await heap()) - before) / 10_000);
     }
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
-    expect(Math.min(...growth)).toBeLessThan(50); // bytes a call; AbortSignal.any keeps hundreds
+    expect(Math.min(...growth)).toBeLessThan(50); // bytes a call, of which AbortSignal.any keeps hundreds
     expect(warnings).toEqual([]);
     process.off('warning', warned);
   });
 
-  test('has no listener left after any ending', async () => {
+  test('has no listener after a call, in whichever way the call ends', async () => {
     const { signal } = new AbortController();
     const fetch = createFetch({ use: standard({ retry: { backoff: constant(1) } }) });
     const left = (): number => getEventListeners(signal, 'abort').length;
@@ -248,7 +240,7 @@ describe('the signal of a caller', () => {
 });
 
 describe('createHandler', () => {
-  test('runs the onion around a handler', async () => {
+  test('runs its stack around a handler', async () => {
     const seen: unknown[] = [];
     const handle = createHandler({ use: [async (ctx, next) => (seen.push(ctx.side), next())] }, (request, ctx) => {
       seen.push(ctx.request === request, ctx.side);
@@ -258,34 +250,35 @@ describe('createHandler', () => {
     expect(seen).toEqual(['server', true, 'server']);
   });
 
-  test('limits the time of a handler, and aborts it', async () => {
+  test('limits the time of the handler, and aborts it', async () => {
     let aborted: unknown;
     const handle = createHandler({ use: [timeout(30)] }, (_request, { signal }) => {
       signal.addEventListener('abort', () => (aborted = signal.reason), { once: true });
       return new Promise(() => {});
     });
-    await expect(handle(new Request('http://x/'))).rejects.toMatchObject({ code: 'TIMEOUT' });
+    await expect(handle(new Request(url))).rejects.toMatchObject({ code: 'TIMEOUT' });
     expect(aborted).toMatchObject({ code: 'TIMEOUT' });
   });
 
-  test('is aborted with its request', async () => {
+  test('aborts the handler with its request', async () => {
     const leaving = new AbortController();
     const handle = createHandler({}, () => new Promise(() => {}));
-    const answer = handle(new Request('http://x/', { signal: leaving.signal }));
+    const pending = handle(new Request(url, { signal: leaving.signal }));
     leaving.abort('the client left');
-    await expect(answer).rejects.toBe('the client left');
+    await expect(pending).rejects.toBe('the client left');
   });
 
-  test('takes overrides through with(), and no notice of further arguments', async () => {
+  test('takes overrides with with(), and ignores further arguments', async () => {
     const handle = createHandler({ use: [timeout(30)] }, async (_request, ctx) => Response.json(ctx.options));
-    expect(
-      await (await handle.with({ timeout: 60 }).with({ requestId: 'r' })(new Request('http://x/'))).json(),
-    ).toEqual({ timeout: 60, requestId: 'r' });
+    expect(await (await handle.with({ timeout: 60 }).with({ requestId: 'r' })(new Request(url))).json()).toEqual({
+      timeout: 60,
+      requestId: 'r',
+    });
     const withEnvironment = handle as (request: Request, env: unknown) => Promise<Response>;
-    expect(await (await withEnvironment(new Request('http://x/'), { timeout: 'a binding' })).json()).toEqual({});
+    expect(await (await withEnvironment(new Request(url), { timeout: 'a binding' })).json()).toEqual({});
   });
 
-  test('hands the platform a plain Response, whose body is still watched', async () => {
+  test('returns a plain Response to the platform, whose body is still watched', async () => {
     const ended = vi.fn();
     const handle = createHandler({ use: [timeout({ total: 5_000 })] }, () => {
       const body = new ReadableStream({
@@ -296,16 +289,16 @@ describe('createHandler', () => {
       });
       return new Response(body, { status: 201, headers: { 'x-a': 'b' } });
     });
-    const response = await handle(new Request('http://x/'));
+    const response = await handle(new Request(url));
     expect(Object.getPrototypeOf(response)).toBe(Response.prototype);
     expect([response.status, response.headers.get('x-a'), await response.text()]).toEqual([201, 'b', 'hello']);
     ended();
   });
 
-  test('rejects with what the handler threw, synchronously or not', async () => {
+  test('rejects with the error that the handler throws synchronously', async () => {
     const handle = createHandler({ use: [retry()] }, () => {
       throw new RangeError('oops');
     });
-    await expect(handle(new Request('http://x/'))).rejects.toThrow('oops');
+    await expect(handle(new Request(url))).rejects.toThrow('oops');
   });
 });

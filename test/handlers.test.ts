@@ -1,4 +1,4 @@
-/** A handler is mounted where a function from Request to Response can be: the examples of the docs, on real connections. */
+/** Handlers in the servers of the examples of the docs, on real connections. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,6 +19,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { shop } from '../docs/examples/hono.ts';
 import { listen } from '../docs/examples/node-http.ts';
 import { orders } from '../docs/examples/orders.ts';
+import { deferred } from './support/promises.ts';
 
 const servers: Server[] = [];
 afterEach(async () => {
@@ -41,17 +42,6 @@ async function mount(where: keyof typeof mounts, handle: KyoaHandler): Promise<s
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/orders`;
 }
 
-interface Gate {
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-}
-
-function gate(): Gate {
-  let open!: () => void;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
-
 const order = (key?: string, init: RequestInit = {}): RequestInit => ({
   method: 'POST',
   body: JSON.stringify({ item: 'a ticket' }),
@@ -59,8 +49,8 @@ const order = (key?: string, init: RequestInit = {}): RequestInit => ({
   ...init,
 });
 
-describe.each(Object.keys(mounts))('under %s', (where) => {
-  test('the example places an order once for a key', async () => {
+describe.each(Object.keys(mounts))('a handler under %s', (where) => {
+  test('places the order of the example once for a key', async () => {
     let placed = 0;
     const url = await mount(
       where,
@@ -86,11 +76,11 @@ describe.each(Object.keys(mounts))('under %s', (where) => {
     expect(placed).toBe(1);
   });
 
-  test('200 at once place one order', async () => {
-    const refusedAll = gate();
+  test('places one order for 200 concurrent requests', async () => {
+    const refusedAll = deferred();
     let placed = 0;
     const handle = orders(memory(), async () => {
-      await refusedAll.opened;
+      await refusedAll.promise;
       return (placed += 1);
     });
     const url = await mount(where, handle);
@@ -99,7 +89,7 @@ describe.each(Object.keys(mounts))('under %s', (where) => {
       Array.from({ length: 200 }, async () => {
         const { status, headers } = await fetch(url, order('k'));
         expect(headers.get('retry-after')).toBe(status === 409 ? '1' : null);
-        if (status === 409 && (refused += 1) === 199) refusedAll.open();
+        if (status === 409 && (refused += 1) === 199) refusedAll.resolve();
         return status;
       }),
     );
@@ -108,26 +98,26 @@ describe.each(Object.keys(mounts))('under %s', (where) => {
     expect(placed).toBe(1);
   });
 
-  test('a client who leaves amid the work does not stop it, and a repeat replays it', async () => {
-    const [begun, ended, left] = [gate(), gate(), gate()];
+  test('continues when the client aborts, and replays its response to a repeat', async () => {
+    const [begun, ended, left] = [deferred(), deferred(), deferred()];
     let placed = 0;
     const storage = memory();
     const handle = createHandler({ storage, use: [idempotency()] }, async (request, { signal }) => {
-      request.signal.addEventListener('abort', () => left.open());
-      begun.open();
-      await ended.opened;
+      request.signal.addEventListener('abort', () => left.resolve());
+      begun.resolve();
+      await ended.promise;
       return Response.json({ placed: (placed += 1), aborted: signal.aborted });
     });
     const url = await mount(where, handle);
     const leaving = new AbortController();
     const gone = fetch(url, order('k', { signal: leaving.signal }));
-    await begun.opened;
+    await begun.promise;
     leaving.abort('gone');
     await expect(gone).rejects.toBe('gone');
-    await left.opened; // the bridge has told the handler
+    await left.promise; // the server has aborted the request of the handler
 
     expect((await fetch(url, order('k'))).status).toBe(409);
-    ended.open();
+    ended.resolve();
     let again = await fetch(url, order('k'));
     while (again.status === 409) again = await fetch(url, order('k'));
     expect(again.headers.get('idempotency-replayed')).toBe('true');
@@ -135,23 +125,23 @@ describe.each(Object.keys(mounts))('under %s', (where) => {
     expect(placed).toBe(1);
   });
 
-  test('without a key, a client who leaves aborts the work', async () => {
-    const [begun, aborted] = [gate(), gate()];
+  test('is aborted when the client of a request without a key aborts', async () => {
+    const [begun, aborted] = [deferred(), deferred()];
     const handle = createHandler({ use: [idempotency()] }, async (_, { signal }) => {
-      signal.addEventListener('abort', () => aborted.open());
-      begun.open();
+      signal.addEventListener('abort', () => aborted.resolve());
+      begun.resolve();
       return new Promise<Response>(() => {});
     });
     const url = await mount(where, handle);
     const leaving = new AbortController();
     const gone = fetch(url, order(undefined, { signal: leaving.signal }));
-    await begun.opened;
+    await begun.promise;
     leaving.abort('gone');
     await expect(gone).rejects.toBe('gone');
-    await aborted.opened;
+    await aborted.promise;
   });
 
-  test('bytes and cookies are replayed as they were', async () => {
+  test('replays bytes and cookies unchanged', async () => {
     const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     const handle = createHandler({ use: [timeout(5_000), idempotency()] }, () => {
       const response = new Response(bytes, { headers: { 'content-type': 'image/png' } });
@@ -168,7 +158,7 @@ describe.each(Object.keys(mounts))('under %s', (where) => {
     }
   });
 
-  test('no body stays no body', async () => {
+  test('replays an empty body as an empty body', async () => {
     const handle = createHandler({ use: [idempotency()] }, () => new Response(null, { status: 204 }));
     const url = await mount(where, handle);
     for (let n = 0; n < 2; n += 1) {
@@ -178,12 +168,12 @@ describe.each(Object.keys(mounts))('under %s', (where) => {
     }
   });
 
-  test('an event stream is streamed, and ends with its client', async () => {
-    const cancelled = gate();
+  test('streams an event stream, and ends it with its client', async () => {
+    const cancelled = deferred();
     const handle = createHandler({ use: [idempotency()] }, () => {
       const body = new ReadableStream({
         start: (controller) => controller.enqueue(new TextEncoder().encode('data: 1\n\n')),
-        cancel: () => cancelled.open(),
+        cancel: () => cancelled.resolve(),
       });
       return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
     });
@@ -192,15 +182,15 @@ describe.each(Object.keys(mounts))('under %s', (where) => {
     const reader = response.body!.getReader();
     expect(new TextDecoder().decode((await reader.read()).value)).toBe('data: 1\n\n');
     await reader.cancel();
-    await cancelled.opened;
+    await cancelled.promise;
   });
 });
 
-test('a client that gives up on an attempt gets the answer of that very attempt from the next one', async () => {
-  const gaveUp = gate();
+test('a client whose attempt exceeds its limit gets the response of that attempt from the next attempt', async () => {
+  const exceeded = deferred();
   let placed = 0;
   const handle = createHandler({ use: [idempotency({ conflict: 'wait' })] }, async () => {
-    await gaveUp.opened;
+    await exceeded.promise;
     return Response.json({ placed: (placed += 1) });
   });
   const url = await mount("Node's http", handle);
@@ -209,7 +199,7 @@ test('a client that gives up on an attempt gets the answer of that very attempt 
     use: [
       observe((event) => {
         if (event.type === 'attempt.sent') attempts.push(event.attempt);
-        if (event.type === 'timeout.exceeded') gaveUp.open();
+        if (event.type === 'timeout.exceeded') exceeded.resolve();
       }),
       idempotency(),
       retry({ backoff: constant(1) }),
@@ -223,7 +213,7 @@ test('a client that gives up on an attempt gets the answer of that very attempt 
   expect(placed).toBe(1);
 });
 
-test('under Hono the other routes are none of its business', async () => {
+test('a handler under Hono receives no request of another route', async () => {
   const url = await mount(
     'Hono',
     orders(memory(), async () => 1),

@@ -1,7 +1,8 @@
-/** What a call that simply succeeds does not pay for. */
+/** What a call that succeeds at once does not cost. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { undici } from '../adapters/transport/undici/undici.ts';
 import { createFetch, standard, type Fetch, type Middleware } from '../src/index.ts';
+import { url } from './support/http.ts';
 import { origin } from './support/origin.ts';
 
 const spies = {
@@ -10,21 +11,21 @@ const spies = {
   'ReadableStream.tee': () => vi.spyOn(ReadableStream.prototype, 'tee'),
   'AbortSignal.any': () => vi.spyOn(AbortSignal, 'any'),
   'AbortSignal.timeout': () => vi.spyOn(AbortSignal, 'timeout'),
-  // p-timeout's own error calls it: 9 of the 10 microseconds that p-timeout would cost.
+  // The error of p-timeout calls it, which takes 9 of the 10 microseconds that p-timeout would cost.
   'Error.captureStackTrace': () => vi.spyOn(Error, 'captureStackTrace'),
   'crypto.subtle.digest': () => vi.spyOn(crypto.subtle, 'digest'),
 } as const;
 
-describe('a call that succeeds through the standard stack', () => {
+describe('the standard stack', () => {
   const counts = new Map<string, { mock: { calls: readonly unknown[] } }>();
   let streams = 0;
   beforeEach(() => {
     for (const [name, spy] of Object.entries(spies)) counts.set(name, spy());
     streams = 0;
     const counting: ProxyHandler<typeof ReadableStream> = {
-      construct(target, args, asked) {
+      construct(target, args, newTarget) {
         streams += 1;
-        return Reflect.construct(target, args, asked) as ReadableStream;
+        return Reflect.construct(target, args, newTarget) as ReadableStream;
       },
     };
     vi.stubGlobal('ReadableStream', new Proxy(ReadableStream, counting));
@@ -34,7 +35,7 @@ describe('a call that succeeds through the standard stack', () => {
     vi.unstubAllGlobals();
   });
 
-  /** As much as any fetch does: a Request and a Response. */
+  /** A transport that creates a Request and a Response, as every fetch does. */
   const transport: Fetch = async (input, init) => (new Request(input, init), new Response('{"ok":true}'));
   const fetch = createFetch({ use: standard(), fetch: async () => new Response('{"ok":true}') });
   const inits: Record<string, RequestInit> = {
@@ -46,35 +47,35 @@ describe('a call that succeeds through the standard stack', () => {
   };
 
   test.each(Object.entries(inits))(
-    '%s clones, tees, wraps and hashes nothing, and makes no error',
+    'clones, tees, wraps and hashes nothing, and creates no error, for %s that succeeds',
     async (_name, init) => {
       await transport('http://api.example/users', init);
-      const platforms = streams;
+      const ofPlatform = streams;
       streams = 0;
       const response = await fetch('http://api.example/users', init);
       expect(await response.json()).toEqual({ ok: true });
       expect(Object.fromEntries([...counts].map(([name, { mock }]) => [name, mock.calls.length]))).toEqual(
         Object.fromEntries(Object.keys(spies).map((name) => [name, 0])),
       );
-      expect(streams).toBe(platforms);
+      expect(streams).toBe(ofPlatform);
     },
   );
 
-  test('hands the transport’s own Response to its caller', async () => {
+  test('returns the very Response of the transport', async () => {
     const own = new Response('mine');
-    expect(await createFetch({ use: standard(), fetch: async () => own })('http://api.example/')).toBe(own);
+    expect(await createFetch({ use: standard(), fetch: async () => own })(url)).toBe(own);
   });
 });
 
 describe.each([
   ['undici()', undici],
   ['the global fetch', () => undefined],
-])('a plain GET by way of %s', (_, make) => {
+])('a plain GET over %s', (_, make) => {
   test.each([
     ['with no init', undefined],
     ['with options of kyoa', { timeout: 5_000 }],
     ['with a signal', { signal: new AbortController().signal }],
-  ])('%s makes no Request', async (_, init) => {
+  ])('creates no Request %s', async (_, init) => {
     await using server = await origin(({ answer }) => answer.end('{"ok":true}'));
     await using transport = make();
     const fetch = createFetch({ use: standard(), ...(transport && { fetch: transport }) });
@@ -96,7 +97,7 @@ describe.each([
     }
   });
 
-  test('sends what a middleware adds to its Request', async () => {
+  test('sends the headers that a middleware adds to its Request', async () => {
     await using server = await origin(({ answer }) => answer.end());
     await using transport = make();
     const tenant: Middleware = (ctx, next) => {
@@ -109,7 +110,7 @@ describe.each([
     expect(server.exchanges[0]!.request.headers).toMatchObject({ 'x-tenant': 'blue', accept: '*/*' });
   });
 
-  test('is sent again as it was', async () => {
+  test('is retried unchanged', async () => {
     await using server = await origin(({ answer }) => {
       if (server.exchanges.length === 1) answer.writeHead(503, { 'retry-after-ms': '1' });
       answer.end();

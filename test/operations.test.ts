@@ -1,9 +1,9 @@
-/** What ships for those who run kyoa: the rules and the dashboard, on a real Prometheus. */
+/** The alert rules and the dashboard of docs/operations, on a real Prometheus. */
 import { expect, test } from 'vitest';
 import { exitsByItself } from './support/sockets.ts';
 
 test(
-  'every alert fires under its fault and clears, and no panel of the dashboard is empty',
+  'each alert fires under its fault and clears, and no panel of the dashboard is empty',
   { timeout: 70_000 },
   async () => {
     const run = `process.argv.push('--smoke'); await import('./bench/proof-alerts.ts');`;

@@ -1,4 +1,4 @@
-/** What a user installs: the files that npm would publish, seen from a folder that has nothing but kyoa's dependencies. */
+/** The files that npm publishes, used from a folder that has only the dependencies of kyoa. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -76,13 +76,13 @@ function compileFiles(options: object, files: readonly string[]): string {
 }
 
 describe('the package', () => {
-  test('contains every file that it exports, named one by one', () => {
+  test('contains each file that it exports, and exports no pattern', () => {
     const files = targets.flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)));
     expect(files.filter((file) => !existsSync(join(consumer, 'node_modules/kyoa', file)))).toEqual([]);
     expect(JSON.stringify(manifest.exports)).not.toContain('*');
   });
 
-  test('contains nothing else: modules with their maps and types, two files for script tags, what npm shows', () => {
+  test('contains only modules with maps and types, two files for script tags, and the files that npm shows', () => {
     const kinds = [
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
       /^docs\/operations(\.md|\/(alerts\.yml|dashboard\.json))$/,
@@ -97,7 +97,7 @@ describe('the package', () => {
     expect(beside.filter((file) => !files.includes(file))).toEqual([]);
   });
 
-  test('keeps every default that the sources document, for editors to show', () => {
+  test('keeps each documented default for editors to show', () => {
     const defaults = (pattern: string, cwd: string): number =>
       globSync(pattern, { cwd }).reduce((sum, file) => {
         return sum + readFileSync(join(cwd, file), 'utf8').split('@default').length - 1;
@@ -128,14 +128,14 @@ describe('the package', () => {
       );
     });
 
-    test('lets a user write what is right, and refuses what is wrong', () => {
+    test('accepts the correct uses of its types, and rejects the wrong ones', () => {
       cpSync(join(root, 'test/consumers/project/types'), join(consumer, 'types'), { recursive: true });
       const lib = ['es2023', 'esnext.disposable', 'dom', 'dom.iterable'];
       const files = ['types/use.ts', 'types/misuse.ts'];
       expect(compileFiles({ ...resolution, lib, skipLibCheck: true }, files)).toBe('');
     });
 
-    test('has no import in its declarations that leads nowhere', () => {
+    test('has no import in its declarations that cannot be resolved', () => {
       const lines = names.map((name, i) => `import * as it${i} from '${name}';\nexport { it${i} };`);
       const options = {
         ...resolution,
@@ -149,7 +149,7 @@ describe('the package', () => {
 describe('the files for script tags', () => {
   const read = (file: string): string => readFileSync(join(root, 'dist', file), 'utf8');
 
-  test('kyoa.global.js is the client with every named export as its member', async () => {
+  test('include kyoa.global.js, which is the client with each named export as a member', async () => {
     runInThisContext(read('kyoa.global.js'));
     const global = (globalThis as unknown as { kyoa: Record<string, unknown> }).kyoa;
     const entry = (await import('kyoa')) as Record<string, unknown>;
@@ -160,17 +160,17 @@ describe('the files for script tags', () => {
     }
   });
 
-  test('kyoa.bundle.js exports what kyoa does', async () => {
+  test('include kyoa.bundle.js, which has all exports of kyoa', async () => {
     const bundle = (await import(/* @vite-ignore */ join(root, 'dist/kyoa.bundle.js'))) as object;
     const entry = (await import('kyoa')) as object;
     expect(Object.keys(bundle)).toEqual(expect.arrayContaining(Object.keys(entry)));
   });
 
-  test.each(['kyoa.global.js', 'kyoa.bundle.js'])('%s imports nothing', (file) => {
+  test.each(['kyoa.global.js', 'kyoa.bundle.js'])('include %s, which imports nothing', (file) => {
     expect(read(file)).not.toMatch(/\bimport\b\s*[\w{*("']|\bfrom\s*["']/);
   });
 
-  test('minifying leaves the policies their names', async () => {
+  test('keep the names of the policies when minified', async () => {
     const bundle = (await import(/* @vite-ignore */ join(root, 'dist/kyoa.bundle.js'))) as typeof kyoa;
     expect(bundle.retry().name).toBe('retry');
     expect(bundle.timeout(1_000).name).toBe('timeout');
@@ -184,8 +184,8 @@ describe('package-lock.json', () => {
     expect(text).not.toMatch(/"resolved"|registry/);
   });
 
-  // `npm ci` refuses a lock without them, and npm leaves out, without a word, what a registry does not have.
-  test('has the binaries of every platform', () => {
+  // npm silently leaves out a binary that its registry does not have, and `npm ci` then rejects the lock.
+  test('has the binaries of each platform', () => {
     const { packages } = JSON.parse(text) as {
       packages: Record<string, { optionalDependencies?: Record<string, string> }>;
     };

@@ -1,22 +1,25 @@
-/** The pipeline where `fetch`, `Request`, `Response` and `AbortSignal` are a DOM library's own, as in users' component tests. */
+/**
+ * The pipeline with the `fetch`, `Request`, `Response` and `AbortSignal` of a DOM library, as in component tests of
+ * users.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import kyoa, { constant, createFetch, flush, memory, standard, TimeoutError } from '../src/index.ts';
 import { watched } from './support/call.ts';
 import { faultServer, type FaultServer } from './support/faults.ts';
 
-describe('in happy-dom', () => {
+describe('the pipeline in happy-dom', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();
   });
   afterAll(() => server.close());
 
-  test('it is happy-dom', () => {
+  test('has the Response of happy-dom', () => {
     expect(navigator.userAgent).toContain('HappyDOM');
     expect(Response.toString()).not.toContain('native code');
   });
 
-  test('retries over the window’s own fetch', async () => {
+  test('retries over the fetch of the window', async () => {
     const { fetch, events } = watched(standard({ retry: { backoff: constant(1) } }));
     const response = await fetch(server.url('/sequence?statuses=503,503,200&id=dom'));
     expect(response).toBeInstanceOf(Response);
@@ -37,19 +40,19 @@ describe('in happy-dom', () => {
 
   test('rejects with the caller’s reason', async () => {
     const leaving = new AbortController();
-    const answer = createFetch({ use: standard() })(server.url('/blackhole'), { signal: leaving.signal });
+    const pending = createFetch({ use: standard() })(server.url('/blackhole'), { signal: leaving.signal });
     leaving.abort('left');
-    await expect(answer).rejects.toBe('left');
+    await expect(pending).rejects.toBe('left');
   });
 
-  test('the client gets and posts JSON', async () => {
+  test('gets and posts JSON with the client', async () => {
     const api = kyoa.create({ prefix: server.origin });
     expect(await api.get('ok').json()).toMatchObject({ method: 'GET' });
     expect(await api.post('ok', { json: { a: 1 } }).json()).toMatchObject({ method: 'POST', body: '{"a":1}' });
     await expect(api.get('status/418')).rejects.toMatchObject({ name: 'HTTPError' });
   });
 
-  test('shares one request between callers, and keeps a result', async () => {
+  test('shares one request between callers, and replays a stored response', async () => {
     const fetch = createFetch({ use: standard() });
     const bodies = await Promise.all(
       Array.from({ length: 20 }, async () => (await fetch(server.url('/ok?size=70&delay=20'))).text()),
@@ -64,7 +67,7 @@ describe('in happy-dom', () => {
     expect(server.executions('dom')).toBe(1);
   });
 
-  test('writes what it has learnt when the page is hidden', async () => {
+  test('writes the latency history when the page is hidden', async () => {
     const storage = memory();
     const fetch = createFetch({ use: standard(), storage });
     await (await fetch(server.url('/ok'))).text();

@@ -1,28 +1,29 @@
-/** The whole pipeline in a page: what a real browser's fetch makes of every fault, and of our members on its Responses. */
+/** The whole pipeline in a page, over the fetch of a real browser: every fault, and our members on its Responses. */
 import { beforeEach, describe, expect, inject, test } from 'vitest';
 import kyoa, { constant, createFetch, isNetworkError, standard, TimeoutError, type KyoaEvent } from '../src/index.ts';
 import type { Plain } from './support/faults/control.ts';
 import { faults, type Fault } from './support/faults/table.ts';
 import { watched } from './support/call.ts';
+import { reasonOf } from './support/promises.ts';
 
 const origins = inject('origins');
 const at = (path: string): string => origins.origin + path;
-const ask = async <T>(path: string): Promise<T> =>
+const askServer = async <T>(path: string): Promise<T> =>
   (await globalThis.fetch(origins.control + path)).json() as Promise<T>;
 const seen = async (path: string): Promise<readonly Plain[]> =>
-  (await ask<{ requests: Plain[] }>(`/seen?url=${encodeURIComponent(path)}`)).requests;
+  (await askServer<{ requests: Plain[] }>(`/seen?url=${encodeURIComponent(path)}`)).requests;
 
-// A comment line of an event stream says only that the server is there.
+// A comment line of an event stream is a heartbeat, and no progress.
 const limits = { total: 2_500, headers: 400, idle: 350, isProgress: (chunk: Uint8Array) => chunk[0] !== 0x3a };
-/** Fresh for each test: a breaker remembers. */
+/** A new stack for each test, because a breaker has state. */
 const stack = () => standard({ timeout: limits, retry: { retries: 2, backoff: constant(2) } });
 
-beforeEach(() => ask('/reset'));
+beforeEach(() => askServer('/reset'));
 
-describe('every fault through the standard stack, in Chromium', () => {
-  // Those that want a server nobody is connected to are Chromium's own re-sending: no business of ours.
+describe('the standard stack in Chromium', () => {
+  // Faults that need a server without connections are left out: Chromium itself sends those requests again.
   test.each(faults.filter(({ before }) => before === undefined))(
-    '$name ($path)',
+    'settles rightly and in time for the fault $name ($path)',
     { timeout: 15_000 },
     async (fault) => {
       const { fetch, events } = watched(stack());
@@ -45,7 +46,7 @@ async function run(fault: Fault, fetch: typeof globalThis.fetch): Promise<Result
     response = await fetch(origins[fault.at ?? 'origin'] + fault.path, {
       method: fault.method ?? 'GET',
       body: fault.upload === undefined ? null : new Uint8Array(fault.upload),
-      // Chromium holds a request back while another for the same address may still fill its cache.
+      // Chromium delays a request while another request for the same URL may still fill its cache.
       cache: 'no-store',
     });
     return { status: response.status, bytes: (await response.arrayBuffer()).byteLength };
@@ -72,7 +73,7 @@ function rightFor(fault: Fault, result: Result, events: readonly KyoaEvent[]): b
 describe('Responses in Chromium', () => {
   const fetch = createFetch({ use: stack() });
 
-  test('stay genuine: instanceof, url, redirected, type, clone, and every reader', async () => {
+  test('stay genuine, with instanceof, url, redirected, type, clone and every reader', async () => {
     const response = await fetch(at('/redirect/to'));
     const copy = response.clone();
     for (const one of [response, copy, copy.clone()]) {
@@ -89,7 +90,7 @@ describe('Responses in Chromium', () => {
     expect(await (await fetch(url)).bytes()).toHaveLength(2000);
   });
 
-  test('let the platform read past our members: the Cache API', async () => {
+  test('can be read by the Cache API, which bypasses our members', async () => {
     const cache = await caches.open('kyoa-test');
     const response = await fetch(at('/ok?size=300'));
     expect(response.body).not.toBeNull();
@@ -98,7 +99,7 @@ describe('Responses in Chromium', () => {
     await caches.delete('kyoa-test');
   });
 
-  test('read through body: reader, iteration, BYOB, after a null check', async () => {
+  test('can be read through their body by a reader, by iteration and by a BYOB reader', async () => {
     const checked = await fetch(at('/ok?size=100'));
     expect(checked.body).not.toBeNull();
     expect(await checked.text()).toHaveLength(100);
@@ -113,16 +114,16 @@ describe('Responses in Chromium', () => {
     }
   });
 
-  test('reject with the caller’s own reason amid the body, which Chromium’s own do not always', async () => {
+  test('reject with the caller’s own reason during the body, which those of Chromium do not always', async () => {
     const leaving = new AbortController();
     const response = await fetch(at('/stall/body'), { signal: leaving.signal });
-    const reading = response.text().catch((error: unknown) => error);
+    const thrown = reasonOf(response.text());
     const reason = { why: 'mine' };
     leaving.abort(reason);
-    expect(await reading).toBe(reason);
+    expect(await thrown).toBe(reason);
   });
 
-  test('are fetched with the referrer policy of their Request', async () => {
+  test('have the referrer policy of their Request on the wire', async () => {
     await (await fetch(new Request(at('/ok?policy'), { referrerPolicy: 'no-referrer' }))).text();
     await (await fetch(at('/ok?default'))).text();
     expect((await seen('/ok?policy'))[0]!.headers).not.toHaveProperty('referer');
@@ -133,20 +134,20 @@ describe('Responses in Chromium', () => {
 describe('the client in Chromium', () => {
   const api = kyoa.create({ prefix: origins.origin, use: stack() });
 
-  test('gets and sends JSON, and sends a whole body again', async () => {
+  test('gets and sends JSON, and retries with the whole body', async () => {
     expect(await api.get('ok').json()).toMatchObject({ method: 'GET' });
     await api.put('sequence?statuses=503,503,200&id=browser-put', { json: { a: 1 } });
     const bodies = (await seen('/sequence')).map(({ body }) => body);
     expect(bodies).toEqual(['{"a":1}', '{"a":1}', '{"a":1}']);
   });
 
-  test('throws NetworkError where nobody listens, and HTTPError for a status', async () => {
-    const failed = await kyoa.get(`${origins.refused}/`, { retry: 0 }).catch((error: unknown) => error);
+  test('rejects with a network error if no server listens, and with an HTTPError for a status', async () => {
+    const failed = await reasonOf(kyoa.get(`${origins.refused}/`, { retry: 0 }));
     expect(isNetworkError(failed)).toBe(true);
     await expect(api.get('status/404')).rejects.toMatchObject({ name: 'HTTPError', response: { status: 404 } });
   });
 
-  test('names a request with a UUID', async () => {
+  test('gives a request a UUID as its id', async () => {
     const { fetch, events } = watched([], async () => new Response(null));
     await fetch('https://x.example/');
     expect(events[0]!.id).toMatch(/^[\da-f-]{36}$/);

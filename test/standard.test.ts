@@ -2,14 +2,15 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { constant, createFetch, standard, timeout, TimeoutError, type KyoaEvent } from '../src/index.ts';
 import { watched } from './support/call.ts';
 import { faults, faultServer, type Fault, type FaultServer } from './support/faults.ts';
+import { url } from './support/http.ts';
 import { exitsByItself, expectQuiet, openSockets, openTimers } from './support/sockets.ts';
 
-// A comment line of an event stream says only that the server is there.
+// A comment line of an event stream is a heartbeat, and no progress.
 const limits = { total: 1_500, headers: 300, idle: 250, isProgress: (chunk: Uint8Array) => chunk[0] !== 0x3a };
 const retrying = { retries: 2, backoff: constant(2) };
 
 describe('standard', () => {
-  test('is timeout, dedupe, idempotency, retry, breaker, timeout, outermost first', () => {
+  test('returns timeout, dedupe, idempotency, retry, breaker and timeout, the outermost first', () => {
     expect(
       standard()
         .map(({ name }) => name)
@@ -17,7 +18,7 @@ describe('standard', () => {
     ).toBe('timeout,dedupe,idempotency,retry,breaker,timeout');
   });
 
-  test('leaves out what is false', () => {
+  test('leaves out each policy whose option is false', () => {
     const names = (options: Parameters<typeof standard>[0]): string =>
       standard(options)
         .map(({ name }) => name)
@@ -27,28 +28,28 @@ describe('standard', () => {
     expect(names({ timeout: false, dedupe: false, idempotency: false })).toBe('retry,breaker');
   });
 
-  test('takes the policies’ own options by name', async () => {
+  test('passes the options of each policy by its name', async () => {
     let sent = 0;
     const fetch = createFetch({
       use: standard({ retry: { retries: 1, backoff: constant(0) }, timeout: 50 }),
       fetch: async () => new Response(null, { status: (sent += 1) && 503 }),
     });
-    await fetch('http://x/');
+    await fetch(url);
     expect(sent).toBe(2);
     expect(() => standard({ retry: { retries: -1 } })).toThrow('retry retries');
     expect(() => standard({ hedging: {} } as never)).toThrow('standard has no option hedging');
   });
 });
 
-describe('every fault through the standard stack', () => {
+describe('the standard stack', () => {
   let server: FaultServer;
   beforeAll(async () => {
     server = await faultServer();
   });
   afterAll(() => server.close());
 
-  test.each(faults)('$name ($path)', async (fault) => {
-    await using fresh = await faultServer(); // some faults want a server that nobody is connected to
+  test.each(faults)('settles rightly and in time for the fault $name ($path)', async (fault) => {
+    await using fresh = await faultServer(); // some faults need a server without connections
     const { fetch, events } = watched(standard({ timeout: limits, retry: retrying }));
     const timers = openTimers();
     const started = performance.now();
@@ -56,8 +57,8 @@ describe('every fault through the standard stack', () => {
     expect(performance.now() - started).toBeLessThan(limits.total + 500);
     expect(result).toSatisfy(isRightFor(fault, fresh, events), `${fault.node} became ${JSON.stringify(result)}`);
     await expectQuiet(fresh);
-    // Giving up on a handshake leaves the global fetch's socket to its own connect limit; undici lets go of an idle
-    // connection a turn of the event loop after its answer.
+    // An aborted handshake leaves the socket of the global fetch open until its own connect limit. undici unrefs an idle
+    // connection one turn of the event loop after its response.
     if (fault.at === 'tlsStall') return;
     await vi.waitFor(() => {
       expect(openSockets(fresh.port).filter(({ referenced }) => referenced)).toEqual([]);
@@ -65,7 +66,7 @@ describe('every fault through the standard stack', () => {
     });
   });
 
-  test('leaves no unhandled rejection, and the process ends by itself', { timeout: 60_000 }, async () => {
+  test('leaves no unhandled rejection after any fault, and the process exits', { timeout: 60_000 }, async () => {
     const origins = { origin: server.origin, refused: server.refused, tlsStall: server.tlsStall };
     const { code, stderr, stdout, signal } = await exitsByItself(
       `
@@ -88,7 +89,7 @@ describe('every fault through the standard stack', () => {
     expect(Number(stdout)).toBe(faults.length - 1);
   });
 
-  test('an attempt that hangs is given up and sent again', async () => {
+  test('aborts an attempt that hangs, and sends another', async () => {
     const fetch = createFetch({ use: standard({ timeout: { headers: 80 }, retry: retrying }) });
     const response = await fetch(server.url('/reset-sequence?steps=hang,hang,ok&id=hang-twice'));
     expect(response.status).toBe(200);
@@ -96,7 +97,7 @@ describe('every fault through the standard stack', () => {
     expect(server.count('/reset-sequence?steps=hang,hang,ok&id=hang-twice')).toBe(3);
   });
 
-  test('the total limit ends retries, whatever they are doing', async () => {
+  test('ends all retries at an outer time limit', async () => {
     const fetch = createFetch({
       use: [timeout(200), ...standard({ retry: { retries: Infinity, backoff: constant(20) } })],
     });
@@ -125,7 +126,7 @@ async function run(fault: Fault, server: FaultServer, fetch: typeof globalThis.f
   }
 }
 
-/** What a plain fetch made of it, mended where a retry can mend it, and a TimeoutError where it hung. */
+/** Whether the result is that of a plain fetch, or a success where a retry repairs it, or a TimeoutError where it hangs. */
 function isRightFor(fault: Fault, server: FaultServer, events: readonly KyoaEvent[]) {
   const retried = events.filter(({ type }) => type === 'retry.scheduled').length;
   const mayRepeat = (fault.method ?? 'GET') === 'GET';

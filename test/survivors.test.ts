@@ -1,7 +1,8 @@
 /**
- * What dies young is collected young. One object that got old and is dead keeps all that it leads to alive until a full
- * collection: a former table of a Map with its link to the next one, a function that was assigned to a property. Then
- * every call is copied twice, and the collector costs more than the policies.
+ * An object that dies young is collected cheaply. A dead object in the old space keeps every object that it refers to
+ * alive until a full collection. Examples are a former table of a Map, which links to the next one, and a function that
+ * was assigned to a property. If each call leaves such an object, the collector copies every call twice and costs more
+ * than the policies.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,12 +19,12 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-describe('a call leaves next to nothing in the old space', () => {
+describe('a call', () => {
   test.each([
     ['standard', 1_000],
     ['undici', 1_000],
-    ['client', 5_000], // 3,000 of them ky's
-  ])('of %s()', async (how, most) => {
+    ['client', 5_000], // of which ky leaves 3,000
+  ])('of %s() leaves almost nothing in the old space', async (how, most) => {
     const child = fork(join(root, 'test/support/survivors.ts'), [how, server.url], {
       execArgv: ['--expose-gc', '--min-semi-space-size=8', '--max-semi-space-size=8'],
     });
