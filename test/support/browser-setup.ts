@@ -1,4 +1,4 @@
-/** Runs in Node before the browser lane: starts what its pages talk to and hands them the addresses. */
+/** Runs in Node before the browser lane. It starts the servers of the pages and provides their addresses. */
 import type { TestProject } from 'vitest/node';
 
 import { faultServer } from './faults.ts';
@@ -6,7 +6,7 @@ import type { Origins } from './faults/outcome.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Of the fault server. In a test: `const origins = inject('origins')`. */
+    /** The addresses of the fault server. A test reads them with `inject('origins')`. */
     origins: Origins;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A server that fails in every way a network can: raw TCP that speaks just enough HTTP/1.1 to misbehave at any
- * byte. What it does is chosen by path and query (`faults/routes.ts` has them all), so that a page can use it too;
- * what it saw is on the object. `faults` lists what each fault does to a plain fetch.
+ * A server that fails in every way in which a network can fail: raw TCP with just enough HTTP/1.1 to misbehave at any
+ * byte. Path and query select the fault (`faults/routes.ts` has them all), so that a page can use the server too. The
+ * object has the requests that arrived. `faults` lists the outcome of a plain fetch for each fault.
  */
 import { once } from 'node:events';
 import net, { type AddressInfo, type Server, type Socket } from 'node:net';
@@ -19,36 +19,38 @@ export interface FaultServer extends AsyncDisposable {
   readonly port: number;
   /** `http://127.0.0.1:port`, without a slash at the end. */
   readonly origin: string;
-  /** The same for a port where nobody listens. */
+  /** The origin of a port where no server listens. */
   readonly refused: string;
-  /** The same for a listener that accepts connections and never says a word of TLS. */
+  /** The origin of a listener that accepts connections and sends no byte of TLS. */
   readonly tlsStall: string;
-  /** The same for what a page can ask (`faults/control.ts`). */
+  /** The origin at which a page reads and changes the server (`faults/control.ts`). */
   readonly control: string;
   url(path: string): string;
 
-  /** Every request since the last `reset()`, preflights not included. */
+  /** Every request since the last `reset()`, without preflights. */
   readonly requests: readonly Seen[];
   readonly last: Seen | undefined;
-  /** How many requests came for this path, or for this path and query if it has one; without it, in all. */
+  /** How many requests arrived for this path, or for this path and query, or in all without an argument. */
   count(path?: string): number;
   /** How many times `/work` was done for this id. */
   executions(id?: string): number;
-  /** Those whose answers the client cut. */
+  /** The requests whose responses the client cut short. */
   readonly aborted: readonly Seen[];
-  /** Those in the middle of their answers. */
+  /** The requests whose responses are in flight. */
   readonly busy: readonly Seen[];
   readonly preflights: number;
-  /** Connections since the last `reset()`, and those open now; those of `tlsStall` are `handshakes`. */
+  /** The number of connections since the last `reset()`. */
   readonly connections: number;
+  /** The number of connections that are open now. */
   readonly open: number;
+  /** The number of connections to `tlsStall` that are open now. */
   readonly handshakes: number;
 
-  /** How every request (but not a preflight) is refused for the time being. */
+  /** How every request fails at present, except preflights. */
   outage: Outage;
-  /** Resolves once the predicate holds; rejects after `within` ms (5,000) with what was seen until then. */
+  /** Resolves once the predicate holds. Rejects after `within` ms (5,000) with a list of the requests. */
   until(predicate: (server: FaultServer) => boolean, options?: { within?: number }): Promise<void>;
-  /** Forgets what was seen and every script's position. Open connections stay, so that a client's pool is not disturbed. */
+  /** Forgets all requests and the positions of all scripts. Connections stay open, so the pool of a client is undisturbed. */
   reset(): void;
   close(): Promise<void>;
 }
@@ -93,10 +95,10 @@ export async function faultServer(): Promise<FaultServer> {
       handshakes.delete(socket);
       changed();
     });
-    socket.resume(); // or it would never notice the client leaving
+    socket.resume(); // a socket that is not read does not notice that the client leaves
     changed();
   });
-  const nobody = await deadPort();
+  const unused = await deadPort();
 
   function keep(all: Set<Connection>, connection: Connection): void {
     all.add(connection);
@@ -110,7 +112,7 @@ export async function faultServer(): Promise<FaultServer> {
   const server: FaultServer = {
     port: portOf(main),
     origin: `http://127.0.0.1:${portOf(main)}`,
-    refused: `http://127.0.0.1:${nobody.port}`,
+    refused: `http://127.0.0.1:${unused.port}`,
     tlsStall: `https://127.0.0.1:${portOf(stalling)}`,
     control: `http://127.0.0.1:${portOf(desk)}`,
     url: (path) => server.origin + path,
@@ -190,7 +192,7 @@ export async function faultServer(): Promise<FaultServer> {
       });
       for (const connection of [...connections, ...asking]) connection.destroy();
       for (const socket of handshakes) socket.destroy();
-      await Promise.all([...closed, nobody.close()]);
+      await Promise.all([...closed, unused.close()]);
     },
     [Symbol.asyncDispose]: () => server.close(),
   };
@@ -217,7 +219,7 @@ async function listen(connected: (socket: Socket) => void): Promise<Server> {
   return listener;
 }
 
-/** A port where nobody listens and nobody else will: the near end of a connection that stays open. */
+/** A port where no server listens or will listen: the near end of a connection that stays open. */
 async function deadPort(): Promise<{ port: number; close(): Promise<void> }> {
   const holder = net.createServer().listen(0, '127.0.0.1');
   await once(holder, 'listening');

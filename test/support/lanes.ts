@@ -1,4 +1,4 @@
-/** The lanes: which test runs where. The runner and vitest's config both go by this. */
+/** The lanes, which decide where each test runs. The runner and the config of vitest both read them. */
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -26,7 +26,7 @@ export function filesOf(lane: LaneName): string[] {
   return globSync(include, { cwd: root, exclude });
 }
 
-/** The browser that is there; Playwright's own download is not used. */
+/** The installed browser. The download of Playwright is not used. */
 export function findChromium(): string | undefined {
   const named = process.env['CHROMIUM_PATH'];
   return named
@@ -42,7 +42,7 @@ export function findPrometheus(): string | undefined {
   return onPath('prometheus');
 }
 
-/** Comes with Prometheus. */
+/** promtool is installed with Prometheus. */
 export function findPromtool(): string | undefined {
   return onPath('promtool');
 }

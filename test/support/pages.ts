@@ -1,4 +1,4 @@
-/** Real tabs of one Chromium on one origin, with the sources as they lie in the repository, their types stripped. */
+/** Real tabs of one Chromium on one origin. They load the sources of the repository with their types stripped. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -12,11 +12,11 @@ import { findChromium, root } from './lanes.ts';
 
 export interface Pages extends AsyncDisposable {
   readonly origin: string;
-  /** Tabs of one browser profile, which no other call shares. */
+  /** Opens tabs of a new browser profile. */
   tabs(count: number, path?: string): Promise<[Page, ...Page[]]>;
 }
 
-/** `script` is a module that every page runs; `imports` says where its bare specifiers are. */
+/** Every page runs the module `script`. `imports` has the paths of its bare specifiers. */
 export async function pages(script: string, imports: Readonly<Record<string, string>> = {}): Promise<Pages> {
   const html = `<!doctype html><link rel="icon" href="data:,">
 <script type="importmap">${JSON.stringify({ imports })}</script>

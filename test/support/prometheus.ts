@@ -1,4 +1,4 @@
-/** A real Prometheus of the tests' own: its data in a folder of its own, on a port that nobody had, gone with `stop`. */
+/** A real Prometheus for tests, with its data in a new folder and on a free port. `stop` removes both. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,17 +22,17 @@ export interface Series {
 export interface PrometheusServer {
   readonly alerts: () => Promise<readonly Alert[]>;
   readonly query: (expression: string) => Promise<readonly Series[]>;
-  /** Whether the last scrape of every target went well. */
+  /** Whether the last scrape of every target succeeded. */
   readonly scrapes: () => Promise<boolean>;
   readonly stop: () => Promise<void>;
 }
 
 export interface Setting {
-  /** host:port of what is scraped, as the job `shop`. */
+  /** The host:port that is scraped, as the job `shop`. */
   readonly target: string;
   /** The text of a rule file. */
   readonly rules: string;
-  /** Between scrapes and between evaluations of the rules, ms. */
+  /** The time between scrapes and between evaluations of the rules, in ms. */
   readonly interval: number;
 }
 
@@ -70,16 +70,16 @@ export async function startPrometheus({ target, rules, interval }: Setting): Pro
     rmSync(folder, { recursive: true, force: true });
   };
   const ask = async <Data>(path: string): Promise<Data> => {
-    const answer = (await (await fetch(`http://${address}/api/v1/${path}`)).json()) as { data: Data; error?: string };
-    if (answer.error !== undefined) throw new Error(`${path}: ${answer.error}`);
-    return answer.data;
+    const reply = (await (await fetch(`http://${address}/api/v1/${path}`)).json()) as { data: Data; error?: string };
+    if (reply.error !== undefined) throw new Error(`${path}: ${reply.error}`);
+    return reply.data;
   };
 
   const lines: string[] = [];
   for await (const line of createInterface(server.stderr)) {
     lines.push(line);
     if (!line.includes('Server is ready to receive web requests')) continue;
-    // Read on, or a full pipe would stop the server.
+    // The output is read, because a full pipe would stop the server.
     server.stderr.resume();
     return {
       alerts: async () => (await ask<{ alerts: Alert[] }>('alerts')).alerts,
@@ -96,7 +96,7 @@ export async function startPrometheus({ target, rules, interval }: Setting): Pro
   throw new Error(`prometheus has ended: ${lines.join('\n')}`);
 }
 
-/** `promtool check rules file`, `promtool check metrics` with metrics as input: what it said, or it throws that. */
+/** The output of `promtool check rules file` or `promtool check metrics`. Throws the output if the check fails. */
 export function promtool(args: readonly string[], input?: string): string {
   const command = findPromtool();
   if (command === undefined) throw new Error('promtool is not installed: apt-get install prometheus');

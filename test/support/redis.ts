@@ -1,4 +1,4 @@
-/** A real Redis of the tests' own: no data on disk, on a port that nobody had, gone with `stop`. */
+/** A real Redis for tests, without data on disk and on a free port. `stop` ends it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ export interface RedisServer {
   readonly port: number;
   /** For `createClient({ url })` of node-redis and `new Redis(url)` of ioredis. */
   readonly url: string;
-  /** It keeps its connections and answers nothing, as one behind a black hole. */
+  /** Keeps the connections and sends no response, like a server behind a black hole. */
   readonly freeze: () => void;
   readonly thaw: () => void;
   readonly stop: () => Promise<void>;
@@ -40,7 +40,7 @@ export async function startRedis(...options: string[]): Promise<RedisServer> {
   for await (const line of createInterface(server.stdout)) {
     lines.push(line);
     if (!line.includes('Ready to accept connections')) continue;
-    // Read on, or a full pipe would stop the server.
+    // The output is read, because a full pipe would stop the server.
     server.stdout.resume();
     return {
       port,

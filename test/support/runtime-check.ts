@@ -1,4 +1,4 @@
-/** What must work on every Node that kyoa supports, against the built package: run by `test/runtimes.ts`. */
+/** Checks the built package on each Node that kyoa supports. `test/runtimes.ts` runs it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,15 +14,16 @@ import { storageContract } from 'kyoa/testing';
 import { undici, type UndiciFetch, type UndiciOptions } from 'kyoa/undici';
 
 let asked = 0;
-const server = createServer((request, answer) => {
+const server = createServer((request, response) => {
   const { url } = request;
   asked += 1;
-  if (url === '/unsteady' && asked % 2 === 1) answer.writeHead(503).end();
-  else if (url === '/gzip') answer.setHeader('content-encoding', 'gzip').end(gzipSync('decoded'));
-  else if (url === '/truncated') answer.setHeader('content-encoding', 'gzip').end(gzipSync('decoded').subarray(0, 15));
-  else if (url === '/redirect') answer.writeHead(302, { location: '/echo' }).end();
+  if (url === '/unsteady' && asked % 2 === 1) response.writeHead(503).end();
+  else if (url === '/gzip') response.setHeader('content-encoding', 'gzip').end(gzipSync('decoded'));
+  else if (url === '/truncated')
+    response.setHeader('content-encoding', 'gzip').end(gzipSync('decoded').subarray(0, 15));
+  else if (url === '/redirect') response.writeHead(302, { location: '/echo' }).end();
   else if (url === '/silent') return;
-  else request.pipe(answer);
+  else request.pipe(response);
 });
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');

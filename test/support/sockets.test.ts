@@ -9,7 +9,7 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 describe('openSockets', () => {
-  test('sees the busy and the idle connections of this process to a port', async () => {
+  test('lists the busy and the idle connections of this process to a port', async () => {
     expect(openSockets(server.port)).toEqual([]);
 
     const response = await fetch(server.url('/stall/body'));
@@ -22,7 +22,7 @@ describe('openSockets', () => {
     expect(openSockets(server.port)).toHaveLength(1);
   });
 
-  test('sees those of every port without one', async () => {
+  test('lists the connections to every port without an argument', async () => {
     await (await fetch(server.url('/ok'))).text();
     expect(openSockets().map(({ remotePort }) => remotePort)).toContain(server.port);
   });
@@ -42,19 +42,19 @@ describe('openTimers', () => {
 });
 
 describe('expectQuiet', () => {
-  test('is content with idle connections', async () => {
+  test('resolves with idle connections', async () => {
     await (await fetch(server.url('/ok'))).text();
     await expectQuiet(server);
     expect(server.open).toBe(1);
   });
 
-  test('waits for the last answer to be over', async () => {
+  test('waits for the end of the last response', async () => {
     const response = await fetch(server.url('/drip/body'));
     const [, text] = await Promise.all([expectQuiet(server), response.text()]);
     expect(text).toHaveLength(100);
   });
 
-  test('names what is left', async () => {
+  test('rejects with the requests that are left', async () => {
     const response = await fetch(server.url('/stall/body'));
     await expect(expectQuiet(server, { within: 20 })).rejects.toThrow('1.1 GET /stall/body (0 bytes): hanging');
     await response.body?.cancel();
@@ -63,7 +63,7 @@ describe('expectQuiet', () => {
 });
 
 describe('exitsByItself', () => {
-  test('runs the text of a module that may import from the repository', async () => {
+  test('runs the text of a module that can import from the repository', async () => {
     const exit = await exitsByItself(`
       import { faults } from './test/support/faults/table.ts';
       const count: number = faults.length;
@@ -78,19 +78,19 @@ describe('exitsByItself', () => {
     expect(await exitsByItself(new URL('faults/table.ts', import.meta.url))).toMatchObject({ code: 0, signal: null });
   });
 
-  test('tells a failure', async () => {
+  test('reports a failure', async () => {
     const { code, stderr } = await exitsByItself(`process.exitCode = 3; throw new Error('a mistake')`);
     expect(code).toBe(1);
     expect(stderr).toContain('a mistake');
   });
 
-  test('ends what does not end', async () => {
+  test('kills a process that does not exit', async () => {
     const exit = await exitsByItself(`setInterval(() => {}, 1_000); console.log('up')`, { timeout: 1_000 });
     expect(exit).toMatchObject({ code: null, signal: 'SIGKILL', stdout: 'up\n' });
     expect(exit.ms).toBeGreaterThanOrEqual(990);
   });
 
-  test('shows that a fault server keeps nothing alive once closed, also under plain Node', async () => {
+  test('shows that a closed fault server keeps no process alive', async () => {
     const exit = await exitsByItself(`
       import { faultServer } from './test/support/faults.ts';
       const server = await faultServer();
@@ -105,7 +105,7 @@ describe('exitsByItself', () => {
 });
 
 describe('gcUntil', () => {
-  // In functions of their own, as the frame of a test would hold what it made.
+  // These are functions because the frame of a test would keep its objects alive.
   const weak = (): WeakRef<object> => new WeakRef({});
   const watched = (collected: () => void): FinalizationRegistry<unknown> => {
     const registry = new FinalizationRegistry(collected);
@@ -118,14 +118,14 @@ describe('gcUntil', () => {
     await expect(gcUntil(() => reference.deref() === undefined)).resolves.toBeUndefined();
   });
 
-  test('gives finalizers their turn', async () => {
+  test('lets finalizers run', async () => {
     let finalized = false;
     const registry = watched(() => (finalized = true));
     await expect(gcUntil(() => finalized)).resolves.toBeUndefined();
     expect(registry).toBeDefined();
   });
 
-  test('gives up on what is held', async () => {
+  test('rejects for an object that stays referenced', async () => {
     const held = {};
     const reference = new WeakRef(held);
     await expect(gcUntil(() => reference.deref() === undefined, { rounds: 3 })).rejects.toThrow('Not after 3');

@@ -1,4 +1,4 @@
-/** What is still open: connections and timers of this process, answers of a fault server, a process as a whole. */
+/** What is still open: connections and timers of this process, responses of a fault server, a whole process. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -10,17 +10,17 @@ import type { FaultServer } from './faults.ts';
 export interface OpenSocket {
   readonly localPort: number;
   readonly remotePort: number;
-  /** Whether it keeps the process alive; undici's idle connections do not. */
+  /** Whether the connection keeps the process alive. The idle connections of undici do not. */
   readonly referenced: boolean;
 }
 
 /**
- * The TCP connections of this thread to a port, or to any. Read off a diagnostic report, because
- * `process.getActiveResourcesInfo()` leaves out what does not keep the process alive, and so every idle connection
- * of a pool. One that is still connecting has no port yet and is not counted.
+ * The TCP connections of this thread to a port, or to all ports. They are read from a diagnostic report, because
+ * `process.getActiveResourcesInfo()` leaves out connections that do not keep the process alive, such as the idle ones of
+ * a pool. A connection that is being established has no port yet and is not counted.
  */
 export function openSockets(port?: number): OpenSocket[] {
-  const report = Object.assign(process.report, { excludeNetwork: true }); // else it looks up the names of all addresses
+  const report = Object.assign(process.report, { excludeNetwork: true }); // otherwise the report looks up the names of all addresses
   const { libuv } = report.getReport() as { libuv: readonly Handle[] };
   return libuv.flatMap(({ type, is_referenced: referenced, localEndpoint: local, remoteEndpoint: remote }) =>
     type === 'tcp' && local && remote && (port === undefined || remote.port === port)
@@ -36,19 +36,19 @@ interface Handle {
   readonly remoteEndpoint?: { readonly port: number } | null;
 }
 
-/** How many timers keep the process alive. A test runner has its own: compare with the count from before. */
+/** How many timers keep the process alive. The test runner has timers too: compare with an earlier count. */
 export function openTimers(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name === 'Immediate').length;
 }
 
-/** Resolves once no answer of the server is under way; idle connections are fine. Rejects after `within` ms with what is left. */
+/** Resolves once no response of the server is in flight. Idle connections do not count. Rejects after `within` ms. */
 export async function expectQuiet(server: FaultServer, { within = 2_000 }: { within?: number } = {}): Promise<void> {
   await server.until(({ busy }) => busy.length === 0, { within });
 }
 
 export interface Exit {
   readonly code: number | null;
-  /** `SIGKILL` if it had to be ended after `timeout` ms. */
+  /** `SIGKILL` if the process did not exit within `timeout` ms. */
   readonly signal: NodeJS.Signals | null;
   readonly ms: number;
   readonly stdout: string;
@@ -56,8 +56,8 @@ export interface Exit {
 }
 
 /**
- * Runs a module in a process of its own: a file (URL), or the text of one (TypeScript too) whose relative imports start
- * at the root of the repository. That it exits by itself proves that nothing keeps a process alive.
+ * Runs a module in another process: a file (URL), or the text of a module. The text may be TypeScript, and its relative
+ * imports start at the root of the repository. The exit of the process proves that nothing keeps it alive.
  */
 export async function exitsByItself(
   code: string | URL,
@@ -67,7 +67,7 @@ export async function exitsByItself(
   const started = now();
   const child = spawn(process.execPath, args, {
     cwd: new URL('../../', import.meta.url),
-    env: { ...process.env, NODE_OPTIONS: '' }, // of the test runner's
+    env: { ...process.env, NODE_OPTIONS: '' }, // the options of the test runner do not apply
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout,
     killSignal: 'SIGKILL',
@@ -81,12 +81,12 @@ export async function exitsByItself(
 }
 
 /**
- * Collects garbage until the predicate holds; finalizers get their turn in between. Make what is to be collected
- * in a function of its own: the frame of an async one holds its temporaries across an `await`.
+ * Collects garbage until the predicate holds, and lets finalizers run in between. Create the objects in another
+ * function: the frame of an async function keeps its temporaries across an `await`.
  */
 export async function gcUntil(predicate: () => boolean, { rounds = 50 }: { rounds?: number } = {}): Promise<void> {
   for (let round = 0; round < rounds; round++) {
-    await turn(); // what a WeakRef was asked for lives until then
+    await turn(); // an object that deref() returned lives until the next turn
     collect();
     await turn();
     if (predicate()) return;

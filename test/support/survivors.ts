@@ -1,4 +1,4 @@
-/** Says what 3,000 calls, 64 at a time, leave in the old space. Run by `survivors.test.ts`, with `--expose-gc`. */
+/** Reports how many bytes 3,000 calls leave in the old space. `survivors.test.ts` runs it with `--expose-gc`. */
 import { getHeapSpaceStatistics } from 'node:v8';
 
 import { undici } from '../../adapters/transport/undici/undici.ts';
@@ -26,10 +26,10 @@ function old(): number {
   return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')!.space_used_size;
 }
 
-await calls(6_000); // the compiler's turn
+await calls(6_000); // the code is compiled
 const going = calls(1_000);
 await turn();
-gc!(); // what is under way gets old
+gc!(); // objects of calls in flight move to the old space
 await going;
 const before = old();
 const count = 3_000;

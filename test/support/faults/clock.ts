@@ -1,6 +1,6 @@
 /**
- * The platform's own clock, taken when this module loads: the kit keeps real time also while a test has put
- * fake timers in place of the globals.
+ * The clock of the platform. The functions are read when this module loads, so that the test kit keeps real time while a
+ * test has fake timers.
  */
 import timers from 'node:timers/promises';
 

@@ -1,4 +1,4 @@
-/** One connection: requests in, answers out, until either side ends it. */
+/** One connection, which receives requests and sends responses until either side ends it. */
 import type { Socket } from 'node:net';
 import { now } from './clock.ts';
 import { exchange, record, type Cut, type Exchange, type Recorded } from './exchange.ts';
@@ -7,23 +7,23 @@ import { readWire, type Head } from './wire.ts';
 
 export interface Host {
   readonly routes: Routes;
-  /** Routes that do not wait for the request's body. */
+  /** Routes that do not wait for the body of the request. */
   readonly earlyRoutes: Routes;
-  /** What stands in for every route just now. */
+  /** The route that replaces every route at present. */
   readonly outage: () => Route | undefined;
-  /** Called with every request but preflights. */
+  /** Called with every request except preflights. */
   readonly arrived: (seen: Recorded) => void;
   readonly preflighted: () => void;
-  /** Something that a predicate may look at has changed. */
+  /** Called when a value that a predicate may read has changed. */
   readonly changed: () => void;
   readonly counted: (what: 'turn' | 'execution', key: string) => number;
 }
 
 export interface Connection {
-  /** The request in the middle of its answer. */
+  /** The request whose response is in flight. */
   readonly current: Recorded | undefined;
   readonly closed: Promise<void>;
-  /** Forgets that the next request was to fail. */
+  /** Lets the next request succeed again. */
   disarm(): void;
   destroy(): void;
 }
@@ -79,7 +79,7 @@ export function serve(socket: Socket, number: number, host: Host): Connection {
     });
   }
 
-  /** Resolves to whether the connection can carry another. */
+  /** Resolves to whether the connection can carry another request. */
   async function request(head: Head): Promise<boolean> {
     const seen = (current = record(head, number, ++nth));
     const x = open(seen);
@@ -97,7 +97,7 @@ export function serve(socket: Socket, number: number, host: Host): Connection {
     if (early === undefined) await received;
     seen.state = 'answering';
     host.changed();
-    await answer(x, route);
+    await respond(x, route);
     if (x.seen.state === 'cut') return false;
 
     gone.throwIfAborted();
@@ -124,8 +124,8 @@ export function serve(socket: Socket, number: number, host: Host): Connection {
   };
 }
 
-/** Asking for what the server does not have is a mistake in the test; the answer tells so. */
-async function answer(x: Exchange, route: Route | undefined): Promise<void> {
+/** Runs the route. An unknown path or parameter is a mistake of the test, and gets an error response. */
+async function respond(x: Exchange, route: Route | undefined): Promise<void> {
   if (route === undefined) return x.reply(404, `${x.seen.path} is no fault`);
   try {
     await x.pause(x.number('delay', 0));

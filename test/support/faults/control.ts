@@ -1,6 +1,6 @@
 /**
- * What a page can ask about the fault server, on a port of its own so that asking does not disturb the
- * connections under test: the same that a test in Node reads off the object.
+ * The members of the fault server for a page, which cannot read the object. They are served on another port, so that the
+ * requests do not disturb the connections under test.
  */
 import type { Exchange, Seen } from './exchange.ts';
 import type { Routes } from './routes.ts';
@@ -26,7 +26,7 @@ export function control(server: () => Controlled): Routes {
   const json = (x: Exchange, value: unknown): Promise<void> =>
     x.reply(200, JSON.stringify(value), { 'content-type': 'application/json' });
 
-  /** `url` is a path, or a path and its query; without it all requests are meant. */
+  /** The requests for the parameter `url`, which is a path, or a path and its query. Without it, all requests. */
   const requests = (x: Exchange): readonly Seen[] => {
     const wanted = x.text('url', '');
     return server().requests.filter(({ url, path }) => wanted === '' || wanted === url || wanted === path);
@@ -38,7 +38,7 @@ export function control(server: () => Controlled): Routes {
       const counts = { preflights, connections, open, handshakes, busy: busy.length };
       return json(x, { ...counts, requests: requests(x).map(plain) });
     },
-    // Answers once `count` requests are in the `state`.
+    // Responds once `count` requests are in the `state`.
     '/until': async (x) => {
       const found = (): readonly Seen[] => requests(x).filter(({ state }) => state === x.text('state', 'complete'));
       await server().until(() => found().length >= x.number('count', 1));

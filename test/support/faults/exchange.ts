@@ -1,30 +1,30 @@
-/** One request and what can be done to its answer: the tools the faults are made of. */
+/** One request, and the functions with which a fault responds to it. */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { now, sleep } from './clock.ts';
 import type { Head, Headers } from './wire.ts';
 
 /**
- * `hanging`: the server will not complete this answer by itself; `complete`: the server sent all it meant to;
- * `cut`: the server ended the connection on purpose; `aborted`: the client left before any of these.
+ * `hanging` means that the server will not complete the response, `complete` that it sent the whole response, `cut` that
+ * it ended the connection on purpose, and `aborted` that the client left before any of these.
  */
 export type State = 'receiving' | 'answering' | 'hanging' | 'complete' | 'cut' | 'aborted';
 
-/** One request as the server saw it; the fields go on changing while it is served. */
+/** One request as the server received it. Its members change while the request is served. */
 export interface Seen extends Head {
   /** The request target without its query. */
   readonly path: string;
-  /** What has arrived of the body so far. */
+  /** The part of the body that has arrived. */
   readonly body: Buffer;
-  /** Number of the connection, from 1 on, and of the request on it, from 1 on; preflights do not count. */
+  /** The number of the connection, and `nth` that of the request on it, both from 1 on and without preflights. */
   readonly connection: number;
   readonly nth: number;
-  /** When its head was complete, in ms on performance.now()'s clock. */
+  /** When the head was complete, in ms on the clock of performance.now(). */
   readonly at: number;
   readonly state: State;
   /** Whether a complete response head was sent. */
   readonly headSent: boolean;
-  /** ms from `at` until the client closed the connection, if it did so before the answer was complete. */
+  /** ms from `at` until the client closed the connection, if it did so before the response was complete. */
   readonly abortedAfter: number | undefined;
 }
 
@@ -36,34 +36,34 @@ export type ResponseHeaders = Readonly<Record<string, string | number | readonly
 
 export interface Exchange {
   readonly seen: Seen;
-  /** The last segment of the path: what a `*` in a route's path stands for. */
+  /** The last segment of the path, which matches a `*` in the path of a route. */
   readonly tail: string;
   readonly text: (name: string, fallback: string) => string;
   readonly number: (name: string, fallback: number) => number;
-  /** How many times this path was asked for with this `id`, this time included. */
+  /** How many requests had this path and this `id`, with this request. */
   turn(): number;
-  /** How many times the work was done for this `id`, this time included. */
+  /** How many times the work was done for this `id`, with this time. */
   execute(): number;
 
-  /** Bytes as they are; resolves when the kernel has taken them. */
+  /** Sends bytes unchanged. Resolves when the kernel has taken them. */
   raw(bytes: string | Buffer): Promise<void>;
-  /** With a `gap`, line by line. */
+  /** Sends the head, line by line if there is a `gap`. */
   head(status: number, headers?: ResponseHeaders, gap?: number): Promise<void>;
-  /** A piece of the body, framed as a chunk if the head announced chunks. */
+  /** Sends a piece of the body, framed as a chunk if the head announced chunks. */
   write(bytes: string | Buffer): Promise<void>;
-  /** The end of a body: the last chunk, or FIN if neither chunks nor a length were announced. */
+  /** Ends the body: with the last chunk, or with a FIN if the head announced neither chunks nor a length. */
   end(): Promise<void>;
-  /** A whole answer. */
+  /** Sends a whole response. */
   reply(status: number, body?: string | Buffer, headers?: ResponseHeaders): Promise<void>;
 
   pause(ms: number): Promise<void>;
-  /** Declares that the server will not complete this answer by itself. */
+  /** Declares that the server will not complete this response. */
   neverComplete(): void;
-  /** Declares it, sends nothing more and lasts until the client leaves. */
+  /** Declares it, sends nothing more, and rejects when the client leaves. */
   hang(): Promise<void>;
   /** Ends the connection now: by RST or by FIN. */
   cut(how: Cut): void;
-  /** Lets the next request on this connection be cut without an answer. */
+  /** Makes the next request on this connection be cut without a response. */
   failNext(how: Cut): void;
   /** Stops reading, so that an upload backs up. */
   stopReading(): void;
@@ -71,7 +71,7 @@ export interface Exchange {
 
 export interface Surroundings {
   readonly socket: Socket;
-  /** Aborts when the connection is over. */
+  /** Aborts when the connection ends. */
   readonly gone: AbortSignal;
   readonly seen: Recorded;
   readonly changed: () => void;
@@ -180,12 +180,12 @@ export function exchange({ socket, gone, seen, changed, counted, failNext }: Sur
   return x;
 }
 
-/** CORS for everybody, and nothing kept in a browser's cache. */
+/** Headers that let every page read the response, and keep it out of the cache of a browser. */
 function commonHeaders(request: Headers, response: ResponseHeaders): ResponseHeaders {
   return {
     'access-control-allow-origin': request['origin'] ?? '*',
     'access-control-allow-credentials': 'true',
-    // The star is enough but for a request with credentials.
+    // The star does not cover a request with credentials.
     'access-control-expose-headers': ['*', ...Object.keys(response)].join(', '),
     'cache-control': 'no-store',
   };

@@ -1,7 +1,7 @@
-/** Runs one fault to its end and says what became of it, in Node and in a page alike. */
+/** Runs one fault to its end and returns its outcome, in Node and in a page. */
 import type { Fault, Kind } from './table.ts';
 
-/** The addresses of a fault server; the server object will do. */
+/** The addresses of a fault server, which the server object has too. */
 export interface Origins {
   readonly origin: string;
   readonly refused: string;
@@ -12,12 +12,12 @@ export interface Origins {
 export interface Outcome {
   readonly kind: Kind;
   readonly status?: number;
-  /** Length of the body that came. */
+  /** The length of the body that arrived. */
   readonly bytes?: number;
   readonly error?: unknown;
 }
 
-/** A fetch that hangs is aborted once the server says that it will not complete the answer by itself. */
+/** Resolves to the outcome. A fetch that hangs is aborted once the server reports that it will not complete the response. */
 export async function outcome(
   fault: Fault,
   origins: Origins,
@@ -54,7 +54,7 @@ export async function outcome(
   }
 }
 
-/** undici reuses a connection only a turn of the event loop after the answer on it was over. */
+/** Leaves an idle connection. undici reuses a connection one turn of the event loop after the response on it ended. */
 async function warm(url: string, fetch: typeof globalThis.fetch): Promise<void> {
   const response = await fetch(url);
   await response.arrayBuffer();
@@ -62,7 +62,7 @@ async function warm(url: string, fetch: typeof globalThis.fetch): Promise<void> 
 }
 
 interface Watch {
-  /** Whether the head was sent, once the server does nothing more; pending for ever if it does not come to that. */
+  /** Whether the head was sent, once the server does nothing more. Never settles if that does not happen. */
   readonly hanging: Promise<{ headSent: boolean }>;
   stop(): void;
 }

@@ -1,7 +1,7 @@
 /**
- * What the server can do wrong, by request path; the query holds the parameters. Every route takes `delay` (ms
- * before anything is sent) and most take `gap` (ms between two sends, also before a cut, so that the
- * client has surely seen what came before it).
+ * The faults of the server by request path, with parameters in the query. Every route takes `delay`, in ms before the
+ * first byte. Most take `gap`, in ms between two sends and before a cut, so that the client has received the bytes before
+ * the cut.
  */
 import { constants, gzipSync } from 'node:zlib';
 import { unixTime } from './clock.ts';
@@ -10,7 +10,7 @@ import { headText, type Exchange, type ResponseHeaders } from './exchange.ts';
 export type Route = (x: Exchange) => void | Promise<void>;
 export type Routes = Readonly<Record<string, Route>>;
 
-/** These answer while the request's body may still be on its way. */
+/** Routes that respond while the body of the request may still be arriving. */
 export const earlyRoutes: Routes = {
   '/reset/amid-request': (x) => x.cut('reset'),
   '/fin/amid-request': (x) => x.cut('fin'),
@@ -19,8 +19,8 @@ export const earlyRoutes: Routes = {
 };
 
 export const routes: Routes = {
-  '/ok': (x) => answer(x, x.number('status', 200)),
-  '/status/*': (x) => answer(x, Number(x.tail)),
+  '/ok': (x) => echo(x, x.number('status', 200)),
+  '/status/*': (x) => echo(x, Number(x.tail)),
   '/sequence': (x) => step(x, nthOf(x.text('steps', x.text('statuses', '')), x.turn())),
   '/reset-sequence': (x) => step(x, nthOf(x.text('steps', 'reset,ok'), x.turn())),
   '/work': work,
@@ -74,7 +74,7 @@ export const routes: Routes = {
   },
   '/gzip/corrupt': (x) => {
     const half = gzipSync(text(x).slice(0, x.number('size', 50_000) / 2), { finishFlush: constants.Z_SYNC_FLUSH });
-    return x.reply(200, Buffer.concat([half, Buffer.alloc(1000, 0xff)]), gzipped); // 0xff starts no kind of block
+    return x.reply(200, Buffer.concat([half, Buffer.alloc(1000, 0xff)]), gzipped); // no block begins with 0xff
   },
   '/gzip/bad-checksum': (x) => {
     const whole = gzipSync(text(x));
@@ -107,8 +107,8 @@ const chunked: ResponseHeaders = { 'transfer-encoding': 'chunked' };
 const gzipped: ResponseHeaders = { 'content-type': 'text/plain', 'content-encoding': 'gzip' };
 const halfHead = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-half: not the wh';
 
-/** An echo of the request, or `size` bytes; `headers` (JSON, a list for a repeated one) come on top. */
-async function answer(x: Exchange, status: number): Promise<void> {
+/** Responds with an echo of the request, or with `size` bytes. `headers` is JSON, with a list for a repeated header. */
+async function echo(x: Exchange, status: number): Promise<void> {
   const size = x.number('size', -1);
   const { method, path, headers, body } = x.seen;
   await x.reply(status, size >= 0 ? filler(size) : JSON.stringify({ method, path, headers, body: body.toString() }), {
@@ -117,7 +117,7 @@ async function answer(x: Exchange, status: number): Promise<void> {
   });
 }
 
-/** One step of a script: a status, or `ok`, `reset`, `fin`, `hang`, `stall` (amid the body), `delay` (of `gap` ms). */
+/** Runs one step of a script: a status, or `ok`, `reset`, `fin`, `hang`, `stall` (in the body), `delay` (of `gap` ms). */
 async function step(x: Exchange, what: string): Promise<void> {
   if (what === 'reset' || what === 'fin') return x.cut(what);
   if (what === 'hang') return x.hang();
@@ -128,30 +128,30 @@ async function step(x: Exchange, what: string): Promise<void> {
   if (what === 'delay') await x.pause(x.number('gap', 50));
   const status = what === 'ok' || what === 'delay' ? 200 : Number(what);
   if (!(status >= 200 && status <= 599)) throw new Error(`"${what}" is no step`);
-  return answer(x, status);
+  return echo(x, status);
 }
 
-/** The last step of a script repeats. */
+/** The nth step of a script, whose last step repeats. */
 function nthOf(script: string, n: number): string {
   const steps = script.split(',');
   return steps[Math.min(n, steps.length) - 1] ?? '';
 }
 
-/** Does the work first; `then` is a script by execution. */
+/** Does the work, and then responds by the script `then`, one step for each execution. */
 async function work(x: Exchange): Promise<void> {
   await step(x, nthOf(x.text('then', 'ok'), x.execute()));
 }
 
-/** `date` is an HTTP date that many ms from now, rounded to the second as such dates are. */
+/** Responds with Retry-After. `date` sends an HTTP date so many ms from now, in whole seconds. */
 async function retryAfter(x: Exchange): Promise<void> {
-  if (x.turn() > x.number('times', 1)) return answer(x, x.number('then', 200));
+  if (x.turn() > x.number('times', 1)) return echo(x, x.number('then', 200));
 
   const date = new Date(unixTime() + x.number('date', 0)).toUTCString();
   const value = x.text('value', x.text('date', '') === '' ? '1' : date);
   return x.reply(x.number('status', 503), 'later', { [x.text('header', 'retry-after')]: value });
 }
 
-/** A head that announces `size` bytes in the chosen framing, then `bytes` of them. */
+/** Sends a head that announces `size` bytes in the chosen framing, and then `bytes` bytes. */
 async function sendPart(x: Exchange, bytes: number = x.number('bytes', 400)): Promise<void> {
   const framings: Record<string, ResponseHeaders> = {
     length: { 'content-length': x.number('size', 1000) },
@@ -199,7 +199,7 @@ async function endless(x: Exchange): Promise<void> {
   }
 }
 
-/** `events` events, each after `comments` comment heartbeats; then `end`, `stall`, `heartbeat` for ever, `reset` or `fin`. */
+/** Sends `events` events, each after `comments` heartbeats. `then` is `end`, `stall`, `heartbeat`, `reset` or `fin`. */
 async function eventStream(x: Exchange): Promise<void> {
   const then = x.text('then', 'end');
   const heartbeat = async (): Promise<void> => {
@@ -220,8 +220,8 @@ async function eventStream(x: Exchange): Promise<void> {
 }
 
 /**
- * Reads the head and nothing more. A server that does not read cannot notice that the client left either, so
- * it keeps sending interim responses, which every client ignores and a closed connection refuses.
+ * Reads the head and nothing more. A server that does not read does not notice that the client leaves. It therefore sends
+ * interim responses, which every client ignores and which fail on a closed connection.
  */
 async function stallUpload(x: Exchange): Promise<void> {
   x.stopReading();
@@ -240,7 +240,7 @@ function filler(bytes: number): string {
   return 'kyoa '.repeat(Math.ceil(bytes / 5)).slice(0, bytes);
 }
 
-/** Text of `size` bytes that gzip cannot make tiny, the same each time. */
+/** A text of `size` bytes that gzip cannot compress much, the same each time. */
 function text(x: Exchange): string {
   let state = 1;
   const letter = (): string => {

@@ -1,8 +1,8 @@
-/** Every fault, and what a plain fetch makes of it: seen, not read. Imports nothing, so that a page can have it too. */
+/** Every fault, with the observed outcome of a plain fetch. The file imports nothing, so that a page can load it. */
 
 /**
- * What became of a fetch whose body is read to the end. `error` is a rejection before there is a response;
- * `silently short` is a body without an error that is not the whole of it.
+ * The outcome of a fetch whose body is read to the end. `error` is a rejection before there is a response.
+ * `silently short` is a body that is too short and has no error.
  */
 export type Kind = 'answer' | 'error' | 'hangs before headers' | 'hangs in body' | 'error in body' | 'silently short';
 
@@ -11,33 +11,33 @@ export interface Fault {
   readonly path: string;
   readonly node: Kind;
   readonly chromium: Kind;
-  /** `error.cause.code` in Node, where it has one. */
+  /** `error.cause.code` in Node, if there is one. */
   readonly cause?: string;
-  /** Of an answer; 200 unless said otherwise. */
+  /** The status of the response. @default 200 */
   readonly status?: number;
-  /** Length of the whole body, where less may come. */
+  /** The length of the whole body, if less may arrive. */
   readonly bytes?: number;
-  /** `GET` unless said otherwise. */
+  /** @default 'GET' */
   readonly method?: string;
-  /** Bytes of body to send along. */
+  /** The length of the request body. */
   readonly upload?: number;
-  /** Where the path is; the server itself unless said otherwise. */
+  /** The origin of the path, if it is not the server itself. */
   readonly at?: 'refused' | 'tlsStall';
-  /** What is fetched first, so that the connection is a used one. Wants a server nobody else is connected to. */
+  /** The path that is fetched first, so that the connection is a used one. Needs a server without other connections. */
   readonly before?: string;
 }
 
-// Chromium sends a request again by itself when a used connection ends before the answer began.
+// Chromium itself sends a request again when a used connection ends before the response begins.
 const resent = { chromium: 'answer' } as const;
 const reset = { cause: 'ECONNRESET' };
 const fin = { cause: 'UND_ERR_SOCKET' };
-/** More than the sockets' buffers hold: it stalls when nobody reads. */
+/** An upload that is larger than the buffers of the sockets, so that it stalls if the server does not read. */
 const large = { method: 'POST', upload: 8 * 1024 * 1024 };
-/** More than comes at a time. */
+/** An upload that arrives in several pieces. */
 const parted = { method: 'POST', upload: 1024 * 1024 };
 
 export const faults: readonly Fault[] = [
-  fault('a good answer', '/ok', 'answer'),
+  fault('a good response', '/ok', 'answer'),
   fault('an error status', '/status/503', 'answer', { status: 503 }),
   fault('a Retry-After', '/retry-after', 'answer', { status: 503 }),
   fault('a script of statuses', '/sequence?statuses=503,200', 'answer', { status: 503 }),
@@ -102,7 +102,7 @@ export const faults: readonly Fault[] = [
   fault('an event stream cut by a FIN', '/sse?then=fin', 'error in body', fin),
 
   fault('an upload that stalls', '/stall/upload', 'hangs before headers', large),
-  fault('an early answer to an upload', '/early', 'answer', { status: 413, ...large }),
+  fault('an early response to an upload', '/early', 'answer', { status: 413, ...large }),
   fault('a reset amid the upload', '/reset/amid-request', 'error', { ...parted, ...reset }),
   fault('a FIN amid the upload', '/fin/amid-request', 'error', { ...parted, ...fin }),
 
@@ -118,7 +118,7 @@ export const faults: readonly Fault[] = [
     chromium: 'answer',
     cause: 'Z_DATA_ERROR',
   }),
-  fault('a gzip body that is none', '/gzip/garbage', 'error in body', { cause: 'Z_DATA_ERROR' }),
+  fault('a body that is not gzip', '/gzip/garbage', 'error in body', { cause: 'Z_DATA_ERROR' }),
 
   fault('garbage instead of HTTP', '/garbage', 'error'),
   fault('headers of 32 kB', '/headers/huge?bytes=32768', 'error', {
@@ -129,7 +129,7 @@ export const faults: readonly Fault[] = [
   fault('a storm of interim responses', '/informational', 'answer'),
 ];
 
-/** In Chromium it is the same as in Node unless said otherwise. */
+/** The outcome in Chromium is that in Node unless `more` has another. */
 function fault(name: string, path: string, node: Kind, more: Partial<Fault> = {}): Fault {
   return { name, path, node, chromium: node, ...more };
 }

@@ -1,4 +1,4 @@
-/** The receiving half of HTTP/1.1: requests read off a socket, one after another. */
+/** The receiving half of HTTP/1.1, which reads one request after another from a socket. */
 import type { Socket } from 'node:net';
 
 export type Headers = Readonly<Record<string, string>>;
@@ -13,11 +13,11 @@ export interface Head {
 
 export interface Wire {
   head(): Promise<Head>;
-  /** Hands over the body of the request whose head was read last, piece by piece as it arrives. */
+  /** Passes on the body of the request whose head was read last, piece by piece as it arrives. */
   body(headers: Headers, take: (bytes: Buffer) => void): Promise<void>;
 }
 
-/** Every read rejects once `gone` aborts: the client has left. */
+/** Reads requests from the socket. Every read rejects once `gone` aborts, which means that the client has left. */
 export function readWire(socket: Socket, gone: AbortSignal): Wire {
   let unread: Buffer = Buffer.alloc(0);
   let wake = (): void => {};
