@@ -6,13 +6,13 @@ import { mulberry32 } from '../../../playground/network/random.ts';
 import { change } from '../../../playground/network/settings.ts';
 import type { Patch } from '../../../playground/network/settings.ts';
 
-describe('fate', () => {
-  test('is the same script for the same seed', () => {
+describe('drawFate', () => {
+  test('draws the same script from the same seed', () => {
     expect(script({ seed: 5 })).toEqual(script({ seed: 5 }));
     expect(script({ seed: 5 })).not.toEqual(script({ seed: 6 }));
   });
 
-  test('of a good answer is untouched by the error rate', () => {
+  test('draws the same good responses with any error rate', () => {
     const calm = script({ errors: { rate: 0 }, resets: 0, stalls: 0 });
     const rough = script({ errors: { rate: 0.3 }, resets: 0.1, stalls: 0.1 });
     const survivors = rough.filter(({ outcome }) => outcome === 'answered');
@@ -21,14 +21,14 @@ describe('fate', () => {
     expect(rough.map((fate, i) => (fate.outcome === 'answered' ? fate : calm[i]))).toEqual(calm);
   });
 
-  test('meets the rates it was given', () => {
+  test('draws failures at the given rates', () => {
     const fates = script({ errors: { rate: 0.04 }, resets: 0.02, stalls: 0.004 }, 20_000);
     expect(share(fates, 'failed')).toBeCloseTo(0.04, 2);
     expect(share(fates, 'reset')).toBeCloseTo(0.02, 2);
     expect(share(fates, 'stalled')).toBeCloseTo(0.004, 2);
   });
 
-  test('has its median latency where it was put, and the slow share far beyond', () => {
+  test('draws latencies with the given median, and the slow share far above it', () => {
     const latency = { median: 20, sigma: 0.5, slow: { share: 0.02, factor: 100 } };
     const delays = script({ latency, errors: { rate: 0 }, resets: 0, stalls: 0 }, 10_000)
       .map((fate) => ('delay' in fate ? fate.delay : 0))
@@ -37,13 +37,13 @@ describe('fate', () => {
     expect(delays.filter((delay) => delay > 400).length / 10_000).toBeCloseTo(0.02, 2);
   });
 
-  test('never outgrows what a timer can hold', () => {
+  test('draws no delay that a timer cannot hold', () => {
     const latency = { median: 10_000, sigma: 3, slow: { share: 1, factor: 1_000 } };
     const delays = script({ latency }).map((fate) => ('delay' in fate ? fate.delay : 0));
     expect(Math.max(...delays)).toBeLessThan(2 ** 31);
   });
 
-  test('is refusal for everyone during an outage, and the script goes on after it', () => {
+  test('draws a refusal for each request in an outage, and continues the script after it', () => {
     const random = mulberry32(1);
     const { settings } = presets['flaky']!;
     const during = Array.from({ length: 10 }, () => drawFate({ ...settings, outage: true }, random));
@@ -51,13 +51,15 @@ describe('fate', () => {
     expect(drawFate(settings, random)).toEqual(script({}, 11).at(-1));
   });
 
-  test('draws every listed status', () => {
+  test('draws each listed status', () => {
     const fates = script({ errors: { rate: 1, statuses: [500, 502, 504] }, resets: 0, stalls: 0 });
     const statuses = new Set(fates.map((fate) => (fate.outcome === 'failed' ? fate.status : undefined)));
     expect(statuses).toEqual(new Set([500, 502, 504]));
   });
+});
 
-  test('says whether the work was done before the answer was lost', () => {
+describe('isExecuted', () => {
+  test('tells whether the work was done before the response was lost', () => {
     expect(isExecuted({ outcome: 'answered', delay: 0, drips: false })).toBe(true);
     expect(isExecuted({ outcome: 'stalled' })).toBe(true);
     expect(isExecuted({ outcome: 'reset', delay: 0, executed: true })).toBe(true);

@@ -2,21 +2,21 @@ import { describe, expect, test } from 'vitest';
 import { mulberry32, normal } from '../../../playground/network/random.ts';
 
 describe('mulberry32', () => {
-  test('gives the same stream for the same seed', () => {
+  test('draws the same numbers from the same seed', () => {
     const one = mulberry32(7);
     const other = mulberry32(7);
     expect(take(100, one)).toEqual(take(100, other));
   });
 
-  test('gives the values of the published generator', () => {
+  test('draws the numbers of the published generator', () => {
     expect(take(3, mulberry32(1))).toEqual([0.6270739405881613, 0.002735721180215478, 0.5274470399599522]);
   });
 
-  test('gives another stream for another seed', () => {
+  test('draws other numbers from another seed', () => {
     expect(take(5, mulberry32(1))).not.toEqual(take(5, mulberry32(2)));
   });
 
-  test('stays within [0, 1) and fills it evenly', () => {
+  test('draws evenly from [0, 1)', () => {
     const draws = take(10_000, mulberry32(1));
     expect(Math.min(...draws)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...draws)).toBeLessThan(1);

@@ -5,7 +5,7 @@ import { change } from '../../../playground/network/settings.ts';
 const { settings } = presets['flaky']!;
 
 describe('a change of settings', () => {
-  test('touches what it names and nothing else', () => {
+  test('changes the settings that it names and no other', () => {
     const changed = change(settings, { latency: { slow: { share: 0.5 } }, outage: true });
     expect(changed).toEqual({
       ...settings,
@@ -14,7 +14,7 @@ describe('a change of settings', () => {
     });
   });
 
-  test('leaves the old settings as they were', () => {
+  test('leaves the old settings unchanged', () => {
     const before = structuredClone(settings);
     change(settings, { errors: { rate: 1 } });
     expect(settings).toEqual(before);
@@ -44,13 +44,13 @@ describe('a change of settings', () => {
     ['__proto__', JSON.parse('{"__proto__":{}}') as unknown],
     ['settings', []],
     ['settings', undefined],
-  ])('names %s as the field that is no good in %j', (field, patch) => {
+  ])('names %s as the invalid field in %j', (field, patch) => {
     expect(() => change(settings, patch)).toThrow(
       expect.objectContaining({ field, message: expect.stringContaining(field) as string }),
     );
   });
 
-  test('says what would be good', () => {
+  test('describes the valid values in its error', () => {
     expect(() => change(settings, { errors: { rate: 5 } })).toThrow('errors.rate must be a number from 0 to 1, not 5');
   });
 });

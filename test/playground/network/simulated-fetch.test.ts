@@ -1,17 +1,17 @@
 import { memory } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Network } from '../../../playground/network/network.ts';
-import { presets } from '../../../playground/network/presets.ts';
-import { change } from '../../../playground/network/settings.ts';
 import type { Patch } from '../../../playground/network/settings.ts';
 import { simulatedNetwork } from '../../../playground/network/simulated-network.ts';
 import { startFlaky } from '../../../playground/server/flaky.ts';
+import { calm } from '../calm.ts';
+import { reasonOf } from '../../support/promises.ts';
 
 describe('the simulated network', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  test('answers after its latency with a real Response', async () => {
+  test('responds after its latency with a real Response', async () => {
     const network = open({ latency: { median: 30, sigma: 0 } });
     const response = network.fetch(`${network.origin}/us/kyoa/api/items?id=7`);
     await vi.advanceTimersByTimeAsync(29);
@@ -26,48 +26,48 @@ describe('the simulated network', () => {
     await expect(network.fetch(`${network.origin}/api/items`)).rejects.toThrow(new TypeError('Failed to fetch'));
   });
 
-  test('lets a region have a weather of its own', async () => {
+  test('has settings for each region', async () => {
     const network = open({ regions: { us: { outage: true }, ap: { errors: 1 } } });
     const status = async (region: string): Promise<number | string> => {
-      const answer = network.fetch(`${network.origin}/${region}/api/items`).then(
+      const outcome = network.fetch(`${network.origin}/${region}/api/items`).then(
         (response) => response.status,
         () => 'broken',
       );
       await vi.advanceTimersByTimeAsync(0);
-      return answer;
+      return outcome;
     };
     expect([await status('eu'), await status('us'), await status('ap')]).toEqual([200, 'broken', 503]);
   });
 
-  test('sends Retry-After along with its errors when told to', async () => {
+  test('sends Retry-After with its errors if the settings have one', async () => {
     const network = open({ errors: { rate: 1, statuses: [429], retryAfter: 2 } });
-    const answer = network.fetch(`${network.origin}/api/items`);
+    const response = network.fetch(`${network.origin}/api/items`);
     await vi.advanceTimersByTimeAsync(0);
-    expect((await answer).headers.get('retry-after')).toBe('2');
+    expect((await response).headers.get('retry-after')).toBe('2');
   });
 
   test.each([{ stalls: 1 }, { latency: { median: 1_000 } }])(
-    'rejects with the reason of an abort and leaves no timer behind: %j',
+    'rejects with the reason of an abort and leaves no timer, with %j',
     async (patch) => {
       const network = open(patch);
       const caller = new AbortController();
-      const answer = network.fetch(`${network.origin}/api/items`, { signal: caller.signal });
+      const pending = network.fetch(`${network.origin}/api/items`, { signal: caller.signal });
       const reason = new Error('enough');
       caller.abort(reason);
-      await expect(answer).rejects.toBe(reason);
+      await expect(pending).rejects.toBe(reason);
       expect(vi.getTimerCount()).toBe(0);
       expect((await network.stats())['direct']?.outcomes.abandoned).toBe(1);
     },
   );
 
-  test('drips a body in ten pieces, which an abort ends', async () => {
+  test('sends a dripping body in ten pieces, until an abort', async () => {
     const network = open({ drip: { share: 1, gap: 50 } });
     const caller = new AbortController();
     const url = `${network.origin}/api/items?id=${'x'.repeat(100)}`;
     const [whole, cut] = [network.fetch(url), network.fetch(url, { signal: caller.signal })];
     await vi.advanceTimersByTimeAsync(0);
     const text = (await whole).text();
-    const broken = (await cut).text().catch((error: unknown) => error);
+    const broken = reasonOf((await cut).text());
     await vi.advanceTimersByTimeAsync(300);
     const reason = new Error('enough');
     caller.abort(reason);
@@ -77,16 +77,16 @@ describe('the simulated network', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('stops dripping when its reader has had enough', async () => {
+  test('stops a dripping body when its reader cancels it', async () => {
     const network = open({ drip: { share: 1, gap: 50 } });
-    const answer = network.fetch(`${network.origin}/api/items`);
+    const response = network.fetch(`${network.origin}/api/items`);
     await vi.advanceTimersByTimeAsync(0);
-    await (await answer).body!.cancel();
+    await (await response).body!.cancel();
     await vi.advanceTimersByTimeAsync(50);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('starts its script again when it is given a seed', async () => {
+  test('starts its script again with a new seed', async () => {
     const network = open({ errors: { rate: 0.5 } });
     const before = await script(network);
     expect(await script(network)).not.toEqual(before);
@@ -102,7 +102,7 @@ test('the simulated network plays the script of the flaky server', async () => {
   expect(await script(simulated)).toEqual(await script({ origin: server.url, fetch: globalThis.fetch }));
 });
 
-test('an order is executed once under a key, by any network on the same ledger', async () => {
+test('simulated networks on the same storage execute an order once under a key', async () => {
   const storage = memory();
   const tabs = [open({}, storage), open({}, storage)];
   const pay = (network: Network, order: string, key?: string): Promise<Response> =>
@@ -121,10 +121,6 @@ test('an order is executed once under a key, by any network on the same ledger',
   expect(await tabs[0]!.payments()).toEqual([]);
 });
 
-function calm(patch: Patch) {
-  return change(change(presets['steady']!.settings, { latency: { median: 0 } }), patch);
-}
-
 function open(patch: Patch, storage = memory()): Network {
   return simulatedNetwork({ settings: calm(patch), storage });
 }
@@ -134,16 +130,16 @@ async function flakyWith(patch: Patch) {
   return { url: flaky.url, [Symbol.asyncDispose]: () => flaky.close() };
 }
 
-/** Of twenty calls, one after the other. */
+/** The outcomes of twenty calls, one after the other. */
 async function script({ origin, fetch }: Pick<Network, 'origin' | 'fetch'>): Promise<(number | string)[]> {
   const seen: (number | string)[] = [];
   for (let n = 0; n < 20; n += 1) {
-    const answer = fetch(`${origin}/api/items`).then(
+    const outcome = fetch(`${origin}/api/items`).then(
       ({ status }) => status,
       () => 'broken',
     );
     if (vi.isFakeTimers()) await vi.advanceTimersByTimeAsync(0);
-    seen.push(await answer);
+    seen.push(await outcome);
   }
   return seen;
 }

@@ -1,4 +1,4 @@
-/** Whoever comes, by whatever means: axe, light and dark, a phone, reduced motion, a slow line. */
+/** The page for all visitors: axe, light and dark, a phone, reduced motion, a slow connection. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,9 +16,9 @@ interface Axe {
   }>;
 }
 
-/** Each rule that is broken, with the elements that break it. */
+/** Each broken rule, with the elements that break it. */
 async function violations(page: Page): Promise<string[]> {
-  // Past the page's own policy on scripts, which forbids what a test has to do.
+  // This bypasses the policy of the page, which forbids scripts from elsewhere.
   await page.evaluate(axe);
   return page.evaluate(async () => {
     const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
@@ -26,7 +26,7 @@ async function violations(page: Page): Promise<string[]> {
   });
 }
 
-describe('the page for everyone', { timeout: 60_000 }, () => {
+describe('the page', { timeout: 60_000 }, () => {
   let guests: Visitors;
   beforeAll(async () => {
     guests = await visitors('simulated');
@@ -39,7 +39,7 @@ describe('the page for everyone', { timeout: 60_000 }, () => {
     ['dark', 1_440],
     ['light', 375],
     ['dark', 375],
-  ] as const)('passes axe in %s at %i px, a scenario running and every layer open', async (scheme, width) => {
+  ] as const)('passes axe in %s at %i px, with a running scenario and all layers open', async (scheme, width) => {
     const page = await guests.visit({ scheme, width, height: 812 });
     expect(await violations(page)).toEqual([]);
     await page.locator('.scenario').first().click();
@@ -59,7 +59,7 @@ describe('the page for everyone', { timeout: 60_000 }, () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   });
 
-  test('lets no dot fly where motion is to be reduced, and lets them fly where it is not', async () => {
+  test('moves its dots only without reduced motion', async () => {
     for (const reducedMotion of [true, false]) {
       const page = await guests.visit({ reducedMotion });
       await page.waitForFunction(() =>
@@ -82,7 +82,7 @@ describe('the page for everyone', { timeout: 60_000 }, () => {
     }
   });
 
-  test('keeps a theme that was chosen, also over a reload', async () => {
+  test('keeps a chosen theme over a reload', async () => {
     const page = await guests.visit({ scheme: 'light' });
     await page.getByRole('button', { name: 'Use dark colours' }).click();
     await page.reload();
@@ -91,13 +91,13 @@ describe('the page for everyone', { timeout: 60_000 }, () => {
     expect(paper).toBe('rgb(17, 13, 22)');
   });
 
-  test('has put nothing on the console', () => {
+  test('writes nothing to the console', () => {
     expect(guests.complaints).toEqual([]);
   });
 });
 
-describe('the first load', { timeout: 30_000 }, () => {
-  test('comes in less than 150 kB from the server of npm start', async () => {
+describe('the first load of the page', { timeout: 30_000 }, () => {
+  test('takes less than 150 kB from the server of npm start', async () => {
     await using guests = await visitors('server');
     const page = await guests.visit();
     const bytes = await page.evaluate(() => {

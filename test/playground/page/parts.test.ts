@@ -1,4 +1,4 @@
-/** Every part of the page, used as a visitor would, against the real flaky server and against the simulated network. */
+/** Every part of the page, used like a visitor, on the real flaky server and on the simulated network. */
 import type { Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
@@ -9,7 +9,7 @@ const rings = (page: Page): Promise<string[]> => page.locator('.skin text').allT
 const success = (lane: 'plain' | 'kyoa') => `.duel-${lane} td:nth-child(2)`;
 const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
 
-/** Until the text of the element passes; the page writes five times a second. */
+/** Waits until the text of the element matches. The page writes five times a second. */
 async function until(page: Page, selector: string, passes: RegExp): Promise<void> {
   await expect.poll(() => page.locator(selector).first().textContent(), { timeout: 8_000 }).toMatch(passes);
 }
@@ -22,7 +22,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
   afterEach(() => guests.leave());
   afterAll(() => guests[Symbol.asyncDispose]());
 
-  test('says which network it runs on, and shows both lanes their figures', async () => {
+  test('names its network, and shows the figures of both lanes', async () => {
     const page = await guests.visit();
     await until(page, '#where', network === 'server' ? /real flaky server/ : /simulated in this page/);
     for (const lane of ['plain', 'kyoa'] as const) await until(page, success(lane), /^\d+(\.\d)? %$/);
@@ -32,7 +32,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     );
   });
 
-  test('network > a preset moves the sliders, the outage switch brings every answer down', async () => {
+  test('moves its sliders with a preset, and fails every response with the outage switch', async () => {
     const page = await guests.visit();
     await press(page, 'brown-out');
     await until(page, '.slider:has-text("Median") output', /^120 ms$/);
@@ -46,7 +46,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     );
   });
 
-  test('network > a slider changes the weather and its own value', async () => {
+  test('changes the value of a slider by keyboard', async () => {
     const page = await guests.visit();
     const median = page.locator('.slider:has-text("Median") input');
     await median.focus();
@@ -55,7 +55,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect(await page.locator('.slider:has-text("Median") output').textContent()).not.toBe(before);
   });
 
-  test('onion > a layer is switched off and on, and its ring with it', async () => {
+  test('switches a layer off and on together with its ring', async () => {
     const page = await guests.visit();
     expect(await rings(page)).toContain('breaker');
     const toggle = page.getByRole('switch', { name: 'breaker' });
@@ -66,7 +66,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect(await rings(page)).toContain('breaker');
   });
 
-  test('onion > the keyboard moves a layer and says so, escape puts it back', async () => {
+  test('moves a layer by keyboard and announces it, and moves it back on Escape', async () => {
     const page = await guests.visit();
     const before = await layers(page);
     await page.getByRole('button', { name: /Move retry/ }).focus();
@@ -78,7 +78,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await page.keyboard.press('ArrowUp');
     const moved = await layers(page);
     expect(moved.indexOf('retry')).toBe(at - 2);
-    expect(await rings(page)).toEqual(moved.filter((name) => name !== 'endpoints')); // which is off
+    expect(await rings(page)).toEqual(moved.filter((name) => name !== 'endpoints')); // endpoints is off
     await page.keyboard.press('Escape');
     expect(await layers(page)).toEqual(before);
 
@@ -89,7 +89,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect((await layers(page)).indexOf('retry')).toBe(at + 1);
   });
 
-  test('onion > a pointer drags a layer to another place', async () => {
+  test('moves a layer by pointer', async () => {
     const page = await guests.visit({ height: 1_600 });
     const before = await layers(page);
     const from = (await page.getByRole('button', { name: /Move retry/ }).boundingBox())!;
@@ -102,7 +102,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect((await rings(page))[0]).toBe('retry');
   });
 
-  test('onion > an option that kyoa refuses says so at its field, in the words of kyoa', async () => {
+  test('shows the error of kyoa at the field of an invalid option', async () => {
     const page = await guests.visit();
     await page.locator('.layer-name', { hasText: 'retry' }).click();
     const field = page.getByRole('textbox', { name: /^Retries/ });
@@ -115,7 +115,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(page, '#code-panel', /retry\(\{ retries: 1/);
   });
 
-  test('onion > a policy from the shelf becomes a layer, and leaves again', async () => {
+  test('adds a policy as a layer, and removes it again', async () => {
     const page = await guests.visit();
     await page.getByRole('button', { name: /^Add fallback/ }).click({ noWaitAfter: true });
     expect(await layers(page)).toContain('fallback');
@@ -124,7 +124,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect(await layers(page)).not.toContain('fallback');
   });
 
-  test('what happens > a call is chosen by keyboard and by pointer, and tells its events', async () => {
+  test('shows the events of a call that is chosen by keyboard or by pointer', async () => {
     const page = await guests.visit();
     await until(page, success('kyoa'), /%/);
     await page.locator('.waterfall-stage').focus();
@@ -143,7 +143,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect(await page.locator('.story').isVisible()).toBe(true);
   });
 
-  test('once only > kyoa is charged once however it is pressed: hammered, reloaded, in two tabs', async () => {
+  test('charges a payment with kyoa once, after many clicks, a reload and clicks in two tabs', async () => {
     const page = await guests.visit();
     await press(page, 'steady');
     for (let i = 0; i < 5; i += 1) await press(page, 'Pay with kyoa');
@@ -160,7 +160,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(other, '.pay-lane:nth-child(2) .pay-last', /Replayed the first answer/);
     await until(other, '.pay-lane:nth-child(2) .charged b', /^1×$/);
 
-    await page.bringToFront(); // a tab behind another gets no frames to be clicked in
+    await page.bringToFront(); // a hidden tab gets no frames and cannot be clicked
     for (let i = 0; i < 3; i += 1) await press(page, 'Pay with plain fetch');
     await until(page, '.pay-lane:nth-child(1) .charged b', /^3×$/);
     await until(other, '.pay-lane:nth-child(1) .charged b', /^3×$/);
@@ -171,7 +171,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(page, '.pay-lane:nth-child(1) .charged b', /^0×$/);
   });
 
-  test('code > copies what it shows, for a module or a script tag', async () => {
+  test('copies the code that it shows, for a module or a script tag', async () => {
     const page = await guests.visit();
     await press(page, 'Copy');
     await until(page, '#announce', /Copied/);
@@ -183,7 +183,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(page, '#code-panel', /<script/);
   });
 
-  test('code > a link shares the whole configuration', async () => {
+  test('shares the whole configuration with a link', async () => {
     const page = await guests.visit();
     await press(page, 'slow tail');
     await page.getByRole('switch', { name: 'dedupe' }).click();
@@ -195,7 +195,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(other, '.chip[aria-pressed="true"]', /^slow tail$/);
   });
 
-  test('guide > a scenario tells its story step by step and is left at any time', async () => {
+  test('shows a scenario step by step until the visitor leaves it', async () => {
     const page = await guests.visit();
     const before = await layers(page);
     const cards = page.locator('.scenario');
@@ -212,7 +212,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect(await layers(page)).toEqual(before);
   });
 
-  test('has put nothing on the console', () => {
+  test('writes nothing to the console', () => {
     expect(guests.complaints).toEqual([]);
   });
 });

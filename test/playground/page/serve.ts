@@ -1,4 +1,4 @@
-/** The page, built of what lies in the repository, as `npm start` serves it or as any static host would. */
+/** The page, built from the repository, and served like `npm start` or like a static host. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { root } from '../../support/lanes.ts';
 export type Network = 'server' | 'simulated';
 
 export interface Served {
-  /** Without a slash at its end. */
+  /** The URL, without a slash at its end. */
   readonly url: string;
   readonly close: () => Promise<void>;
 }
@@ -47,7 +47,7 @@ export async function serve(network: Network): Promise<Served> {
   };
 }
 
-/** Once for each process, into a folder of its own; `npm run build` goes before. */
+/** Builds the page once for each process, into a new folder. `npm run build` runs before. */
 function build(): string {
   const folder = mkdtempSync(join(tmpdir(), 'kyoa-page-'));
   process.once('exit', () => rmSync(folder, { recursive: true }));

@@ -1,4 +1,4 @@
-/** The built page in a real Chromium, on the network of its choice, by a visitor who hears every complaint. */
+/** The built page in a real Chromium, on a given network, with every error that it reports. */
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
 
 import { findChromium } from '../../support/lanes.ts';
@@ -9,17 +9,17 @@ export interface Wishes {
   readonly height?: number;
   readonly scheme?: 'light' | 'dark';
   readonly reducedMotion?: boolean;
-  /** Names the weather, which a server keeps from one page to the next. @default flaky */
+  /** The hash of the URL, which sets the network. A server keeps its settings from one page to the next. @default flaky */
   readonly hash?: string;
 }
 
 export interface Visitors extends AsyncDisposable {
   readonly url: string;
-  /** A page of a browser profile of its own, or of one that is there already. */
+  /** Opens a page in a new browser profile, or in the given one. */
   visit(wishes?: Wishes, profile?: BrowserContext): Promise<Page>;
   /** Closes every page. */
   leave(): Promise<void>;
-  /** What any page has put on the console as an error, or thrown. */
+  /** Each error that a page has thrown or written to the console. */
   readonly complaints: readonly string[];
 }
 
@@ -51,9 +51,9 @@ export async function visitors(network: Network): Promise<Visitors> {
       page.setDefaultTimeout(8_000);
       page.on('pageerror', (error) => complaints.push(String(error)));
       page.on('console', (message) => {
-        // A browser logs every request that fails as an error, and on the server many are meant to.
-        const isMeant = network === 'server' && message.text().startsWith('Failed to load resource');
-        if (message.type() === 'error' && !isMeant) complaints.push(message.text());
+        // A browser logs each failed request as an error, and the flaky server makes many requests fail.
+        const isExpected = network === 'server' && message.text().startsWith('Failed to load resource');
+        if (message.type() === 'error' && !isExpected) complaints.push(message.text());
       });
       await page.goto(`${served.url}/${hash}`);
       await page.waitForSelector('html[data-ready]');

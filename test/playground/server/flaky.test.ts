@@ -2,8 +2,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startFlaky } from '../../../playground/server/flaky.ts';
 import type { Flaky } from '../../../playground/server/flaky.ts';
 import { presets } from '../../../playground/network/presets.ts';
-import { change } from '../../../playground/network/settings.ts';
-import type { Patch, Settings } from '../../../playground/network/settings.ts';
+import type { Patch } from '../../../playground/network/settings.ts';
+import { calm } from '../calm.ts';
 
 describe('the flaky server', () => {
   test('plays the same script for the same seed', async () => {
@@ -15,14 +15,14 @@ describe('the flaky server', () => {
     expect(new Set(script)).toEqual(new Set([200, 500, 503, 'broken']));
   });
 
-  test('plays it for each lane anew, whatever the other lane does', async () => {
+  test('plays its script for each lane on its own', async () => {
     const flaky = await open({ errors: { rate: 0.3 }, resets: 0.2 });
     const plain = await outcomes(flaky, '/plain/api/items', 40);
     const kyoa = await outcomes(flaky, '/kyoa/api/items', 60);
     expect(kyoa.slice(0, 40)).toEqual(plain);
   });
 
-  test('starts the script again when it is given a seed', async () => {
+  test('starts its script again with a new seed', async () => {
     const flaky = await open({ errors: { rate: 0.5 } });
     const script = await outcomes(flaky, '/api/items', 30);
     flaky.change({ seed: flaky.settings().seed });
@@ -30,14 +30,14 @@ describe('the flaky server', () => {
     expect(await outcomes(flaky, '/api/items', 30)).toEqual(script);
   });
 
-  test('answers with what was asked, readable from any origin', async () => {
+  test('responds with an echo that every origin may read', async () => {
     const { url } = await open({});
     const response = await fetch(`${url}/plain/api/items?id=7`);
     expect(await response.json()).toEqual({ lane: 'plain', region: 'eu', path: 'items', id: '7' });
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
   });
 
-  test('lets a browser ask for any method and header first', async () => {
+  test('grants a preflight of any method and header', async () => {
     const { url } = await open({ outage: true });
     const headers = { 'access-control-request-headers': 'idempotency-key, authorization' };
     const response = await fetch(`${url}/control`, { method: 'OPTIONS', headers });
@@ -46,7 +46,7 @@ describe('the flaky server', () => {
     expect(response.headers.get('access-control-allow-headers')).toBe('idempotency-key, authorization');
   });
 
-  test('sends Retry-After along with its errors when told to', async () => {
+  test('sends Retry-After with its errors if the settings have one', async () => {
     const { url, change } = await open({ errors: { rate: 1, statuses: [429], retryAfter: 2 } });
     const limited = await fetch(`${url}/api/items`);
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '2']);
@@ -54,13 +54,13 @@ describe('the flaky server', () => {
     expect((await fetch(`${url}/api/items`)).headers.has('retry-after')).toBe(false);
   });
 
-  test('delivers a dripping body whole', async () => {
+  test('sends a whole dripping body', async () => {
     const { url } = await open({ drip: { share: 1, gap: 0 } });
     const response = await fetch(`${url}/api/items?id=${'x'.repeat(500)}`);
     expect(await response.json()).toMatchObject({ id: 'x'.repeat(500) });
   });
 
-  test('knows only its own paths', async () => {
+  test('responds with 404 to other paths', async () => {
     const { url } = await open({});
     expect((await fetch(`${url}/elsewhere`)).status).toBe(404);
     expect((await fetch(`${url}/control`, { method: 'POST' })).status).toBe(404);
@@ -112,7 +112,7 @@ describe('GET and PUT /control', () => {
     ['preset', { preset: 'sunny' }],
     ['settings', [1]],
     ['settings', null],
-  ])('answer 400 and name %s for %j', async (field, wish) => {
+  ])('respond with 400 and name %s for %j', async (field, wish) => {
     const { url, settings } = await open({});
     const before = settings();
     const response = await put(url, wish);
@@ -121,20 +121,20 @@ describe('GET and PUT /control', () => {
     expect(settings()).toEqual(before);
   });
 
-  test('answer 400 to what is no JSON', async () => {
+  test('respond with 400 to a body that is no JSON', async () => {
     const { url } = await open({});
     const response = await fetch(`${url}/control`, { method: 'PUT', body: '{' });
     expect(response.status).toBe(400);
   });
 
-  test('are joined by the presets', async () => {
+  test('have the presets beside them at GET /presets', async () => {
     const { url } = await open({});
     expect(await (await fetch(`${url}/presets`)).json()).toEqual(presets);
   });
 });
 
 describe('GET /stats', () => {
-  test('counts requests by lane and outcome, until they are forgotten', async () => {
+  test('counts requests by lane and outcome until DELETE /stats', async () => {
     const { url } = await open({ errors: { rate: 1 } });
     await fetch(`${url}/plain/api/items`);
     expect(await (await fetch(`${url}/stats`)).json()).toEqual({
@@ -147,25 +147,25 @@ describe('GET /stats', () => {
     expect(await (await fetch(`${url}/stats`)).json()).toEqual({});
   });
 
-  test('counts a caller who left before the answer', async () => {
+  test('counts a caller that aborts before the response', async () => {
     const flaky = await open({ latency: { median: 10_000, sigma: 0 } });
     const { leave, end } = await begin(flaky);
     leave();
-    expect(await end).toBe('without an answer');
+    expect(await end).toBe('without a response');
     await vi.waitFor(() => expect(flaky.stats()['direct']?.outcomes.abandoned).toBe(1));
   });
 
-  test('counts a request that is never answered', async () => {
+  test('counts a request that gets no response', async () => {
     const flaky = await open({ stalls: 1 });
     const { leave, end } = await begin(flaky);
     expect(flaky.stats()['direct']?.outcomes.stalled).toBe(1);
     leave();
-    expect(await end).toBe('without an answer');
+    expect(await end).toBe('without a response');
   });
 });
 
 describe('POST /api/pay', () => {
-  test('executes an order once under a key, and repeats the answer', async () => {
+  test('executes an order once under a key, and replays the response', async () => {
     const flaky = await open({});
     const first = await pay(flaky, 'order-1', 'key-1');
     const second = await pay(flaky, 'order-1', 'key-1');
@@ -182,13 +182,13 @@ describe('POST /api/pay', () => {
     expect(await flaky.payments()).toEqual([{ lane: 'direct', order: 'order-1', arrivals: 2, executions: 2 }]);
   });
 
-  test('executes nothing that it answers with an error', async () => {
+  test('executes no order that it responds to with an error', async () => {
     const flaky = await open({ errors: { rate: 1 } });
     expect((await pay(flaky, 'order-1', 'key-1')).status).toBe(503);
     expect(await flaky.payments()).toMatchObject([{ order: 'order-1', arrivals: 1, executions: 0 }]);
   });
 
-  test('loses some answers only after the work is done', async () => {
+  test('loses some responses after the order was executed', async () => {
     const flaky = await open({ resets: 1 });
     for (let n = 0; n < 20; n += 1) await pay(flaky, `order-${n}`).catch(() => 'broken');
     const executed = (await flaky.payments()).filter(({ executions }) => executions === 1).length;
@@ -196,7 +196,7 @@ describe('POST /api/pay', () => {
     expect(executed).toBeLessThan(20);
   });
 
-  test('answers 400 without an order', async () => {
+  test('responds with 400 without an order', async () => {
     const flaky = await open({});
     const response = await fetch(`${flaky.url}/api/pay`, { method: 'POST', body: '{}' });
     expect(response.status).toBe(400);
@@ -205,35 +205,31 @@ describe('POST /api/pay', () => {
 });
 
 describe('close', () => {
-  test('ends requests that are still waiting, and frees the port', async () => {
-    const flaky = await startFlaky({ settings: calmWith({ stalls: 1 }) });
+  test('ends the requests in flight, and frees the port', async () => {
+    const flaky = await startFlaky({ settings: calm({ stalls: 1 }) });
     const { end } = await begin(flaky);
     await flaky.close();
-    expect(await end).toBe('without an answer');
-    const again = await startFlaky({ settings: calmWith({}), port: Number(new URL(flaky.url).port) });
+    expect(await end).toBe('without a response');
+    const again = await startFlaky({ settings: calm({}), port: Number(new URL(flaky.url).port) });
     await again.close();
     expect(again.url).toBe(flaky.url);
   });
 
-  test('is not needed after a port that is taken', async () => {
+  test('is not needed if the port is in use', async () => {
     const { url } = await open({});
-    const taken = startFlaky({ settings: calmWith({}), port: Number(new URL(url).port) });
+    const taken = startFlaky({ settings: calm({}), port: Number(new URL(url).port) });
     await expect(taken).rejects.toThrow('EADDRINUSE');
   });
 });
 
-/** A server without any delay and mishap but those asked for; closed with the test. */
+/** Starts a server that has only the given delays and faults, and closes it after the test. */
 async function open(patch: Patch): Promise<Flaky> {
-  const flaky = await startFlaky({ settings: calmWith(patch) });
+  const flaky = await startFlaky({ settings: calm(patch) });
   onTestFinished(() => flaky.close());
   return flaky;
 }
 
-function calmWith(patch: Patch): Settings {
-  return change(change(presets['steady']!.settings, { latency: { median: 0 } }), patch);
-}
-
-/** One after the other: a status each, or that the connection broke. */
+/** The outcomes of requests, one after the other: a status, or a broken connection. */
 async function outcomes({ url }: Flaky, path: string, count: number): Promise<(number | 'broken')[]> {
   const seen: (number | 'broken')[] = [];
   for (let n = 0; n < count; n += 1) {
@@ -244,13 +240,13 @@ async function outcomes({ url }: Flaky, path: string, count: number): Promise<(n
   return seen;
 }
 
-/** A request that the server has taken, and whose caller may leave. */
+/** Starts a request that has arrived at the server, and that its caller can abort. */
 async function begin(flaky: Flaky): Promise<{ leave: () => void; end: Promise<string> }> {
   const caller = new AbortController();
   const request = fetch(`${flaky.url}/api/items`, { signal: caller.signal });
   const end = request.then(
     () => 'answered',
-    () => 'without an answer',
+    () => 'without a response',
   );
   await vi.waitFor(() => expect(flaky.stats()['direct']?.requests).toBe(1));
   return { leave: () => caller.abort(), end };

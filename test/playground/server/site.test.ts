@@ -27,7 +27,7 @@ describe('the site', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('serves its index compressed, under a policy that keeps strangers out', async () => {
+  test('serves its index compressed, with a content security policy', async () => {
     const { statusCode, headers } = await get('/', { 'accept-encoding': 'gzip, br;q=1' });
     expect(statusCode).toBe(200);
     expect(headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'br' });
@@ -36,23 +36,23 @@ describe('the site', () => {
     expect((await get('/main.js', {})).headers['content-encoding']).toBeUndefined();
   });
 
-  test('sends nothing that is known already', async () => {
+  test('responds with 304 to a known etag', async () => {
     const { headers } = await get('/main.js', {});
     expect((await get('/main.js', { 'if-none-match': headers.etag! })).statusCode).toBe(304);
   });
 
   test.each(['/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '//secret.txt', '/secret.txt'])(
-    'serves nothing beyond its folder: %s',
+    'serves no file outside its folder: %s',
     async (path) => {
       expect((await get(path, {})).statusCode).toBe(404);
     },
   );
 
-  test('leaves the API its paths, and is found by its page', async () => {
+  test('leaves its paths to the API, and is found by its page', async () => {
     const network = await findServer(flaky.url);
     expect(network?.kind).toBe('server');
     const response = await network!.fetch(`${flaky.url}/kyoa/api/items`);
-    expect(response.url).not.toContain(flaky.url); // by one of the doors
+    expect(response.url).not.toContain(flaky.url); // over one of the other ports
     expect(await response.json()).toMatchObject({ lane: 'kyoa' });
     expect(await network!.change({ resets: 0.5 })).toMatchObject({ resets: 0.5 });
     await expect(network!.change({ resets: 5 })).rejects.toMatchObject({ field: 'resets' });
@@ -60,11 +60,11 @@ describe('the site', () => {
 
   function get(path: string, headers: Record<string, string>): Promise<IncomingMessage> {
     const { hostname, port } = new URL(flaky.url);
-    const asked = request({ hostname, port, path, headers }).end();
-    return once(asked, 'response').then(([response]: IncomingMessage[]) => response!.resume());
+    const sent = request({ hostname, port, path, headers }).end();
+    return once(sent, 'response').then(([response]: IncomingMessage[]) => response!.resume());
   }
 });
 
-test('a static host is no server', async () => {
+test('findServer finds no server on a static host', async () => {
   expect(await findServer('http://127.0.0.1:9')).toBeUndefined();
 });

@@ -18,7 +18,7 @@ const kyoa: Standing = {
 };
 
 describe('the board', () => {
-  test('shows what callers saw and what the server counted', () => {
+  test('shows the figures of the callers and of the server', () => {
     expect(`\n${board([plain, kyoa], unpainted).join('\n')}`).toBe(`
                calls   success      p50      p95      p99   upstream/call   retries   timeouts
 ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -27,23 +27,23 @@ kyoa           1,000    99.9 %    20 ms    20 ms    20 ms            1.07       
 ──────────────────────────────────────────────────────────────────────────────────────────────`);
   });
 
-  test('stays within the width it names, the margin included', () => {
+  test('is no wider than its width with the margin', () => {
     for (const line of board([plain, kyoa], unpainted)) expect(line.length).toBeLessThanOrEqual(BOARD_WIDTH - 2);
   });
 
-  test('shows dashes before the first call is over', () => {
-    const nobody = { ...kyoa, requests: 0, tally: { started: 0, durations: [], lost: new Map() } };
-    expect(board([nobody], unpainted)[2]?.split(/\s+/)).toEqual(['kyoa', '0', '–', '–', '–', '–', '–', '71', '5']);
+  test('shows dashes before the first call has ended', () => {
+    const empty = { ...kyoa, requests: 0, tally: { started: 0, durations: [], lost: new Map() } };
+    expect(board([empty], unpainted)[2]?.split(/\s+/)).toEqual(['kyoa', '0', '–', '–', '–', '–', '–', '71', '5']);
   });
 
-  test('grades success by colour', () => {
+  test('colours the success by its rate', () => {
     const named: Paint = (style, text) => `<${style}>${text}</>`;
     const [, , first, second] = board([plain, kyoa], named);
     expect(first).toContain('<red>94.0 %</>');
     expect(second).toContain('<green>99.9 %</>');
   });
 
-  test('has one line for where nothing can be redrawn', () => {
+  test('has one line for an output that cannot be redrawn', () => {
     expect(glance(3.2, [plain, kyoa])).toBe('  3 s   plain fetch  94.0 %, p99 931 ms   kyoa  99.9 %, p99 20 ms');
   });
 });
@@ -55,7 +55,7 @@ describe('the progress bar', () => {
     [0.5, 20],
     [1, 40],
     [7, 40],
-  ])('at %d is %d of 40 long', (done, full) => {
+  ])('at %d fills %d of 40 characters', (done, full) => {
     const bar = progressBar(done, { text: 'note', style: 'dim' }, unpainted);
     expect(bar).toBe(`${'━'.repeat(full)}${'╌'.repeat(40 - full)}  note`);
   });

@@ -16,7 +16,7 @@ describe('flags', () => {
     });
   });
 
-  test('are read, with a blank or an equals sign', () => {
+  test('are read with a blank or an equals sign', () => {
     const flags = readFlags([
       '--preset',
       'slow-tail',
@@ -50,11 +50,11 @@ describe('flags', () => {
     [['--seed'], /'--seed <value>' argument missing; --help lists the flags$/],
     [['--speed', '3'], /'--speed'; --help lists the flags$/],
     [['fast'], /'fast'/],
-  ])('complain clearly about %j', (args, message) => {
+  ])('are rejected with a clear error for %j', (args, message) => {
     expect(() => readFlags(args)).toThrow(message);
   });
 
-  test('are all in the help, presets included', () => {
+  test('are all in the help, with the presets', () => {
     for (const word of [
       '--preset',
       '--seed',

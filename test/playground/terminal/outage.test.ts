@@ -5,21 +5,21 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('an outage in a run', () => {
-  test('is off, then on for its span, then off', () => {
+  test('is on for its span, and off before and after', () => {
     const switched: string[] = [];
     scheduleOutage(recorder(switched), { from: 0.6, to: 0.65 }, 10_000);
     vi.advanceTimersByTime(10_000);
     expect(switched).toEqual(['off at 0', 'on at 6000', 'off at 6500']);
   });
 
-  test('is no longer than its longest', () => {
+  test('is no longer than `longest`', () => {
     const switched: string[] = [];
     scheduleOutage(recorder(switched), { from: 0.5, to: 0.6, longest: 300 }, 60_000);
     vi.advanceTimersByTime(60_000);
     expect(switched).toEqual(['off at 0', 'on at 30000', 'off at 30300']);
   });
 
-  test('leaves nothing behind when it is cancelled', () => {
+  test('leaves no timer when it is cancelled', () => {
     const switched: string[] = [];
     const cancel = scheduleOutage(recorder(switched), { from: 0.6, to: 0.65 }, 10_000);
     cancel();

@@ -16,13 +16,13 @@ describe('percentile', () => {
     expect(percentile(hundred, q)).toBe(value);
   });
 
-  test('is the one sample there is, and undefined without any', () => {
+  test('is the only sample, or undefined without samples', () => {
     expect(percentile([7], 0.5)).toBe(7);
     expect(percentile([7], 0.99)).toBe(7);
     expect(percentile([], 0.5)).toBeUndefined();
   });
 
-  test('orders numbers as numbers and leaves the samples as they came', () => {
+  test('sorts by number, and leaves the samples unchanged', () => {
     const samples = [10, 9, 100];
     expect(percentile(samples, 1)).toBe(100);
     expect(samples).toEqual([10, 9, 100]);

@@ -14,7 +14,7 @@ afterEach(() => {
 const view = { frame: () => ['one', 'two'], line: () => 'glance' };
 
 describe('the screen', () => {
-  test('redraws in place on a terminal, the last frame staying', () => {
+  test('redraws in place on a terminal, and leaves the last frame', () => {
     const out = terminal({ isTTY: true, columns: 100 });
     const screen = openScreen(out, view, 96);
     vi.advanceTimersByTime(100);
@@ -24,10 +24,10 @@ describe('the screen', () => {
   });
 
   test.each([
-    ['no terminal', { isTTY: false, columns: 100 }, 'xterm'],
+    ['an output that is no terminal', { isTTY: false, columns: 100 }, 'xterm'],
     ['a terminal too narrow', { isTTY: true, columns: 95 }, 'xterm'],
     ['a dumb terminal', { isTTY: true, columns: 100 }, 'dumb'],
-  ])('writes a line a second on %s, and the frame at the end', (_name, kind, term) => {
+  ])('writes one line a second on %s, and the frame at the end', (_name, kind, term) => {
     vi.stubEnv('TERM', term);
     const out = terminal(kind);
     const screen = openScreen(out, view, 96);

@@ -4,13 +4,13 @@ import { losses, verdict } from '../../../playground/terminal/summary.ts';
 import type { Loss } from '../../../playground/terminal/tally.ts';
 
 describe('the verdict', () => {
-  test('says what each of them lost, and at what price', () => {
+  test('names the losses of both clients, and the requests per call', () => {
     expect(
       verdict([standing('plain fetch', 1_500, 1_500, [[503, 92]]), standing('kyoa', 1_500, 1_605, [['late', 1]])]),
     ).toBe('plain fetch lost 6.2 % of 1,500 calls; kyoa lost 0.1 %, for 1.07 upstream requests per call.');
   });
 
-  test('says none where nothing was lost, and no price where there was none', () => {
+  test('names no loss and no extra requests if there are none', () => {
     expect(verdict([standing('plain fetch', 600, 600, []), standing('kyoa', 600, 600, [])])).toBe(
       'plain fetch lost none of 600 calls; kyoa lost none.',
     );
@@ -18,7 +18,7 @@ describe('the verdict', () => {
 });
 
 describe('the losses', () => {
-  test('are listed in words, the commonest first, for those who lost any', () => {
+  test('are listed in words, the most frequent first, for each client with losses', () => {
     const standings = [
       standing('plain fetch', 1_500, 1_500, [
         ['late', 3],
@@ -30,7 +30,7 @@ describe('the losses', () => {
     expect(losses(standings, 5_000)).toEqual(['plain fetch   1,200 × 503, 3 unanswered in 5 s, 2 broken connections']);
   });
 
-  test('stand in line', () => {
+  test('are aligned', () => {
     const standings = [standing('plain fetch', 9, 9, [['broken', 1]]), standing('kyoa', 9, 9, [['circuit open', 1]])];
     expect(losses(standings, 5_000)).toEqual([
       'plain fetch   1 broken connection',

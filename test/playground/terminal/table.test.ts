@@ -24,7 +24,7 @@ kyoa          1,200    21 ms
 ────────────────────────────`);
   });
 
-  test('is aligned the same in colour', () => {
+  test('aligns its columns in the same way with colours', () => {
     const painted: Paint = (style, text) => `<${style}>${text}</>`;
     const lines = table(columns, rows, painted).map((line) => line.replaceAll(/<[^>]*>/g, ''));
     expect(lines).toEqual(table(columns, rows, unpainted));
@@ -36,7 +36,7 @@ kyoa          1,200    21 ms
     expect(new Set([wide[0], wide[1], wide[2]].map((line) => line?.length))).toEqual(new Set([24]));
   });
 
-  test('has its titles and rules without any row', () => {
+  test('has titles and rules without rows', () => {
     expect(table(columns, [], unpainted)).toHaveLength(3);
   });
 });

@@ -27,7 +27,7 @@ describe('a call', () => {
     expect(late.tally.lost).toEqual(new Map([['broken', 1]]));
   });
 
-  test('is lost to silence when patience runs out, and counted as a timeout', async () => {
+  test('is lost when no response arrives within the patience, and counted as a timeout', async () => {
     const silent: Contender['fetch'] = (_url, { signal }) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error));
@@ -42,7 +42,7 @@ describe('a call', () => {
     expect(entrant.contender.counters.timeouts).toBe(1);
   });
 
-  test('is told apart when the client itself gave up', async () => {
+  test('is counted on its own when the client itself rejects it', async () => {
     const timeout = Object.assign(new Error('total'), { name: 'TimeoutError', code: 'TIMEOUT' });
     const open = Object.assign(new Error('open'), { code: 'CIRCUIT_OPEN' });
     expect((await one(() => Promise.reject(timeout))).tally.lost).toEqual(new Map([['late', 1]]));
@@ -76,20 +76,20 @@ describe('traffic', () => {
     ]);
   });
 
-  test('waits for nobody before the next call, and for everybody at the end', async () => {
-    const answers: (() => void)[] = [];
-    const entrant = begin(() => new Promise((resolve) => answers.push(() => resolve(new Response('')))));
+  test('waits for no call before the next one, and for all calls at the end', async () => {
+    const responses: (() => void)[] = [];
+    const entrant = begin(() => new Promise((resolve) => responses.push(() => resolve(new Response('')))));
     const over = vi.fn<() => void>();
     const run = drive([entrant], { rate: 10, seconds: 0.5 }).then(over);
     await vi.advanceTimersByTimeAsync(500);
     expect(entrant.tally.started).toBe(5);
     expect(over).not.toHaveBeenCalled();
-    for (const answer of answers) answer();
+    for (const respond of responses) respond();
     await run;
     expect(entrant.tally.durations).toHaveLength(5);
   });
 
-  test('begins no more calls once it is stopped', async () => {
+  test('begins no call after it is stopped', async () => {
     const stop = new AbortController();
     const entrant = begin(() => Promise.resolve(new Response('')));
     const run = drive([entrant], { rate: 10, seconds: 60, stop: stop.signal });
