@@ -1,6 +1,6 @@
 /**
- * What `npm test` runs: lint, types, build, then every lane, up to the first failure. With names of lanes it runs
- * those alone: `node test/run.ts node dom`.
+ * `npm test` runs lint, types, build and then every lane, up to the first failure. With names of lanes it runs only these
+ * lanes: `node test/run.ts node dom`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -95,7 +95,7 @@ function runLane(name: LaneName): boolean {
   }
 }
 
-/** False when the lane ended without a report, or with one in which nothing passed. */
+/** Adds up the report of a lane. False if there is no report, or if no test passed. */
 function tally(report: string): boolean {
   if (!existsSync(report)) return false;
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
@@ -107,7 +107,7 @@ function tally(report: string): boolean {
   return numPassedTests > 0;
 }
 
-/** A lane is never skipped for want of its tool: the tool is installed where that is ours to do, else asked for. */
+/** Installs the missing tools of the lanes, or prints the command that does. A lane is never skipped. */
 function provide(chosen: readonly LaneName[]): boolean {
   const missing = tools.filter(
     ({ lanes, find }) => lanes.some((lane) => chosen.includes(lane)) && find() === undefined,
@@ -131,7 +131,7 @@ function provide(chosen: readonly LaneName[]): boolean {
   }
 
   console.log(`${names} not found: installing with apt-get, as this is Debian and we are root.`);
-  // The tests start their own servers: runlevel 1 keeps the packages from starting some.
+  // The tests start their own servers. Runlevel 1 keeps the packages from starting servers.
   const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const wait = ['-qq', '-o', 'DPkg::Lock::Timeout=300'];
   if (!run('apt-get', [...wait, 'update'], env) || !run('apt-get', [...wait, ...install], env)) return false;

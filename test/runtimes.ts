@@ -1,6 +1,6 @@
 /**
- * `npm run test:runtimes`: the built package on Node 22, 24 and 26, each from its npm package, kept in a cache folder
- * outside the tree. What runs on each is `support/runtime-check.ts`.
+ * `npm run test:runtimes` runs `support/runtime-check.ts` with the built package on Node 22, 24 and 26. Each Node is
+ * installed from its npm package into a cache folder outside the repository.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ for (const major of majors) {
   if (status !== 0) process.exitCode = 1;
 }
 
-/** Installed when it is not there yet. */
+/** The binary of this Node, which is installed if it is missing. */
 function binaryOf(major: number): string {
   const folder = join(cache, String(major));
   const binary = join(folder, 'node_modules/node/bin/node');

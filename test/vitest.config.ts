@@ -25,7 +25,7 @@ const lane = (name: keyof typeof lanes) => ({
 
 export default defineConfig({
   root,
-  // 'kyoa' and 'kyoa/...' are the sources here, without a build.
+  // 'kyoa' and 'kyoa/...' resolve to the sources, without a build.
   resolve: {
     alias: Object.entries(manifest.exports).flatMap(([path, target]) =>
       typeof target === 'string'
@@ -45,7 +45,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        // `gc()` for the tests that watch what a collection does to signals and heaps.
+        // Tests of signals and heaps call `gc()`.
         test: { ...lane('node'), execArgv: ['--expose-gc'] },
       },
       {
@@ -54,7 +54,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Found only when a test asks for it, a dependency would reload the page in the middle of the run.
+        // A dependency that is found during the run would reload the page.
         optimizeDeps: { include: Object.keys(manifest.dependencies) },
         test: {
           ...lane('browser'),

@@ -1,4 +1,4 @@
-/** The built pages, and those that need no build, in a real Chromium, against a server that has a bad moment first. */
+/** Pages with and without a build, in a real Chromium, on a server that fails the first request. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -11,7 +11,7 @@ import { findChromium } from '../support/lanes.ts';
 
 const module = (code: string): string => `<script type="module">${code}</script>`;
 
-/** What each page's HTML is; `cdn` is another origin. */
+/** The HTML of each page. `cdn` is another origin. */
 const pages = (cdn: string): Record<string, string> => ({
   ...Object.fromEntries(
     ['vite', 'esbuild', 'rollup', 'webpack'].flatMap((bundler) =>
@@ -27,7 +27,7 @@ const pages = (cdn: string): Record<string, string> => ({
     document.title = await api.get('items').json();`),
 });
 
-/** Resolves to what went wrong, a line for each page. */
+/** Resolves to the failures, one line for each page. */
 export async function openPages(project: string): Promise<string[]> {
   const requests = new Map<string, number>();
   let html: Record<string, string> = {};

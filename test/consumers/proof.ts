@@ -1,6 +1,6 @@
 /**
- * `npm run proof:package`: installs what npm would publish into an empty folder, beside the SDKs, bundlers, compilers and
- * runtimes of its users, and does there what they do. Needs the npm registry and Chromium.
+ * `npm run proof:package` installs the files that npm would publish into an empty folder, beside the SDKs, bundlers,
+ * compilers and runtimes of users, and uses the package with each of them. It needs the npm registry and Chromium.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -97,7 +97,7 @@ function install(): boolean {
   return run('npm', ['install', '../kyoa.tgz', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error']);
 }
 
-/** With every resolution that a project may have, and with the declarations of the package itself checked. */
+/** Compiles with each module resolution of a project, and checks the declarations of the package too. */
 function compile(typescript: string): boolean {
   return ['nodenext', 'bundler'].every((moduleResolution) => {
     const compilerOptions = {
@@ -143,7 +143,7 @@ function runtimes(commands: Readonly<Record<string, readonly [string, ...string[
   );
 }
 
-/** Node 22 lacks `await using`, in which they are written. */
+/** Runs the recipes on this Node. Node 22 has no `await using`, which the recipes need. */
 function recipes(node: string): boolean {
   return run(node, ['--test', '--test-timeout=20000', 'recipes/*.recipe.ts']);
 }

@@ -10,13 +10,13 @@ const client = (baseURL: string) =>
   });
 
 /**
- * What changes: the SDK by itself retries POSTs, too; kyoa sends a POST once, unless it is told that a second one does
- * no harm: `standard({ retry: { methods: ['GET', 'POST'] } })`.
+ * The SDK by itself retries POSTs. kyoa sends a POST once, unless `standard({ retry: { methods: ['GET', 'POST'] } })`
+ * allows a second one.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { inTwo, json, loopback, word } from './loopback.ts';
+import { inTwo, json, loopback } from './loopback.ts';
 
 const event = (data: { readonly type: string }) => `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`;
 const delta = (text: string) =>
@@ -50,15 +50,15 @@ test('a 4xx is the error of the SDK', async () => {
 });
 
 test('a stream arrives as it is sent', async () => {
-  const arrived = word();
+  const arrived = Promise.withResolvers<void>();
   await using server = await loopback((_, response) => {
     response.setHeader('content-type', 'text/event-stream');
-    return inTwo(response, delta('Hel'), arrived.given, delta('lo') + event({ type: 'message_stop' }));
+    return inTwo(response, delta('Hel'), arrived.promise, delta('lo') + event({ type: 'message_stop' }));
   });
   const parts: string[] = [];
   for await (const part of await client(server.url).messages.create({ ...hello, stream: true })) {
     if (part.type === 'content_block_delta' && part.delta.type === 'text_delta') parts.push(part.delta.text);
-    arrived.give(); // the server sends on only when the first part is here
+    arrived.resolve(); // the server sends the rest only when the first part has arrived
   }
   assert.deepEqual(parts, ['Hel', 'lo']);
 });

@@ -11,14 +11,14 @@ const client = (uri: string) =>
     }),
   });
 
-/** Apollo itself answers queries that are under way at the same time once, by `queryDeduplication`. */
+/** Apollo itself sends concurrent equal queries once, by `queryDeduplication`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { gql, ServerError } from '@apollo/client';
 import { Defer20220824Handler } from '@apollo/client/incremental';
 
-import { inTwo, json, loopback, word } from './loopback.ts';
+import { inTwo, json, loopback } from './loopback.ts';
 
 const items = gql`
   query Items {
@@ -85,11 +85,11 @@ const streaming = (uri: string) => {
   });
 };
 
-test('what is deferred arrives as it is sent', async () => {
-  const arrived = word();
+test('a deferred part arrives as it is sent', async () => {
+  const arrived = Promise.withResolvers<void>();
   await using server = await loopback((_, response) => {
     response.setHeader('content-type', 'multipart/mixed; boundary="part"; deferSpec=20220824');
-    return inTwo(response, first, arrived.given, `${rest}\r\n--part--\r\n`);
+    return inTwo(response, first, arrived.promise, `${rest}\r\n--part--\r\n`);
   });
   const states: string[] = [];
   const { promise: over, resolve } = Promise.withResolvers<void>();
@@ -97,7 +97,7 @@ test('what is deferred arrives as it is sent', async () => {
     .watchQuery({ query: deferred })
     .subscribe(({ data, dataState }) => {
       states.push(dataState);
-      if (dataState === 'streaming') arrived.give(); // the server sends on only when the first part is here
+      if (dataState === 'streaming') arrived.resolve(); // the server sends the rest only when the first part has arrived
       if (dataState !== 'complete') return;
       assert.equal((data as { items: { name: string }[] }).items[0]?.name, 'Ink');
       resolve();
@@ -107,7 +107,7 @@ test('what is deferred arrives as it is sent', async () => {
   assert.deepEqual(states, ['empty', 'streaming', 'complete']);
 });
 
-test('an abort in the middle of an answer reaches the server', async () => {
+test('an abort in the middle of a response reaches the server', async () => {
   await using server = await loopback((_, response) => {
     response.setHeader('content-type', 'multipart/mixed; boundary="part"; deferSpec=20220824');
     response.write(first);

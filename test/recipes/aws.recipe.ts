@@ -14,15 +14,15 @@ const s3 = (endpoint: string) =>
   });
 
 /**
- * The same for every client of the SDK. A signature is good for 15 minutes, so kyoa may send a signed request again.
- * PUT and DELETE are repeated, too, being idempotent. A stream is sent once; its length must be known to S3.
+ * Every client of the SDK takes the same handler. A signature is valid for 15 minutes, so kyoa may send a signed request
+ * again. PUT and DELETE are idempotent and are retried too. A stream is sent once, and S3 needs its length.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { CreateMultipartUploadCommand, GetObjectCommand, NoSuchKey, PutObjectCommand } from '@aws-sdk/client-s3';
 
-import { inTwo, loopback, uploading, word } from './loopback.ts';
+import { inTwo, loopback, uploading } from './loopback.ts';
 
 const a = { Bucket: 'files', Key: 'a.txt' };
 
@@ -53,28 +53,28 @@ test('a 4xx is the error of the SDK', async () => {
 });
 
 test('an object arrives as it is sent', async () => {
-  const arrived = word();
-  await using server = await loopback((_, response) => inTwo(response, 'first ', arrived.given, 'second'));
+  const arrived = Promise.withResolvers<void>();
+  await using server = await loopback((_, response) => inTwo(response, 'first ', arrived.promise, 'second'));
   const { Body } = await s3(server.url).send(new GetObjectCommand(a));
   let text = '';
   for await (const bytes of Body!.transformToWebStream()) {
     text += new TextDecoder().decode(bytes as Uint8Array);
-    arrived.give(); // the server sends on only when the first part is here
+    arrived.resolve(); // the server sends the rest only when the first part has arrived
   }
   assert.equal(text, 'first second');
 });
 
-test('an upload of a stream arrives as it is made, and once', async () => {
-  const arrived = word();
+test('an upload of a stream arrives as it is created, and once', async () => {
+  const arrived = Promise.withResolvers<void>();
   let text = '';
   await using server = await loopback(async (_, response, request) => {
     for await (const bytes of request) {
       text += String(bytes);
-      arrived.give();
+      arrived.resolve();
     }
     response.end();
   });
-  await s3(server.url).send(new PutObjectCommand({ ...a, Body: uploading(arrived.given), ContentLength: 12 }));
+  await s3(server.url).send(new PutObjectCommand({ ...a, Body: uploading(arrived.promise), ContentLength: 12 }));
   assert.equal(text, 'first second');
   assert.equal(server.seen.length, 1);
 });

@@ -7,7 +7,7 @@ const fetch = createFetch({ use: standard() });
 const queries = (url: string) => new GraphQLClient(url, { fetch, method: 'GET' });
 const mutations = (url: string) => new GraphQLClient(url, { fetch });
 
-/** It reads an answer whole: there is no stream to it. */
+/** graphql-request reads a response whole, and has no streams. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -54,7 +54,7 @@ test('a 4xx is the error of the SDK', async () => {
   assert.equal(server.seen.length, 1);
 });
 
-test('an abort in the middle of an answer reaches the server', async () => {
+test('an abort in the middle of a response reaches the server', async () => {
   const caller = new AbortController();
   await using server = await loopback((_, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":');

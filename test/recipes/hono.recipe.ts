@@ -3,7 +3,7 @@ import { createFetch, standard } from 'kyoa';
 
 const client = (url: string) => hc<Shop>(url, { fetch: createFetch({ use: standard() }) }); // Hono has no retry
 
-/** Hono has no errors of its own, either: an answer is a Response, whatever its status. */
+/** Hono has no errors of its own: it resolves to a Response with any status. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -11,9 +11,9 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
 
-import { loopback, word, type Loopback } from './loopback.ts';
+import { loopback, type Loopback } from './loopback.ts';
 
-let arrived = word();
+let arrived = Promise.withResolvers<void>();
 const shop = new Hono()
   .get('/items', (c) => c.json([{ id: 1 }]))
   .get('/nothing', (c) => c.json({ error: 'not here' }, 404))
@@ -21,7 +21,7 @@ const shop = new Hono()
   .get('/news', (c) =>
     streamSSE(c, async (stream) => {
       await stream.writeSSE({ data: 'first' });
-      await arrived.given;
+      await arrived.promise;
       await stream.writeSSE({ data: 'second' });
     }),
   );
@@ -47,7 +47,7 @@ test('a POST is sent once', async () => {
   assert.equal(server.seen.length, 1);
 });
 
-test('a 4xx is the answer', async () => {
+test('a 4xx is the response', async () => {
   await using server = await serve();
   const response = await client(server.url).nothing.$get();
   assert.equal(response.status, 404);
@@ -56,19 +56,19 @@ test('a 4xx is the answer', async () => {
 });
 
 test('a stream arrives as it is sent', async () => {
-  arrived = word();
+  arrived = Promise.withResolvers<void>();
   await using server = await serve();
   const response = await client(server.url).news.$get();
   let text = '';
   for await (const bytes of response.body!) {
     text += new TextDecoder().decode(bytes);
-    arrived.give(); // the server sends on only when the first part is here
+    arrived.resolve(); // the server sends the rest only when the first part has arrived
   }
   assert.equal(text, 'data: first\n\ndata: second\n\n');
 });
 
 test('an abort in the middle of a stream reaches the server', async () => {
-  arrived = word();
+  arrived = Promise.withResolvers<void>();
   await using server = await serve();
   const caller = new AbortController();
   const response = await client(server.url).news.$get({}, { init: { signal: caller.signal } });
@@ -79,5 +79,5 @@ test('an abort in the middle of a stream reaches the server', async () => {
     { name: 'AbortError' },
   );
   assert.equal(await server.seen[0]?.over, 'cut');
-  arrived.give();
+  arrived.resolve();
 });

@@ -1,9 +1,9 @@
-/** A server on loopback that speaks as much of a protocol as a recipe needs, has its bad moments, and counts. */
+/** A server on loopback with as much of a protocol as a recipe needs. It can fail, and it records its requests. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One request, with what came of its answer: `cut` when the client was gone before the answer was complete. */
+/** One request. `over` resolves to `cut` if the client left before the response was complete. */
 export interface Seen {
   readonly method: string;
   readonly url: string;
@@ -16,12 +16,12 @@ export interface Loopback extends AsyncDisposable {
   /** `http://127.0.0.1:port`, without a slash at the end. */
   readonly url: string;
   readonly seen: readonly Seen[];
-  /** Answers the next requests with a status, or closes their connections without a byte. */
+  /** Responds to the next requests with a status, or resets their connections. */
   trouble(...next: (number | 'reset')[]): void;
 }
 
 export async function loopback(
-  answer: (seen: Seen, response: ServerResponse, request: IncomingMessage) => void | Promise<void>,
+  respond: (seen: Seen, response: ServerResponse, request: IncomingMessage) => void | Promise<void>,
 ): Promise<Loopback> {
   const seen: Seen[] = [];
   const ahead: (number | 'reset')[] = [];
@@ -29,7 +29,7 @@ export async function loopback(
   const server = createServer((request, response) => {
     const { method = '', url = '', headers } = request;
     const next = ahead.shift();
-    // Who answers with a handler of a framework reads the request by that.
+    // The body is read only if the test asks for it, because a handler of a framework reads it itself.
     const over = once(response, 'close').then(() => (response.writableFinished ? 'complete' : 'cut'));
     let body: Promise<string> | undefined;
     const entry: Seen = {
@@ -43,9 +43,9 @@ export async function loopback(
     };
     seen.push(entry);
     if (next === 'reset') request.socket.resetAndDestroy();
-    else if (next !== undefined) void entry.body.then(() => json(response, { message: 'a bad moment' }, next));
+    else if (next !== undefined) void entry.body.then(() => json(response, { message: 'try again' }, next));
     else
-      void Promise.resolve(answer(entry, response, request)).catch((error: unknown) =>
+      void Promise.resolve(respond(entry, response, request)).catch((error: unknown) =>
         response.destroy(error as Error),
       );
   });
@@ -68,7 +68,7 @@ export function json(response: ServerResponse, value: unknown, status = 200): vo
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 }
 
-/** Sends the first part, waits for the word that it has arrived, then sends the rest, if there is one. */
+/** Sends the first part, and the rest once the first part has arrived at the client. */
 export async function inTwo(
   response: ServerResponse,
   first: string,
@@ -80,7 +80,7 @@ export async function inTwo(
   response.end(rest);
 }
 
-/** The other way round: a body whose second part is made only when the first has arrived at the server. */
+/** A request body whose second part is created only when the first has arrived at the server. */
 export function uploading(arrived: Promise<void>): ReadableStream<Uint8Array> {
   const parts = [Promise.resolve('first '), arrived.then(() => 'second')];
   return new ReadableStream({
@@ -90,12 +90,6 @@ export function uploading(arrived: Promise<void>): ReadableStream<Uint8Array> {
       else controller.enqueue(new TextEncoder().encode(part));
     },
   });
-}
-
-/** A word between a test and its server. */
-export function word(): { readonly given: Promise<void>; give(): void } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { given: promise, give: resolve };
 }
 
 async function text(request: IncomingMessage): Promise<string> {

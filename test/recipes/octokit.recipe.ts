@@ -8,13 +8,13 @@ const github = (baseUrl: string) =>
   });
 
 /**
- * With the whole Octokit: `new Octokit({ request: { fetch }, retry: { enabled: false } })`, and the throttling plugin
- * off, whose part `limit()` and `Retry-After` take. A network error reaches the caller as a RequestError of status 500.
+ * The whole Octokit takes `new Octokit({ request: { fetch }, retry: { enabled: false } })`, without the throttling
+ * plugin, which `limit()` and `Retry-After` replace. A network error reaches the caller as a RequestError of status 500.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { inTwo, json, loopback, word } from './loopback.ts';
+import { inTwo, json, loopback } from './loopback.ts';
 
 const isRequestError = (status: number) => (error: unknown) =>
   error instanceof Error && error.name === 'HttpError' && 'status' in error && error.status === status;
@@ -42,14 +42,14 @@ test('a 4xx is the error of the SDK', async () => {
   assert.equal(server.seen.length, 1);
 });
 
-test('a body arrives as it is sent, where the SDK is told to leave it a stream', async () => {
-  const arrived = word();
-  await using server = await loopback((_, response) => inTwo(response, 'first ', arrived.given, 'second'));
+test('a body arrives as it is sent if the SDK leaves it a stream', async () => {
+  const arrived = Promise.withResolvers<void>();
+  await using server = await loopback((_, response) => inTwo(response, 'first ', arrived.promise, 'second'));
   const { data } = await github(server.url)('GET /archive', { request: { parseSuccessResponseBody: false } });
   let text = '';
   for await (const bytes of data as ReadableStream<Uint8Array>) {
     text += new TextDecoder().decode(bytes);
-    arrived.give();
+    arrived.resolve();
   }
   assert.equal(text, 'first second');
 });

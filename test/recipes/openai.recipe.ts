@@ -10,13 +10,13 @@ const client = (baseURL: string) =>
   });
 
 /**
- * What changes: the SDK by itself retries POSTs, too; kyoa sends a POST once, unless it is told that a second one does
- * no harm: `standard({ retry: { methods: ['GET', 'POST'] } })`.
+ * The SDK by itself retries POSTs. kyoa sends a POST once, unless `standard({ retry: { methods: ['GET', 'POST'] } })`
+ * allows a second one.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { inTwo, json, loopback, word } from './loopback.ts';
+import { inTwo, json, loopback } from './loopback.ts';
 
 const chunk = (content: string) =>
   `data: ${JSON.stringify({ id: '1', object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content } }] })}\n\n`;
@@ -51,15 +51,15 @@ test('a 4xx is the error of the SDK', async () => {
 });
 
 test('a stream arrives as it is sent', async () => {
-  const arrived = word();
+  const arrived = Promise.withResolvers<void>();
   await using server = await loopback((_, response) => {
     response.setHeader('content-type', 'text/event-stream');
-    return inTwo(response, chunk('Hel'), arrived.given, `${chunk('lo')}data: [DONE]\n\n`);
+    return inTwo(response, chunk('Hel'), arrived.promise, `${chunk('lo')}data: [DONE]\n\n`);
   });
   const parts: (string | null | undefined)[] = [];
   for await (const part of await client(server.url).chat.completions.create({ ...hello, stream: true })) {
     parts.push(part.choices[0]?.delta.content);
-    arrived.give(); // the server sends on only when the first part is here
+    arrived.resolve(); // the server sends the rest only when the first part has arrived
   }
   assert.deepEqual(parts, ['Hel', 'lo']);
 });

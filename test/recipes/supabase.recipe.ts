@@ -8,12 +8,12 @@ const supabase = (url: string) =>
   });
 
 /**
- * The SDK does not throw: a refusal is the `error` of the answer. Realtime runs on a WebSocket, past any fetch.
+ * The SDK does not throw: a refusal is the `error` of its result. Realtime runs on a WebSocket, without fetch.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { inTwo, json, loopback, uploading, word } from './loopback.ts';
+import { inTwo, json, loopback, uploading } from './loopback.ts';
 
 test('a select survives a 503 and a reset', async () => {
   await using server = await loopback((_, response) => json(response, [{ id: 1 }]));
@@ -44,30 +44,30 @@ test('a 4xx is the error of the SDK', async () => {
 });
 
 test('a download arrives as it is sent', async () => {
-  const arrived = word();
-  await using server = await loopback((_, response) => inTwo(response, 'first ', arrived.given, 'second'));
+  const arrived = Promise.withResolvers<void>();
+  await using server = await loopback((_, response) => inTwo(response, 'first ', arrived.promise, 'second'));
   const { data } = await supabase(server.url).storage.from('files').download('a.txt').asStream();
   let text = '';
   for await (const bytes of data!) {
     text += new TextDecoder().decode(bytes);
-    arrived.give(); // the server sends on only when the first part is here
+    arrived.resolve(); // the server sends the rest only when the first part has arrived
   }
   assert.equal(text, 'first second');
 });
 
-test('an upload of a stream arrives as it is made, and once', async () => {
-  const arrived = word();
+test('an upload of a stream arrives as it is created, and once', async () => {
+  const arrived = Promise.withResolvers<void>();
   let text = '';
   await using server = await loopback(async (_, response, request) => {
     for await (const bytes of request) {
       text += String(bytes);
-      arrived.give();
+      arrived.resolve();
     }
     json(response, { Key: 'files/a.txt', Id: '1' });
   });
   const { error } = await supabase(server.url)
     .storage.from('files')
-    .upload('a.txt', uploading(arrived.given), { duplex: 'half' });
+    .upload('a.txt', uploading(arrived.promise), { duplex: 'half' });
   assert.equal(error, null);
   assert.equal(text, 'first second');
   assert.equal(server.seen.length, 1);

@@ -6,7 +6,7 @@ const client = (url: string) =>
     links: [httpBatchStreamLink({ url, fetch: createFetch({ use: standard() }) })], // and no retryLink
   });
 
-/** Queries are GETs and mutations POSTs, so kyoa retries the ones and sends the others once. */
+/** Queries are GETs, which kyoa retries. Mutations are POSTs, which kyoa sends once. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -14,9 +14,9 @@ import { TRPCClientError } from '@trpc/client';
 import { initTRPC, TRPCError } from '@trpc/server';
 import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 
-import { loopback, word, type Loopback } from './loopback.ts';
+import { loopback, type Loopback } from './loopback.ts';
 
-let arrived = word();
+let arrived = Promise.withResolvers<void>();
 const t = initTRPC.create();
 const shop = t.router({
   items: t.procedure.query(() => [{ id: 1 }]),
@@ -26,7 +26,7 @@ const shop = t.router({
   order: t.procedure.mutation(() => ({ id: 7 })),
   news: t.procedure.query(async function* news() {
     yield 'first';
-    await arrived.given;
+    await arrived.promise;
     yield 'second';
   }),
 });
@@ -59,18 +59,18 @@ test('a 4xx is the error of the SDK', async () => {
 });
 
 test('a stream arrives as it is sent', async () => {
-  arrived = word();
+  arrived = Promise.withResolvers<void>();
   await using server = await serve();
   const parts: string[] = [];
   for await (const part of await client(server.url).news.query()) {
     parts.push(part);
-    arrived.give(); // the server sends on only when the first part is here
+    arrived.resolve(); // the server sends the rest only when the first part has arrived
   }
   assert.deepEqual(parts, ['first', 'second']);
 });
 
 test('an abort in the middle of a stream reaches the server', async () => {
-  arrived = word();
+  arrived = Promise.withResolvers<void>();
   await using server = await serve();
   const caller = new AbortController();
   const news = await client(server.url).news.query(undefined, { signal: caller.signal });
@@ -78,5 +78,5 @@ test('an abort in the middle of a stream reaches the server', async () => {
     for await (const _ of news) caller.abort();
   });
   assert.equal(await server.seen[0]?.over, 'cut');
-  arrived.give();
+  arrived.resolve();
 });
