@@ -32,7 +32,7 @@ const describeError = (thrown: unknown): string[] => {
 };
 
 describe('createFetch', () => {
-  test('resolves as fetch does, to a genuine Response with url and headers, and to one for an error status', async () => {
+  test('resolves like fetch, to a genuine Response with url and headers, even for an error status', async () => {
     const fetch = createFetch({ use: standard() });
     const mine = await fetch(server.url('/status/404'));
     const plain = await globalThis.fetch(server.url('/status/404'));

@@ -16,7 +16,7 @@ describe('dedupe', () => {
       fetch: async () => new Response('busy', { status: 503, headers: { 'retry-after': '5' } }),
     });
 
-  test('leaves a shared request within the deadline of its caller, so that retry starts no pause that reaches it', async () => {
+  test('keeps a shared request within the deadline of its caller, and retry starts no pause that would reach it', async () => {
     const started = performance.now();
     const response = await busy()(url, { timeout: { total: 1_000 } });
     expect([response.status, performance.now() - started]).toEqual([503, 0]);

@@ -58,17 +58,17 @@ describe('outside retry,', () => {
 
   test('staleIfError stores the response of a successful retry, and serves it when all attempts fail', async () => {
     const storage = memory();
-    const kept = vi.spyOn(storage, 'set');
+    const set = vi.spyOn(storage, 'set');
     const { fetch } = watched([staleIfError({ storage }), persistent]);
     // Without this header the responses of the server are `no-store`.
     const target = `${script('503,ok,reset,503,hang')}&headers={"cache-control":"private"}`;
     const fresh = await (await fetch(target)).text();
-    await vi.waitFor(() => expect(kept).toHaveResolved());
+    await vi.waitFor(() => expect(set).toHaveResolved());
     expect(server.requests).toHaveLength(2);
     const stale = await fetch(target, { retry: 1 });
     expect(stale.headers.get('warning')).toMatch(/^111 /);
     expect(await stale.text()).toBe(fresh);
     expect(server.requests).toHaveLength(4);
-    expect(kept).toHaveBeenCalledTimes(1);
+    expect(set).toHaveBeenCalledTimes(1);
   });
 });

@@ -240,10 +240,10 @@ describe('timeout on a real server', () => {
   test('inside staleIfError is a failure: the stored response is served, and the connection is closed', async () => {
     const target = server.url(`/sequence?steps=ok,hang&id=${crypto.randomUUID()}&${storable}`);
     const storage = memory();
-    const kept = vi.spyOn(storage, 'set');
+    const set = vi.spyOn(storage, 'set');
     const { fetch, events } = watched([staleIfError({ storage }), timeout(200)]);
     const fresh = await (await fetch(target)).text();
-    await vi.waitFor(() => expect(kept).toHaveResolved()); // the write does not delay the reader
+    await vi.waitFor(() => expect(set).toHaveResolved()); // the write does not delay the reader
     const stale = await fetch(target);
     expect(stale.headers.get('warning')).toMatch(/^111 /);
     expect(await stale.text()).toBe(fresh);
@@ -254,10 +254,10 @@ describe('timeout on a real server', () => {
   test('outside staleIfError is no failure: the caller gets the TimeoutError', async () => {
     const target = server.url(`/sequence?steps=ok,hang&id=${crypto.randomUUID()}&${storable}`);
     const storage = memory();
-    const kept = vi.spyOn(storage, 'set');
+    const set = vi.spyOn(storage, 'set');
     const { fetch } = watched([timeout(200), staleIfError({ storage })]);
     await (await fetch(target)).text();
-    await vi.waitFor(() => expect(kept).toHaveResolved());
+    await vi.waitFor(() => expect(set).toHaveResolved());
     expect(await reasonOf(fetch(target))).toBeInstanceOf(TimeoutError);
     await server.until(({ aborted }) => aborted.length === 1);
   });

@@ -13,11 +13,11 @@ import { file } from 'kyoa/file';
 import { storageContract } from 'kyoa/testing';
 import { undici, type UndiciFetch, type UndiciOptions } from 'kyoa/undici';
 
-let asked = 0;
+let requests = 0;
 const server = createServer((request, response) => {
   const { url } = request;
-  asked += 1;
-  if (url === '/unsteady' && asked % 2 === 1) response.writeHead(503).end();
+  requests += 1;
+  if (url === '/unsteady' && requests % 2 === 1) response.writeHead(503).end();
   else if (url === '/gzip') response.setHeader('content-encoding', 'gzip').end(gzipSync('decoded'));
   else if (url === '/truncated')
     response.setHeader('content-encoding', 'gzip').end(gzipSync('decoded').subarray(0, 15));
@@ -57,10 +57,10 @@ const checks: Readonly<Record<string, () => Promise<void>>> = {
   async 'the standard stack retries on it, and on the global fetch'() {
     const transport = opened();
     for (const options of [{ fetch: transport }, {}]) {
-      asked = 0;
+      requests = 0;
       const fetch = createFetch({ use: standard(), ...options });
       assert.equal((await fetch(`${origin}/unsteady`)).status, 200);
-      assert.equal(asked, 2);
+      assert.equal(requests, 2);
     }
   },
   async 'the client works on it'() {

@@ -9,7 +9,7 @@ export const list = [{ url: a }, { url: b }, { url: c }];
 
 type Respond = () => Response | Promise<Response>;
 
-/** A fetch whose transport responds as `origins` says, with 200 for every other origin. `sent` has the origin of each request. */
+/** A fetch whose transport responds by `origins`, with 200 for every other origin. `sent` has the origin of each request. */
 export function byOrigin(use: Parameters<typeof watched>[0], origins: Record<string, Respond> = {}) {
   const sent: string[] = [];
   const transport: Fetch = async (input) => {

@@ -230,7 +230,7 @@ describe('staleIfError', () => {
     ['stale-if-error=0', false],
     ['private', true],
     ['public, max-age=60', true],
-  ])('stores a response with Cache-Control: %s or not: %s', async (control, stored) => {
+  ])('obeys Cache-Control: %s of a response, which is stored: %s', async (control, stored) => {
     expect(await isStored({ 'cache-control': control })).toBe(stored);
   });
 

@@ -59,7 +59,7 @@ describe('drawFate', () => {
 });
 
 describe('isExecuted', () => {
-  test('tells whether the work was done before the response was lost', () => {
+  test('is true if the work was done before the response was lost', () => {
     expect(isExecuted({ outcome: 'answered', delay: 0, drips: false })).toBe(true);
     expect(isExecuted({ outcome: 'stalled' })).toBe(true);
     expect(isExecuted({ outcome: 'reset', delay: 0, executed: true })).toBe(true);
