@@ -1,6 +1,6 @@
 /**
- * The page, from the built package as a user's bundler would take it: `npm run build` goes before. What comes out, in
- * playground/dist, needs no server of its own: any static host will do.
+ * Builds the page into playground/dist, from the built package, which `npm run build` creates. The result works on any
+ * static host.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ export default {
     kyoa(),
     resolve({ browser: true }),
     typescript(),
-    // A policy is known by the name of its function.
+    // kyoa identifies a policy by the name of its function.
     terser({ ecma: 2020, module: true, keep_fnames: true }),
     assets(),
   ],
@@ -28,7 +28,7 @@ export default {
   output: { file: join(import.meta.dirname, 'dist/main.js'), format: 'es', sourcemap: true },
 };
 
-/** By the package's own exports, as for anybody who has installed it. */
+/** Resolves `kyoa` through the `exports` of the package, as in an application that has installed it. */
 function kyoa() {
   return {
     name: 'kyoa',
@@ -48,7 +48,7 @@ function typescript() {
   };
 }
 
-/** The document as it is, and the style sheets one after the other, by their names. */
+/** Copies index.html, and concatenates the style sheets in the order of their names. */
 function assets() {
   const styles = join(page, 'style');
   return {

@@ -1,4 +1,7 @@
-/** `npm start`: plain fetch and kyoa side by side, against the bundled flaky server; then the playground that it serves. */
+/**
+ * `npm start`: sends the same calls through plain fetch and through kyoa to the flaky server, prints a table of both, and
+ * then serves the playground.
+ */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,12 +15,12 @@ import { run } from './terminal/run.ts';
 import { openSite } from './server/site.ts';
 import { losses, verdict } from './terminal/summary.ts';
 
-/** ms; long enough for any answer that is still worth having. */
+/** How long a caller waits for a complete response, ms. */
 const PATIENCE = 5_000;
-/** Further ports for the page, which has six connections to each: enough for 200 calls a second, most of a second long. */
+/** Additional ports for the page, with six connections each: enough for 200 calls a second of up to one second. */
 const DOORS = 32;
 
-const UNBUILT = 'The page is not built, as npm start would have; the API is served until Ctrl-C';
+const UNBUILT = 'The page is not built: run npm start, which builds it. The API is served until Ctrl-C.';
 const built = join(import.meta.dirname, 'dist');
 
 const out = process.stdout;
@@ -37,7 +40,7 @@ async function main(): Promise<void> {
   const flaky = await startFlaky({ settings, port: flags.port, doors: DOORS, ...(site && { site }) });
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort();
-  process.once('SIGINT', stop); // the second one ends the process, as ever
+  process.once('SIGINT', stop); // a second SIGINT ends the process
   try {
     introduce(flags, flaky);
     const standings = await run({ flags, flaky, patience: PATIENCE, out, paint, stop: interrupt.signal });
@@ -45,7 +48,7 @@ async function main(): Promise<void> {
     say('', paint('bold', verdict(standings)), '', ...details, ...(details.length > 0 ? [''] : []));
     if (flags.once) return;
 
-    flaky.change({ seed: flags.seed }); // what comes now begins the script anew
+    flaky.change({ seed: flags.seed }); // the page gets the sequence of faults from its beginning
     say(site ? `playground   ${paint('cyan', flaky.url)}   until Ctrl-C` : UNBUILT, '');
     if (!interrupt.signal.aborted) await once(interrupt.signal, 'abort');
   } finally {
@@ -55,15 +58,15 @@ async function main(): Promise<void> {
 }
 
 function introduce({ name, preset, seed, seconds, rate }: Flags, { url }: Flaky): void {
-  const calls = `${count(rate)} a second for ${seconds} s each way`;
+  const calls = `${count(rate)} a second for ${seconds} s through each of the two`;
   say(
     '',
     `${paint('bold', 'kyoa')}      the same calls through plain fetch and through kyoa`,
     '',
     `server    ${paint('cyan', url)}`,
-    `weather   ${name}: ${preset.about}`,
-    `calls     ${calls}, lost without a whole answer in ${PATIENCE / 1_000} s`,
-    `chance    seed ${seed}, the same mishaps in the same order for both`,
+    `preset    ${name}: ${preset.about}`,
+    `calls     ${calls}; a call without a complete response in ${PATIENCE / 1_000} s is lost`,
+    `seed      ${seed}: both get the same faults in the same order`,
     '',
   );
 }

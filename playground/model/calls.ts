@@ -1,4 +1,4 @@
-/** What became of the last calls through kyoa, from its own events and from what passes the innermost layer. */
+/** Records the last calls through kyoa: their results, kyoa's events, and the requests that pass the innermost layer. */
 import { TimeoutError } from 'kyoa';
 import type { Context, KyoaEvent, Middleware } from 'kyoa';
 import { regions } from '../network/regions.ts';
@@ -9,21 +9,21 @@ import { ring } from './ring.ts';
 import type { AttemptRecord, CallMark, CallRecord, EventRecord } from './types.ts';
 
 export interface CallLog {
-  /** Outermost: opens a record, and closes that of a call which fails. */
+  /** The outermost middleware. Opens the record of a call, and closes it if the call rejects. */
   readonly outermost: Middleware;
-  /** For `observe`, next to it. */
-  readonly hear: (event: KyoaEvent) => void;
-  /** Innermost: each request that goes to the network. */
+  /** The listener for `observe`, which is placed inside `outermost`. */
+  readonly record: (event: KyoaEvent) => void;
+  /** The innermost middleware. Records each request that goes to the network. */
   readonly innermost: Middleware;
-  /** A call whose answer has been read to its end, or could not be. */
+  /** Closes the record of a call when its body has been read, or has failed. */
   readonly close: (response: Response, ending: Ending) => void;
   /** Newest first. */
   readonly read: () => readonly CallRecord[];
 }
 
-/** Calls that are kept. */
+/** The maximum of calls that are kept. */
 const capacity = 200;
-/** Events of a call that are kept: a storm of retries goes on for ever. */
+/** The maximum of events that are kept for a call: retries without a limit emit events without end. */
 const mostEvents = 100;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -32,8 +32,8 @@ interface Open extends Writable<CallRecord> {
   readonly marks: Set<CallMark>;
   readonly attempts: Writable<AttemptRecord>[];
   readonly events: EventRecord[];
-  /** What the next request will be. */
-  coming: AttemptRecord['kind'];
+  /** The kind of the next request. */
+  nextKind: AttemptRecord['kind'];
 }
 
 const marks: Readonly<Record<string, CallMark>> = {
@@ -49,7 +49,7 @@ const marks: Readonly<Record<string, CallMark>> = {
   'limit.queued': 'queued',
 };
 
-/** `clock`: ms. */
+/** `clock` returns ms. */
 export function createCallLog(clock: () => number): CallLog {
   const log = ring<Open>(capacity);
   const byId = new Map<string, Open>();
@@ -59,8 +59,8 @@ export function createCallLog(clock: () => number): CallLog {
   return {
     async outermost(ctx, next) {
       const call = open(ctx, (number += 1), clock());
-      const gone = log.push(call);
-      if (gone !== undefined) byId.delete(gone.id);
+      const evicted = log.push(call);
+      if (evicted !== undefined) byId.delete(evicted.id);
       byId.set(call.id, call);
       try {
         const response = await next();
@@ -71,24 +71,24 @@ export function createCallLog(clock: () => number): CallLog {
         throw error;
       }
     },
-    hear(event) {
+    record(event) {
       const call = byId.get(event.id);
       if (call === undefined) return;
       const mark = marks[event.type];
       if (mark !== undefined) call.marks.add(mark);
-      if (event.type === 'retry.scheduled') call.coming = 'retry';
-      if (event.type === 'hedge.launched') call.coming = 'hedge';
+      if (event.type === 'retry.scheduled') call.nextKind = 'retry';
+      if (event.type === 'hedge.launched') call.nextKind = 'hedge';
       if (call.events.length < mostEvents) {
         call.events.push({ time: clock(), type: event.type, detail: describe(event) });
       } else call.dropped += 1;
     },
     async innermost(ctx, next) {
       const call = byId.get(ctx.id);
-      const attempt = begin(ctx, call?.attempts.length ?? 0, call?.coming ?? 'first', clock());
+      const attempt = begin(ctx, call?.attempts.length ?? 0, call?.nextKind ?? 'first', clock());
       if (call !== undefined) {
         call.attempts.push(attempt);
-        // Of an endpoint's race the others follow without a word.
-        call.coming = ctx.stack.some(({ name }) => name === 'race') ? 'race' : 'retry';
+        // `race` emits no event before its further copies.
+        call.nextKind = ctx.stack.some(({ name }) => name === 'race') ? 'race' : 'retry';
       }
       try {
         const response = await next();
@@ -122,7 +122,7 @@ function open({ id, request: { method, url } }: Context, number: number, start: 
     attempts: [],
     events: [],
     dropped: 0,
-    coming: 'first',
+    nextKind: 'first',
   };
 }
 

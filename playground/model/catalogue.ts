@@ -1,4 +1,4 @@
-/** Every policy of the page, in the order in which they usually stand, outermost first. */
+/** All policies that the page offers, in their usual order, outermost first. */
 import type { Call } from './expression.ts';
 import { breaker } from './policies/breaker.ts';
 import { dedupe } from './policies/dedupe.ts';
@@ -35,7 +35,7 @@ export function policyOf(name: PolicyName): Policy {
   return catalogue.find((policy) => policy.name === name)!;
 }
 
-/** `origin`: where the calls go, without a slash at its end. */
+/** The expression of a layer. `origin` is the origin of the calls, without a slash at its end. */
 export function express({ policy, options }: Pick<PolicyEntry, 'policy' | 'options'>, origin: string): Call {
   const { options: descriptors, express } = policyOf(policy);
   return express(read(descriptors, options), origin);

@@ -1,13 +1,16 @@
-/** The code of a stack, as its user would write it. */
+/** Generates the code of a stack, as a user would write it. */
 import { express } from './catalogue.ts';
 import { namesIn } from './expression.ts';
 import { print } from './print.ts';
 import type { CodeForm, Stack } from './types.ts';
 
-/** Where the calls go in the code, unless one says otherwise. */
+/** The origin of the calls in the code. */
 const example = 'https://api.example.com';
 
-/** The layers that are on, with what is not kyoa's default; `origin` is what stands before the paths of the API. */
+/**
+ * The code contains the enabled layers, and only the options that differ from kyoa's defaults. `origin` is the prefix of
+ * the API's paths.
+ */
 export function generate(stack: Stack, form: CodeForm, origin: string = example): string {
   const layers = stack.filter(({ on }) => on).map((entry) => express(entry, origin));
   const names = ['createFetch', ...layers.flatMap(namesIn)];

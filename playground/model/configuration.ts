@@ -1,8 +1,8 @@
-/** What the page begins with. */
+/** The initial configuration of the page. */
 import { presets } from '../network/presets.ts';
 import type { Configuration, Stack } from './types.ts';
 
-/** kyoa's standard stack with a hedge, its keys kept in the browser; the other layers are there to be switched on. */
+/** kyoa's standard stack with `hedge`, and with idempotency records in IndexedDB. `endpoints` is present but disabled. */
 export const usualStack: Stack = [
   { id: 'total', policy: 'timeout', on: true, options: { total: 5_000 } },
   { id: 'dedupe', policy: 'dedupe', on: true, options: {} },
@@ -32,6 +32,6 @@ export const usual: Configuration = {
   stack: usualStack,
 };
 
-/** Calls a second. */
+/** The range of the rate, in calls a second. */
 export const slowest = 1;
 export const fastest = 200;

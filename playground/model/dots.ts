@@ -1,4 +1,4 @@
-/** The calls of a lane that ended last, as the points of a chart. */
+/** The last calls of a lane, as the points of the chart. */
 import { ring } from './ring.ts';
 import type { CallOutcome, Dots } from './types.ts';
 

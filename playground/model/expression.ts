@@ -1,23 +1,23 @@
 /**
- * What a policy is made of, as data: evaluated it runs, printed it is the code of the page. One description for both,
- * so that the code means what runs.
+ * Expressions as data. The page evaluates the expression of a policy to run it, and prints the same expression as code,
+ * so that the code shown is the code that runs.
  */
 
 export type Expression = string | number | boolean | List | Members | Call | Name | Thunk;
 export type List = readonly Expression[];
 
-/** An object literal; what is undefined is left out. */
+/** An object literal. Members that are `undefined` are omitted. */
 export interface Members {
   readonly kind: 'members';
   readonly of: Readonly<Record<string, Expression | undefined>>;
 }
-/** `callee(...args)`, of what kyoa exports; options that came out empty are left out. */
+/** `callee(...args)`, where kyoa exports `callee`. Empty options are omitted. */
 export interface Call {
   readonly kind: 'call';
   readonly callee: string;
   readonly args: readonly Expression[];
 }
-/** Something that kyoa exports, by its name. */
+/** The name of one of kyoa's exports. */
 export interface Name {
   readonly kind: 'name';
   readonly name: string;
@@ -46,7 +46,7 @@ export function thunk(value: Expression): Thunk {
   return { kind: 'thunk', value };
 }
 
-/** Undefined where nothing is given, for an option that is a group of others. */
+/** An option that is a group of options; `undefined` if none of them is given. */
 export function group(of: Members['of']): Members | undefined {
   return Object.values(of).some((value) => value !== undefined) ? members(of) : undefined;
 }
@@ -59,7 +59,7 @@ function isMembers(expression: Expression | undefined): expression is Members {
   return typeof expression === 'object' && 'kind' in expression && expression.kind === 'members';
 }
 
-/** Every name of kyoa's that an expression uses. */
+/** All names of kyoa's exports that an expression uses. */
 export function namesIn(expression: Expression): readonly string[] {
   if (typeof expression !== 'object') return [];
   if (isList(expression)) return expression.flatMap(namesIn);

@@ -1,4 +1,4 @@
-/** One of the two ways to fetch, and what its callers see: each call waits for a whole answer, and not for ever. */
+/** One of the two lanes, plain fetch or kyoa: makes calls with a time limit, reads their bodies, and measures them. */
 import type { Fetch } from '../network/simulated-fetch.ts';
 import { createDots } from './dots.ts';
 import type { DotLog } from './dots.ts';
@@ -19,10 +19,10 @@ export interface Result extends Ending {
   readonly duration: number;
 }
 
-/** ms; a caller of either lane waits so long for the last byte, and then leaves. */
+/** How long a caller of either lane waits for the last byte of the response, ms. Then it aborts the call. */
 const patience = 5_000;
 
-/** `clock`: ms. */
+/** `clock` returns ms. */
 export function createLane(clock: () => number): Lane {
   const meter = createMeter(clock);
   const dots = createDots();

@@ -1,11 +1,11 @@
-/** A thin layer between the policies that counts who passes, inwards and outwards. */
+/** Counts the calls that enter and leave each policy, with a middleware between every two policies. */
 import type { Middleware } from 'kyoa';
 import type { LayerCounts } from './types.ts';
 
 export interface LayerCounter {
-  /** Stands right outside the layer of this id. */
+  /** The middleware to place directly outside the layer with this id. */
   readonly before: (id: string) => Middleware;
-  /** Of layers as they stand now, outermost first; the last is the network. */
+  /** The counts of these layers, outermost first; the last id is that of the network. */
   readonly read: (ids: readonly string[]) => readonly LayerCounts[];
 }
 
@@ -43,8 +43,8 @@ export function createLayerCounter(): LayerCounter {
       ids.map((entry, i) => {
         const { entered, answered, failed } = of(entry);
         const next = ids[i + 1];
-        const beneath = next === undefined ? entered : of(next).entered;
-        return { entry, entered, answered, failed, inside: entered - answered - failed, beneath };
+        const sent = next === undefined ? entered : of(next).entered;
+        return { entry, entered, answered, failed, inside: entered - answered - failed, sent };
       }),
   };
 }

@@ -1,9 +1,10 @@
 /**
- * A configuration in the hash of a URL, short enough to be sent along:
+ * Writes a configuration into the hash of a URL, and reads it:
  *
  *   #v=1&net=flaky&latency.median=40&rate=100&use=timeout(total:5000)~retry(retries:2,statuses:503+429)~-hedge()
  *
- * The settings that differ from the preset by their paths; the layers outermost first, with a hyphen those that are off.
+ * The hash contains the settings that differ from the preset, by their paths, and the layers, outermost first. A hyphen
+ * marks a disabled layer.
  */
 import { settingFields } from '../network/fields.ts';
 import { presetName, presets } from '../network/presets.ts';
@@ -15,59 +16,59 @@ import type { Configuration, Link, OptionDescriptor, OptionValue, PolicyEntry, P
 
 const version = '1';
 
-/** With its `#`. */
+/** Returns the hash, including its `#`. */
 export function writeLink({ preset, settings, rate, stack }: Configuration): string {
   const base = presets[preset]!.settings;
-  const weather = settingFields
+  const differences = settingFields
     .map(({ path }) => [path, at(settings, path), at(base, path)] as const)
     .filter(([, value, before]) => JSON.stringify(value) !== JSON.stringify(before))
     .map(([path, value]) => `${path}=${write(value as OptionValue)}`);
-  const parts = [`v=${version}`, `net=${preset.replaceAll(' ', '-')}`, ...weather, `rate=${rate}`];
+  const parts = [`v=${version}`, `net=${preset.replaceAll(' ', '-')}`, ...differences, `rate=${rate}`];
   return `#${[...parts, `use=${stack.map(writeEntry).join('~')}`].join('&')}`;
 }
 
-/** Never throws: what cannot be read is left as it usually is, and complained about. */
+/** Never throws. A part that cannot be read keeps its default, and adds a complaint. */
 export function readLink(hash: string): Link {
   const text = hash.replace(/^#/, '');
-  if (text === '') return { configuration: usual, hasWeather: false, complaints: [] };
+  if (text === '') return { configuration: usual, hasSettings: false, complaints: [] };
 
   const parts = new Map(text.split('&').map((part) => split(part, '=')));
   if (parts.get('v') !== version) {
-    const complaint = `This link is of another version than ${version}, so everything is as usual`;
-    return { configuration: usual, hasWeather: false, complaints: [complaint] };
+    const complaint = `This link has another version than ${version}: the page uses its default configuration.`;
+    return { configuration: usual, hasSettings: false, complaints: [complaint] };
   }
   const complaints: string[] = [];
   const complain = (complaint: string): void => void complaints.push(complaint);
-  const { v: _, net, rate, use, ...weather } = Object.fromEntries(parts);
+  const { v: _, net, rate, use, ...given } = Object.fromEntries(parts);
 
   const preset = net === undefined ? usual.preset : presetName(net);
-  if (preset === undefined) complain(`There is no weather called '${net}'`);
+  if (preset === undefined) complain(`There is no preset called '${net}'.`);
   return {
     configuration: {
       preset: preset ?? usual.preset,
-      settings: readWeather(presets[preset ?? usual.preset]!.settings, weather, complain),
+      settings: readSettings(presets[preset ?? usual.preset]!.settings, given, complain),
       rate: rate === undefined ? usual.rate : readRate(rate, complain),
       stack: use === undefined ? usual.stack : readStack(use, complain),
     },
-    hasWeather: net !== undefined || Object.keys(weather).length > 0,
+    hasSettings: net !== undefined || Object.keys(given).length > 0,
     complaints,
   };
 }
 
 type Complain = (complaint: string) => void;
 
-function readWeather(base: Settings, given: Readonly<Record<string, string>>, complain: Complain): Settings {
+function readSettings(base: Settings, given: Readonly<Record<string, string>>, complain: Complain): Settings {
   let settings = base;
   for (const [path, text] of Object.entries(given)) {
     const field = settingFields.find((each) => each.path === path);
     if (field === undefined) {
-      complain(`There is no setting called '${path}'`);
+      complain(`There is no setting called '${path}'.`);
       continue;
     }
     try {
       settings = change(settings, nested(path, read(field.kind === 'statuses' ? 'numbers' : field.kind, text)));
     } catch (error) {
-      complain((error as Error).message);
+      complain(`${(error as Error).message}.`);
     }
   }
   return settings;
@@ -76,7 +77,7 @@ function readWeather(base: Settings, given: Readonly<Record<string, string>>, co
 function readRate(text: string, complain: Complain): number {
   const rate = Number(text);
   if (rate >= slowest && rate <= fastest) return rate;
-  complain(`rate must be a number from ${slowest} to ${fastest}, not '${text}'`);
+  complain(`rate must be a number from ${slowest} to ${fastest}, not '${text}'.`);
   return usual.rate;
 }
 
@@ -95,7 +96,7 @@ function readEntry(text: string, complain: Complain): Omit<PolicyEntry, 'id'> | 
   const [, off, name, inner] = /^(-?)(\w+)\((.*)\)$/.exec(text) ?? [];
   const policy = catalogue.find((each) => each.name === name);
   if (policy === undefined || inner === undefined) {
-    complain(`'${text}' is no layer`);
+    complain(`'${text}' is not a layer.`);
     return undefined;
   }
   const options: Record<string, OptionValue> = {};
@@ -103,7 +104,7 @@ function readEntry(text: string, complain: Complain): Omit<PolicyEntry, 'id'> | 
     const [option, value] = split(part, ':');
     const descriptor = policy.options.find((each) => each.name === option);
     const known = descriptor && read(descriptor.kind, value);
-    if (known === undefined) complain(`'${part}' is no option of ${policy.name}`);
+    if (known === undefined) complain(`'${part}' is not an option of ${policy.name}.`);
     else options[option] = known;
   }
   return { policy: policy.name, on: off === '', options };
@@ -114,7 +115,7 @@ function writeEntry({ policy, on, options }: PolicyEntry): string {
   return `${on ? '' : '-'}${policy}(${inner.join(',')})`;
 }
 
-/** Nothing in it may end what it stands in. */
+/** Escapes every character that has a meaning in the hash. */
 function write(value: OptionValue): string {
   return [value]
     .flat()
@@ -146,7 +147,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // a stray per cent sign
+    return text; // a per cent sign that is not part of an escape
   }
 }
 

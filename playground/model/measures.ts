@@ -1,22 +1,26 @@
-/** What a lane's callers saw over the last ten seconds, in memory that does not grow: slices of a second, buckets of 4 %. */
+/**
+ * The figures of a lane over the last ten seconds, in constant memory: ten slices of one second, each a histogram whose
+ * buckets grow by 4 %.
+ */
 import type { CallOutcome, Measures } from './types.ts';
 
 export interface Meter {
   begun(): void;
-  /** A request went to the network. */
+  /** Counts a request to the network. */
   sent(): void;
   ended(outcome: CallOutcome, latency: number): void;
   read(): Measures;
 }
 
 const slices = 10;
-/** Each is so much longer than the one before; up to a minute, which is more than any caller waits. */
+/** The ratio of a bucket's bound to the previous one. */
 const growth = 1.04;
+/** Enough for a latency of a minute, which is longer than any caller waits. */
 const buckets = Math.ceil(Math.log(60_000) / Math.log(growth)) + 1;
 
-/** `clock`: ms. */
+/** `clock` returns ms. */
 export function createMeter(clock: () => number): Meter {
-  const answers = Array.from({ length: slices }, () => new Uint32Array(buckets));
+  const latencies = Array.from({ length: slices }, () => new Uint32Array(buckets));
   const counts = Array.from({ length: slices }, () => ({ begun: 0, sent: 0, ended: 0 }));
   const total = { calls: 0, answered: 0, requests: 0 };
   let current = 0;
@@ -24,7 +28,7 @@ export function createMeter(clock: () => number): Meter {
   function slice(): number {
     const now = Math.floor(clock() / 1_000);
     for (let second = Math.max(current, now - slices) + 1; second <= now; second += 1) {
-      answers[second % slices]!.fill(0);
+      latencies[second % slices]!.fill(0);
       Object.assign(counts[second % slices]!, { begun: 0, sent: 0, ended: 0 });
     }
     current = Math.max(current, now);
@@ -44,7 +48,7 @@ export function createMeter(clock: () => number): Meter {
       counts[at]!.ended += 1;
       total.calls += 1;
       if (outcome !== 'answered') return;
-      answers[at]![bucketOf(latency)]! += 1;
+      latencies[at]![bucketOf(latency)]! += 1;
       total.answered += 1;
     },
     read() {
@@ -57,7 +61,7 @@ export function createMeter(clock: () => number): Meter {
         sum((count) => count.ended),
       ];
       const merged = new Uint32Array(buckets);
-      for (const each of answers) each.forEach((count, bucket) => (merged[bucket]! += count));
+      for (const each of latencies) each.forEach((count, bucket) => (merged[bucket]! += count));
       const answered = merged.reduce((all, count) => all + count, 0);
       return {
         calls: ended,
@@ -76,7 +80,7 @@ function bucketOf(latency: number): number {
   return Math.min(buckets - 1, Math.floor(Math.log(Math.max(1, latency)) / Math.log(growth)));
 }
 
-/** The middle of the bucket that holds the nearest rank; undefined when there is none. */
+/** The middle of the bucket that contains the nearest rank; `undefined` if all buckets are empty. */
 function quantile(counts: Uint32Array, rank: number): number | undefined {
   let seen = 0;
   for (const [bucket, count] of counts.entries()) {

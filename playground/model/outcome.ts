@@ -1,4 +1,4 @@
-/** How a call ended, in the words of the page. */
+/** Classifies how a call ended. */
 import { nameError } from './describe.ts';
 import type { CallOutcome } from './types.ts';
 
@@ -7,7 +7,7 @@ export interface Ending {
   readonly label: string;
 }
 
-/** The reason of an abort by the caller, who has waited long enough. */
+/** The reason of the abort when the time limit of the caller expires. */
 export class ImpatienceError extends Error {
   override readonly name = 'ImpatienceError';
 }

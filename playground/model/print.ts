@@ -1,10 +1,10 @@
-/** Writes an expression as TypeScript, on one line where it fits. */
+/** Prints an expression as TypeScript, on one line if it fits. */
 import { isList } from './expression.ts';
 import type { Expression } from './expression.ts';
 
 const WIDTH = 80;
 
-/** `indent`: of the line that it begins in, in blanks; `scope` goes before every name of the library. */
+/** `indent` is the indentation of the first line. `scope` is a prefix for every name of the library. */
 export function print(expression: Expression, indent = 0, scope = ''): string {
   if (typeof expression === 'string') return quote(expression);
   if (typeof expression === 'number') return grouped(expression);

@@ -1,4 +1,4 @@
-/** What kyoa keeps in this browser, read past it as the developer tools read it: the layout of `kyoa/indexeddb`. */
+/** Reads kyoa's records directly from IndexedDB, in the layout of `kyoa/indexeddb`, as the developer tools do. */
 import { indexeddb } from 'kyoa/indexeddb';
 import { database } from './policies/idempotency.ts';
 import type { Records, StoredRecord } from './types.ts';
@@ -10,7 +10,7 @@ interface Kept {
 }
 
 const store = 'entries';
-/** Characters of a value that are shown. */
+/** The maximum of characters that are shown of a value. */
 const longest = 2_000;
 
 export function openRecords(): Records {
@@ -18,7 +18,7 @@ export function openRecords(): Records {
     async list() {
       const [keys, values] = await read();
       return keys
-        .flatMap((key, i) => (typeof key === 'string' ? [show(key, values[i]!)] : [])) // a number is the store's counter
+        .flatMap((key, i) => (typeof key === 'string' ? [show(key, values[i]!)] : [])) // a number: the adapter's counter
         .filter(({ expires }) => (expires ?? Infinity) > Date.now())
         .toSorted((a, b) => b.version - a.version);
     },
@@ -33,7 +33,7 @@ export function openRecords(): Records {
 
 async function read(): Promise<[readonly IDBValidKey[], readonly Kept[]]> {
   const storage = indexeddb(database);
-  await storage.get(''); // makes the database where there is none yet
+  await storage.get(''); // creates the database if it does not exist yet
   await storage.close();
   const db = await settled(indexedDB.open(database));
   try {

@@ -1,7 +1,7 @@
-/** The last so many of a series, in memory that does not grow. */
+/** A ring buffer: keeps the last `capacity` values. */
 
 export interface Ring<T> {
-  /** Hands back what had to go. */
+  /** Returns the value that was evicted, if any. */
   push(value: T): T | undefined;
   /** Oldest first. */
   toArray(): T[];
@@ -13,10 +13,10 @@ export function ring<T>(capacity: number): Ring<T> {
 
   return {
     push(value) {
-      const gone = slots[next];
+      const evicted = slots[next];
       slots[next] = value;
       next = (next + 1) % capacity;
-      return gone;
+      return evicted;
     },
     toArray: () => [...slots.slice(next), ...slots.slice(0, next)],
   };

@@ -1,4 +1,4 @@
-/** From one reset to the next: a clock, both lanes, and all that is counted and kept of what happens on them. */
+/** The state between two resets: the clock, both lanes, their counts and their records. */
 import { createFetch, memory, observe } from 'kyoa';
 import type { Middleware } from 'kyoa';
 import type { Network } from '../network/network.ts';
@@ -11,14 +11,14 @@ import { createTicks } from './ticks.ts';
 import type { CallRecord, LaneName, LayerCounts, PayResult, Problem, Session, Stack } from './types.ts';
 
 export interface Run extends Pick<Session, 'measures' | 'ticks' | 'dots'> {
-  /** ms since it began. */
+  /** The time since the run began, ms. */
   now(): number;
-  /** Takes a stack, or says why it cannot; the one before then goes on. */
+  /** Replaces the stack. If the new stack has problems, they are returned and the previous stack remains in use. */
   use(stack: Stack): readonly Problem[];
-  /** The same call on both lanes, at the same moment. */
+  /** Makes the same call on both lanes. */
   call(): void;
   pay(order: string, lane: LaneName): Promise<PayResult>;
-  /** Writes a row of the measures. */
+  /** Appends a row of measures to the ticks. */
   tick(): void;
   layers(): readonly LayerCounts[];
   calls(): readonly CallRecord[];
@@ -32,7 +32,7 @@ export function createRun(network: Network): Run {
   const counter = createLayerCounter();
   const log = createCallLog(now);
   const ticks = createTicks();
-  const storage = memory(); // of what the policies learn: it begins anew with each run
+  const storage = memory(); // for the history of the policies, which starts empty in each run
   let limit = Number.NaN;
   const builder = createBuilder({ origin: network.origin, onLimit: (ms) => (limit = ms) });
 
@@ -42,11 +42,11 @@ export function createRun(network: Network): Run {
       return next();
     };
   const fetchOf = (...use: readonly Middleware[]): Fetch => createFetch({ use, storage, fetch: network.fetch });
-  const outer = [log.outermost, observe(log.hear)];
+  const outer = [log.outermost, observe(log.record)];
   const inner = [counter.before('network'), log.innermost, countedBy('kyoa')];
 
   let entries: readonly string[] = ['network'];
-  // Plain fetch passes the same counter, and so pays for it as well.
+  // Plain fetch has the same counter, so that both lanes bear its cost.
   const fetches = { plain: fetchOf(countedBy('plain')), kyoa: fetchOf(...outer, ...inner) };
   let calls = 0;
 
@@ -68,7 +68,7 @@ export function createRun(network: Network): Run {
       return [];
     },
     call() {
-      // The id is in the query: one route, whose latencies can be learnt, but no two equal calls to be shared.
+      // The id is in the query. All calls have the same route, for the latency history, but dedupe shares none of them.
       for (const lane of ['plain', 'kyoa'] as const) void send(lane, `items?id=${calls}`);
       calls += 1;
     },

@@ -1,4 +1,4 @@
-/** All that the page shows and drives: a network, a configuration, and the run that is under way. */
+/** The state behind the page: the network, the configuration, and the current run. */
 import { indexeddb } from 'kyoa/indexeddb';
 import type { Network } from '../network/network.ts';
 import { presets } from '../network/presets.ts';
@@ -6,16 +6,16 @@ import { findServer } from '../network/server-network.ts';
 import { change } from '../network/settings.ts';
 import type { Patch, Settings } from '../network/settings.ts';
 import { simulatedNetwork } from '../network/simulated-network.ts';
-import { openBell } from './bell.ts';
 import { fastest, slowest } from './configuration.ts';
 import { readLink } from './link.ts';
 import { createRun } from './run.ts';
+import { openTabChannel } from './tab-channel.ts';
 import { tickEvery } from './ticks.ts';
 import { createTraffic } from './traffic.ts';
 import type { Problem, Session, SessionOptions } from './types.ts';
 
 export interface Options extends SessionOptions {
-  /** @default the flaky server that served the page, else its image within the page */
+  /** @default the flaky server if it served the page, otherwise a simulated network */
   readonly network?: Network;
 }
 
@@ -29,45 +29,45 @@ export async function openSession(options: Options = {}): Promise<Session> {
   let running = false;
   let run = createRun(network);
   let ticking: ReturnType<typeof setInterval> | undefined;
-  /** One wish after the other, so that the last one stands. */
-  let wishes: Promise<unknown> = Promise.resolve();
+  /** Changes of the network run one after another, so that the last one applies. */
+  let queue: Promise<unknown> = Promise.resolve();
   const listeners = new Set<Parameters<Session['subscribe']>[0]>();
   const traffic = createTraffic(configuration.rate, () => run.call());
 
-  const tell = (what: 'state' | 'payments'): void => {
+  const notify = (what: 'state' | 'payments'): void => {
     for (const listener of listeners) listener(what);
   };
-  const bell = openBell((news) => {
-    if (news === 'payments') tell('payments');
-    else if (network.kind === 'server') adopt().catch(blame);
+  const otherTabs = openTabChannel((change) => {
+    if (change === 'payments') notify('payments');
+    else if (network.kind === 'server') adoptSettings().catch(fail);
   });
-  const blame = (error: unknown): void => {
-    fault = `The network does not hear: ${error instanceof Error ? error.message : String(error)}`;
-    tell('state');
+  const fail = (error: unknown): void => {
+    fault = `The network could not be changed: ${error instanceof Error ? error.message : String(error)}`;
+    notify('state');
   };
-  const wish = (work: () => Promise<unknown>): void => {
-    wishes = wishes.then(work).then(() => {
+  const enqueue = (work: () => Promise<unknown>): void => {
+    queue = queue.then(work).then(() => {
       if (fault === undefined) return;
       fault = undefined;
-      tell('state');
-    }, blame);
+      notify('state');
+    }, fail);
   };
-  const command = (settings: Patch): void => {
-    wish(async () => {
+  const changeNetwork = (settings: Patch): void => {
+    enqueue(async () => {
       await network.change(settings);
-      bell.ring('weather');
+      otherTabs.report('settings');
     });
   };
-  /** What another tab has told the server, or its command line. */
-  const adopt = async (): Promise<void> => {
+  /** Reads the settings of the server, which another tab or the command line of `npm start` may have changed. */
+  const adoptSettings = async (): Promise<void> => {
     const settings = await network.settings();
     const [preset] = Object.entries(presets).find(([, each]) => isSame(each.settings, settings)) ?? [];
     configuration = { ...configuration, settings, preset: preset ?? configuration.preset };
-    tell('state');
+    notify('state');
   };
-  /** Once the network has heard what it is to be like: a script that begins anew begins with the first call. */
-  const send = (): void => {
-    wish(async () => running && traffic.start());
+  /** Starts the traffic after the queued changes, so that the first call gets the first fate of a new sequence. */
+  const startTraffic = (): void => {
+    enqueue(async () => running && traffic.start());
   };
   const install = (): void => {
     problems = run.use(configuration.stack);
@@ -93,26 +93,26 @@ export async function openSession(options: Options = {}): Promise<Session> {
     start() {
       if (running) return;
       running = true;
-      send();
+      startTraffic();
       ticking = setInterval(() => run.tick(), tickEvery);
-      tell('state');
+      notify('state');
     },
     stop() {
       if (!running) return;
       running = false;
       traffic.stop();
       clearInterval(ticking);
-      tell('state');
+      notify('state');
     },
     reset() {
       const before = run;
       run = createRun(network);
       install();
-      before.close().catch(blame);
+      before.close().catch(fail);
       traffic.stop();
-      command(configuration.settings); // with its seed, which begins the script again
-      send();
-      tell('state');
+      changeNetwork(configuration.settings); // the seed among them restarts the sequences of fates
+      startTraffic();
+      notify('state');
     },
     configure(wanted) {
       const preset = wanted.preset === undefined ? undefined : presets[wanted.preset];
@@ -125,15 +125,15 @@ export async function openSession(options: Options = {}): Promise<Session> {
         traffic.change(rate);
       }
       if (wanted.stack !== undefined) install();
-      if (settings !== undefined) command(withoutSeed(settings, seed));
-      tell('state');
+      if (settings !== undefined) changeNetwork(withoutSeed(settings, seed));
+      notify('state');
     },
     changeSettings(patch) {
       const { seed } = configuration.settings;
       const settings = change(configuration.settings, patch);
       configuration = { ...configuration, settings };
-      command(withoutSeed(settings, seed));
-      tell('state');
+      changeNetwork(withoutSeed(settings, seed));
+      notify('state');
     },
     follow({ change: { settings, ...wanted }, reset }) {
       session.configure(wanted);
@@ -148,15 +148,15 @@ export async function openSession(options: Options = {}): Promise<Session> {
     dots: (lane) => run.dots(lane),
     async pay(order, lane) {
       const result = await run.pay(order, lane);
-      bell.ring('payments');
-      tell('payments');
+      otherTabs.report('payments');
+      notify('payments');
       return result;
     },
     payments: network.payments,
     async clearPayments() {
       await network.clearPayments();
-      bell.ring('payments');
-      tell('payments');
+      otherTabs.report('payments');
+      notify('payments');
     },
     subscribe(listener) {
       listeners.add(listener);
@@ -165,24 +165,24 @@ export async function openSession(options: Options = {}): Promise<Session> {
     close() {
       session.stop();
       listeners.clear();
-      bell.close();
-      Promise.all([wishes, run.close()])
+      otherTabs.close();
+      Promise.all([queue, run.close()])
         .then(() => network.close())
-        .catch(() => {}); // whoever would hear of it has left
+        .catch(() => {}); // no listener is left that could show the error
     },
   };
 
   install();
-  if (network.kind === 'server' && !link.hasWeather) await adopt();
-  else command(configuration.settings);
-  await wishes;
+  if (network.kind === 'server' && !link.hasSettings) await adoptSettings();
+  else changeNetwork(configuration.settings);
+  await queue;
   return session;
 }
 
-/** A seed that stays is not sent: it would begin every lane's script again. */
+/** Omits a seed that has not changed, because every seed that the network receives restarts the sequences of fates. */
 function withoutSeed(settings: Settings, before: number): Patch {
-  const { seed, ...weather } = settings;
-  return seed === before ? weather : settings;
+  const { seed, ...others } = settings;
+  return seed === before ? others : settings;
 }
 
 async function findNetwork(settings: Settings): Promise<Network> {

@@ -1,13 +1,13 @@
-/** From the configured layers to the policies themselves; a layer that stays as it was keeps what it has learnt. */
+/** Builds the policies of the configured layers. A layer that has not changed keeps its policy, and so its state. */
 import type { Adaptive, Middleware, Storage } from 'kyoa';
 import { express, policyOf } from './catalogue.ts';
 import { evaluate } from './evaluate.ts';
 import type { PolicyEntry, Problem, Stack } from './types.ts';
 
 export interface Builder {
-  /** Those that are on, outermost first; or why they cannot be built. */
+  /** Builds the enabled layers, outermost first, and reports the problems of those that cannot be built. */
   build(stack: Stack): { readonly layers: readonly BuiltLayer[]; readonly problems: readonly Problem[] };
-  /** Closes the storages that were opened. */
+  /** Closes the storages of all policies that were built. */
   close(): Promise<void>;
 }
 
@@ -17,17 +17,17 @@ export interface BuiltLayer {
 }
 
 export interface BuilderOptions {
-  /** Where the calls go, without a slash at its end. */
+  /** The origin of the calls, without a slash at its end. */
   readonly origin: string;
-  /** Hears every adaptive limit as it is applied, ms. */
+  /** Called with every adaptive limit that is applied, ms. */
   readonly onLimit: (limit: number) => void;
 }
 
 export function createBuilder({ origin, onLimit }: BuilderOptions): Builder {
   const built = new Map<string, { readonly text: string; readonly policy: Middleware }>();
   const storages: Storage[] = [];
-  const stands = {
-    adaptive: (made: unknown) => overheard(made as Adaptive, onLimit),
+  const wrappers = {
+    adaptive: (made: unknown) => reporting(made as Adaptive, onLimit),
     indexeddb: (made: unknown) => {
       storages.push(made as Storage);
       return made;
@@ -38,7 +38,7 @@ export function createBuilder({ origin, onLimit }: BuilderOptions): Builder {
     const text = JSON.stringify([entry.policy, entry.options]);
     const known = built.get(entry.id);
     if (known?.text === text) return known.policy;
-    const policy = evaluate(express(entry, origin), stands) as Middleware;
+    const policy = evaluate(express(entry, origin), wrappers) as Middleware;
     built.set(entry.id, { text, policy });
     return policy;
   };
@@ -62,8 +62,8 @@ export function createBuilder({ origin, onLimit }: BuilderOptions): Builder {
   };
 }
 
-/** The limits that kyoa applies, told to whoever listens; kyoa's own otherwise. */
-function overheard(adaptive: Adaptive, onLimit: (limit: number) => void): Adaptive {
+/** The same adaptive limit, which also reports every limit to `onLimit`. */
+function reporting(adaptive: Adaptive, onLimit: (limit: number) => void): Adaptive {
   return {
     measure(ctx, what) {
       const measurement = adaptive.measure(ctx, what);
@@ -77,11 +77,12 @@ function crowded(stack: Stack): Problem[] {
   return stack.flatMap(({ id, policy }, i) => {
     const before = stack.slice(0, i).filter((other) => other.policy === policy).length;
     const { most } = policyOf(policy);
-    return before < most ? [] : [{ entry: id, message: `${policy} may stand ${most === 1 ? 'once' : 'twice'}` }];
+    if (before < most) return [];
+    return [{ entry: id, message: `A stack may contain ${policy} only ${most === 1 ? 'once' : 'twice'}` }];
   });
 }
 
-/** At fault is the option without which the policy can be built. */
+/** Names the option without which the policy can be built, if there is one. */
 function problemOf(entry: PolicyEntry, error: unknown, origin: string): Problem {
   const message = error instanceof Error ? error.message : String(error);
   const option = Object.keys(entry.options).find((name) => {

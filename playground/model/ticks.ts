@@ -1,4 +1,4 @@
-/** The measures over time: a row every half second, for the last minute. */
+/** The measures of the last minute, a row every half second. */
 import { ring } from './ring.ts';
 import type { Measures, TickColumns, Ticks } from './types.ts';
 

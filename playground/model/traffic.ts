@@ -1,13 +1,13 @@
-/** Calls at a fixed rate that waits for nobody: callers in the wild do not slow down because the server did. */
+/** Makes calls at a fixed rate that does not depend on the responses: real callers do not slow down when a server does. */
 
 export interface Traffic {
   start(): void;
   stop(): void;
-  /** Calls a second, from now on. */
+  /** Sets the rate, in calls a second. */
   change(rate: number): void;
 }
 
-/** ms; a page in the background gets its timers once a second, and what it missed beyond that is not made up for. */
+/** ms. Timers of a background page fire once a second. Calls that are overdue by more than that are not made. */
 const longestDebt = 1_000;
 
 export function createTraffic(rate: number, call: () => void): Traffic {

@@ -1,33 +1,33 @@
 /**
- * All that stands between the model and the page. The page reads these and calls these, nothing else: what changes
- * seldom it is told by `subscribe`, what changes with every call it reads when it draws.
+ * The interface between the model and the page. The page uses only these types and the functions below. `subscribe`
+ * reports state that changes rarely; the page reads state that changes with every call whenever it draws.
  *
  *   import { openSession } from './session.ts';        (options?: SessionOptions) => Promise<Session>
- *   import { presets } from '../network/presets.ts';          names and abouts of the weathers
- *   import { settingFields } from '../network/fields.ts';      sliders and switches of the weather
+ *   import { presets } from '../network/presets.ts';          names and descriptions of the presets
+ *   import { settingFields } from '../network/fields.ts';      sliders and switches of the network
  *   import { catalogue } from './catalogue.ts';        readonly PolicyDescriptor[], in their usual order
  *   import { scenarios } from './scenarios.ts';        readonly Scenario[]
  *   import { generate } from './code.ts';              (stack, form: CodeForm) => string
  *   import { readLink, writeLink } from './link.ts';   (hash) => Link; (configuration) => hash
  *   import { openRecords } from './records.ts';        () => Records
  *
- * Durations are ms and shares are 0..1, unless a unit says otherwise. Times are ms on the session's clock, which begins
- * at 0 with every `reset`.
+ * Durations are in ms and shares in 0..1, unless a unit states otherwise. Times are in ms on the session's clock, which
+ * starts at 0 with every `reset`.
  */
 import type { Unit } from '../network/fields.ts';
 import type { Payment } from '../network/ledger.ts';
 import type { Region } from '../network/regions.ts';
 import type { Patch, Settings } from '../network/settings.ts';
 
-// The weather: what the network does to requests -----------------------------------------------------------------
+// The network and its faults -------------------------------------------------------------------------------------
 
 export type { SettingField, Unit } from '../network/fields.ts';
 export type { Payment } from '../network/ledger.ts';
 export type { Preset } from '../network/presets.ts';
 export type { Region } from '../network/regions.ts';
-export type { Patch, RegionWeather, Settings } from '../network/settings.ts';
+export type { Patch, RegionSettings, Settings } from '../network/settings.ts';
 
-// The stack: what stands between the caller and the network ------------------------------------------------------
+// The stack of policies ------------------------------------------------------------------------------------------
 
 export type PolicyName =
   | 'timeout'
@@ -43,15 +43,15 @@ export type PolicyName =
   | 'endpoints'
   | 'race';
 
-/** Numbers are in the option's unit; a list is one of statuses or methods. */
+/** A number is in the unit of the option. A list contains statuses or methods. */
 export type OptionValue = number | boolean | string | readonly number[] | readonly string[];
 
-/** By the option's name, such as `retries` or `budget.ratio`; one that is absent has its default. */
+/** Values by the name of the option, such as `retries` or `budget.ratio`. An absent option has its default. */
 export type OptionValues = Readonly<Record<string, OptionValue>>;
 
 /** One layer of the onion. */
 export interface PolicyEntry {
-  /** Its own within the stack, and stays with it through moves and edits; `timeout` may stand twice. */
+  /** Unique within the stack, and constant while the layer is moved and edited. A stack may contain `timeout` twice. */
   readonly id: string;
   readonly policy: PolicyName;
   readonly on: boolean;
@@ -64,39 +64,39 @@ export type Stack = readonly PolicyEntry[];
 export interface OptionDescriptor {
   readonly name: string;
   readonly label: string;
-  /** `numbers` and `words` are lists; `number` that is `optional` may be left empty. */
+  /** `numbers` and `words` are lists. */
   readonly kind: 'number' | 'switch' | 'choice' | 'numbers' | 'words' | 'text';
   readonly unit: Unit;
-  /** For the slider or the field's arrows; what is allowed, kyoa says itself. */
+  /** The range of the arrow keys in the field. kyoa itself validates the value. */
   readonly min?: number;
   readonly max?: number;
   readonly step?: number;
   readonly choices?: readonly string[];
-  /** kyoa's own; undefined: none, as of a limit that does not apply. */
+  /** kyoa's default. `undefined` if there is none: the limit does not apply, for example. */
   readonly default: OptionValue | undefined;
   readonly help: string;
-  /** Has a meaning only while another option of the same policy has one of these values. */
+  /** The option applies only while another option of the same policy has one of these values. */
   readonly only?: { readonly option: string; readonly is: readonly OptionValue[] };
 }
 
 export interface PolicyDescriptor {
   readonly name: PolicyName;
   readonly title: string;
-  /** What it does, in one sentence. */
+  /** What the policy does, in one sentence. */
   readonly about: string;
-  /** Where it usually stands, in one sentence. */
+  /** Where the policy is usually placed, in one sentence. */
   readonly place: string;
   readonly options: readonly OptionDescriptor[];
-  /** What an entry that is newly added begins with, as kyoa's default alone would do nothing (timeout, limit, ...). */
+  /** The options of a layer that is added. Policies such as `timeout` and `limit` do nothing with their defaults alone. */
   readonly initial: OptionValues;
-  /** How often it may stand in a stack: 2 for timeout, else 1. */
+  /** How many times a stack may contain the policy: 2 for `timeout`, otherwise 1. */
   readonly most: number;
 }
 
-/** Why a stack cannot be built: kyoa's own words. The one before it goes on running. */
+/** Why a stack cannot be built, in the words of kyoa's error. The previous stack remains in use. */
 export interface Problem {
   readonly entry: string;
-  /** The option whose value is at fault; undefined when several are at odds. */
+  /** The option with the invalid value; `undefined` if the problem is not that of a single option. */
   readonly option?: string;
   readonly message: string;
 }
@@ -104,20 +104,20 @@ export interface Problem {
 // A configuration, its link, its code ----------------------------------------------------------------------------
 
 export interface Configuration {
-  /** The preset that the settings began as, by name. */
+  /** The name of the preset that the settings started from. */
   readonly preset: string;
   readonly settings: Settings;
-  /** Calls a second, for plain fetch and kyoa each. */
+  /** Calls a second of each lane. */
   readonly rate: number;
   readonly stack: Stack;
 }
 
 export interface Link {
-  /** What could be read, the rest as it is by default; `settings` is undefined when the link says nothing of the weather. */
+  /** The parts that could be read, and defaults for all others. */
   readonly configuration: Configuration;
-  /** Whether it says anything of the weather; if not, a server's own is kept. */
-  readonly hasWeather: boolean;
-  /** One sentence for each part that could not be read; empty when all is well. */
+  /** Whether the link contains a preset or settings. If not, a server keeps its current settings. */
+  readonly hasSettings: boolean;
+  /** One sentence for each part that could not be read. */
   readonly complaints: readonly string[];
 }
 
@@ -127,22 +127,23 @@ export type CodeForm = 'module' | 'script tag';
 
 export type LaneName = 'plain' | 'kyoa';
 
-/** How a call, or what is left of it, stands. `late`: its caller's patience (5 s, both lanes) ran out. */
+/** The state or the result of a call. `late`: the caller of either lane aborted the call after 5 s. */
 export type CallOutcome = 'running' | 'answered' | 'bad answer' | 'broken' | 'timed out' | 'late' | 'rejected';
 
-/** What one layer has seen since the reset; the traffic it adds or spares is `beneath - entered`. */
+/** The counts of a layer since the reset. `sent - entered` is the traffic that the layer added, or avoided if negative. */
 export interface LayerCounts {
-  /** The entry's id; `network` for what is beneath all of them. */
+  /** The id of the layer, or `network`, which is placed inside all layers. */
   readonly entry: string;
+  /** Calls that entered the layer. */
   readonly entered: number;
-  /** Came back outwards with a good answer (2xx or 3xx). */
+  /** Calls that left the layer with a 2xx response. */
   readonly answered: number;
-  /** Came back with another answer, or an error. */
+  /** Calls that left the layer with another response, or with an error. */
   readonly failed: number;
-  /** Inside at this moment. */
+  /** Calls that are in the layer now. */
   readonly inside: number;
-  /** Entered what stands beneath; for `network`, requests sent. */
-  readonly beneath: number;
+  /** Calls that the layer passed to the next inner layer; for `network`, requests sent. */
+  readonly sent: number;
 }
 
 export interface AttemptRecord {
@@ -151,9 +152,9 @@ export interface AttemptRecord {
   readonly kind: 'first' | 'retry' | 'hedge' | 'race';
   readonly region: Region;
   readonly start: number;
-  /** Of its headers, or its failure; undefined while it runs. */
+  /** When the headers arrived, or when the attempt failed; `undefined` while it runs. */
   readonly end: number | undefined;
-  /** `cancelled`: another copy won, or its caller left. */
+  /** `cancelled`: another copy won, or the caller aborted the call. */
   readonly outcome: 'running' | 'answered' | 'bad answer' | 'broken' | 'timed out' | 'cancelled';
   readonly status: number | undefined;
 }
@@ -161,13 +162,13 @@ export interface AttemptRecord {
 export interface EventRecord {
   /** On the session's clock. */
   readonly time: number;
-  /** kyoa's own name of it, such as `retry.scheduled`. */
+  /** kyoa's name of the event, such as `retry.scheduled`. */
   readonly type: string;
-  /** Its facts in a few words, such as `retry 1 in 134 ms, after 503`. */
+  /** The members of the event, such as `retry 1, delay 134 ms, status 503`. */
   readonly detail: string;
 }
 
-/** What made a call end otherwise than by its own first request; a mark each. */
+/** What happened to a call besides its first request. A call may have several marks. */
 export type CallMark =
   | 'retried'
   | 'hedged'
@@ -179,14 +180,14 @@ export type CallMark =
   | 'fallback'
   | 'queued';
 
-/** A call through kyoa; the object stays the same while it runs and its members change. */
+/** A call through kyoa. While the call runs, the members of the object change, and the object stays the same. */
 export interface CallRecord {
-  /** Rises by one with each call. */
+  /** Increases by one with each call. */
   readonly number: number;
   readonly method: string;
   readonly path: string;
   readonly start: number;
-  /** Of the last byte, or of the failure. */
+  /** When the last byte arrived, or when the call failed; `undefined` while it runs. */
   readonly end: number | undefined;
   readonly outcome: CallOutcome;
   /** `200`, `503`, `TIMEOUT`, `CIRCUIT_OPEN`, ... */
@@ -194,32 +195,32 @@ export interface CallRecord {
   readonly marks: ReadonlySet<CallMark>;
   readonly attempts: readonly AttemptRecord[];
   readonly events: readonly EventRecord[];
-  /** Events beyond the first hundred, which are not kept. */
+  /** The number of events after the first hundred, which are not kept. */
   readonly dropped: number;
 }
 
-/** Over the last 10 s. */
+/** The figures of a lane over the last 10 s. */
 export interface Measures {
   /** Calls that ended. */
   readonly calls: number;
-  /** 0..1; undefined before the first call has ended. */
+  /** 0..1; `undefined` before the first call has ended. */
   readonly success: number | undefined;
-  /** To the last byte of the good answers. */
+  /** Percentiles of the time to the last byte, of successful calls. */
   readonly p50: number | undefined;
   readonly p95: number | undefined;
   readonly p99: number | undefined;
-  /** Requests sent for each call begun. */
+  /** Requests sent per call. */
   readonly upstream: number | undefined;
-  /** Since the reset. */
+  /** The totals since the reset. */
   readonly total: { readonly calls: number; readonly answered: number; readonly requests: number };
 }
 
-/** Columns of equal length, oldest first, one row every 500 ms for the last minute. NaN where nothing is known. */
+/** Columns of equal length, oldest first, with a row every 500 ms for the last minute. NaN for an unknown figure. */
 export interface Ticks {
   readonly time: readonly number[];
   readonly plain: TickColumns;
   readonly kyoa: TickColumns;
-  /** The adaptive limit as it was last applied; NaN while no adaptive limit stands in the stack. */
+  /** The adaptive limit that was applied last; NaN while the stack has no adaptive limit. */
   readonly limit: readonly number[];
 }
 
@@ -231,9 +232,9 @@ export interface TickColumns {
   readonly upstream: readonly number[];
 }
 
-/** The last calls of a lane that ended, in the order of their ends, 2,000 at most. */
+/** The last calls of a lane, at most 2,000, in the order in which they ended. */
 export interface Dots {
-  /** Of the end. */
+  /** When each call ended. */
   readonly time: readonly number[];
   readonly latency: readonly number[];
   readonly outcome: readonly CallOutcome[];
@@ -241,17 +242,17 @@ export interface Dots {
 
 // Once only -------------------------------------------------------------------------------------------------------
 
-/** What a press of the button came to. */
+/** The result of one press of a pay button. */
 export interface PayResult {
   readonly order: string;
   readonly outcome: CallOutcome;
-  /** The answer came from the records of an earlier one, by kyoa or by the server. */
+  /** The response is that of an earlier press, replayed by kyoa or by the server. */
   readonly replayed: boolean;
   readonly duration: number;
   readonly label: string;
 }
 
-/** What kyoa keeps in this browser's IndexedDB, as an inspector sees it. */
+/** The records that kyoa stores in this browser's IndexedDB. */
 export interface Records {
   list(): Promise<readonly StoredRecord[]>;
   clear(): Promise<void>;
@@ -259,50 +260,53 @@ export interface Records {
 
 export interface StoredRecord {
   readonly key: string;
-  /** `running`: a lease is held; `done`: the answer is kept. */
+  /** `running`: the record is a lease. `done`: the record contains the response. */
   readonly state: 'running' | 'done' | 'other';
   readonly version: number;
-  /** Unix ms; undefined for never. */
+  /** Unix ms; `undefined` if the record does not expire. */
   readonly expires: number | undefined;
   readonly bytes: number;
-  /** Its beginning, for whoever opens it. */
+  /** The beginning of the value. */
   readonly value: string;
 }
 
 // The session -----------------------------------------------------------------------------------------------------
 
 export interface SessionOptions {
-  /** What to begin with, as of `readLink`. */
+  /** The initial configuration, from `readLink`. */
   readonly link?: Link;
 }
 
 export interface Session {
-  /** `server`: the flaky server that served the page; `simulated`: its image within the page. */
+  /** `server`: the flaky server that served the page. `simulated`: a network that is simulated in the page. */
   readonly network: 'server' | 'simulated';
   readonly running: boolean;
-  /** As wanted. What runs is the last one without `problems`. */
+  /** The requested configuration. The last configuration without `problems` is in use. */
   readonly configuration: Configuration;
   readonly problems: readonly Problem[];
-  /** In words, when the network cannot be told its weather; undefined while all is well. */
+  /** The error of the last change of the network; `undefined` if that change succeeded. */
   readonly fault: string | undefined;
-  /** The session's clock. */
+  /** The time on the session's clock. */
   readonly now: number;
 
   start(): void;
-  /** No new calls; those under way run to their end. */
+  /** Makes no more calls. Calls that have started are still completed. */
   stop(): void;
-  /** Clock, counters, records, measures and the script of mishaps begin again, and so does what the policies have learnt. */
+  /** Resets the clock, counters, records and measures, the sequences of fates, and the state of the policies. */
   reset(): void;
 
-  /** Any part, live; layers that stay as they were keep what they have learnt. A preset alone brings its settings along. */
+  /**
+   * Changes any part of the configuration immediately. Layers that do not change keep their state. A preset without
+   * `settings` also sets the settings of the preset.
+   */
   configure(change: Partial<Configuration>): void;
-  /** A part of the settings, live. @throws an `Error` with the `field` that cannot be taken, and changes nothing */
+  /** Changes some settings immediately. @throws an `Error` with the `field` of an invalid value, and changes nothing then */
   changeSettings(patch: Patch): void;
 
-  /** Brings about what a step of a scenario begins with: `reset` where it says so, its configuration, and running traffic. */
+  /** Applies a step of a scenario: its configuration, a `reset` if the step has one, and running traffic. */
   follow(step: Step): void;
 
-  /** Outermost first, one for each layer that is on, and `network` last. */
+  /** The counts of each enabled layer, outermost first, and of `network` last. */
   layers(): readonly LayerCounts[];
   /** The last 200 calls through kyoa, newest first. */
   calls(): readonly CallRecord[];
@@ -310,15 +314,15 @@ export interface Session {
   ticks(): Ticks;
   dots(lane: LaneName): Dots;
 
-  /** Presses the button: `POST /pay` with the order as `requestId` through kyoa, or as it is through plain fetch. */
+  /** Sends `POST /api/pay`. Through kyoa, the order is the `requestId`; plain fetch sends no key. */
   pay(order: string, lane: LaneName): Promise<PayResult>;
-  /** As the server counts, newest first; also what other tabs and earlier loads of the page have paid. */
+  /** The server's payments, newest first. Includes those of other tabs, and those from before a reload. */
   payments(): Promise<readonly Payment[]>;
   clearPayments(): Promise<void>;
 
   /**
-   * Told when running, configuration, problems, fault or payments (also by another tab) have changed: never for each
-   * call. The result ends it.
+   * Calls the listener when `running`, the configuration, the problems, the fault or the payments changed, also if
+   * another tab changed them. It is not called for every call. The returned function removes the listener.
    */
   subscribe(listener: (what: 'state' | 'payments') => void): () => void;
   /** Ends traffic, timers, connections and listeners. */
@@ -330,7 +334,7 @@ export interface Session {
 export interface Scenario {
   readonly id: string;
   readonly title: string;
-  /** What it shows, in one sentence. */
+  /** What the scenario shows, in one sentence. */
   readonly about: string;
   readonly steps: readonly Step[];
 }
@@ -339,12 +343,12 @@ export interface Step {
   readonly title: string;
   /** A few sentences: what happens, and what to look at. */
   readonly text: string;
-  /** What the step begins with; `follow` brings it about. */
+  /** The changes of the configuration at the beginning of the step. */
   readonly change: Partial<Omit<Configuration, 'settings'>> & { readonly settings?: Patch };
-  /** Whether to `reset` first, so that before and after begin alike. */
+  /** Whether the step starts with a `reset`. */
   readonly reset: boolean;
-  /** After so long the next step begins by itself; undefined: when the visitor has done what the text asks for. */
+  /** The next step starts automatically after this time. `undefined`: it starts when the visitor presses the button. */
   readonly seconds: number | undefined;
-  /** The part of the page to point at. */
+  /** The part of the page to highlight. */
   readonly watch: 'network' | 'onion' | 'waterfall' | 'chart' | 'compare' | 'pay' | 'code';
 }

@@ -1,9 +1,10 @@
 /**
- * The API behind every network, whatever carries its requests: the weather, the lanes, and what becomes of a request.
+ * The API that the flaky server and the simulated network share. It keeps the settings and the lanes, and decides the
+ * fate of each request.
  *
- *   any  /api/...     an answer, if fate allows; /plain/api/... and /kyoa/api/... are lanes of their own,
- *                     /eu/kyoa/api/... and so on are regions, each with a weather of its own
- *   POST /api/pay     { order }: executed once per Idempotency-Key; without a key, each time it arrives
+ *   any  /api/...     a 200, or the fault that was drawn for the request. /plain/api/... and /kyoa/api/... are separate
+ *                     lanes; /eu/kyoa/api/... and so on are regions with separate settings
+ *   POST /api/pay     { order }: executed once per Idempotency-Key; without a key, executed each time it arrives
  */
 import { isExecuted } from './fate.ts';
 import type { Fate } from './fate.ts';
@@ -15,7 +16,7 @@ import { grant } from './presets.ts';
 import { regions } from './regions.ts';
 import type { Region } from './regions.ts';
 import type { Reply } from './reply.ts';
-import { weatherIn } from './settings.ts';
+import { settingsIn } from './settings.ts';
 import type { Settings } from './settings.ts';
 
 export interface Arriving {
@@ -23,15 +24,16 @@ export interface Arriving {
   readonly url: URL;
   /** The Idempotency-Key. */
   readonly key: string | undefined;
-  /** The body as JSON, undefined if it is none; asked for only where one is expected. */
+  /** Parses the body as JSON; `undefined` if it is not JSON. Called only for requests that need a body. */
   readonly body: () => Promise<unknown>;
 }
 
-/** A request that has arrived: its fate, and the answer that it gets if that is its fate. */
+/** A request that was received, with its fate. `reply` is sent only if the fate is `answered`. */
 export interface Visit {
   readonly lane: Lane;
   readonly fate: Fate;
-  readonly weather: Settings;
+  /** The settings of the request's region. */
+  readonly settings: Settings;
   readonly reply: Reply | Promise<Reply>;
 }
 
@@ -39,12 +41,12 @@ export type Stats = Readonly<Record<string, LaneStats>>;
 
 export interface Api {
   readonly settings: () => Settings;
-  /** Any part of the settings, or a `{ preset }`; a seed starts every lane afresh. Throws a `SettingError`. */
-  readonly change: (wish: unknown) => void;
+  /** Accepts any part of the settings, or a `{ preset }`. A seed resets all lanes. Throws a `SettingError`. */
+  readonly change: (patch: unknown) => void;
   readonly stats: () => Stats;
-  /** Starts every lane afresh: its counts and its script. */
+  /** Resets all lanes: their counts, and their sequences of fates. */
   readonly forget: () => void;
-  /** undefined for a path that is not the API's. Draws the fate at once, in the order of arrival. */
+  /** Returns `undefined` for a path outside the API. Draws the fate synchronously, so in the order of arrival. */
   readonly receive: (request: Arriving) => Visit | undefined;
 }
 
@@ -62,9 +64,9 @@ export function createApi(initial: Settings, ledger: Ledger): Api {
 
   return {
     settings: () => settings,
-    change(wish) {
-      settings = grant(settings, wish);
-      if (Object.hasOwn(Object(wish), 'seed')) lanes.clear();
+    change(patch) {
+      settings = grant(settings, patch);
+      if (Object.hasOwn(Object(patch), 'seed')) lanes.clear();
     },
     stats: () => Object.fromEntries([...lanes].map(([name, lane]) => [name, lane.stats()])),
     forget: () => lanes.clear(),
@@ -73,13 +75,13 @@ export function createApi(initial: Settings, ledger: Ledger): Api {
       if (resource === undefined) return undefined;
 
       const lane = laneOf(name);
-      const weather = weatherIn(settings, region as Region);
-      const fate = lane.arrive(weather);
+      const regional = settingsIn(settings, region as Region);
+      const fate = lane.arrive(regional);
       const reply =
         method === 'POST' && resource === 'pay'
           ? body().then((content) => pay(ledger, { lane: name, key, body: content, executed: isExecuted(fate) }))
           : { status: 200, body: { lane: name, region, path: resource, ...Object.fromEntries(searchParams) } };
-      return { lane, fate, weather, reply };
+      return { lane, fate, settings: regional, reply };
     },
   };
 }

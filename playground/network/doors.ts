@@ -1,7 +1,8 @@
 /**
- * A way round a limit of browsers that would be the whole show: six connections to an origin over HTTP/1.1, which a
- * dozen slow answers take up, so that everything else waits in a queue of the browser's own. The server listens on
- * further ports, its doors, and each read goes through the least busy one. Above this the URL is the same for all.
+ * Browsers open at most six connections to an origin over HTTP/1.1. A few slow responses occupy all of them, and every
+ * other request then waits in the browser's queue, which would hide what the policies do. Therefore the server listens
+ * on additional ports, called doors, and a request goes to the least busy door. The policies see the same origin in
+ * every URL.
  */
 import type { Fetch } from './simulated-fetch.ts';
 
@@ -10,7 +11,7 @@ interface Door {
   busy: number;
 }
 
-/** Each half of the ports serves one lane, so that neither waits for what the other one has sent. */
+/** Half of the doors serve each lane, so that the requests of one lane never wait for those of the other. */
 export function openDoors(origin: string, ports: readonly number[]): Fetch {
   const doors = ports.map((port): Door => {
     const url = new URL(origin);
@@ -22,7 +23,7 @@ export function openDoors(origin: string, ports: readonly number[]): Fetch {
   return async function fetch(input, init) {
     const request = input instanceof Request ? input : new Request(input, init);
     const half = halves[request.url.includes('/plain/') ? 0 : 1] ?? [];
-    // What has a body goes by the front door: a page cannot send a stream over HTTP/1.1, and there is little of it.
+    // A request with a body keeps its URL, because a page cannot send the stream of `request.body` over HTTP/1.1.
     if (half.length === 0 || request.body !== null || !request.url.startsWith(origin)) {
       return globalThis.fetch(input, init);
     }

@@ -1,4 +1,4 @@
-/** What becomes of one request: drawn once, when it arrives. */
+/** The fate of a request: the delay and the fault, or none, that are drawn once, when the request arrives. */
 import { normal } from './random.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
@@ -6,19 +6,19 @@ import type { Settings } from './settings.ts';
 export type Fate =
   | { readonly outcome: 'answered'; readonly delay: number; readonly drips: boolean }
   | { readonly outcome: 'failed'; readonly delay: number; readonly status: number }
-  /** `executed`: the connection broke after the work was done, so that only the answer is lost. */
+  /** `executed`: the connection is reset after the server did the work, so only the response is lost. */
   | { readonly outcome: 'reset'; readonly delay: number; readonly executed: boolean }
   | { readonly outcome: 'stalled' }
   | { readonly outcome: 'refused' };
 
-/** How a request ended; `abandoned`: its caller left before the answer was out. */
+/** How a request ended. `abandoned`: the client disconnected before the response was complete. */
 export type Outcome = Fate['outcome'] | 'abandoned';
 
-/** ms; beyond this nobody is waiting any more, and a timer beyond 2^31 - 1 would fire at once. */
+/** ms. No caller waits longer, and a timer of more than 2^31 - 1 ms would fire at once. */
 const LONGEST = 120_000;
 
 export function drawFate(settings: Settings, random: Random): Fate {
-  // Always the same draws, used or not: changing one setting leaves the rest of the script as it was.
+  // The same draws are made for every request, used or not. A change of one setting leaves all other draws as they were.
   const draw = {
     reset: random(),
     executed: random(),
@@ -44,7 +44,7 @@ export function drawFate(settings: Settings, random: Random): Fate {
   return { outcome: 'answered', delay: Math.min(LONGEST, delay * factor), drips };
 }
 
-/** Whether the server does the work that was asked for, whatever its caller gets to hear. */
+/** Whether the server executes the request, independent of the response that the client receives. */
 export function isExecuted(fate: Fate): boolean {
   if (fate.outcome === 'reset') return fate.executed;
   return fate.outcome === 'answered' || fate.outcome === 'stalled';

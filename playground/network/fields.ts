@@ -1,13 +1,13 @@
-/** Every value of the weather: what it means, what it may be, and how it is set by hand. */
+/** All settings of the network: label, meaning, range, and the control that sets it. */
 import { regions } from './regions.ts';
 
 export type Unit = 'ms' | 's' | 'share' | 'times' | 'count' | 'per second' | 'none';
 
-/** A slider, a switch or a list of statuses. */
+/** One setting: a slider, a switch or a list of statuses. */
 export interface SettingField {
-  /** Its path in the settings, such as `latency.slow.share`. */
+  /** The path in the settings, such as `latency.slow.share`. */
   readonly path: string;
-  /** The heading it stands under. */
+  /** The heading of the group. */
   readonly group: string;
   readonly label: string;
   readonly help: string;
@@ -16,31 +16,31 @@ export interface SettingField {
   readonly unit: Unit;
   readonly min: number;
   readonly max: number;
-  /** With 1 it is a whole number. */
+  /** A step of 1 means a whole number. */
   readonly step: number;
-  /** `log` for what spans orders of magnitude. */
+  /** `log` for a range of several orders of magnitude. */
   readonly scale: 'linear' | 'log';
 }
 
 export const settingFields: readonly SettingField[] = [
-  slider('latency.median', 'Latency', 'Median', 'ms', 0, 10_000, 'Half of the answers take less.'),
-  slider('latency.sigma', 'Latency', 'Spread', 'none', 0, 3, 'Of the logarithm of the latencies; 0 for none.'),
-  slider('latency.slow.share', 'Latency', 'Slow answers', 'share', 0, 1, 'The far tail: how many of the answers.'),
-  slider('latency.slow.factor', 'Latency', 'Slow by', 'times', 1, 1_000, 'How many times as long they take.'),
-  slider('errors.rate', 'Failures', 'Errors', 'share', 0, 1, 'Answers with one of the statuses.'),
+  slider('latency.median', 'Latency', 'Median', 'ms', 0, 10_000, 'Half of the responses are faster.'),
+  slider('latency.sigma', 'Latency', 'Spread', 'none', 0, 3, 'The sigma of the lognormal distribution; 0 for none.'),
+  slider('latency.slow.share', 'Latency', 'Slow responses', 'share', 0, 1, 'The share of slow responses.'),
+  slider('latency.slow.factor', 'Latency', 'Slow by', 'times', 1, 1_000, 'The factor by which they are slower.'),
+  slider('errors.rate', 'Failures', 'Errors', 'share', 0, 1, 'The share of responses with an error status.'),
   {
-    ...slider('errors.statuses', 'Failures', 'Statuses', 'none', 400, 599, 'One of them for each error.'),
+    ...slider('errors.statuses', 'Failures', 'Statuses', 'none', 400, 599, 'Each error has one of these statuses.'),
     kind: 'statuses',
     step: 1,
   },
-  slider('errors.retryAfter', 'Failures', 'Retry-After', 's', 0, 3_600, 'Sent along with errors; 0 for none.'),
-  slider('resets', 'Failures', 'Resets', 'share', 0, 1, 'Connections that break before any byte of an answer.'),
-  slider('stalls', 'Failures', 'Stalls', 'share', 0, 1, 'Requests that are taken and never answered.'),
+  slider('errors.retryAfter', 'Failures', 'Retry-After', 's', 0, 3_600, 'The header of error responses; 0 for none.'),
+  slider('resets', 'Failures', 'Resets', 'share', 0, 1, 'Connections that are reset before the response.'),
+  slider('stalls', 'Failures', 'Stalls', 'share', 0, 1, 'Requests that never get a response.'),
   slider('drip.share', 'Failures', 'Slow bodies', 'share', 0, 1, 'Bodies that arrive in ten pieces.'),
-  slider('drip.gap', 'Failures', 'Pause between pieces', 'ms', 0, 10_000, 'Ten of these for a slow body.'),
+  slider('drip.gap', 'Failures', 'Pause between pieces', 'ms', 0, 10_000, 'A slow body takes ten pauses.'),
   toggle('outage', 'Failures', 'Outage', 'Every connection is reset at once.'),
   ...regions.flatMap((region) => [
-    toggle(`regions.${region}.outage`, 'Regions', `${region} is down`, 'Every connection there is reset at once.'),
+    toggle(`regions.${region}.outage`, 'Regions', `${region} is down`, 'Its connections are reset at once.'),
     slider(
       `regions.${region}.slower`,
       'Regions',
@@ -48,16 +48,25 @@ export const settingFields: readonly SettingField[] = [
       'times',
       1,
       100,
-      'Its latencies, times so much.',
+      'The factor of its latencies.',
     ),
-    slider(`regions.${region}.errors`, 'Regions', `${region} errors`, 'share', 0, 1, 'Errors that come on top there.'),
+    slider(`regions.${region}.errors`, 'Regions', `${region} errors`, 'share', 0, 1, 'Its additional errors.'),
   ]),
-  slider('seed', 'Chance', 'Seed', 'none', 0, 2 ** 32 - 1, 'The same seed, the same mishaps in the same order.', 1),
+  slider(
+    'seed',
+    'Randomness',
+    'Seed',
+    'none',
+    0,
+    2 ** 32 - 1,
+    'The same seed gives the same faults in the same order.',
+    1,
+  ),
 ];
 
 const byPath = new Map(settingFields.map((field) => [field.path, field]));
 
-/** What is wrong with a value, undefined for nothing. */
+/** Why a value is invalid; `undefined` for a valid value. */
 export function complaintAbout(path: string, value: unknown): string | undefined {
   const { kind, min, max, step } = byPath.get(path)!;
   if (kind === 'switch') return typeof value === 'boolean' ? undefined : 'must be true or false';

@@ -1,6 +1,6 @@
 /**
- * One contender's road to the server: a stream of fates of its own, and the count of what happened on it.
- * Two lanes of one seed meet the same fates in the same order, however many requests the other one sends.
+ * The lane of one contender: its own sequence of fates, and the counts of its requests. Two lanes with the same seed get
+ * the same fates in the same order, independent of how many requests the other lane sends.
  */
 import { drawFate } from './fate.ts';
 import type { Fate, Outcome } from './fate.ts';
@@ -9,7 +9,7 @@ import type { Settings } from './settings.ts';
 
 export interface Lane {
   /** Counts a request and draws its fate. */
-  arrive(weather: Settings): Fate;
+  arrive(settings: Settings): Fate;
   /** Counts how a request ended. */
   count(outcome: Outcome): void;
   stats(): LaneStats;
@@ -26,9 +26,9 @@ export function createLane(seed: number): Lane {
   const outcomes = { answered: 0, failed: 0, reset: 0, stalled: 0, refused: 0, abandoned: 0 };
 
   return {
-    arrive(weather) {
+    arrive(settings) {
       requests += 1;
-      return drawFate(weather, random);
+      return drawFate(settings, random);
     },
     count(outcome) {
       outcomes[outcome] += 1;

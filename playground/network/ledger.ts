@@ -1,10 +1,10 @@
-/** What a server has on the orders that it was asked to execute: the same over any storage, shared by whoever opens it. */
+/** The server's ledger of orders, over any storage. Every ledger over the same storage has the same content. */
 import type { Storage } from 'kyoa';
 
 export interface Payment {
   readonly lane: string;
   readonly order: string;
-  /** Requests for it that reached the server. */
+  /** Requests for the order that reached the server. */
   readonly arrivals: number;
   /** How often it was executed. */
   readonly executions: number;
@@ -13,21 +13,21 @@ export interface Payment {
 export interface Arrival {
   readonly lane: string;
   readonly order: string;
-  /** The Idempotency-Key: under the same one an order is executed once. */
+  /** The Idempotency-Key. An order is executed once per key. */
   readonly key: string | undefined;
-  /** Whether the work is done at all, unless it was before. */
+  /** Whether the fate of the request lets the server execute it. A request that was executed under its key is not repeated. */
   readonly executed: boolean;
 }
 
 export interface Receipt {
-  /** Of the order, so far. */
+  /** How often the order has been executed so far. */
   readonly executions: number;
-  /** It had been executed under this key before. */
+  /** Whether the order had been executed under this key before. */
   readonly replayed: boolean;
 }
 
 export interface Ledger {
-  /** Atomic, also among tabs. */
+  /** Atomic, also across tabs. */
   enter(arrival: Arrival): Promise<Receipt>;
   /** Newest first. */
   list(): Promise<readonly Payment[]>;
@@ -35,33 +35,33 @@ export interface Ledger {
 }
 
 interface Line extends Payment {
-  /** Those under which it was executed. */
+  /** The keys under which the order was executed. */
   readonly keys: readonly string[];
 }
 
-const place = 'ledger';
-/** The oldest order goes when there are more. */
+const storageKey = 'ledger';
+/** When there are more orders, the oldest is removed. */
 const mostOrders = 100;
 
 export function createLedger(storage: Storage): Ledger {
   return {
     async enter(arrival) {
       for (;;) {
-        const entry = await storage.get(place);
+        const entry = await storage.get(storageKey);
         const lines = read(entry?.value);
         const before = lines.find(({ lane, order }) => lane === arrival.lane && order === arrival.order);
         const { line, receipt } = post(before, arrival);
         const after = [line, ...lines.filter((other) => other !== before)].slice(0, mostOrders);
         const options = { ifVersion: entry?.version ?? null };
-        if ((await storage.set(place, JSON.stringify(after), options)) !== undefined) return receipt;
+        if ((await storage.set(storageKey, JSON.stringify(after), options)) !== undefined) return receipt;
       }
     },
     async list() {
-      const lines = read((await storage.get(place))?.value);
+      const lines = read((await storage.get(storageKey))?.value);
       return lines.map(({ lane, order, arrivals, executions }) => ({ lane, order, arrivals, executions }));
     },
     async clear() {
-      await storage.delete(place);
+      await storage.delete(storageKey);
     },
   };
 }

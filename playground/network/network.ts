@@ -1,4 +1,4 @@
-/** Where the calls go: one face for the flaky server and for its image within the page. */
+/** The network that the calls use. The flaky server and the network simulated in the page have the same interface. */
 import type { Stats } from './api.ts';
 import type { Payment } from './ledger.ts';
 import type { Patch, Settings } from './settings.ts';
@@ -6,14 +6,14 @@ import type { Fetch } from './simulated-fetch.ts';
 
 export interface Network {
   readonly kind: 'server' | 'simulated';
-  /** What stands before the paths of the API, without a slash at its end. */
+  /** The prefix of the API's paths, without a slash at its end. */
   readonly origin: string;
   readonly fetch: Fetch;
   readonly settings: () => Promise<Settings>;
-  /** Rejects with a `SettingError` for a value that is no good. */
-  readonly change: (wish: Patch) => Promise<Settings>;
+  /** Rejects with a `SettingError` for an invalid value. */
+  readonly change: (patch: Patch) => Promise<Settings>;
   readonly stats: () => Promise<Stats>;
-  /** Newest first; of all tabs, and of earlier loads of the page. */
+  /** Newest first. Includes the payments of other tabs, and those from before a reload. */
   readonly payments: () => Promise<readonly Payment[]>;
   readonly clearPayments: () => Promise<void>;
   readonly close: () => Promise<void>;

@@ -1,4 +1,4 @@
-/** `POST /api/pay`: the endpoint where a request too many costs money. */
+/** `POST /api/pay`: the endpoint where a duplicate request costs money. */
 import type { Ledger } from './ledger.ts';
 import type { Reply } from './reply.ts';
 
@@ -7,13 +7,13 @@ export interface PayRequest {
   /** The Idempotency-Key. */
   readonly key: string | undefined;
   readonly body: unknown;
-  /** Whether its fate lets the work be done, whatever its caller gets to hear. */
+  /** Whether the fate of the request lets the server execute it, independent of the response. */
   readonly executed: boolean;
 }
 
 /**
- * Under an Idempotency-Key an order is executed once and a repeat gets the same answer; without one it is
- * executed each time it arrives.
+ * An order with an Idempotency-Key is executed once, and a repeated request gets the same response. An order without a
+ * key is executed each time it arrives.
  */
 export async function pay(ledger: Ledger, { lane, key, body, executed }: PayRequest): Promise<Reply> {
   const order = typeof body === 'object' && body !== null && 'order' in body ? body.order : undefined;

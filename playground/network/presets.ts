@@ -1,19 +1,19 @@
-/** The weathers that have a name. */
+/** The presets: named settings of the network. */
 import { change, settingError } from './settings.ts';
 import type { Patch, Settings } from './settings.ts';
 
 export interface Preset {
   readonly about: string;
   readonly settings: Settings;
-  /** Where a run of `npm start` has an outage: outside of it the switch is off. Without one it stays as it is. */
+  /** When a run of `npm start` has an outage. Without a span, the outage switch does not change during the run. */
   readonly outage?: Span;
 }
 
-/** In shares of a run's length. */
+/** Shares of the length of a run. */
 export interface Span {
   readonly from: number;
   readonly to: number;
-  /** ms; what is short in a short run would be long in a long one. */
+  /** The maximum length, ms: a share that is a short outage in a short run would be a long one in a long run. */
   readonly longest?: number;
 }
 
@@ -33,8 +33,8 @@ const calm: Settings = {
 };
 
 export const presets: Readonly<Record<string, Preset>> = {
-  steady: preset('nothing goes wrong', {}),
-  'slow tail': preset('every answer is good, one in fifty takes forty times as long', {
+  steady: preset('no faults', {}),
+  'slow tail': preset('no errors; one response in fifty takes forty times as long', {
     latency: { sigma: 0.6, slow: { share: 0.02, factor: 40 } },
   }),
   flaky: preset(
@@ -47,23 +47,23 @@ export const presets: Readonly<Record<string, Preset>> = {
     },
     { from: 0.6, to: 0.625, longest: 300 },
   ),
-  'brown-out': preset('overloaded: slow, and one answer in five an error', {
+  'brown-out': preset('overloaded: slow, and one response in five is an error', {
     latency: { median: 120, sigma: 0.8, slow: { share: 0.05, factor: 10 } },
     errors: { rate: 0.2, statuses: [500, 502, 503, 504] },
     resets: 0.02,
     stalls: 0.01,
   }),
-  outage: preset('nobody answers for a while', { outage: true }, { from: 0.3, to: 0.6 }),
-  'one dead region': preset('nobody answers in eu, where requests go that name no region', {
+  outage: preset('every connection is reset for a while', { outage: true }, { from: 0.3, to: 0.6 }),
+  'one dead region': preset('eu is down, the region of requests that name no region', {
     regions: { eu: { outage: true } },
   }),
   'slow drip': preset('three bodies in ten arrive piece by piece', { drip: { share: 0.3, gap: 60 } }),
-  'rate-limited': preset('one answer in eight is a 429 with Retry-After: 1', {
+  'rate-limited': preset('one response in eight is a 429 with Retry-After: 1', {
     errors: { rate: 0.125, statuses: [429], retryAfter: 1 },
   }),
 };
 
-/** A preset by its name; a hyphen may stand for a blank, so that a shell needs no quotes, and a link no escapes. */
+/** Finds a preset by name. A hyphen may replace a blank, so that a shell needs no quotes and a link no escapes. */
 export function findPreset(spelling: string): Preset | undefined {
   const name = presetName(spelling);
   return name === undefined ? undefined : presets[name];
@@ -73,11 +73,14 @@ export function presetName(spelling: string): string | undefined {
   return [spelling, spelling.replaceAll('-', ' ')].find((name) => Object.hasOwn(presets, name));
 }
 
-/** The settings that a wish asks for: a patch of the current ones, `{ preset }` by name, or a patch over a preset. */
-export function grant(current: Settings, wish: unknown): Settings {
-  if (typeof wish !== 'object' || wish === null || !('preset' in wish)) return change(current, wish);
+/**
+ * The settings after a change, which is a patch of the current settings, a `{ preset }`, or a preset with a patch over
+ * it. A preset keeps the current seed.
+ */
+export function grant(current: Settings, wanted: unknown): Settings {
+  if (typeof wanted !== 'object' || wanted === null || !('preset' in wanted)) return change(current, wanted);
 
-  const { preset: name, ...patch } = wish;
+  const { preset: name, ...patch } = wanted;
   const found = findPreset(String(name));
   if (!found) throw settingError('preset', `must be one of ${Object.keys(presets).join(', ')}`, name);
   return change({ ...found.settings, seed: current.seed }, patch);

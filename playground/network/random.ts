@@ -1,4 +1,4 @@
-/** Chance that can be repeated: a seeded generator, and the normal distribution drawn from it. */
+/** Reproducible randomness: a seeded generator, and values of the normal distribution drawn from it. */
 
 /** Uniform in [0, 1), like `Math.random`. */
 export type Random = () => number;
@@ -15,8 +15,8 @@ export function mulberry32(seed: number): Random {
   };
 }
 
-/** A standard normal value by Box and Muller's transform; always takes two draws. */
+/** A standard normal value by the Box-Muller transform. It always takes two draws. */
 export function normal(random: Random): number {
-  const radius = Math.sqrt(-2 * Math.log(1 - random())); // 1 - x, since log(0) is no number
+  const radius = Math.sqrt(-2 * Math.log(1 - random())); // 1 - x, because x may be 0 and log(0) is infinite
   return radius * Math.cos(2 * Math.PI * random());
 }

@@ -1,4 +1,4 @@
-/** An answer as data, before it goes on the wire. */
+/** A response as data, before it is sent. */
 
 export interface Reply {
   readonly status: number;
@@ -7,7 +7,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A dripping body arrives in so many pieces. */
+/** The number of pieces in which a slow body arrives. */
 export const PIECES = 10;
 
 const reasons: Readonly<Record<number, string>> = {

@@ -1,4 +1,4 @@
-/** The network of a flaky server, as a page sees it that the server has served. */
+/** The network of a page that the flaky server serves: calls go to that server. */
 import type { Stats } from './api.ts';
 import { openDoors } from './doors.ts';
 import type { Payment } from './ledger.ts';
@@ -6,10 +6,10 @@ import type { Network } from './network.ts';
 import { settingError } from './settings.ts';
 import type { Settings } from './settings.ts';
 
-/** ms; a static host may be slow to say that it has no such path. */
+/** The limit of a request to the server's own paths, ms. A static host may take a while to respond with 404. */
 const patience = 3_000;
 
-/** The server beneath a URL, without a slash at its end; undefined where there is none, as on a static host. */
+/** Finds the flaky server at a URL without a slash at its end. `undefined` if there is none, as on a static host. */
 export async function findServer(origin: string): Promise<Network | undefined> {
   const doors = await ask<{ readonly ports: readonly number[] }>(`${origin}/doors`).catch(() => undefined);
   return Array.isArray(doors?.ports) ? serverNetwork(origin, doors.ports) : undefined;
@@ -21,8 +21,8 @@ function serverNetwork(origin: string, ports: readonly number[]): Network {
     origin,
     fetch: openDoors(origin, ports),
     settings: () => ask<Settings>(`${origin}/control`),
-    async change(wish) {
-      const response = await fetch(`${origin}/control`, { method: 'PUT', body: JSON.stringify(wish) });
+    async change(patch) {
+      const response = await fetch(`${origin}/control`, { method: 'PUT', body: JSON.stringify(patch) });
       if (response.ok) return (await response.json()) as Settings;
       const { field, error } = (await response.json()) as { readonly field: string; readonly error: string };
       throw settingError(field, error.replace(`${field} `, ''));
@@ -32,12 +32,12 @@ function serverNetwork(origin: string, ports: readonly number[]): Network {
     async clearPayments() {
       await fetch(`${origin}/payments`, { method: 'DELETE' });
     },
-    async close() {}, // the connections are the platform's
+    async close() {}, // the platform owns the connections
   };
 }
 
 async function ask<T>(url: string): Promise<T> {
   const response = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(patience) });
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  if (!response.ok) throw new Error(`${url} responded with status ${response.status}`);
   return (await response.json()) as T;
 }

@@ -1,40 +1,40 @@
-/** What a network can be told about its weather, and the check that every change passes. */
+/** The settings of the network, and the validation of every change. */
 import { complaintAbout } from './fields.ts';
 import type { Region } from './regions.ts';
 
 export interface Settings {
-  /** Every lane draws its own stream from this seed. */
+  /** Every lane draws its own sequence of fates from this seed. */
   readonly seed: number;
-  /** Lognormal: half of the answers take less than `median` ms; `sigma` is the spread of their logarithm. */
+  /** A lognormal distribution. `median` is in ms; `sigma` is the standard deviation of the logarithm. */
   readonly latency: {
     readonly median: number;
     readonly sigma: number;
-    /** The far tail: this share of the answers takes `factor` times as long. */
+    /** The far tail: this share of the responses takes `factor` times as long. */
     readonly slow: { readonly share: number; readonly factor: number };
   };
-  /** Error answers, one of `statuses` each, with a `Retry-After` of so many seconds (0: without the header). */
+  /** Error responses. Each has one of `statuses`, and a `Retry-After` of `retryAfter` seconds; 0 omits the header. */
   readonly errors: {
     readonly rate: number;
     readonly statuses: readonly number[];
     readonly retryAfter: number;
   };
-  /** The share of requests whose connection is reset before any byte of an answer. */
+  /** The share of requests whose connection is reset before the first byte of the response. */
   readonly resets: number;
-  /** The share of requests that are taken and never answered. */
+  /** The share of requests that are received and never get a response. */
   readonly stalls: number;
   /** This share of the bodies arrives in ten pieces, `gap` ms apart. */
   readonly drip: { readonly share: number; readonly gap: number };
-  /** While this is on, every connection is reset at once, whatever the region. */
+  /** While this is `true`, every connection in every region is reset at once. */
   readonly outage: boolean;
-  readonly regions: Readonly<Record<Region, RegionWeather>>;
+  readonly regions: Readonly<Record<Region, RegionSettings>>;
 }
 
-/** What a region has besides the weather of all. */
-export interface RegionWeather {
+/** The settings of a region, in addition to those of all regions. */
+export interface RegionSettings {
   readonly outage: boolean;
-  /** Its latencies, times so much. */
+  /** The factor by which the latencies of the region are multiplied. */
   readonly slower: number;
-  /** The share of error answers that comes on top. */
+  /** The share of error responses that is added to `errors.rate`. */
   readonly errors: number;
 }
 
@@ -43,14 +43,14 @@ export type Patch<T = Settings> = {
   readonly [K in keyof T]?: T[K] extends readonly unknown[] ? T[K] : T[K] extends object ? Patch<T[K]> : T[K];
 };
 
-/** A value that cannot be taken; `field` is its path, such as `errors.rate`. */
+/** Reports an invalid value. `field` is the path of the setting, such as `errors.rate`. */
 export interface SettingError extends Error {
   readonly field: string;
 }
 
-/** The settings with `patch` laid over them; throws a `SettingError` and changes nothing if a value is no good. */
+/** The settings with `patch` merged over them. Throws a `SettingError` for an invalid value. */
 export function change(settings: Settings, patch: unknown): Settings {
-  return lay(settings, patch, '');
+  return merge(settings, patch, '');
 }
 
 export function settingError(field: string, complaint: string, value?: unknown): SettingError {
@@ -62,7 +62,7 @@ export function isSettingError(error: unknown): error is SettingError {
   return error instanceof Error && 'field' in error;
 }
 
-function lay<T extends object>(current: T, patch: unknown, path: string): T {
+function merge<T extends object>(current: T, patch: unknown, path: string): T {
   if (!isGroup(patch)) throw settingError(path || 'settings', 'must be an object', patch);
 
   const changed: Record<string, unknown> = {};
@@ -70,7 +70,7 @@ function lay<T extends object>(current: T, patch: unknown, path: string): T {
     const field = path ? `${path}.${name}` : name;
     if (!Object.hasOwn(current, name)) throw settingError(field, 'is not a setting');
     const before: unknown = Reflect.get(current, name);
-    changed[name] = isGroup(before) ? lay(before, value, field) : checked(field, value);
+    changed[name] = isGroup(before) ? merge(before, value, field) : checked(field, value);
   }
   return Object.assign({ ...current }, changed);
 }
@@ -85,8 +85,8 @@ function isGroup(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What a request to a region meets. */
-export function weatherIn(settings: Settings, region: Region): Settings {
+/** The settings that apply to a request to this region. */
+export function settingsIn(settings: Settings, region: Region): Settings {
   const { outage, slower, errors } = settings.regions[region];
   return {
     ...settings,

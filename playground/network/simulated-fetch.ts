@@ -1,4 +1,4 @@
-/** The flaky server's image within the page: a `fetch` that meets the same fates on timers instead of sockets. */
+/** Simulates the flaky server in the page: a `fetch` with the same fates, on timers instead of sockets. */
 import type { Api, Visit } from './api.ts';
 import { failure, PIECES } from './reply.ts';
 import type { Reply } from './reply.ts';
@@ -7,8 +7,8 @@ import { silence, wait } from './wait.ts';
 export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 
 /**
- * As the platform's: rejects with the reason of an abort, and with the TypeError of a broken connection; the Responses
- * are real ones, and so are their streams.
+ * Behaves like the platform's `fetch`: it rejects with the reason of an abort, and with a `TypeError` for a broken
+ * connection. Responses and body streams are those of the platform.
  */
 export function simulatedFetch(api: Api): Fetch {
   return async function fetch(input, init) {
@@ -22,8 +22,8 @@ export function simulatedFetch(api: Api): Fetch {
       key: request.headers.get('idempotency-key') ?? undefined,
       body: () => request.json().catch(() => undefined),
     });
-    if (visit === undefined) return respond({ status: 404, body: { error: 'There is /api/...' } });
-    // Its own promise rejects only with its ledger, and then also where the fate is another.
+    if (visit === undefined) return respond({ status: 404, body: { error: 'Only /api/... exists' } });
+    // The reply rejects only if the ledger fails. A fate that does not use the reply must not leave that unhandled.
     const reply = Promise.resolve(visit.reply);
     reply.catch(() => {});
     try {
@@ -37,17 +37,17 @@ export function simulatedFetch(api: Api): Fetch {
   };
 }
 
-async function meet({ fate, weather }: Visit, reply: Promise<Reply>, signal: AbortSignal): Promise<Response> {
+async function meet({ fate, settings }: Visit, reply: Promise<Reply>, signal: AbortSignal): Promise<Response> {
   if ('delay' in fate) await wait(fate.delay, signal);
 
   switch (fate.outcome) {
     case 'answered':
-      return respond(await reply, fate.drips ? { gap: weather.drip.gap, signal } : undefined);
+      return respond(await reply, fate.drips ? { gap: settings.drip.gap, signal } : undefined);
     case 'failed':
-      return respond(failure(fate.status, weather.errors.retryAfter));
+      return respond(failure(fate.status, settings.errors.retryAfter));
     case 'reset':
     case 'refused':
-      throw new TypeError('Failed to fetch'); // as Chromium words it
+      throw new TypeError('Failed to fetch'); // Chromium's message
     default:
       return silence(signal);
   }
@@ -66,7 +66,7 @@ function respond({ status, body, headers }: Reply, drip?: Drip): Response {
   });
 }
 
-/** Ten pieces, one whenever its reader has taken the last, `gap` ms apart. */
+/** A body in ten pieces, `gap` ms apart. A piece is sent only after the reader has read the one before. */
 function trickle(bytes: Uint8Array<ArrayBuffer>, { gap, signal }: Drip): ReadableStream<Uint8Array> {
   const size = Math.ceil(bytes.length / PIECES);
   const cancelled = new AbortController();

@@ -1,4 +1,4 @@
-/** The simulated network: everything within the page, and what was paid in a storage that outlives it. */
+/** The simulated network. It runs in the page; only its payments are in a storage that outlives the page. */
 import type { Storage } from 'kyoa';
 import { createApi } from './api.ts';
 import { createLedger } from './ledger.ts';
@@ -8,11 +8,11 @@ import { simulatedFetch } from './simulated-fetch.ts';
 
 export interface SimulatedOptions {
   readonly settings: Settings;
-  /** Of the ledger: what was paid, for all tabs. Closed with the network. */
+  /** The storage of the ledger, shared by all tabs. The network closes it. */
   readonly storage: Storage;
 }
 
-/** No such host exists, nor may it: RFC 6761 §6.4. */
+/** A host that never exists: RFC 6761 §6.4 reserves `.invalid`. */
 const origin = 'https://api.flaky.invalid';
 
 export function simulatedNetwork({ settings, storage }: SimulatedOptions): Network {
@@ -24,8 +24,8 @@ export function simulatedNetwork({ settings, storage }: SimulatedOptions): Netwo
     origin,
     fetch: simulatedFetch(api),
     settings: async () => api.settings(),
-    async change(wish) {
-      api.change(wish);
+    async change(patch) {
+      api.change(patch);
       return api.settings();
     },
     stats: async () => api.stats(),

@@ -1,6 +1,6 @@
-/** A pause that its signal ends. */
+/** Timers that an abort signal ends. */
 
-/** @throws the signal's reason */
+/** Waits `ms`. @throws the signal's reason, as soon as the signal aborts */
 export function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
@@ -20,7 +20,7 @@ export function wait(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Ends with the signal only. */
+/** Never resolves. Rejects with the signal's reason, as soon as the signal aborts. */
 export function silence(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const leave = (): void => reject(signal.reason as Error);

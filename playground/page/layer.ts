@@ -72,9 +72,9 @@ export function createLayer(first: PolicyEntry, { edit, remove }: Edits): Layer 
       if (!entry.on) write(entered, 'off');
       if (!entry.on) write(change, '');
     },
-    count({ entered: calls, beneath, inside }) {
-      const more = beneath - calls;
-      const less = calls - beneath - inside;
+    count({ entered: calls, sent, inside }) {
+      const more = sent - calls;
+      const less = calls - sent - inside;
       write(entered, count(calls));
       write(change, more > 0 ? `+${count(more)}` : less > 0 ? `−${count(less)}` : '');
       set(change, { title: more > 0 ? 'requests it has added' : 'requests it has spared' });

@@ -34,8 +34,8 @@ export function mountRings(session: Session): Part {
 
   /** A skin glows when its layer has sent more, or less, than it was asked to. */
   function tick(): void {
-    session.layers().forEach(({ entered, beneath, inside }, i) => {
-      const extra = Math.abs(beneath - entered + (beneath < entered ? inside : 0));
+    session.layers().forEach(({ entered, sent, inside }, i) => {
+      const extra = Math.abs(sent - entered + (sent < entered ? inside : 0));
       const glow = glows[i];
       if (glow) glow.style.opacity = extra > (acted[i] ?? extra) ? '1' : '0';
       acted[i] = extra;

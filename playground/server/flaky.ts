@@ -1,13 +1,13 @@
 /**
- * The flaky API server: a real HTTP server whose every mishap is drawn from a seed.
+ * The flaky API server: a real HTTP server whose faults are drawn from a seed.
  *
- *   any  /api/...     the API, as network/api.ts tells
- *   GET  /control     the settings; PUT lays any part of them, or a { preset }, over the current ones
- *   GET  /presets     the settings that have a name
- *   GET  /stats       requests and outcomes of each lane; DELETE starts every lane afresh: its counts and its script
- *   GET  /payments    what was executed, and how often; DELETE forgets it
- *   GET  /doors       further ports that serve the same
- *   GET  /...         the page, where it has been built
+ *   any  /api/...     the API, described in network/api.ts
+ *   GET  /control     the settings; PUT merges any part of them, or a { preset }, over the current settings
+ *   GET  /presets     the presets
+ *   GET  /stats       requests and outcomes of each lane; DELETE resets all lanes: their counts and sequences of fates
+ *   GET  /payments    the orders, and how often each was executed; DELETE removes them
+ *   GET  /doors       the additional ports that serve the same
+ *   GET  /...         the page, if it has been built
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -27,11 +27,11 @@ import { preflight, readJson, send } from './send.ts';
 
 export interface FlakyOptions {
   readonly settings: Settings;
-  /** 0, the default, takes any free port. */
+  /** 0 selects any free port. @default 0 */
   readonly port?: number;
-  /** How many further ports serve the same, for browsers, which open six connections to each. @default 0 */
+  /** The number of additional ports that serve the same. Browsers open only six connections to each port. @default 0 */
   readonly doors?: number;
-  /** The page that is served besides. */
+  /** The page to serve in addition to the API. */
   readonly site?: Site;
 }
 
@@ -42,7 +42,7 @@ export interface Flaky {
   readonly change: (patch: Patch) => void;
   readonly stats: () => Stats;
   readonly payments: () => Promise<readonly Payment[]>;
-  /** Ends every connection, also those that wait for an answer. */
+  /** Closes every connection, including those that wait for a response. */
   readonly close: () => Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
 
   const listen = (req: IncomingMessage, res: ServerResponse): void => {
     route(req, res).catch((error: unknown) => {
-      if (res.headersSent || req.socket.destroyed) return; // its caller left while it was being read
+      if (res.headersSent || req.socket.destroyed) return; // the client disconnected while the request was read
       send(res, { status: 500, body: { error: String(error) } });
     });
   };
@@ -71,15 +71,15 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
       body: () => readJson(req),
     });
     if (visit !== undefined) {
-      const { lane, fate, reply, weather } = visit;
-      return lane.count(await meet(fate, await reply, weather, res));
+      const { lane, fate, reply, settings } = visit;
+      return lane.count(await meet(fate, await reply, settings, res));
     }
     const reply = await page(req, url.pathname);
     if (reply !== undefined) return send(res, reply);
     if (site === undefined || !site.serve(req, res)) {
       send(res, {
         status: 404,
-        body: { error: 'There are /api/..., /control, /presets, /stats, /payments and /doors' },
+        body: { error: 'The paths are /api/..., /control, /presets, /stats, /payments and /doors' },
       });
     }
   }
@@ -109,9 +109,9 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
     }
   }
 
-  function control(wish: unknown): Reply {
+  function control(patch: unknown): Reply {
     try {
-      api.change(wish);
+      api.change(patch);
       return { status: 200, body: api.settings() };
     } catch (error) {
       if (!isSettingError(error)) throw error;
@@ -133,7 +133,7 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
 
 async function open(listen: (req: IncomingMessage, res: ServerResponse) => void, port: number): Promise<Server> {
   const server = createServer(listen);
-  server.keepAliveTimeout = 60_000; // a connection closed for being idle would be chance without a seed
+  server.keepAliveTimeout = 60_000; // closing an idle connection could reset a request, which no seed would reproduce
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return server;
@@ -148,6 +148,6 @@ function shut(server: Server): Promise<void> {
 
 function portOf(server: Server): number {
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The server listens on no port');
+  if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port');
   return address.port;
 }

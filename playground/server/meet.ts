@@ -1,4 +1,4 @@
-/** A request meets its fate: the delay, the answer, the reset, the silence. */
+/** Carries out the fate of a request: the delay, then the response, the reset, or no response at all. */
 import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Fate, Outcome } from '../network/fate.ts';
@@ -7,13 +7,13 @@ import type { Reply } from '../network/reply.ts';
 import type { Settings } from '../network/settings.ts';
 import { send, trickle } from './send.ts';
 
-/** Resolves to how it ended, once everything is sent that ever will be. */
-export async function meet(fate: Fate, reply: Reply, weather: Settings, res: ServerResponse): Promise<Outcome> {
+/** Resolves to the outcome as soon as the server has sent everything that it will send. */
+export async function meet(fate: Fate, reply: Reply, settings: Settings, res: ServerResponse): Promise<Outcome> {
   const gone = new AbortController();
   res.once('close', () => gone.abort());
 
   try {
-    await act(fate, reply, weather, res, gone.signal);
+    await act(fate, reply, settings, res, gone.signal);
     return fate.outcome;
   } catch (error) {
     if (gone.signal.aborted) return 'abandoned';
@@ -37,8 +37,8 @@ async function act(
       return send(res, failure(fate.status, errors.retryAfter));
     case 'reset':
     case 'refused':
-      res.socket?.resetAndDestroy(); // a real RST, as of a crashed process
+      res.socket?.resetAndDestroy(); // a real RST, as when a process crashes
       return;
-    case 'stalled': // the caller waits for ever, or until it has had enough
+    case 'stalled': // no response: only the client ends the request
   }
 }

@@ -1,4 +1,4 @@
-/** The ways to send an answer; every one may be read from any origin. */
+/** Sends responses. Pages of any origin may read them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { PIECES } from '../network/reply.ts';
@@ -10,7 +10,7 @@ export function send(res: ServerResponse, reply: Reply): void {
   res.end(begin(res, reply));
 }
 
-/** The same answer in ten pieces, `gap` ms apart; rejects when its reader has `gone`. */
+/** Sends the response in ten pieces, `gap` ms apart. Rejects when `gone` aborts, because the client disconnected. */
 export async function trickle(res: ServerResponse, reply: Reply, gap: number, gone: AbortSignal): Promise<void> {
   const body = begin(res, reply);
   const size = Math.ceil(body.length / PIECES);
@@ -26,14 +26,14 @@ export function preflight(req: IncomingMessage): Reply {
     status: 204,
     headers: {
       'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
-      // By name: the wildcard does not cover Authorization.
+      // The names that were requested, because the wildcard does not cover Authorization.
       'access-control-allow-headers': req.headers['access-control-request-headers'] ?? '*',
       'access-control-max-age': '600',
     },
   };
 }
 
-/** The request's body; undefined if it is no JSON, or larger than anything the server asks for. */
+/** Parses the body of the request; `undefined` if it is not JSON or larger than 64 KiB. */
 export async function readJson(req: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;

@@ -1,4 +1,4 @@
-/** The built page over HTTP: the files of one folder, compressed where it pays. */
+/** Serves the built page: the files of one folder, with compressed texts. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -6,14 +6,14 @@ import { extname, join, relative, sep } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 export interface Site {
-  /** Whether there is such a file; if so, it is sent. */
+  /** Sends the requested file and returns `true`, or returns `false` if the folder has no such file. */
   serve(req: IncomingMessage, res: ServerResponse): boolean;
 }
 
 interface File {
   readonly type: string;
   readonly etag: string;
-  /** By the name of its encoding, best first; `identity` is always there. */
+  /** The body by encoding, the preferred encoding first. `identity` is always present. */
   readonly bodies: ReadonlyMap<string, Buffer>;
 }
 
@@ -30,11 +30,11 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** Nothing from elsewhere, but for the further ports of this very host. */
+/** The page may load only its own files, and connect only to ports of this host. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'", // uPlot and the onion place things by their style
+  "style-src 'self' 'unsafe-inline'", // uPlot and the onion set `style` attributes
   "img-src 'self' data:",
   "font-src 'self'",
   "connect-src 'self' http://127.0.0.1:* http://localhost:*",
@@ -43,7 +43,7 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Reads the folder once: what is not in it by then is not served, whatever a path says. */
+/** Reads the folder once. Only files that exist at that time are served, so a path cannot leave the folder. */
 export function openSite(folder: string): Site {
   const files = new Map<string, File>(
     readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -68,7 +68,7 @@ export function openSite(folder: string): Site {
         'content-type': file.type,
         etag: file.etag,
         vary: 'accept-encoding',
-        'cache-control': 'no-cache', // asked for each time, sent when it has changed
+        'cache-control': 'no-cache', // the browser revalidates each time, and gets a body only if the file changed
         'x-content-type-options': 'nosniff',
         'referrer-policy': 'no-referrer',
         ...(encoding !== 'identity' && { 'content-encoding': encoding }),
@@ -94,12 +94,12 @@ function read(path: string): File {
   return { type, etag, bodies: new Map([...packed, ['identity', identity]]) };
 }
 
-/** So that the page knows without asking: a static host would answer 404, which a browser logs as an error. */
+/** Marks the page as served by the flaky server. A request would find out too, but a browser logs its 404 as an error. */
 function marked(html: string): Buffer {
   return Buffer.from(html.replace('<html ', '<html data-network="server" '));
 }
 
-/** Of `Accept-Encoding`; nobody asks a page's server for weights. */
+/** The encodings in `Accept-Encoding`. Their weights are ignored. */
 function tokens(accepted: string | string[] = ''): ReadonlySet<string> {
   return new Set(
     String(accepted)

@@ -1,4 +1,4 @@
-/** What a run looks like at one moment: the contenders' table, and the bar of its time. */
+/** The display of a run: the table of the contenders, and the progress bar. */
 import { count, milliseconds, ratio, share } from './figures.ts';
 import type { Paint, Style } from './paint.ts';
 import { percentile } from './percentile.ts';
@@ -8,7 +8,7 @@ import { countSettled } from './tally.ts';
 import type { Tally } from './tally.ts';
 import type { Counters } from './traffic.ts';
 
-/** A contender's figures: what its callers saw, what it says of itself, and what the server counted. */
+/** The figures of a contender: the results of its calls, its own counters, and the requests that the server counted. */
 export interface Standing {
   readonly name: string;
   readonly tally: Tally;
@@ -17,6 +17,7 @@ export interface Standing {
   readonly requests: number;
 }
 
+/** Titles and minimum widths, so that the table does not move while the figures grow. */
 const columns: readonly Column[] = [
   { title: '', width: 11 },
   { title: 'calls', width: 6, align: 'right' },
@@ -29,7 +30,7 @@ const columns: readonly Column[] = [
   { title: 'timeouts', align: 'right' },
 ];
 
-/** Columns that a terminal must have for the table to stay in place. */
+/** The number of columns that a terminal needs. On a narrower terminal the lines of the table would wrap. */
 export const BOARD_WIDTH = 96;
 
 const BAR_WIDTH = 40;
@@ -38,14 +39,14 @@ export function board(standings: readonly Standing[], paint: Paint): string[] {
   return table(columns, standings.map(row), paint);
 }
 
-/** `done` is a share, 0..1 and beyond; the note stands beside the bar. */
+/** `done` is the elapsed share of the run; it may exceed 1. `note` is placed to the right of the bar. */
 export function progressBar(done: number, note: Cell, paint: Paint): string {
   const full = Math.round(Math.min(1, Math.max(0, done)) * BAR_WIDTH);
   const bar = paint('cyan', '━'.repeat(full)) + paint('dim', '╌'.repeat(BAR_WIDTH - full));
   return `${bar}  ${note.style ? paint(note.style, note.text) : note.text}`;
 }
 
-/** One line of the same, for where nothing can be redrawn. */
+/** The same figures in one line, for an output that cannot be redrawn. */
 export function glance(elapsed: number, standings: readonly Standing[]): string {
   const parts = standings.map(({ name, tally }) => {
     const success = share(tally.durations.length, countSettled(tally));

@@ -1,4 +1,4 @@
-/** The two ways to fetch that stand side by side. */
+/** The two contenders: plain fetch, and kyoa's standard stack. */
 import { createFetch, observe, standard } from 'kyoa';
 import type { Contender } from './traffic.ts';
 
@@ -11,14 +11,14 @@ export function plainContender(): Contender {
   };
 }
 
-/** The standard stack, told only how long its callers are ready to wait (ms). */
+/** The standard stack. Only its timeouts are configured; they follow from `patience`, which is in ms. */
 export function kyoaContender(patience: number): Contender {
   const counters = { retries: 0, timeouts: 0 };
   const count = observe((event) => {
     if (event.type === 'retry.scheduled') counters.retries += 1;
     if (event.type === 'timeout.exceeded') counters.timeouts += 1;
   });
-  // Three tenths for the headers of an attempt: two may pass in silence, and a third can still make it.
+  // Three tenths for the headers of an attempt: if two attempts time out, a third can still succeed.
   const timeout = { total: patience, headers: patience * 0.3 };
   const fetch = createFetch({ use: [count, ...standard({ timeout })] });
   return { name: 'kyoa', lane: 'kyoa', fetch, counters };

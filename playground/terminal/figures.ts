@@ -1,4 +1,4 @@
-/** Numbers as they are read. */
+/** Formats the figures of the terminal. */
 
 export function count(value: number): string {
   return value.toLocaleString('en-US');
@@ -9,12 +9,12 @@ export function milliseconds(value: number | undefined): string {
   return value < 999.5 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(2)} s`;
 }
 
-/** Rounded down, so that 100.0 % means every one of them. */
+/** Rounded down, so that 100.0 % means that no call was lost. */
 export function share(part: number, whole: number): string {
   return whole === 0 ? '–' : `${tenths(part, whole).toFixed(1)} %`;
 }
 
-/** The other side of `share`: the two of them always make 100.0 %. */
+/** The complement of `share`: the two always add up to 100.0 %. */
 export function rest(part: number, whole: number): string {
   return whole === 0 ? '–' : `${(100 - tenths(part, whole)).toFixed(1)} %`;
 }

@@ -5,36 +5,36 @@ import type { Preset } from '../network/presets.ts';
 
 export interface Flags {
   readonly help: boolean;
-  /** The preset, by the name it was asked for. */
+  /** The name of the preset, in the spelling of the command line. */
   readonly name: string;
   readonly preset: Preset;
   readonly seed: number;
   readonly seconds: number;
   /** Calls a second, for each contender. */
   readonly rate: number;
-  /** Ends after the table. */
+  /** End after the table, without serving the page. */
   readonly once: boolean;
-  /** 0 for any free one. */
+  /** 0 for any free port. */
   readonly port: number;
 }
 
-export const help: string = `Drives the same calls through plain fetch and through kyoa, against a flaky server, and then serves the
-playground on it until Ctrl-C.
+export const help: string = `Sends the same calls through plain fetch and through kyoa to a flaky server, prints a table of both, and then
+serves the playground on that server until Ctrl-C.
 
   npm start -- [flags]
 
-  --preset <name>   the server's weather (flaky)
+  --preset <name>   the faults of the server (flaky)
 ${Object.entries(presets)
   .map(([name, { about }]) => `                      ${hyphened(name).padEnd(17)}${about}`)
   .join('\n')}
-  --seed <n>        the same seed gives the same mishaps in the same order (1)
+  --seed <n>        the same seed gives the same faults in the same order (1)
   --seconds <n>     how long to send calls (8)
-  --rate <n>        calls a second, for each of the two (150)
-  --once            ends after the table
-  --port <n>        where to serve (any free port)
+  --rate <n>        calls a second, through each of the two (150)
+  --once            end after the table
+  --port <n>        the port of the server (any free port)
   --help            this text`;
 
-/** Throws an error whose message is meant for the user. */
+/** Throws an error with a message for the user. */
 export function readFlags(args: readonly string[]): Flags {
   const { preset: name, seed, seconds, rate, port, once, help } = parse(args);
   const preset = findPreset(name);
@@ -72,7 +72,7 @@ function parse(args: readonly string[]): Texts {
       },
     }).values;
   } catch (error) {
-    // Its first sentence says what is wrong; the rest is advice on positional arguments, of which there are none.
+    // The first sentence of the message names the problem. The rest is about positional arguments, which do not exist here.
     const [complaint] = String(error instanceof Error ? error.message : error).split('. ');
     throw new Error(`${complaint}; --help lists the flags`, { cause: error });
   }

@@ -1,8 +1,11 @@
-/** The outage that a preset puts into a run. */
+/** Schedules the outage of a preset within a run. */
 import type { Flaky } from '../server/flaky.ts';
 import type { Span } from '../network/presets.ts';
 
-/** Switches the outage off now, on and off again in its span of a run of so many ms; the result cancels what is left. */
+/**
+ * Switches the outage off, then on and off again at the ends of `span`, within a run of `length` ms. The returned
+ * function cancels the switches that are still scheduled.
+ */
 export function scheduleOutage(flaky: Pick<Flaky, 'change'>, span: Span, length: number): () => void {
   const set = (outage: boolean) => (): void => flaky.change({ outage });
   const from = span.from * length;

@@ -1,4 +1,4 @@
-/** Colour, where there is somebody to see it: only on a terminal, and not against NO_COLOR. */
+/** Colours for a terminal. Other outputs get none, and neither does a terminal with NO_COLOR. */
 import { styleText } from 'node:util';
 import type { WriteStream } from 'node:tty';
 

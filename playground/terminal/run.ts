@@ -16,15 +16,15 @@ import { traffic } from './traffic.ts';
 export interface RunOptions {
   readonly flags: Flags;
   readonly flaky: Flaky;
-  /** ms; how long a caller waits for a whole answer, whichever way it fetches. */
+  /** How long a caller of either contender waits for a complete response, ms. */
   readonly patience: number;
   readonly out: WriteStream;
   readonly paint: Paint;
-  /** Ends the run early; calls under way run to their end. */
+  /** Ends the run early. Calls that have started are still completed. */
   readonly stop: AbortSignal;
 }
 
-/** Resolves to where everyone stands when the last call is over. */
+/** Resolves to the final figures when the last call has ended. */
 export async function run({ flags, flaky, patience, out, paint, stop }: RunOptions): Promise<Standing[]> {
   const { rate, seconds, preset } = flags;
   const contenders = [plainContender(), kyoaContender(patience)];

@@ -1,6 +1,6 @@
-/** Shows the present state in place on a terminal, and where nothing can be redrawn, a line now and then. */
+/** Redraws the state in place on a terminal. An output that cannot be redrawn gets a line every second. */
 
-/** `process.stdout`, as far as a screen needs it. */
+/** The part of `process.stdout` that a screen needs. */
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -8,21 +8,21 @@ export interface Output {
 }
 
 export interface View {
-  /** The whole state, redrawn. */
+  /** The whole state, as lines. */
   frame(): string[];
   /** The state in one line. */
   line(): string;
 }
 
 export interface Screen {
-  /** Stops the refreshing; leaves the last frame standing. */
+  /** Stops redrawing. The last frame remains visible. */
   close(): void;
 }
 
-const FRAME_EVERY = 100; // ms: smooth to the eye, and little to redraw
+const FRAME_EVERY = 100; // ms
 const LINE_EVERY = 1_000;
 
-/** `width`: the columns that a frame needs; on a narrower terminal its lines would wrap and could not be redrawn. */
+/** `width` is the number of columns that a frame needs. On a narrower terminal its lines would wrap. */
 export function openScreen(out: Output, view: View, width: number): Screen {
   const canRedraw = out.isTTY && (out.columns ?? 0) >= width && process.env['TERM'] !== 'dumb';
   return canRedraw ? redraw(out, view) : report(out, view);

@@ -1,10 +1,10 @@
-/** A run in words. */
+/** Describes the result of a run in words. */
 import type { Standing } from './board.ts';
 import { count, ratio, rest } from './figures.ts';
 import { countLost, countSettled } from './tally.ts';
 import type { Loss } from './tally.ts';
 
-/** What became of the calls, in one sentence. */
+/** One sentence with the share of lost calls, and the requests per call where that is not 1. */
 export function verdict(standings: readonly Standing[]): string {
   const clauses = standings.map(({ name, tally, requests }, i) => {
     const settled = countSettled(tally);
@@ -13,14 +13,13 @@ export function verdict(standings: readonly Standing[]): string {
     return [
       `${name} lost ${lost}`,
       i === 0 ? ` of ${count(settled)} calls` : '',
-      // The price of an answer: worth a word only where more or less than one request was sent for it.
       Math.abs(each - 1) < 0.005 ? '' : `, for ${ratio(each)} upstream requests per call`,
     ].join('');
   });
   return `${clauses.join('; ')}.`;
 }
 
-/** What the calls were lost to, one line for each that lost any; `patience` in ms. */
+/** The reasons of the losses, one line for each contender that lost calls. `patience` is in ms. */
 export function losses(standings: readonly Standing[], patience: number): string[] {
   const width = Math.max(...standings.map(({ name }) => name.length));
   return standings
@@ -33,7 +32,7 @@ export function losses(standings: readonly Standing[], patience: number): string
 
 function describe(loss: Loss, calls: number, patience: number): string {
   if (loss === 'broken') return `${count(calls)} broken connection${calls === 1 ? '' : 's'}`;
-  if (loss === 'late') return `${count(calls)} unanswered in ${patience / 1_000} s`;
-  if (loss === 'circuit open') return `${count(calls)} not sent, the circuit being open`;
+  if (loss === 'late') return `${count(calls)} without a response in ${patience / 1_000} s`;
+  if (loss === 'circuit open') return `${count(calls)} rejected by an open circuit`;
   return `${count(calls)} × ${loss}`;
 }

@@ -1,9 +1,9 @@
-/** Aligned columns between thin rules, for a terminal. */
+/** A table with aligned columns, for a terminal. */
 import type { Paint, Style } from './paint.ts';
 
 export interface Column {
   readonly title: string;
-  /** The least; a longer title or cell widens the column. */
+  /** The minimum width. A longer title or cell widens the column. */
   readonly width?: number;
   readonly align?: 'left' | 'right';
 }
@@ -31,7 +31,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
   return [line(titles), rule, ...rows.map(line), rule];
 }
 
-/** Padded outside of the colour, which has no width. */
+/** Pads outside the escape codes of the colour, which have no width. */
 function pad({ text, style }: Cell, width: number, align: 'left' | 'right', paint: Paint): string {
   const blank = ' '.repeat(Math.max(0, width - text.length));
   const painted = style && text ? paint(style, text) : text;

@@ -1,14 +1,14 @@
-/** What a contender's callers saw: how many calls, how long the answers took, and how the others were lost. */
+/** The results of a contender's calls: how many were made, how long successful ones took, and why the others were lost. */
 
 export interface Tally {
-  /** Calls begun, answered or not. */
+  /** All calls that were made. */
   started: number;
-  /** ms to the last byte, one of every answered call. */
+  /** The time to the last byte of each successful call, ms. */
   readonly durations: number[];
   readonly lost: Map<Loss, number>;
 }
 
-/** A status (`503`), or what else came instead of an answer. */
+/** Why a call was lost: an error status (`503`), or a reason without a status. */
 export type Loss = number | 'broken' | 'late' | 'circuit open';
 
 export function createTally(): Tally {

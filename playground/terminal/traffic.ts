@@ -1,14 +1,14 @@
 /**
- * Sends every contender the same calls at the same moments, at a fixed rate that waits for nobody: callers
- * in the wild do not slow down because the server did.
+ * Makes the same calls at the same times through every contender. The rate is fixed and does not depend on the
+ * responses, because real callers do not slow down when the server does.
  */
 import { lose } from './tally.ts';
 import type { Loss, Tally } from './tally.ts';
 
-/** A way to fetch. */
+/** A `fetch` to compare. */
 export interface Contender {
   readonly name: string;
-  /** The first segment of its paths: its lane on the flaky server. */
+  /** The first segment of the paths, which selects the lane on the flaky server. */
   readonly lane: string;
   readonly fetch: (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>;
   readonly counters: Counters;
@@ -16,7 +16,7 @@ export interface Contender {
 
 export interface Counters {
   retries: number;
-  /** Limits that ran out: its own, and its callers' patience. */
+  /** Expired limits: those of the contender's policies, and those of its callers. */
   timeouts: number;
 }
 
@@ -26,19 +26,19 @@ export interface Entrant {
 }
 
 export interface TrafficOptions {
-  /** The flaky server's, without a slash at its end. */
+  /** The URL of the flaky server, without a slash at its end. */
   readonly url: string;
   readonly entrants: readonly Entrant[];
   /** Calls a second, for each contender. */
   readonly rate: number;
   readonly seconds: number;
-  /** ms; a call without a whole answer by then is lost. */
+  /** A call without a complete response within `patience` ms is lost. */
   readonly patience: number;
-  /** Begins no more calls once it aborts; those under way run to their end. */
+  /** After an abort no more calls are started. Calls that have started are still completed. */
   readonly stop: AbortSignal;
 }
 
-/** Resolves when the last call is over. */
+/** Resolves when the last call has ended. */
 export async function traffic(options: TrafficOptions): Promise<void> {
   const { url, entrants, rate, seconds, patience, stop } = options;
   const start = performance.now();
@@ -46,7 +46,7 @@ export async function traffic(options: TrafficOptions): Promise<void> {
 
   for (let n = 0; n < Math.round(rate * seconds) && !stop.aborted; n += 1) {
     await until(start + (n * 1_000) / rate);
-    // The id is in the query: one route, whose latencies can be learned, but no two equal calls to be shared.
+    // The id is in the query. All calls have the same route, for the latency history, but dedupe shares none of them.
     for (const { contender, tally } of entrants) {
       calls.push(call(contender, `${url}/${contender.lane}/api/items?id=${n}`, patience, tally));
     }
@@ -54,31 +54,31 @@ export async function traffic(options: TrafficOptions): Promise<void> {
   await Promise.all(calls);
 }
 
-/** One call, measured to the last byte of its body; never rejects. */
+/** Makes one call and measures it to the last byte of the body. Never rejects. */
 export async function call(contender: Contender, url: string, patience: number, tally: Tally): Promise<void> {
   const start = performance.now();
-  const enough = new AbortController();
-  const timer = setTimeout(giveUp, patience);
+  const caller = new AbortController();
+  const timer = setTimeout(leave, patience);
   tally.started += 1;
 
   try {
-    const response = await contender.fetch(url, { signal: enough.signal });
+    const response = await contender.fetch(url, { signal: caller.signal });
     await response.arrayBuffer();
     if (response.ok) tally.durations.push(performance.now() - start);
     else lose(tally, response.status);
   } catch (error) {
-    lose(tally, enough.signal.aborted ? 'late' : nameLoss(error));
+    lose(tally, caller.signal.aborted ? 'late' : nameLoss(error));
   } finally {
     clearTimeout(timer);
   }
 
-  function giveUp(): void {
+  function leave(): void {
     contender.counters.timeouts += 1;
-    enough.abort();
+    caller.abort();
   }
 }
 
-/** An open breaker is told by its code, a limit by the name that every timeout carries. */
+/** An open circuit is recognised by its error code, a timeout by the name that every `TimeoutError` has. */
 function nameLoss(error: unknown): Loss {
   if (!(error instanceof Error)) return 'broken';
   if ('code' in error && error.code === 'CIRCUIT_OPEN') return 'circuit open';

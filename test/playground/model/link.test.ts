@@ -17,7 +17,7 @@ describe('a link', () => {
   ])('brings back the configuration that it was made of (%#)', (configuration: Configuration) => {
     const link = readLink(writeLink(configuration));
     expect(link.complaints).toEqual([]);
-    expect(link.hasWeather).toBe(true);
+    expect(link.hasSettings).toBe(true);
     expect(nameless(link.configuration)).toEqual(nameless(configuration));
   });
 
@@ -33,14 +33,14 @@ describe('a link', () => {
   });
 
   test.each([
-    ['#v=1&net=sunny', /no weather called 'sunny'/],
+    ['#v=1&net=sunny', /no preset called 'sunny'/],
     ['#v=1&resets=2', /resets must be a number from 0 to 1, not 2/],
     ['#v=1&colour=red', /no setting called 'colour'/],
     ['#v=1&__proto__=1', /no setting called '__proto__'/],
     ['#v=1&rate=1e9', /rate must be a number from 1 to 200, not '1e9'/],
-    ['#v=1&use=retry(', /'retry\(' is no layer/],
-    ['#v=1&use=retry(retries:many)', /'retries:many' is no option of retry/],
-    ['#v=1&use=retry(colour:red)', /'colour:red' is no option of retry/],
+    ['#v=1&use=retry(', /'retry\(' is not a layer/],
+    ['#v=1&use=retry(retries:many)', /'retries:many' is not an option of retry/],
+    ['#v=1&use=retry(colour:red)', /'colour:red' is not an option of retry/],
     ['#v=2&rate=3', /another version/],
     ['#%E0%A4%A', /another version/],
   ])('complains about %s and keeps the rest as usual', (hash, complaint) => {
@@ -51,7 +51,7 @@ describe('a link', () => {
   });
 
   test('that is empty says nothing of the weather', () => {
-    expect(readLink('')).toEqual({ configuration: usual, hasWeather: false, complaints: [] });
+    expect(readLink('')).toEqual({ configuration: usual, hasSettings: false, complaints: [] });
   });
 });
 

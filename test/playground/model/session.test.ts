@@ -37,8 +37,8 @@ describe('a session', () => {
     const session = await open({ errors: { rate: 1 } }, [{ ...retry, options: { retries: 1, budget: false } }]);
     await drive(session, 1_000);
     const [outer, network] = session.layers();
-    expect(outer).toMatchObject({ entry: 'retry', failed: outer!.entered, beneath: 2 * outer!.entered, inside: 0 });
-    expect(network).toMatchObject({ entry: 'network', entered: outer!.beneath });
+    expect(outer).toMatchObject({ entry: 'retry', failed: outer!.entered, sent: 2 * outer!.entered, inside: 0 });
+    expect(network).toMatchObject({ entry: 'network', entered: outer!.sent });
     expect(session.measures('kyoa').upstream).toBe(2);
     expect(session.measures('plain').upstream).toBe(1);
   });
@@ -102,7 +102,7 @@ describe('a session', () => {
     await drive(session, 100);
     expect(session.layers()[0]).toMatchObject({ entry: 'retry' });
     session.configure({ stack: [retry, { ...retry, id: 'again' }] });
-    expect(session.problems).toEqual([{ entry: 'again', message: 'retry may stand once' }]);
+    expect(session.problems).toEqual([{ entry: 'again', message: 'A stack may contain retry only once' }]);
     session.configure({ stack: [] });
     expect(session.problems).toEqual([]);
   });
@@ -181,7 +181,7 @@ async function open(patch: Patch, stack: Stack): Promise<Session> {
   const network = simulatedNetwork({ settings, storage: memory() });
   const link = {
     configuration: { ...usual, preset: 'steady', settings, stack, rate: 100 },
-    hasWeather: true,
+    hasSettings: true,
     complaints: [],
   };
   const session = await openSession({ network, link });

@@ -27,14 +27,16 @@ describe('the losses', () => {
       ]),
       standing('kyoa', 1_500, 1_500, []),
     ];
-    expect(losses(standings, 5_000)).toEqual(['plain fetch   1,200 × 503, 3 unanswered in 5 s, 2 broken connections']);
+    expect(losses(standings, 5_000)).toEqual([
+      'plain fetch   1,200 × 503, 3 without a response in 5 s, 2 broken connections',
+    ]);
   });
 
   test('are aligned', () => {
     const standings = [standing('plain fetch', 9, 9, [['broken', 1]]), standing('kyoa', 9, 9, [['circuit open', 1]])];
     expect(losses(standings, 5_000)).toEqual([
       'plain fetch   1 broken connection',
-      'kyoa          1 not sent, the circuit being open',
+      'kyoa          1 rejected by an open circuit',
     ]);
   });
 });
