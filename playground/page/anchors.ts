@@ -1,4 +1,4 @@
-/** Links within the page: they move the eye and the focus, and leave the address to the configuration it holds. */
+/** Links within the page. They scroll and move the focus, but keep the hash of the address, which has the configuration. */
 import { byId } from './dom.ts';
 
 export function mountAnchors(): void {

@@ -1,4 +1,4 @@
-/** The bar at the top: where the calls go, running or not, and a link that shares all of it. */
+/** The bar at the top: the network in use, the button that pauses the calls, and the button that copies the link. */
 import type { Session } from '../model/types.ts';
 import { writeLink } from '../model/link.ts';
 import { copy } from './clipboard.ts';
@@ -17,7 +17,7 @@ export function mountBar(session: Session): Part {
   run.addEventListener('click', () => {
     if (session.running) session.stop();
     else session.start();
-    announce(session.running ? 'Calls are running' : 'No new calls');
+    announce(session.running ? 'Calls are running' : 'Calls are paused');
   });
   update();
 

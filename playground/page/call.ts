@@ -1,7 +1,7 @@
-/** The story of one call: its attempts and everything that its onion had to say. */
+/** The details of one call: its result, its attempts, and the events that kyoa emitted for it. */
 import type { CallRecord } from '../model/types.ts';
 import { h, write } from './dom.ts';
-import { milliseconds } from './format.ts';
+import { ending, milliseconds } from './format.ts';
 
 export interface CallView {
   readonly show: (record: CallRecord | undefined) => void;
@@ -13,7 +13,7 @@ export function mountCall(host: HTMLElement): CallView {
   const title = h('h3', {});
   const marks = h('span', { class: 'call-marks' });
   const list = h('ol', { class: 'events', tabindex: 0, 'aria-label': 'Events of the call' });
-  const hint = h('p', { class: 'hint' }, 'Choose a call above, by click or with the arrow keys, to read its story.');
+  const hint = h('p', { class: 'hint' }, 'Select a call above, by click or with the arrow keys, to see its events.');
   const story = h('div', { class: 'story', hidden: true }, h('header', {}, title, marks), list);
   host.append(hint, story);
   let shown: CallRecord | undefined;
@@ -27,7 +27,7 @@ export function mountCall(host: HTMLElement): CallView {
     tick();
   }
 
-  /** A call may still be running while it is looked at. */
+  /** The selected call may still be running, so its details are updated with every tick. */
   function tick(): void {
     if (!shown) return;
     const key = `${shown.events.length} ${shown.outcome} ${shown.end}`;
@@ -54,7 +54,7 @@ export function mountCall(host: HTMLElement): CallView {
 }
 
 function summary({ method, path, label, outcome, start, end, attempts }: CallRecord): string {
-  const time = end === undefined ? 'running' : `${outcome}, ${label} in ${milliseconds(end - start)}`;
+  const result = end === undefined ? 'running' : `${ending(outcome, label)} after ${milliseconds(end - start)}`;
   const sent = attempts.length === 1 ? '1 request' : `${attempts.length} requests`;
-  return `${method} ${path}: ${time}, ${sent}`;
+  return `${method} ${path}: ${result}, ${sent}`;
 }

@@ -1,6 +1,6 @@
-/** Canvases as sharp as the screen is. */
+/** Sizes a canvas in device pixels, so that its drawing is sharp on every screen. */
 
-/** Gives it the width of its place and the height that follows from it; results in its width in pixels of the screen. */
+/** Sets the canvas to the width of its parent and to the height of `aspect`. Returns its width in device pixels. */
 export function fit(canvas: HTMLCanvasElement, aspect: number): number {
   const width = canvas.parentElement?.clientWidth ?? 0;
   const sharpness = Math.min(2, devicePixelRatio);

@@ -1,22 +1,25 @@
-/** Copying, and saying so on the button that was pressed. */
+/** Copies a text to the clipboard and shows the result on the button that was pressed. */
 import { announce, write } from './dom.ts';
 
-/** ms. */
-const SAID = 1_600;
+/** How long the button shows the result, ms. */
+const RESULT_SHOWN = 1_600;
 
-/** Where there is no clipboard, as on a page without https, what can be copied by hand is selected. */
+/**
+ * A page without https has no clipboard. There the text in `shown` is selected, so that the visitor can copy it. Without
+ * `shown` the text is the address of the page.
+ */
 export function copy(text: string, button: HTMLElement, shown?: HTMLElement): void {
   const label = button.querySelector('span') ?? button;
   const before = label.textContent;
-  const say = (said: string): void => {
-    write(label, said);
-    announce(said);
-    setTimeout(() => write(label, before), SAID);
+  const showResult = (result: string): void => {
+    write(label, result);
+    announce(result);
+    setTimeout(() => write(label, before), RESULT_SHOWN);
   };
   const select = (): void => {
     if (shown) getSelection()?.selectAllChildren(shown);
-    say(shown ? 'Selected' : 'In the address bar');
+    showResult(shown ? 'Selected' : 'In the address bar');
   };
   if (navigator.clipboard === undefined) return select();
-  navigator.clipboard.writeText(text).then(() => say('Copied'), select);
+  navigator.clipboard.writeText(text).then(() => showResult('Copied'), select);
 }

@@ -1,4 +1,4 @@
-/** The code of the onion as it stands, for a module or for a script tag. */
+/** The code of the current onion, for a module or for a script tag. */
 import { generate } from '../model/code.ts';
 import type { CodeForm, Session } from '../model/types.ts';
 import { copy } from './clipboard.ts';

@@ -1,9 +1,9 @@
-/** Elements in one expression, and texts that are written only when they change. */
+/** Helpers that create elements, and write texts only when they change. */
 
-/** Functions are listeners (`onclick`), `true` is an empty attribute, `false` and `undefined` none at all. */
+/** A function is a listener (`onclick`). `true` sets an empty attribute; `false` and `undefined` remove the attribute. */
 export type Props = Readonly<Record<string, string | number | boolean | undefined | Listener>>;
 
-// As of a method, so that a listener for clicks is one.
+// The type of a method, so that a function that takes a `MouseEvent` is a `Listener`: methods are bivariant.
 type Listener = { listen(event: Event): unknown }['listen'];
 
 export function h<K extends keyof HTMLElementTagNameMap>(
@@ -40,19 +40,19 @@ export function write(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** The element that the page's HTML has under this id. */
+/** The element of index.html with this id. */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id);
   if (!element) throw new Error(`The page has no #${id}`);
   return element;
 }
 
-/** Tells it to whoever listens to the page rather than looks at it. */
+/** Announces a text to screen readers. */
 export function announce(text: string): void {
   write(byId('announce'), text);
 }
 
-/** A small drawing in the size and colour of the text beside it. */
+/** An icon in the size and colour of the text beside it. */
 export function icon(path: string): SVGSVGElement {
   return s('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' }, s('path', { d: path }));
 }

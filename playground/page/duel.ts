@@ -1,4 +1,4 @@
-/** Plain fetch and kyoa side by side: the same calls at the same moments, over the last ten seconds. */
+/** The figures of plain fetch and of kyoa over the last ten seconds. Both make the same calls at the same times. */
 import type { LaneName, Measures, Session } from '../model/types.ts';
 import { byId, h, write } from './dom.ts';
 import { count, milliseconds, percent, ratio } from './format.ts';
@@ -10,7 +10,7 @@ interface Figure {
 }
 
 const figures: readonly Figure[] = [
-  { title: 'Good answers', read: ({ success }) => percent(success) },
+  { title: 'Success', read: ({ success }) => percent(success) },
   { title: 'p50', read: ({ p50 }) => milliseconds(p50) },
   { title: 'p99', read: ({ p99 }) => milliseconds(p99) },
   { title: 'Requests per call', read: ({ upstream }) => ratio(upstream) },
@@ -22,7 +22,7 @@ export function mountDuel(session: Session): Part {
     h(
       'table',
       {},
-      h('caption', { class: 'sr' }, 'The last ten seconds, plain fetch beside kyoa'),
+      h('caption', { class: 'sr' }, 'Plain fetch and kyoa over the last ten seconds'),
       h('thead', {}, h('tr', {}, h('td'), ...figures.map(({ title }) => h('th', { scope: 'col' }, title)))),
       h('tbody', {}, ...rows.map(({ element }) => element)),
     ),

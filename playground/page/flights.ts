@@ -1,16 +1,17 @@
 /**
- * The calls on their way through the onion, as dots: in from the left, out to the right, back and forth where a layer
- * sends again, and turned away where a layer lets nothing through. What is drawn follows from the records alone.
+ * Draws the calls as dots that move through the onion. A request enters from the left and its response leaves to the
+ * right. A dot turns at a layer that retries, and returns to the left from a layer that rejects the call. The dots are
+ * computed from the records of the calls in every frame; no other state exists.
  */
 import type { AttemptRecord, CallRecord, PolicyName, Session } from '../model/types.ts';
 import { fit } from './canvas.ts';
 import { drawing, radii } from './geometry.ts';
 import { palette } from './palette.ts';
 
-/** ms that a dot takes from the edge to the core, so that it can be followed. */
+/** How long a dot takes from the edge to the core, ms: slow enough to follow with the eye. */
 const FLIGHT = 420;
 
-/** Dots that start in a second, at most; of more calls every so manieth is drawn. */
+/** The maximum of calls a second that are drawn. At a higher rate only every n-th call is drawn. */
 const MOST = 30;
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -40,7 +41,7 @@ export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
 
   function fly(call: CallRecord, now: number, skinOf: (policy: PolicyName) => number): void {
     const lane = ((call.number * 0.618) % 1) - 0.5; // the golden ratio spreads neighbours apart
-    if (call.attempts.length === 0 && call.end !== undefined) return turnedAway(call, now, lane, skinOf);
+    if (call.attempts.length === 0 && call.end !== undefined) return turnBack(call, now, lane, skinOf);
 
     call.attempts.forEach((attempt, i) => {
       const { start, end, outcome, kind } = attempt;
@@ -53,15 +54,16 @@ export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
     });
   }
 
-  function turnedAway(call: CallRecord, now: number, lane: number, skinOf: (policy: PolicyName) => number): void {
-    const [policy, colour] = refusals.find(([, , mark]) => call.marks.has(mark)) ?? ['timeout', 'failed'];
+  /** A call that ended without a request: its dot turns at the layer that ended it. */
+  function turnBack(call: CallRecord, now: number, lane: number, skinOf: (policy: PolicyName) => number): void {
+    const [policy, colour] = endedBy.find(([, , mark]) => call.marks.has(mark)) ?? ['timeout', 'failed'];
     const r = skinOf(policy);
     const age = now - call.end!;
     dot(age, -drawing.x, -r, lane, palette[colour]!);
     dot(age - FLIGHT, -r, -drawing.x, lane + 0.12, palette[colour]!);
   }
 
-  /** Along the horizontal through the core, in a river that narrows towards it. */
+  /** A dot moves along the horizontal line through the core. The dots spread vertically, less so near the core. */
   function dot(age: number, from: number, to: number, lane: number, colour: string): void {
     const done = age / FLIGHT;
     if (done < 0 || done > 1) return;
@@ -80,7 +82,8 @@ export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
   return { frame, repaint };
 }
 
-const refusals = [
+/** Policies that end a call without a request, the colour of the dot, and the mark of such a call. */
+const endedBy = [
   ['breaker', 'rejected', 'rejected'],
   ['dedupe', 'kept', 'deduped'],
   ['idempotency', 'kept', 'replayed'],

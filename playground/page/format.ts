@@ -1,5 +1,5 @@
-/** Numbers as the page shows them. */
-import type { Unit } from '../model/types.ts';
+/** Formats the numbers, units and results that the page shows. */
+import type { CallOutcome, Unit } from '../model/types.ts';
 
 export function count(value: number): string {
   return value.toLocaleString('en-US');
@@ -10,7 +10,7 @@ export function milliseconds(value: number | undefined): string {
   return value < 999.5 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(2)} s`;
 }
 
-/** Rounded down, so that 100 % means every one of them. */
+/** Rounded down, so that 100 % means that no call was lost. */
 export function percent(share: number | undefined): string {
   if (share === undefined || Number.isNaN(share)) return '–';
   return share === 1 ? '100 %' : `${(Math.floor(share * 1_000 + 1e-9) / 10).toFixed(1)} %`;
@@ -20,7 +20,7 @@ export function ratio(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(2);
 }
 
-/** A setting with its unit, to three figures. */
+/** A setting with its unit, to three significant digits. */
 export function measure(value: number, unit: Unit): string {
   const short = (n: number): string => String(Number(n.toPrecision(3)));
   switch (unit) {
@@ -39,7 +39,7 @@ export function measure(value: number, unit: Unit): string {
   }
 }
 
-/** As it stands behind a field. */
+/** The label that is placed behind an input field. */
 export const unitLabels: Readonly<Record<Unit, string>> = {
   ms: 'ms',
   s: 's',
@@ -50,7 +50,24 @@ export const unitLabels: Readonly<Record<Unit, string>> = {
   none: '',
 };
 
-/** A policy in words, `staleIfError` as "stale if error". */
+/** The result of a call. */
+export const outcomeLabels: Readonly<Record<CallOutcome, string>> = {
+  running: 'running',
+  answered: 'success',
+  'bad answer': 'error status',
+  broken: 'connection lost',
+  'timed out': 'timed out',
+  late: 'no response in time',
+  rejected: 'rejected',
+};
+
+/** The result of a call with the status or the error code, such as `error status (503)`. */
+export function ending(outcome: CallOutcome, label: string): string {
+  const name = outcomeLabels[outcome];
+  return label === outcome ? name : `${name} (${label})`;
+}
+
+/** The name of a policy in words: `staleIfError` becomes "stale if error". */
 export function spaced(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

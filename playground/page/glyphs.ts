@@ -1,4 +1,4 @@
-/** The marks of the waterfall: each fate has a colour and a shape, in the picture as in its legend. */
+/** The marks of the waterfall. Each result has a colour and a shape, in the picture and in the legend. */
 import { s } from './dom.ts';
 
 export type Fate =
@@ -13,9 +13,9 @@ export type Fate =
   | 'spare';
 
 interface Glyph {
-  /** The token of its colour. */
+  /** A colour token of the style sheet. */
   readonly colour: string;
-  /** Within -5..5 both ways. */
+  /** An SVG path within -5..5 in both directions. */
   readonly path: string;
   readonly filled: boolean;
 }
@@ -34,7 +34,7 @@ export const glyphs: Readonly<Record<Fate, Glyph>> = {
 
 const shapes = new Map<string, Path2D>();
 
-/** At `x`, `y`, in a colour that is set already as fill and stroke. */
+/** Draws a glyph at `x`, `y`, in the context's current fill and stroke colours. */
 export function drawGlyph(context: CanvasRenderingContext2D, fate: Fate, x: number, y: number): void {
   const { path, filled } = glyphs[fate];
   const shape = shapes.get(path) ?? new Path2D(path);

@@ -1,4 +1,4 @@
-/** Guided scenarios: a card for each; the one that runs tells its story step by step, and can be left at any time. */
+/** The guided scenarios: a card for each, and a panel with the steps of the running one. It can be left at any time. */
 import { scenarios } from '../model/scenarios.ts';
 import type { Configuration, Scenario, Session, Step } from '../model/types.ts';
 import { announce, byId, h, set, write } from './dom.ts';
@@ -8,9 +8,9 @@ import { pointAt } from './point-at.ts';
 interface Tour {
   readonly scenario: Scenario;
   readonly step: number;
-  /** performance.now() at the beginning of the step. */
+  /** `performance.now()` at the beginning of the step. */
   readonly since: number;
-  /** As it was before. */
+  /** The configuration before the scenario, which `end` restores. */
   readonly before: Configuration;
 }
 
@@ -35,7 +35,7 @@ export function mountGuide(session: Session): Part {
   const leave = h('button', { class: 'button small', type: 'button', onclick: end }, 'Leave');
   const panel = h(
     'section',
-    { class: 'tour', hidden: true, 'aria-label': 'The scenario that runs' },
+    { class: 'tour', hidden: true, 'aria-label': 'The running scenario' },
     h('div', { class: 'tour-words' }, place, title, text),
     h('div', { class: 'tools' }, back, next, leave),
     bar,
@@ -69,7 +69,7 @@ export function mountGuide(session: Session): Part {
     show(step, next);
   }
 
-  /** What is there is as it was before the scenario. */
+  /** Restores the configuration of before the scenario. */
   function end(): void {
     if (tour) session.configure(tour.before);
     finish();
@@ -82,7 +82,7 @@ export function mountGuide(session: Session): Part {
     panel.hidden = true;
     for (const each of cards) set(each, { 'aria-current': undefined });
     card?.focus({ preventScroll: true });
-    announce('The scenario is over');
+    announce('The scenario has ended');
   }
 
   function show(step: Step, { scenario, step: at }: Tour): void {
@@ -94,7 +94,7 @@ export function mountGuide(session: Session): Part {
     write(place, `${scenario.title}: step ${at + 1} of ${length}`);
     write(title, step.title);
     write(text, step.text);
-    write(next, at + 1 < length ? 'Next' : 'Keep this and play on');
+    write(next, at + 1 < length ? 'Next' : 'Keep this setup');
     back.disabled = at === 0;
     announce(`${step.title}. ${step.text}`);
     tick();

@@ -1,4 +1,4 @@
-/** Light colours for TypeScript and HTML: comments, strings, numbers, keywords and calls. */
+/** Simple syntax highlighting for TypeScript and HTML: comments, strings, numbers, keywords and calls. */
 import { h } from './dom.ts';
 
 const kinds = ['comment', 'string', 'number', 'keyword', 'call'] as const;

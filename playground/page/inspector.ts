@@ -1,4 +1,4 @@
-/** What kyoa keeps in this browser's IndexedDB, and for how long. */
+/** Lists the records that kyoa stores in this browser's IndexedDB, and the time until they expire. */
 import { openRecords } from '../model/records.ts';
 import type { StoredRecord } from '../model/types.ts';
 import { h, write } from './dom.ts';
@@ -17,7 +17,7 @@ interface Row {
 export function mountInspector(): Inspector {
   const records = openRecords();
   const body = h('tbody', {});
-  const empty = h('p', { class: 'hint' }, 'Nothing is kept. Pay with kyoa, and the answer stays here for a repeat.');
+  const empty = h('p', { class: 'hint' }, 'No records. Pay with kyoa: the response is stored here for repeated calls.');
   const clear = h('button', { class: 'button small', type: 'button', onclick: wipe }, 'Clear');
   const table = h(
     'table',

@@ -1,4 +1,4 @@
-/** Latencies as they come: a dot for each call, the quantiles of both lanes as lines, and the limit that is learnt. */
+/** The latency chart: a dot for each call, the quantiles of both lanes as lines, and the adaptive limit. */
 import uPlot from 'uplot';
 import type { Dots, Session, Ticks } from '../model/types.ts';
 import { byId, h, write } from './dom.ts';
@@ -12,7 +12,7 @@ const HEIGHT = 250;
 
 interface Line {
   readonly name: string;
-  /** A token of the palette. */
+  /** A colour token of the palette. */
   readonly colour: string;
   readonly dash?: number[];
   readonly width: number;
@@ -39,7 +39,7 @@ export function mountLatency(session: Session): Part {
   const stage = h('div', {
     class: 'chart',
     role: 'img',
-    'aria-label': 'Latency of the calls of the last half minute, on a logarithmic scale; the figures are above',
+    'aria-label': 'Latencies of the last 30 seconds on a logarithmic scale; the figures are above the chart',
   });
   byId('latency').append(h('header', {}, h('h3', {}, 'Latency'), key), stage);
   let chart: uPlot | undefined;
@@ -80,7 +80,7 @@ export function mountLatency(session: Session): Part {
   return { tick, repaint };
 }
 
-/** Good answers as dots; what was lost sits at the top as a short stroke. */
+/** A successful call is a dot. A lost call is a short stroke at the top of the chart. */
 function dots(plot: uPlot, { time, latency, outcome }: Dots, colour: string, alpha: number): void {
   const { ctx } = plot;
   const size = 2.4 * devicePixelRatio;

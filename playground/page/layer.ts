@@ -1,4 +1,4 @@
-/** One layer of the list: its handle, its switch, what it has done, and its options behind its name. */
+/** One layer of the list: handle, switch, name, counts, and the options that a click on the name opens. */
 import { catalogue } from '../model/catalogue.ts';
 import type { LayerCounts, PolicyEntry, Problem } from '../model/types.ts';
 import { announce, h, set, write } from './dom.ts';
@@ -77,7 +77,7 @@ export function createLayer(first: PolicyEntry, { edit, remove }: Edits): Layer 
       const less = calls - sent - inside;
       write(entered, count(calls));
       write(change, more > 0 ? `+${count(more)}` : less > 0 ? `−${count(less)}` : '');
-      set(change, { title: more > 0 ? 'requests it has added' : 'requests it has spared' });
+      set(change, { title: more > 0 ? 'requests that this layer added' : 'requests that this layer avoided' });
     },
   };
 }

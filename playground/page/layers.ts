@@ -1,4 +1,4 @@
-/** The onion's layers as a list, outermost first: switch them, move them, edit them, add one. */
+/** The list of the onion's layers, outermost first. Layers can be switched, moved, edited, added and removed. */
 import { catalogue } from '../model/catalogue.ts';
 import type { PolicyDescriptor, PolicyEntry, Session, Stack } from '../model/types.ts';
 import { announce, byId, h, write } from './dom.ts';
@@ -14,7 +14,7 @@ export function mountLayers(session: Session): Part {
   const help = h(
     'p',
     { id: 'move-help', class: 'layers-help' },
-    'Drag a handle, or focus it: space grabs, arrows move, space drops, escape puts it back.',
+    'Drag a handle, or use the keyboard: Space grabs the layer, arrow keys move it, Space drops it, Escape cancels.',
   );
   const shelf = h('div', { class: 'chips', role: 'group', 'aria-label': 'Add a layer' });
   const problem = h('p', { class: 'complaint', role: 'alert' });
@@ -41,7 +41,7 @@ export function mountLayers(session: Session): Part {
     announce('Layer removed');
   }
 
-  /** Before the layer that usually comes after it. */
+  /** Inserts the layer before the first layer that follows it in the usual order. */
   function add({ name, initial }: PolicyDescriptor): void {
     const { stack } = session.configuration;
     const place = catalogue.findIndex((each) => each.name === name);
@@ -66,8 +66,9 @@ export function mountLayers(session: Session): Part {
       if (list.children[i] !== layer.element) list.insertBefore(layer.element, list.children[i] ?? null);
       layer.show(entry, i + 1, stack.length, session.problems);
     });
-    const homeless = session.problems.find(({ entry, option }) => option === undefined || !layers.has(entry));
-    write(problem, homeless?.message ?? '');
+    // A problem of one option is shown at its field.
+    const general = session.problems.find(({ entry, option }) => option === undefined || !layers.has(entry));
+    write(problem, general?.message ?? '');
     stock(stack);
   }
 

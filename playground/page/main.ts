@@ -1,4 +1,4 @@
-/** The page: opens the session that its address asks for, and mounts the parts that show it. */
+/** The entry of the page: opens the session that the address describes, and mounts the parts of the page. */
 import { readLink } from '../model/link.ts';
 import { openSession } from '../model/session.ts';
 import { mountAnchors } from './anchors.ts';

@@ -1,4 +1,4 @@
-/** The network: presets, the outage switch, calls a second, and a slider for everything that can go wrong. */
+/** The network: presets, the outage switch, the rate of calls, and a control for each kind of fault. */
 import type { SettingField, Session } from '../model/types.ts';
 import { presets } from '../network/presets.ts';
 import { settingFields } from '../network/fields.ts';
@@ -11,7 +11,7 @@ import type { SettingInput } from './setting-inputs.ts';
 
 const rate = {
   label: 'Calls a second',
-  help: 'For plain fetch and kyoa each',
+  help: 'The rate of plain fetch, and of kyoa.',
   unit: 'per second',
   min: 1,
   max: 200,
@@ -29,7 +29,7 @@ export function mountNetwork(session: Session): Part {
     'button',
     { class: 'outage', type: 'button', role: 'switch', onclick: toggle },
     h('b', {}, 'Outage'),
-    h('span', {}, 'Nobody answers, anywhere'),
+    h('span', {}, 'Every connection is reset'),
     h('i', { 'aria-hidden': 'true' }),
   );
   const pace = slider(rate, (value) => session.configure({ rate: value }));
@@ -58,7 +58,7 @@ export function mountNetwork(session: Session): Part {
   function toggle(): void {
     const next = !session.configuration.settings.outage;
     change('outage', next);
-    announce(next ? 'Outage: nobody answers' : 'The outage is over');
+    announce(next ? 'Outage: every connection is reset' : 'The outage is over');
   }
 
   function change(path: string, value: unknown): void {
@@ -86,7 +86,7 @@ export function mountNetwork(session: Session): Part {
 function inputFor(field: SettingField, changed: (value: unknown) => void): SettingInput {
   if (field.kind === 'switch') return switchField(field, changed);
   if (field.kind === 'statuses') return statusField(field, changed);
-  if (field.max - field.min > 1e6) return numberField(field, changed); // no slider is as long as a seed
+  if (field.max - field.min > 1e6) return numberField(field, changed); // the seed: a slider is too coarse for it
   const { element, show } = slider(field, changed);
   return { element, show: (value) => show(Number(value)) };
 }

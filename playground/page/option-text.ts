@@ -1,11 +1,11 @@
-/** Option values as text in a field, and back. */
+/** Converts option values to the text of an input field, and back. */
 import type { OptionDescriptor, OptionValue } from '../model/types.ts';
 
 export function showOption(value: OptionValue): string {
   return Array.isArray(value) ? value.join(', ') : String(value);
 }
 
-/** An empty field is no value; a number that is none stays the text it is, so that kyoa can say what is wrong with it. */
+/** An empty field gives `undefined`. Text that is not a number stays text, so that kyoa's own error message is shown. */
 export function parseOption(text: string, { kind }: OptionDescriptor): OptionValue | undefined {
   const trimmed = text.trim();
   if (trimmed === '') return undefined;

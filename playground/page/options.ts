@@ -1,4 +1,4 @@
-/** The options of a policy as fields with their units; what is wrong with one, kyoa says itself. */
+/** The options of a policy as input fields with units. An invalid value shows kyoa's own error message. */
 import type { OptionDescriptor, OptionValue, OptionValues, PolicyDescriptor, Problem } from '../model/types.ts';
 import { h, set, write } from './dom.ts';
 import { unitLabels } from './format.ts';
@@ -16,9 +16,9 @@ interface Field {
 
 export function createOptions({ name, options }: PolicyDescriptor, changed: (values: OptionValues) => void): Options {
   let current: OptionValues = {};
-  const fields = options.map((option) => ({ option, ...fieldFor(name, option, (value) => lay(option.name, value)) }));
+  const fields = options.map((option) => ({ option, ...fieldFor(name, option, (value) => put(option.name, value)) }));
 
-  function lay(name: string, value: OptionValue | undefined): void {
+  function put(name: string, value: OptionValue | undefined): void {
     const { [name]: _, ...rest } = current;
     changed(value === undefined ? rest : { ...rest, [name]: value });
   }

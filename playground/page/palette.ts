@@ -1,4 +1,4 @@
-/** The colours of the style sheet, as a canvas understands them. */
+/** The colours of the style sheet, in the form that a canvas accepts. */
 import type { PolicyName } from '../model/types.ts';
 
 const tokens =
@@ -6,10 +6,10 @@ const tokens =
 
 export type Palette = Readonly<Record<string, string>>;
 
-/** What is drawn on a canvas reads this at every stroke. */
+/** Code that draws on a canvas reads the palette at every stroke, because a change of the theme replaces it. */
 export let palette: Palette = {};
 
-/** To be called whenever the theme may have changed. */
+/** Reads the colours again. The page calls this after every change of the theme. */
 export function readPalette(): void {
   const probe = document.body.appendChild(document.createElement('i'));
   palette = Object.fromEntries(
@@ -36,7 +36,7 @@ const families: Readonly<Record<PolicyName, string>> = {
   idempotency: 'once-only',
 };
 
-/** The colour of a policy's skin, for a style sheet. */
+/** The CSS colour of a policy's ring. */
 export function hueOf(policy: PolicyName): string {
   return `var(--${families[policy]})`;
 }

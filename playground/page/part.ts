@@ -1,22 +1,22 @@
-/** What every part of the page is made of: it reads the session when it is told to, and calls it when it is used. */
+/** The interface of every part of the page. The page calls these methods; the part then reads the session. */
 
 export interface Part {
-  /** Before each frame; for what moves. */
+  /** Called before each frame, for animations. */
   frame?(): void;
-  /** Five times a second; for what is read. */
+  /** Called five times a second, for texts and figures. */
   tick?(): void;
-  /** Running, configuration, problems or fault have changed. */
+  /** Called when `running`, the configuration, the problems or the fault of the session changed. */
   update?(): void;
-  /** Payments have changed. */
+  /** Called when payments changed. */
   payments?(): void;
-  /** The colours have changed, or the width of the page. */
+  /** Called when the colours or the width of the page changed. */
   repaint?(): void;
 }
 
-/** ms; numbers that change more often cannot be read. */
+/** ms; figures that change more often are not readable. */
 const TICK = 200;
 
-/** The one loop of the page; it rests while the page is hidden. */
+/** The only loop of the page. Browsers pause it while the page is hidden. */
 export function startLoop(parts: readonly Part[]): void {
   let ticked = -Infinity;
   requestAnimationFrame(function next(time) {

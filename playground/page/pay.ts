@@ -1,10 +1,11 @@
-/** Once only: the button that can be pressed too often, what the server has counted, and what the browser keeps. */
+/** "Once only": the pay buttons, the server's counts of payments, and the records in the browser. */
 import type { LaneName, Payment, PayResult, Session } from '../model/types.ts';
 import { announce, byId, h, write } from './dom.ts';
-import { milliseconds } from './format.ts';
+import { ending, milliseconds } from './format.ts';
 import { mountInspector } from './inspector.ts';
 import type { Part } from './part.ts';
 
+/** The key in localStorage: all tabs pay the same order. */
 const SHARED = 'kyoa playground order';
 
 export function mountPay(session: Session): Part {
@@ -68,7 +69,7 @@ export function mountPay(session: Session): Part {
 
     function press(): void {
       pressed += 1;
-      write(last, `Press ${pressed}: on its way`);
+      write(last, `Press ${pressed}: sending`);
       session.pay(order(), lane).then(
         (result) => write(last, words(result)),
         (error: unknown) => write(last, String(error)),
@@ -93,6 +94,6 @@ export function mountPay(session: Session): Part {
 
 function words({ outcome, replayed, duration, label }: PayResult): string {
   const time = milliseconds(duration);
-  if (replayed) return `Replayed the first answer in ${time}`;
-  return outcome === 'answered' ? `Paid in ${time}` : `${outcome} (${label}) after ${time}: press again?`;
+  if (replayed) return `Replayed the first response in ${time}`;
+  return outcome === 'answered' ? `Paid in ${time}` : `${ending(outcome, label)} after ${time}: press again?`;
 }

@@ -1,4 +1,4 @@
-/** Draws the eye to the part of the page that a scenario speaks of. */
+/** Highlights the part of the page that a step of a scenario describes, and scrolls to it where necessary. */
 import type { Step } from '../model/types.ts';
 import { byId } from './dom.ts';
 

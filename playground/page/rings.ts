@@ -1,4 +1,4 @@
-/** The onion, drawn: a skin for each layer that is on, its name along it, the core in the middle. */
+/** Draws the onion: a ring with its name for each enabled layer, and the core in the middle. */
 import type { PolicyEntry, Session } from '../model/types.ts';
 import { byId, h, s } from './dom.ts';
 import { mountFlights } from './flights.ts';
@@ -28,11 +28,11 @@ export function mountRings(session: Session): Part {
     const skins = entries.map((entry, i) => skin(entry, at[i]!, at[i]! - at[i + 1]!, i));
     glows = skins.map(({ glow }) => glow);
     const names = entries.map(({ policy }) => spaced(policy)).join(', ');
-    picture.setAttribute('aria-label', `The onion, outermost first: ${names || 'no layer'}; fetch is its core`);
+    picture.setAttribute('aria-label', `The onion, outermost first: ${names || 'no layers'}; the core is fetch`);
     picture.replaceChildren(path(), ...skins.map(({ element }) => element), core());
   }
 
-  /** A skin glows when its layer has sent more, or less, than it was asked to. */
+  /** A ring glows when its layer has just added or avoided a request. */
   function tick(): void {
     session.layers().forEach(({ entered, sent, inside }, i) => {
       const extra = Math.abs(sent - entered + (sent < entered ? inside : 0));
@@ -42,7 +42,7 @@ export function mountRings(session: Session): Part {
     });
   }
 
-  /** The layer that is looked at in the list shows where it lies. */
+  /** A pointer over a layer of the list highlights the ring of the layer. */
   byId('layers').addEventListener('pointerover', ({ target }) => {
     const id = target instanceof Element ? target.closest<HTMLElement>('.layer')?.dataset['id'] : undefined;
     for (const skin of picture.querySelectorAll<SVGElement>('.skin')) {
@@ -76,7 +76,7 @@ function core(): SVGElement {
   return s('g', { class: 'core' }, s('circle', { cx: x, cy: y, r: core }), s('text', { x, y: y + 4 }, 'fetch'));
 }
 
-/** The way in and the way out. */
+/** The line of the call into the core, and of the response out of it. */
 function path(): SVGElement {
   const { x, y, outer, width } = drawing;
   return s(
@@ -84,6 +84,6 @@ function path(): SVGElement {
     { class: 'way' },
     s('path', { d: `M 4 ${y} H ${x - outer} M ${x + outer} ${y} H ${width - 10} m -6 -5 l 6 5 l -6 5` }),
     s('text', { x: 4, y: y - 12 }, 'call'),
-    s('text', { x: width - 4, y: y - 12, 'text-anchor': 'end' }, 'answer'),
+    s('text', { x: width - 4, y: y - 12, 'text-anchor': 'end' }, 'response'),
   );
 }

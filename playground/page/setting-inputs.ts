@@ -1,4 +1,4 @@
-/** The settings that are no slider. */
+/** The inputs for settings that do not have a slider. */
 import type { SettingField } from '../model/types.ts';
 import { h, set } from './dom.ts';
 
@@ -26,7 +26,7 @@ export function numberField({ label, help }: SettingField, changed: (value: numb
   return textField(label, help, (text) => changed(Number(text)), String);
 }
 
-/** Several statuses, such as `500, 503`. */
+/** An input for a list of statuses, such as `500, 503`. */
 export function statusField({ label, help }: SettingField, changed: (value: number[]) => void): SettingInput {
   const show = (value: unknown): string => (value as readonly number[]).join(', ');
   return textField(label, help, (text) => changed(numbers(text)), show);

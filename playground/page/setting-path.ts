@@ -1,4 +1,4 @@
-/** A setting by its path, such as `latency.slow.share`. */
+/** Reads and writes a setting by its path, such as `latency.slow.share`. */
 import type { Patch, Settings } from '../model/types.ts';
 
 export function settingOf(settings: Settings, path: string): unknown {

@@ -1,4 +1,4 @@
-/** A slider with its value and unit; its scale may be logarithmic, with 0 at the left end where 0 is allowed. */
+/** A slider with its value and unit. A logarithmic scale has 0 at its left end if 0 is allowed. */
 import type { SettingField } from '../model/types.ts';
 import { h, set, write } from './dom.ts';
 import { measure } from './format.ts';

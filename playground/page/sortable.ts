@@ -1,10 +1,10 @@
-/** A list whose items are moved by their handles: with a pointer, or with space and the arrows. */
+/** A list whose items have handles. An item is moved with a pointer, or with Space and the arrow keys. */
 import { announce, set } from './dom.ts';
 
 export interface Sorting {
-  /** As the list stands. */
+  /** The ids of the items in their current order. */
   readonly order: () => readonly string[];
-  /** To be put into this order. */
+  /** Called with the ids in their new order. */
   readonly moved: (ids: readonly string[]) => void;
 }
 
@@ -24,7 +24,7 @@ export function makeSortable(list: HTMLElement, { order, moved }: Sorting): void
     if (event.key === ' ' || event.key === 'Enter') {
       event.preventDefault();
       if (grabbed) drop(handle, `${name} dropped, ${where()}`);
-      else grab(handle, id, `${name} grabbed, ${where()}. Arrows move it, space drops it, escape puts it back`);
+      else grab(handle, id, `${name} grabbed, ${where()}. Arrow keys move it, Space drops it, Escape cancels`);
     } else if (grabbed && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
       event.preventDefault();
       shift(id, event.key === 'ArrowUp' ? -1 : 1);
@@ -39,24 +39,25 @@ export function makeSortable(list: HTMLElement, { order, moved }: Sorting): void
 
   list.addEventListener('focusout', (event) => {
     const handle = handleOf(event);
-    // A move takes the focus along for a moment; whoever walks away lets go.
+    // A move removes the item from the document for a moment, and the focus with it. Only a focus that is still
+    // elsewhere in the next frame means that the visitor left the handle.
     requestAnimationFrame(() => {
       if (grabbed && handle && document.activeElement !== handle) drop(handle, '');
     });
   });
 
-  function grab(handle: HTMLElement, id: string, said: string): void {
+  function grab(handle: HTMLElement, id: string, announcement: string): void {
     grabbed = { id, before: order() };
     set(handle, { 'aria-pressed': 'true' });
     itemOf(handle)?.classList.add('lifted');
-    announce(said);
+    announce(announcement);
   }
 
-  function drop(handle: HTMLElement, said: string): void {
+  function drop(handle: HTMLElement, announcement: string): void {
     grabbed = undefined;
     set(handle, { 'aria-pressed': undefined });
     itemOf(handle)?.classList.remove('lifted');
-    if (said) announce(said);
+    if (announcement) announce(announcement);
   }
 
   function shift(id: string, by: number): void {
@@ -85,7 +86,7 @@ export function makeSortable(list: HTMLElement, { order, moved }: Sorting): void
     }
   });
 
-  /** The others make room; the one that is carried stays in the document, and so under the pointer. */
+  /** Moves the neighbours, not the dragged item: an item that leaves the document would lose the pointer. */
   function carry(item: HTMLElement, y: number): void {
     const { previousElementSibling: above, nextElementSibling: below } = item;
     if (above instanceof HTMLElement && y < middleOf(above)) {

@@ -1,4 +1,4 @@
-/** Light or dark: the system's wish, until the visitor has one of their own. */
+/** The light or dark theme: the system's preference, until the visitor chooses one. */
 import { byId, icon, set } from './dom.ts';
 
 const moon = 'M13 9.5A5.5 5.5 0 016.5 3 5.5 5.5 0 1013 9.5z';

@@ -1,11 +1,14 @@
-/** Gives each call a row of the waterfall for as long as it can be seen; a call that finds all of them taken is skipped. */
+/** Assigns each call to a row of the waterfall while the call is visible. A call that finds no free row is skipped. */
 import type { CallRecord } from '../model/types.ts';
 
 export interface Tracks {
-  /** Takes in what is new (newest first) and lets go of what has left the window, ms. */
+  /**
+   * Places the new ones of `calls` (newest first) and removes the calls that ended before the last `window` ms. A call
+   * occupies its row for at least `least` ms.
+   */
   take(calls: readonly CallRecord[], now: number, window: number, least: number): void;
   readonly rows: readonly (readonly CallRecord[])[];
-  /** Of the calls taken in since the last `clear`. */
+  /** How many calls were skipped since the last `clear`. */
   readonly skipped: number;
   clear(): void;
 }
@@ -22,7 +25,7 @@ export function createTracks(height: number): Tracks {
       const before = row.at(-1);
       if (before && (before.end === undefined || Math.max(before.end, before.start + least) > call.start)) continue;
       row.push(call);
-      next = (next + i + 1) % height; // the next one goes below: calls come down as a cascade
+      next = (next + i + 1) % height; // the next call goes into the row below, so that calls form a cascade
       return;
     }
     skipped += 1;

@@ -1,4 +1,4 @@
-/** Draws the waterfall: a row for each call, now at the right edge, a bar for each attempt. */
+/** Draws the waterfall: a row for each call, a bar for each attempt. The right edge is the present. */
 import type { AttemptRecord, CallRecord } from '../model/types.ts';
 import { drawGlyph, glyphs } from './glyphs.ts';
 import type { Fate } from './glyphs.ts';
@@ -7,13 +7,13 @@ import { palette } from './palette.ts';
 export interface View {
   readonly width: number;
   readonly row: number;
-  /** ms from the left edge to the right one. */
+  /** The time from the left edge to the right edge, ms. */
   readonly window: number;
   readonly now: number;
   readonly selected: CallRecord | undefined;
 }
 
-/** Pixels on the right that belong to the marks of what has just ended. */
+/** Pixels on the right for the marks of calls that have just ended. */
 const MARGIN = 10;
 
 export function xOf(time: number, { width, window, now }: View): number {
@@ -60,7 +60,7 @@ function paintSelection(context: CanvasRenderingContext2D, call: CallRecord, y: 
 function paintCall(context: CanvasRenderingContext2D, call: CallRecord, y: number, view: View): void {
   const start = xOf(call.start, view);
   const end = xOf(call.end ?? view.now, view);
-  // The thread that its attempts hang on: pauses before a retry, waits in a queue.
+  // A dotted line for the whole call. It stays visible where no attempt runs: before a retry, or in a queue.
   context.fillStyle = palette['edge']!;
   for (let x = start; x < end; x += 5) context.fillRect(x, y - 0.5, 2, 1);
 
@@ -70,7 +70,7 @@ function paintCall(context: CanvasRenderingContext2D, call: CallRecord, y: numbe
   if (own && call.end !== undefined) mark(context, own, end, y);
 }
 
-/** A hedged copy runs below its original. */
+/** The bar of a hedged copy is below the bar of the first request. */
 function offset({ kind }: AttemptRecord): number {
   return kind === 'hedge' || kind === 'race' ? 3.5 : -3.5;
 }
@@ -104,7 +104,7 @@ function mark(context: CanvasRenderingContext2D, fate: Fate, x: number, y: numbe
   drawGlyph(context, fate, x, y);
 }
 
-/** What became of a call that its attempts do not show. */
+/** The mark of a call whose result its attempts do not show. */
 function fateOf({ marks, attempts, outcome }: CallRecord): Fate | undefined {
   if (marks.has('rejected')) return 'rejected';
   if (marks.has('replayed')) return 'kept';

@@ -1,8 +1,9 @@
-/** What happens, call by call: the waterfall, its legend, and the call that is looked at. */
+/** The waterfall of calls, its legend, and the selected call. */
 import type { CallRecord, Session } from '../model/types.ts';
 import { mountCall } from './call.ts';
 import { fit } from './canvas.ts';
 import { announce, byId, h, set, write } from './dom.ts';
+import { outcomeLabels } from './format.ts';
 import { glyphIcon } from './glyphs.ts';
 import type { Part } from './part.ts';
 import { createTracks } from './tracks.ts';
@@ -11,20 +12,20 @@ import type { View } from './waterfall-paint.ts';
 
 const ROWS = 22;
 const ROW = 16;
-/** ms. */
+/** How much time the waterfall shows, ms. */
 const WINDOW = { wide: 5_000, narrow: 3_000 };
 
 const legend = [
-  ['answered', 'answered'],
-  ['error answer', 'bad answer'],
-  ['connection lost', 'broken'],
-  ['timed out', 'timed out'],
+  [outcomeLabels.answered, 'answered'],
+  [outcomeLabels['bad answer'], 'bad answer'],
+  [outcomeLabels.broken, 'broken'],
+  [outcomeLabels['timed out'], 'timed out'],
   ['cancelled', 'cancelled'],
   ['retried', undefined, 'fail-better'],
   ['hedged', undefined, 'hedged'],
   ['replayed', 'kept'],
   ['shared', 'shared'],
-  ['rejected', 'rejected'],
+  [outcomeLabels.rejected, 'rejected'],
   ['substitute', 'spare'],
 ] as const;
 
@@ -39,7 +40,7 @@ export function mountWaterfall(session: Session): Part {
       role: 'application',
       'aria-roledescription': 'waterfall of calls',
       'aria-label':
-        'Calls as they happen. Left and right arrow choose a call, space freezes the picture, escape lets go',
+        'Calls as they happen. The left and right arrow keys select a call, Space freezes the picture, Escape deselects',
       onpointerdown: pick,
       onkeydown: steer,
     },
@@ -107,20 +108,20 @@ export function mountWaterfall(session: Session): Part {
   function toggle(): void {
     frozen = frozen === undefined ? view.now : undefined;
     set(freeze, { 'aria-pressed': String(frozen !== undefined) });
-    write(freeze, frozen === undefined ? 'Freeze' : 'Go on');
+    write(freeze, frozen === undefined ? 'Freeze' : 'Resume');
     if (frozen === undefined) tracks.clear();
   }
 
   function tick(): void {
     call.tick();
     const hidden = tracks.skipped;
-    write(crowd, hidden > 0 ? `${hidden.toLocaleString('en-US')} more than there are rows` : '');
+    write(crowd, hidden > 0 ? `${hidden.toLocaleString('en-US')} calls not shown` : '');
   }
 
   return { frame, tick, repaint };
 }
 
-/** What began as another request has a tick at its beginning instead of a mark at its end. */
+/** A retried or hedged request has a tick at its beginning; every other entry is a mark at the end. */
 function entryOf([name, fate, tick]: (typeof legend)[number]): HTMLElement {
   const style = `background: var(--${tick})`;
   return h('li', {}, fate ? glyphIcon(fate) : h('i', { class: 'legend-tick', style }), name);

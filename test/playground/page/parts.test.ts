@@ -151,13 +151,13 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await page.reload();
     await page.waitForSelector('html[data-ready]');
     await press(page, 'Pay with kyoa');
-    await until(page, '.pay-lane:nth-child(2) .pay-last', /Replayed the first answer/);
+    await until(page, '.pay-lane:nth-child(2) .pay-last', /Replayed the first response/);
     await until(page, '.records tbody', /done/);
     await until(page, '.records tbody', /\d\d:\d\d:\d\d/);
 
     const other = await guests.visit({}, page.context());
     await press(other, 'Pay with kyoa');
-    await until(other, '.pay-lane:nth-child(2) .pay-last', /Replayed the first answer/);
+    await until(other, '.pay-lane:nth-child(2) .pay-last', /Replayed the first response/);
     await until(other, '.pay-lane:nth-child(2) .charged b', /^1×$/);
 
     await page.bringToFront(); // a hidden tab gets no frames and cannot be clicked
