@@ -1,7 +1,9 @@
 /**
- * `npm run bench:adaptive`: what the adaptive limit does through a slow-down and a recovery, for the three estimates.
- * Draws docs/adaptive.svg and prints the tables of docs/adaptive.md. Seeded, on the real code, without a clock.
- * `--smoke`: a tenth of the calls, and nothing written.
+ * `npm run bench:adaptive`: simulates adaptive limits, with seeded latencies and without a clock. It measures the false
+ * timeouts of each estimate on a steady route, and how each estimate follows a slow-down and the recovery.
+ *
+ * It prints the tables of docs/adaptive.md and draws docs/adaptive.svg. `--smoke` simulates 2,000 instead of 100,000
+ * calls and writes nothing.
  */
 import { writeFile } from 'node:fs/promises';
 import { adaptive, meanPlusDeviation, quantile, rto, type Estimate } from '../src/index.ts';
@@ -20,8 +22,10 @@ const estimates: readonly { name: string; estimate: Estimate }[] = [
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
-console.log(`False timeouts: share of ${calls.toLocaleString('en')} calls cut on a route that is what it always was\n`);
-console.log('| estimate | lognormal, sigma 0.3 | sigma 0.6 | sigma 1.0 | 1.5 % of answers 10 times slower |');
+console.log(
+  `False timeouts: share of ${calls.toLocaleString('en')} calls that time out on a route that does not change\n`,
+);
+console.log('| estimate | lognormal, sigma 0.3 | sigma 0.6 | sigma 1.0 | 1.5 % of responses 10 times slower |');
 console.log('|---|---|---|---|---|');
 for (const { name, estimate } of estimates) {
   const cut = [0.3, 0.6, 1].map((sigma) =>
@@ -33,23 +37,23 @@ for (const { name, estimate } of estimates) {
   console.log(`| \`${name}\` | ${cut.map(percent).join(' | ')} |`);
 }
 
-/** With `min` and `max` out of the way, so that it is the estimate that is measured. */
+/** `min` and `max` have no effect here, so that only the estimate is measured. */
 function falseTimeouts(estimate: Estimate, latencies: () => number): number {
   const limit = adaptive({ min: 1, max: 600_000, minSamples: 20, estimate });
   return simulate({ limit, latencies, calls }).falseTimeouts;
 }
 
 console.log(
-  '\nThrough a slow-down: 150 ms, ten times slower from call 200 to 400, then 150 ms again; defaults of `adaptive()`\n',
+  '\nA slow-down: 150 ms, ten times slower from call 200 to 400, then 150 ms again; defaults of `adaptive()`\n',
 );
 console.log(
   '| estimate | served again after | calls lost in the slow-down | limit before | limit in it | back within 10 % of before after |',
 );
 console.log('|---|---|---|---|---|---|');
-const stories = estimates
+const slowDowns = estimates
   .filter(({ name }) => !name.includes('factor'))
-  .map(({ name, estimate }) => ({ name, history: story(estimate) }));
-for (const { name, history } of stories) {
+  .map(({ name, estimate }) => ({ name, history: slowDown(estimate) }));
+for (const { name, history } of slowDowns) {
   const slow = history.slice(200, 400);
   const before = history[199]!.limit;
   const back = history.slice(400).findIndex(({ limit }) => limit <= before * 1.1);
@@ -59,7 +63,7 @@ for (const { name, history } of stories) {
   );
 }
 
-function story(estimate: Estimate): readonly Call[] {
+function slowDown(estimate: Estimate): readonly Call[] {
   const draw = lognormal({ median: 150, sigma: 0.25, random: random(3) });
   let call = 0;
   const latencies = (): number => draw() * ((call += 1) > 200 && call <= 400 ? 10 : 1);
@@ -72,6 +76,6 @@ function ms(value: number): string {
 
 if (!smoke) {
   const file = new URL('../docs/adaptive.svg', import.meta.url);
-  await writeFile(file, chart(stories));
+  await writeFile(file, chart(slowDowns));
   console.log('\ndocs/adaptive.svg drawn');
 }

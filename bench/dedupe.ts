@@ -1,7 +1,10 @@
 /**
- * `npm run bench:dedupe`: 1,000 identical GETs of 64 KB in flight at once, against a server in a process of its own.
- * Every contender has its own process too, and its turn in every round; the tables show medians, and
- * results/dedupe.json all of it. `--smoke`: one small round, and nothing written.
+ * `npm run bench:dedupe`: CPU time, memory and upstream requests of 1,000 identical GETs of 64 KB that are in flight at
+ * once.
+ *
+ * The server has a process of its own. Every contender is measured once per round, in a new process. The tables show
+ * medians of 15 rounds; bench/results/dedupe.json has all figures. `--smoke` runs one round of 100 calls and writes
+ * nothing.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,7 +47,7 @@ for (const reader of readers) {
     return [contender, at('cpu'), at('wall'), at('peak') / 1e6, at('held') / 1e6, at('upstream'), at('wrong')];
   });
   printTable(
-    ['CPU, ms', 'wall, ms', 'RSS growth at its peak, MB', 'held, MB', 'upstream requests', 'wrong answers'],
+    ['CPU, ms', 'wall, ms', 'peak growth of RSS, MB', 'held, MB', 'upstream requests', 'wrong responses'],
     table,
   );
 }
@@ -57,7 +60,7 @@ if (!smoke) await save('dedupe', { versions, calls, size, rounds, rows });
 async function measure(contender: string, reader: Reader): Promise<Row> {
   const path = `/${rows.length}`;
   const figures = await run({ contender, reader, calls, origin, path });
-  const upstream = Number(await (await fetch(`${origin}/asked${path}`)).text());
+  const upstream = Number(await (await fetch(`${origin}/count${path}`)).text());
   return { contender, reader, upstream, ...figures };
 }
 

@@ -1,6 +1,8 @@
 /**
- * `npm run bench:onion`: what a layer costs that only passes through, in an onion of twelve. By turns in one process,
- * medians of the rounds, and results/onion.json all of it. `--smoke`: one small round, and nothing written.
+ * `npm run bench:onion`: the cost of a middleware that only passes the call through, in a stack of twelve.
+ *
+ * All contenders take turns in one process. The table shows medians of 21 rounds; bench/results/onion.json has all
+ * figures. `--smoke` runs one small round and writes nothing.
  */
 import { createContext, type Context, type Handler, type Middleware } from '../src/core/context.ts';
 import { compose, memory } from '../src/index.ts';
@@ -37,8 +39,8 @@ const onions: Record<string, { readonly packages?: readonly string[]; readonly m
     make: () => (depth) => {
       let run: () => Promise<unknown> = () => terminal(ctx);
       for (let layer = 0; layer < depth; layer += 1) {
-        const below = run;
-        run = async () => below();
+        const inner = run;
+        run = async () => inner();
       }
       return run;
     },
@@ -53,7 +55,7 @@ function ofKyoa(layer: Middleware): Onion {
 }
 
 async function ofKoa(layer: KoaLayer): Promise<Onion> {
-  const name = 'koa-compose'; // not for the compiler, which does not have it
+  const name = 'koa-compose'; // a variable: the compiler would report that the package is not installed
   const { default: compose } = (await import(name)) as { default: (layers: readonly KoaLayer[]) => KoaLayer };
   return (depth) => {
     const run = compose(Array<KoaLayer>(depth).fill(layer));
@@ -83,7 +85,7 @@ async function perLayer(onion: Onion): Promise<number> {
   return ((await time(onion(layers))) - (await time(onion(0)))) / layers;
 }
 
-/** ns a call. */
+/** The time of a call, ns. */
 async function time(run: () => Promise<unknown>): Promise<number> {
   const started = process.hrtime.bigint();
   for (let call = 0; call < calls; call += 1) await run();

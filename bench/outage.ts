@@ -1,10 +1,14 @@
 /**
- * `npm run bench:outage`: what a client does to a server that fails altogether, and how long it goes without it once it
- * works again. Every run has a client and a server of its own, each in its own process, and so its own outage; a few go
- * at a time, no more than the machine can keep at their rate (the table says how far behind they were). The outage is
- * met with a short past and with a long one, as a window that is full of successes takes longer to tip. The tables show
- * medians, results/outage.json all of it. `--rounds=3` repeats all of it, `--only=kyoa` runs those whose name matches,
- * `--outage=reset` that kind. `--smoke`: one small outage each, kyoa and plain fetch only, and nothing written.
+ * `npm run bench:outage`: the requests per call that a client sends to a server in a full outage, and how long the client
+ * takes to recover after the server has.
+ *
+ * Every run has its own client process and its own server process. Three runs are made at a time; the last line of the
+ * output reports how far the calls were behind their rate. Each outage is measured after a short and after a long time
+ * without faults, because a breaker whose window is full of successes opens later. The tables show medians;
+ * bench/results/outage.json has all figures.
+ *
+ * `--rounds=3` repeats every run. `--only=kyoa` runs the contenders whose name matches. `--outage=reset` runs only that
+ * kind of outage. `--smoke` runs one short outage with kyoa and plain fetch, and writes nothing.
  */
 import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -61,23 +65,23 @@ await Promise.all(Array.from({ length: lanes }, lane));
 if (!smoke) await save('outage', { versions, ...scale, rounds, lanes, rows });
 
 printHead(
-  `${scale.rate} calls a second, an outage of ${scale.down / 1_000} s; ${rounds} of them each, ${lanes} side by side`,
+  `${scale.rate} calls a second, an outage of ${scale.down / 1_000} s; rounds: ${rounds}, ${lanes} runs at a time`,
   versions,
 );
 for (const outage of outages) {
   for (const healthy of pasts) report(outage, healthy);
 }
 printLeftOut(chosen, present);
-console.log(`\nThe rate was ${Math.max(...rows.map(({ late }) => late)).toFixed(0)} ms behind at most.`);
+console.log(`\nCalls were at most ${Math.max(...rows.map(({ late }) => late)).toFixed(0)} ms behind their rate.`);
 
 if (rows.some(({ failedBefore }) => failedBefore > 0)) {
-  console.error('Calls failed before the outage: the figures are worth nothing.');
+  console.error('Calls failed before the outage: the figures are invalid.');
   process.exitCode = 1;
 }
 
 function report(outage: Outage, healthy: number): void {
-  const how = outage === '503' ? 'every answer a 503' : 'every connection reset once the request is read';
-  console.log(`\n${healthy / 1_000} s of good answers, then ${how}`);
+  const how = outage === '503' ? 'every response is a 503' : 'every connection is reset once the request is read';
+  console.log(`\n${healthy / 1_000} s of good responses, then ${how}`);
   const table = present.map(([contender]) => {
     const mine = rows.filter((row) => row.contender === contender && row.outage === outage && row.healthy === healthy);
     const at = (member: 'whole' | 'end' | 'after'): string => decimals(median(mine.map((row) => row[member] ?? NaN)));
@@ -88,14 +92,14 @@ function report(outage: Outage, healthy: number): void {
     const fails = median(mine.map((row) => row.failedAfter ?? Infinity));
     return [contender, at('whole'), at('end'), at('after'), ...dark, fails === Infinity ? '-' : fails];
   });
-  const end = `of the last ${scale.end / 1_000} s`;
+  const end = `in the last ${scale.end / 1_000} s`;
   printTable(
-    ['requests per call', end, 'of the first second after', 'dark, s', 'at most', 'a call fails after, ms'],
+    ['requests per call', end, 'in the first second after', 'dark, s', 'dark at most, s', 'a call fails after, ms'],
     table,
   );
 }
 
-/** No call was made when none could be: the machine was busy with something else. */
+/** NaN is a ratio of no calls: on a busy machine, a period may pass without one. */
 function decimals(figure: number): string {
   return Number.isNaN(figure) ? '-' : figure.toFixed(2);
 }

@@ -1,8 +1,10 @@
 /**
- * `npm run proof:alerts`: a real Prometheus scrapes an example under the rules that ship in docs/operations. Each fault
- * must make its alerts fire, with the labels of what is broken, and every one must clear when the fault is over; every
- * query of the dashboard must return data. The rules are as they ship but for their clocks: windows of 5 minutes and
- * `for` of 1 and 5 minutes are seconds here. `--smoke`: all faults at once, and a hold counts as long after 2 s.
+ * `npm run proof:alerts`: a real Prometheus scrapes an example and evaluates the rules of docs/operations. Each fault must
+ * make its alerts fire, with the labels of the upstream that is broken. Every alert must clear when the fault is over.
+ * Every query of the dashboard must return data.
+ *
+ * The rules are those that ship, with shorter times: windows of 5 minutes become 2 s, and `for` becomes 500 ms. `--smoke`
+ * starts all faults at once, and lowers the limit of KyoaPoolHeld from 30 s to 2 s.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +16,7 @@ const smoke = process.argv.includes('--smoke');
 const shipped = new URL('../docs/operations/', import.meta.url);
 const file = (name: string): string => readFileSync(new URL(name, shipped), 'utf8');
 
-/** Which alerts a fault must raise, and the label that names what is broken. */
+/** The alerts that each fault must raise, and the label that identifies the broken upstream. */
 const expected: Record<Fault, readonly (readonly [alert: string, label?: string])[]> = {
   slow: [['KyoaSlow', 'server_address']],
   failing: [['KyoaErrors', 'server_address']],
@@ -30,9 +32,9 @@ const expected: Record<Fault, readonly (readonly [alert: string, label?: string]
   ],
 };
 const all = Object.keys(expected) as Fault[];
-/** How long an alert may take, ms. */
+/** How long an alert may take to fire or to clear, ms. */
 const patience = smoke ? 15_000 : 60_000;
-/** Between two looks, ms. */
+/** The interval of scrapes and of checks, ms. */
 const interval = 250;
 
 console.log(promtool(['check', 'rules', new URL('alerts.yml', shipped).pathname]).trim());
@@ -59,8 +61,8 @@ try {
       console.log(`${alert} fired after ${seconds(started)}`);
     }
     if (faults.includes('down')) await checkDashboard();
-    const strangers = (await firing()).map(named).filter((alert) => !alerts.includes(alert) && !follows(alert));
-    if (strangers.length > 0) problems.push(`fired besides under ${faults.join(', ')}: ${strangers.join(', ')}`);
+    const unexpected = (await firing()).map(named).filter((alert) => !alerts.includes(alert) && !follows(alert));
+    if (unexpected.length > 0) problems.push(`fired unexpectedly under ${faults.join(', ')}: ${unexpected.join(', ')}`);
 
     const over = performance.now();
     await Promise.all(faults.map((fault) => shop.stop(fault)));
@@ -68,7 +70,7 @@ try {
     console.log(`${faults.join(', ')} over: all clear after ${seconds(over)}`);
   }
   promtool(['check', 'metrics'], await shop.registry.metrics());
-  console.log('promtool check metrics: nothing to say');
+  console.log('promtool check metrics: no findings');
 } catch (error) {
   problems.push(String(error));
 } finally {
@@ -92,7 +94,10 @@ function named({ labels }: Alert): string {
   return `${alertname} ${address ?? key ?? origin ?? job}`;
 }
 
-/** Where requests are slow connections are held, and a server that is down uses up the retries before its circuit opens. */
+/**
+ * Alerts that may fire as a consequence of another fault: slow requests hold connections, and a server that is down
+ * exhausts the retry budget before its circuit opens.
+ */
 function follows(alert: string): boolean {
   return /^Kyoa(Slow|Pool\w+|RetryBudgetExhausted) /.test(alert);
 }
@@ -108,13 +113,13 @@ async function checkDashboard(): Promise<void> {
       if (series.length === 0) problems.push(`the dashboard's panel "${title}" is empty: ${query}`);
     }
   }
-  console.log(`${queries} queries of ${panels.length} panels of the dashboard asked`);
+  console.log(`${queries} queries of ${panels.length} panels of the dashboard evaluated`);
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + patience;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited ${patience / 1_000} s in vain: ${what}`);
+    if (performance.now() > end) throw new Error(`not within ${patience / 1_000} s: ${what}`);
     await sleep(interval);
   }
 }

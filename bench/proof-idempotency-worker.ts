@@ -1,4 +1,4 @@
-/** One of the processes that bench/proof-idempotency.ts kills: makes its calls, and tells what each was answered with. */
+/** A client process of bench/proof-idempotency.ts, which may kill it. It makes its calls and reports each response. */
 import { createClient } from 'redis';
 
 import { file } from '../adapters/storage/file.ts';
@@ -11,18 +11,20 @@ import { retry } from '../src/middleware/retry.ts';
 export interface Task {
   readonly storage: { readonly kind: 'file' | 'redis'; readonly place: string };
   readonly url: string;
-  /** Request ids, one for each call. */
+  /** The calls to make, each with its request id. */
   readonly calls: readonly { readonly call: number; readonly id: string }[];
+  /** Calls in flight. */
   readonly lanes: number;
-  /** Before each call of a lane, on average, ms. */
+  /** The average pause before each call of a lane, ms. */
   readonly pause: number;
   readonly lease: number | undefined;
 }
 
-export interface Answered {
+export interface Result {
   readonly call: number;
   readonly id: string;
-  readonly answer: string;
+  /** The body of the response. */
+  readonly body: string;
   readonly replayed: boolean;
 }
 
@@ -38,10 +40,10 @@ async function work({ storage: { kind, place }, url, calls, lanes, pause, lease 
     for (const { call, id } of left) {
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 2 * pause));
       const response = await fetch(url, { method: 'POST', body: `a ticket for ${id}`, requestId: id });
-      const answer = await response.text();
-      if (!response.ok) throw new Error(`${id} was answered with ${response.status}: ${answer}`);
+      const body = await response.text();
+      if (!response.ok) throw new Error(`The response to ${id} has status ${response.status}: ${body}`);
       const replayed = response.headers.has('idempotency-replayed');
-      process.send!({ call, id, answer, replayed } satisfies Answered);
+      process.send!({ call, id, body, replayed } satisfies Result);
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));

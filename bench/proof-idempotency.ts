@@ -1,7 +1,9 @@
 /**
- * `npm run proof:idempotency`: four processes make 2,000 calls each for the same 500 requests, on a file and on Redis.
- * The server must do each of them once, and everybody must get the same answer for it: also when a process is killed
- * every second. `--smoke` takes seconds; `file` or `redis` alone proves that one only.
+ * `npm run proof:idempotency`: four processes make 2,000 calls each for the same 500 request ids, with a file and with
+ * Redis as their storage. The server must execute each request id once, and all callers must get the same response, also
+ * while a process is killed every second.
+ *
+ * `--smoke` takes a few seconds. `file` or `redis` as an argument selects one storage.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startRedis } from '../test/support/redis.ts';
-import type { Answered, Task } from './proof-idempotency-worker.ts';
+import type { Result, Task } from './proof-idempotency-worker.ts';
 
 const smoke = process.argv.includes('--smoke');
 const kinds = (['file', 'redis'] as const).filter((kind, _, all) =>
@@ -24,23 +26,24 @@ const size = smoke ? { calls: 160, ids: 40 } : { calls: 2_000, ids: 500 };
 const lanes = 16;
 
 interface Scenario {
-  /** A server that does whatever arrives, or one that recognises a key, as it must after a crash. */
-  readonly server: 'does what arrives' | 'knows its keys';
-  /** A process is killed every so often, ms, up to so many times; absent: none is. */
+  /** A server that executes every request, or one that executes a key once. A crash of a client requires the latter. */
+  readonly server: 'executes every request' | 'executes a key once';
+  /** A process is killed `every` ms, at most `most` times. Absent: no process is killed. */
   readonly kills?: { readonly every: number; readonly most: number };
-  /** ms; absent: the default, for processes that live. */
+  /** ms; absent: the default. A short lease is taken over soon after its process was killed. */
   readonly lease?: number;
-  /** How long a piece of work takes, ms: from, to. */
+  /** How long the server works on a request, ms: from, to. */
   readonly effort: readonly [number, number];
-  /** Between the calls of a lane, on average, ms: spreads them, so that there is something to interrupt. */
+  /** The average pause before each call of a lane, ms. It spreads the calls over time, so that kills interrupt some. */
   readonly pause: number;
 }
 
+const crash = { server: 'executes a key once', pause: 60 } as const;
 const scenarios: readonly Scenario[] = [
-  { server: 'does what arrives', effort: [5, 50], pause: 0 },
+  { server: 'executes every request', effort: [5, 50], pause: 0 },
   smoke
-    ? { server: 'knows its keys', kills: { every: 500, most: 4 }, lease: 1_000, effort: [20, 100], pause: 60 }
-    : { server: 'knows its keys', kills: { every: 1_000, most: Infinity }, lease: 2_000, effort: [50, 200], pause: 60 },
+    ? { ...crash, kills: { every: 500, most: 4 }, lease: 1_000, effort: [20, 100] }
+    : { ...crash, kills: { every: 1_000, most: Infinity }, lease: 2_000, effort: [50, 200] },
 ];
 
 type Row = Readonly<Record<string, string | number>>;
@@ -53,10 +56,10 @@ console.table(table);
 
 const proved = table.every(
   (row) =>
-    row['done'] === size.ids &&
-    (row['server'] === 'knows its keys' || row['arrived'] === size.ids) &&
-    row['answered'] === processes * size.calls &&
-    row['ids with two answers'] === 0,
+    row['executed'] === size.ids &&
+    (row['server'] === crash.server || row['received'] === size.ids) &&
+    row['responses'] === processes * size.calls &&
+    row['ids with two responses'] === 0,
 );
 console.log(proved ? 'proved: each request was done once, with one answer for all' : 'NOT PROVED: see the table');
 process.exitCode = proved ? 0 : 1;
@@ -70,19 +73,19 @@ async function prove(kind: Task['storage']['kind'], scenario: Scenario): Promise
     const place = redis?.url ?? join(folder, 'store.db');
     const { pause, lease } = scenario;
     const task = { storage: { kind, place }, url: shop.url, lanes, pause, lease };
-    const { answers, kills } = await run(task, scenario.kills);
+    const { results, kills } = await run(task, scenario.kills);
     const byId = new Map<string, Set<string>>();
-    for (const { id, answer } of answers) byId.set(id, (byId.get(id) ?? new Set()).add(answer));
+    for (const { id, body } of results) byId.set(id, (byId.get(id) ?? new Set()).add(body));
     return {
       storage: kind,
       server: scenario.server,
       'kill -9': kills,
-      answered: answers.length,
+      responses: results.length,
       ids: byId.size,
-      done: shop.done(),
-      arrived: shop.arrived(),
-      replayed: answers.filter(({ replayed }) => replayed).length,
-      'ids with two answers': [...byId.values()].filter((all) => all.size > 1).length,
+      executed: shop.executed(),
+      received: shop.received(),
+      replayed: results.filter(({ replayed }) => replayed).length,
+      'ids with two responses': [...byId.values()].filter((all) => all.size > 1).length,
       seconds: Number(((performance.now() - started) / 1_000).toFixed(1)),
     };
   } finally {
@@ -93,18 +96,18 @@ async function prove(kind: Task['storage']['kind'], scenario: Scenario): Promise
 }
 
 interface Run {
-  readonly answers: readonly Answered[];
+  readonly results: readonly Result[];
   readonly kills: number;
 }
 
-/** Every process makes its calls to the end; one that was killed is followed by another, which makes those that are left. */
+/** Every process makes all its calls. A process that was killed is replaced by another, which makes the remaining calls. */
 async function run(task: Omit<Task, 'calls'>, killing: Scenario['kills']): Promise<Run> {
-  const answers: Answered[] = [];
+  const results: Result[] = [];
   const running = new Set<ChildProcess>();
   let kills = 0;
 
   const worker = async (): Promise<void> => {
-    // Neighbours in time are the same request, here and in the other processes.
+    // Successive calls have the same request id, and all processes use the same ids at about the same time.
     const left = new Map(
       Array.from({ length: size.calls }, (_, call) => [call, `order-${Math.floor((call * size.ids) / size.calls)}`]),
     );
@@ -117,13 +120,13 @@ async function run(task: Omit<Task, 'calls'>, killing: Scenario['kills']): Promi
           child.send({ ...task, calls } satisfies Task, () => {});
           return;
         }
-        const answered = message as Answered;
-        left.delete(answered.call);
-        answers.push(answered);
+        const result = message as Result;
+        left.delete(result.call);
+        results.push(result);
       });
       const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
       running.delete(child);
-      if (signal !== 'SIGKILL' && code !== 0) throw new Error(`A process has ended with ${code ?? signal}`);
+      if (signal !== 'SIGKILL' && code !== 0) throw new Error(`A process ended with ${code ?? signal}`);
     }
   };
 
@@ -142,39 +145,39 @@ async function run(task: Omit<Task, 'calls'>, killing: Scenario['kills']): Promi
   await Promise.all(Array.from({ length: processes }, worker));
   over.abort();
   await reaping;
-  return { answers, kills };
+  return { results, kills };
 }
 
 interface Shop {
   readonly url: string;
-  /** Pieces of work. */
-  readonly done: () => number;
-  /** Requests. */
-  readonly arrived: () => number;
+  /** The number of executions. */
+  readonly executed: () => number;
+  /** The number of requests. */
+  readonly received: () => number;
   readonly close: () => Promise<void>;
 }
 
 async function open({ server: kind, effort: [from, to] }: Scenario): Promise<Shop> {
-  let [done, arrived] = [0, 0];
-  const answers = new Map<string, Promise<string>>();
-  const work = async (): Promise<string> => {
-    done += 1;
+  let [executed, received] = [0, 0];
+  const bodies = new Map<string, Promise<string>>();
+  const execute = async (): Promise<string> => {
+    executed += 1;
     await sleep(from + Math.random() * (to - from));
     return crypto.randomUUID();
   };
   const server: Server = createServer(async (request, response) => {
     request.resume();
-    arrived += 1;
+    received += 1;
     const key = String(request.headers['idempotency-key']);
-    const answer = (kind === 'knows its keys' ? answers.get(key) : undefined) ?? work();
-    answers.set(key, answer);
-    response.end(await answer);
+    const body = (kind === 'executes a key once' ? bodies.get(key) : undefined) ?? execute();
+    bodies.set(key, body);
+    response.end(await body);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/orders`,
-    done: () => done,
-    arrived: () => arrived,
+    executed: () => executed,
+    received: () => received,
     async close() {
       server.closeAllConnections();
       server.close();

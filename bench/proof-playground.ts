@@ -1,16 +1,16 @@
 /**
- * `npm run proof:playground`: the page at 200 calls a second for five minutes, in Chromium without a graphics card.
- * Frames must come steadily, the heap must not grow. `--smoke` takes seconds.
+ * `npm run proof:playground`: runs the page at 200 calls a second for five minutes, in Chromium without a graphics card.
+ * It prints frames a second and the size of the heap. The heap must not grow. `--smoke` takes a few seconds.
  */
 import type { Page } from 'playwright';
 
 import { visitors } from '../test/playground/page/visit.ts';
 
 const smoke = process.argv.includes('--smoke');
-/** Seconds. */
+/** The length of a round, s. */
 const round = smoke ? 2 : 30;
 const rounds = smoke ? 3 : 10;
-/** The heap may end so much above where it stood when every window of the page was full. */
+/** The maximum ratio of the heap at the end to the heap when all buffers of the page are full. */
 const growth = 1.1;
 
 interface Row {
@@ -40,17 +40,17 @@ for (let i = 1; i <= rounds; i += 1) {
 }
 console.table(table);
 
-const settled = table[Math.min(2, rounds - 1)]!; // 90 s: the chart's minute and the dots' windows are full
+const settled = table[Math.min(2, rounds - 1)]!; // after 90 s the buffers of the chart and of the dots are full
 const last = table.at(-1)!;
 const isFlat = last['heap MB'] <= settled['heap MB'] * growth;
 const isClean = guests.complaints.length === 0 && last.calls > 0;
 for (const complaint of guests.complaints) console.log(complaint);
-// Seconds say nothing of a heap.
+// A few seconds are too short to judge the heap.
 const isProved = isClean && (smoke || isFlat);
 console.log(isProved ? (smoke ? 'ran clean' : 'proved: the heap is flat') : 'NOT PROVED: see the table');
 process.exitCode = isProved ? 0 : 1;
 
-/** The time of each frame, ms. */
+/** The intervals between frames, ms. */
 function frames(page: Page, duration: number): Promise<number[]> {
   return page.evaluate(
     (duration) =>
@@ -69,14 +69,14 @@ function frames(page: Page, duration: number): Promise<number[]> {
   );
 }
 
-/** After a collection, MB. */
+/** The size of the heap after a collection, MB. */
 async function heap(): Promise<number> {
   await inspector.send('HeapProfiler.collectGarbage');
   const { usedSize } = await inspector.send('Runtime.getHeapUsage');
   return rounded(usedSize / 2 ** 20);
 }
 
-/** Of "3 of 1,234 lost". */
+/** The number of calls in "3 of 1,234 lost". */
 function callsIn(text: string | null): number {
   return Number(/of ([\d,]+)/.exec(text ?? '')?.[1]?.replaceAll(',', '') ?? 0);
 }

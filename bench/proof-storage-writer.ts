@@ -1,4 +1,4 @@
-/** One of the processes that bench/proof-storage.ts kills: writes without end, and notes what was acknowledged. */
+/** A process that bench/proof-storage.ts kills. It writes to the store until then, and logs each acknowledged write. */
 import { openSync, writeSync } from 'node:fs';
 
 import { file, type FileOptions } from '../adapters/storage/file.ts';
@@ -7,11 +7,11 @@ const [path = '', durability = '', name = '', round = '', notes = ''] = process.
 
 const store = file(path, { durability: durability as NonNullable<FileOptions['durability']> });
 const log = openSync(notes, 'a');
-// What a process has handed to the kernel stays there when the process is killed.
+// Bytes that a process has written to a file reach the file even if the process is killed afterwards.
 const note = (...facts: (string | number)[]): unknown => writeSync(log, `${facts.join(' ')}\n`);
 
 for (let turn = 0; ; turn += 1) {
-  // A key of its own, one that all the writers are after, and a counter that all share.
+  // A key that only this writer writes, a key that all writers try to claim, and a counter that all writers increment.
   const value = `${name} ${turn} `.padEnd(400, 'x');
   const put = await store.set(`put ${round} ${name} ${turn}`, value);
   if (put !== undefined) note('put', turn, put);

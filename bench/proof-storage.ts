@@ -1,6 +1,7 @@
 /**
- * `npm run proof:storage`: four processes write to one file at once and are killed in the middle of it, over and over.
- * No acknowledged write may be lost, no key claimed twice, and the file must open again. `--smoke` takes seconds.
+ * `npm run proof:storage`: four processes write to one file concurrently and are killed while they write, for 20 rounds.
+ * No acknowledged write may be lost, no key may be claimed twice, and the file must open again. `--smoke` takes a few
+ * seconds.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +15,7 @@ import { file } from '../adapters/storage/file.ts';
 
 const smoke = process.argv.includes('--smoke');
 const rounds = smoke ? 2 : 20;
-/** How long a round writes before the kill, ms: from, to. */
+/** How long the processes of a round write before they are killed, ms: from, to. */
 const burst = smoke ? ([50, 150] as const) : ([200, 1_000] as const);
 const writers = ['a', 'b', 'c', 'd'];
 
@@ -24,7 +25,7 @@ interface Note {
   readonly kind: Kind;
   readonly round: number;
   readonly writer: string;
-  /** Which of the keys, or what the counter was set to. */
+  /** The number of the key, or the new value of the counter. */
   readonly subject: string;
   readonly version: number;
 }
@@ -71,7 +72,7 @@ async function prove(durability: 'power' | 'process'): Promise<Record<string, st
   }
 }
 
-/** Resolves to what the writers were told is written. */
+/** Resolves to the writes that the store acknowledged. */
 async function killedAmidWriting(path: string, durability: string, round: number): Promise<Note[]> {
   const started = writers.map((writer) => {
     const log = `${path}-${round}-${writer}.notes`;
@@ -92,7 +93,7 @@ async function killedAmidWriting(path: string, durability: string, round: number
 
 async function hasWritten(log: string, child: ChildProcess): Promise<void> {
   while (!existsSync(log) || statSync(log).size === 0) {
-    if (child.exitCode !== null) throw new Error(`A writer has ended by itself, with ${child.exitCode}`);
+    if (child.exitCode !== null) throw new Error(`A writer exited with ${child.exitCode} before it was killed`);
     await sleep(5);
   }
 }
@@ -105,7 +106,7 @@ async function killed(child: ChildProcess): Promise<void> {
 }
 
 function read(log: string, round: number, writer: string): Note[] {
-  // What follows the last line feed was cut off by the kill.
+  // The kill may have cut off the last line, so text after the last line feed is ignored.
   const lines = readFileSync(log, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => {
     const [kind, subject = '', version] = line.split(' ');
@@ -113,7 +114,7 @@ function read(log: string, round: number, writer: string): Note[] {
   });
 }
 
-/** Through the adapter as the next process would, then by SQLite's own check. */
+/** Opens and writes the file through the adapter, as the next process would. Then runs SQLite's integrity check. */
 async function opensWhole(path: string): Promise<boolean> {
   const store = file(path);
   const version = await store.set('opened', 'again');
@@ -134,7 +135,7 @@ async function lost(path: string, notes: readonly Note[]): Promise<number> {
     const entry = await store.get(key);
     if (entry?.value !== expected || entry.version !== version) missing += 1;
   }
-  // Each increment set the counter to a number of its own, and the last one still stands or was counted further.
+  // Every increment must have set another value, and the final value must not be lower than any of them.
   const counts = notes.filter(({ kind }) => kind === 'count').map(({ subject }) => Number(subject));
   const counter = Number((await store.get('counter'))?.value ?? 0);
   await store.close();

@@ -1,7 +1,7 @@
 /**
- * `npm run proof:transport`: 100,000 requests by way of `kyoa/undici`, half of them aborted at a random moment of any
- * phase, against a server that answers in every way, and at the end nothing is left: no socket, no listener, no timer
- * and, after as many requests again, no heap. `--calls=2000` for fewer.
+ * `npm run proof:transport`: sends 100,000 requests through `kyoa/undici` to a server that responds in many ways, and
+ * aborts more than half of them at a random time. Afterwards no socket, listener or timer may be left, and the heap may
+ * not have grown. `--calls=2000` sends fewer requests.
  */
 import { getEventListeners, once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
@@ -19,30 +19,30 @@ const inFlight = 64;
 
 const encoded = gzipSync('kyoa '.repeat(20_000));
 const long = Buffer.alloc(200_000, 'kyoa ');
-const answers: Readonly<Record<string, (answer: ServerResponse) => void>> = {
-  short: (answer) => answer.end('{"ok":true}'),
-  long: (answer) => answer.end(long),
-  encoded: (answer) => answer.setHeader('content-encoding', 'gzip').end(encoded),
-  redirect: (answer) => answer.writeHead(302, { location: '/short' }).end(),
-  slow: (answer) => void setTimeout(() => answer.end('late'), 3),
-  drip(answer) {
-    answer.write('a');
-    setTimeout(() => answer.end('b'), 3);
+const responses: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  short: (response) => response.end('{"ok":true}'),
+  long: (response) => response.end(long),
+  encoded: (response) => response.setHeader('content-encoding', 'gzip').end(encoded),
+  redirect: (response) => response.writeHead(302, { location: '/short' }).end(),
+  slow: (response) => void setTimeout(() => response.end('late'), 3),
+  drip(response) {
+    response.write('a');
+    setTimeout(() => response.end('b'), 3);
   },
-  reset: (answer) => answer.socket?.resetAndDestroy(),
+  reset: (response) => response.socket?.resetAndDestroy(),
   silent: () => {},
-  stuck: (answer) => void answer.write('a'),
+  stuck: (response) => void response.write('a'),
 };
-const kinds = Object.keys(answers);
+const kinds = Object.keys(responses);
 
-const server = createServer((request, answer) => {
-  answer.on('error', () => {});
+const server = createServer((request, response) => {
+  response.on('error', () => {});
   const [, kind = ''] = request.url!.split('/');
   request.on('error', () => {}).resume();
-  if (request.method === 'GET' || kind === 'reset') answers[kind]!(answer);
-  else request.on('end', () => answers[kind]!(answer));
+  if (request.method === 'GET' || kind === 'reset') responses[kind]!(response);
+  else request.on('end', () => responses[kind]!(response));
 });
-/** Takes connections and says no word of TLS. */
+/** Accepts connections and never starts TLS. */
 const stalling = createListener((socket) => socket.on('error', () => {}).resume());
 for (const listener of [server, stalling]) {
   listener.listen(0, '127.0.0.1');
@@ -94,7 +94,7 @@ async function run(total: number): Promise<void> {
   await Promise.all(Array.from({ length: inFlight }, lane));
 }
 
-/** What is on the heap once nothing is under way, bytes. */
+/** The size of the heap after a collection, bytes. */
 async function heap(): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
@@ -105,7 +105,7 @@ async function heap(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-await run(Math.ceil(calls / 10)); // the compiler's, and what is made once
+await run(Math.ceil(calls / 10)); // warm-up: compiled code, and objects that are created once
 const before = await heap();
 await run(calls);
 const after = await heap();
@@ -121,8 +121,8 @@ server.closeAllConnections();
 const grown = after - before;
 console.log(outcomes);
 console.log({ calls, left, listeners, sockets, timers, heapPerCall: grown / calls });
-// What a collection leaves behind varies by some hundred kB from one to the next.
+// The size of the heap after a collection varies by some hundred kB.
 if (left > 0 || listeners > 0 || sockets > 0 || timers > 0 || grown > 1_000_000) {
-  console.error('Something is left.');
+  console.error('Not everything was released: see the figures.');
   process.exitCode = 1;
 }

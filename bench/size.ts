@@ -1,6 +1,6 @@
 /**
- * `npm run bench:size`, after `npm run build`: what an import costs a page, as a user's bundler (rollup and terser) makes
- * it, in bytes. `--smoke` bundles kyoa alone and writes nothing.
+ * `npm run bench:size`, after `npm run build`: the bytes that an import adds to a page, bundled with rollup and minified
+ * with terser as a user does it. bench/results/size.json has the table. `--smoke` bundles only kyoa and writes nothing.
  */
 import { readFileSync } from 'node:fs';
 import { bundled, sizeOf } from './lib/bundle.ts';

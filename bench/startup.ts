@@ -1,7 +1,9 @@
 /**
- * `npm run bench:startup`, after `npm run build`: how long an import takes in a fresh Node, from the disk's cache. Every
- * contender has its turn in every round; the table shows medians, and results/startup.json all of it. `--smoke`: one
- * round of kyoa alone, and nothing written.
+ * `npm run bench:startup`, after `npm run build`: the time and the memory of an import in a new Node process. The files
+ * come from the disk cache.
+ *
+ * Every contender is measured once per round. The table shows medians of 15 rounds; bench/results/startup.json has all
+ * figures. `--smoke` runs one round of kyoa and writes nothing.
  */
 import { existsSync } from 'node:fs';
 import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';

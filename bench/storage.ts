@@ -1,6 +1,8 @@
 /**
- * What a put and a get cost through the adapters, next to bare `node:sqlite` with the same statements on a file of its
- * own. All contenders take turns in one process; each figure is the median of its rounds. `--smoke` takes a second.
+ * `npm run bench:storage`: the time of a put and of a get through the storage adapters, compared with bare `node:sqlite`,
+ * which executes the same statements on another file.
+ *
+ * All contenders take turns in one process. The table shows medians of 31 rounds. `--smoke` takes a second.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -87,7 +89,7 @@ function gets(store: Storage): Work {
   };
 }
 
-/** What file() does for a put and a get, without file(). */
+/** The statements that `file()` executes for a put and a get, without the adapter. */
 function bare(path: string, durability: 'power' | 'process'): { puts: Work; gets: Work; close: () => void } {
   const db = new DatabaseSync(path);
   db.exec(`

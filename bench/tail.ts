@@ -1,12 +1,14 @@
 /**
- * `npm run bench:tail`: what hedging does to the slowest answers, and what it costs, against a server in a process of
- * its own whose latencies are seeded: each contender of a round gets the same draw. Rounds are interleaved, percentiles
- * are of all rounds together, extra requests are the server's own count; results/tail.json has all of it. The last row
- * is arithmetic: what one copy at the true quantile comes to, without a network. No peer: the hedging of ffetch is not
- * in the version that is published. `--smoke`: one small round, and nothing written.
+ * `npm run bench:tail`: the latency percentiles with hedging, and its extra requests.
  *
- * The npm script runs it with a young generation of 1 MB: with V8's own, what fetch leaves behind makes for collections
- * of 20 to 60 ms, which befall every call in flight alike, and which no copy mends.
+ * The server has a process of its own and seeded latencies: in a round, each contender gets the same sequence. The rounds
+ * are interleaved. Percentiles are computed over all rounds together, and the server counts the extra requests. The last
+ * row is computed without a network: it is the result of one copy at the true quantile. There is no peer, because the
+ * published version of ffetch has no hedging. bench/results/tail.json has all figures. `--smoke` runs one small round and
+ * writes nothing.
+ *
+ * The npm script sets a young generation of 1 MB. With V8's default, the garbage of fetch causes collections of 20 to
+ * 60 ms. They delay every call in flight, including the copies, so hedging cannot avoid them.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +20,7 @@ import { shapes, type Shape } from './lib/tail-server.ts';
 
 const smoke = process.argv.includes('--smoke');
 const [rounds, calls] = smoke ? [1, 300] : [6, 4_000];
-/** Calls in flight: few, so that it is the server's latencies that are measured and not a queue for two cores. */
+/** Calls in flight: so few that calls do not wait for one of two cores, and only the latencies of the server count. */
 const lanes = 8;
 
 const ratios: Record<Shape, number> = { 'two modes': 0.02, 'long tail': 0.065 };
@@ -41,14 +43,14 @@ console.log(`${rounds} rounds of ${calls} calls, ${lanes} in flight\n`);
 const all: Round[] = [];
 for (const shape of Object.keys(ratios) as Shape[]) {
   const ratio = ratios[shape];
-  const past = await play(shape, 'warm-up', fetch, 1); // the pool's, and the ideal's knowledge
-  await play(shape, 'warm-up', createFetch({ use: [hedge({ ratio })] }), 1); // the compiler's: what it learns is dropped
-  const ideal = quantile(past.latencies, 0.95);
+  const past = await play(shape, 'warm-up', fetch, 1); // fills the pool, and gives the delays of the hedges by hand
+  await play(shape, 'warm-up', createFetch({ use: [hedge({ ratio })] }), 1); // compiles; its history is discarded
+  const p95 = quantile(past.latencies, 0.95);
   const contenders: Record<string, Fetch> = {
     'plain fetch': fetch,
     [`kyoa hedge({ ratio: ${ratio} })`]: createFetch({ use: [hedge({ ratio })] }),
-    'by hand, at the p95 known before': hedgeByHand(ideal),
-    'by hand, at that ratio known before': hedgeByHand(quantile(past.latencies, 1 - ratio)),
+    'by hand, delay at the p95, known in advance': hedgeByHand(p95),
+    'by hand, delay at that ratio, known in advance': hedgeByHand(quantile(past.latencies, 1 - ratio)),
   };
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, fetch] of Object.entries(contenders)) all.push(await play(shape, name, fetch, 2 + round));
@@ -65,7 +67,7 @@ async function play(shape: Shape, contender: string, fetch: Fetch, seed: number)
   const lane = async (): Promise<void> => {
     while ((left -= 1) >= 0) {
       const started = performance.now();
-      await (await fetch(`${origin}/answer`)).json();
+      await (await fetch(`${origin}/item`)).json();
       latencies.push(performance.now() - started);
     }
   };
@@ -74,7 +76,7 @@ async function play(shape: Shape, contender: string, fetch: Fetch, seed: number)
   return { shape, contender, latencies, upstream };
 }
 
-/** All that a hedge needs when the delay is known, the budget is no matter, and nothing ever fails. */
+/** The simplest hedge: the delay is known, there is no budget, and no request fails. */
 function hedgeByHand(delay: number): Fetch {
   return async (input) => {
     const [first, second] = [new AbortController(), new AbortController()];
@@ -109,7 +111,7 @@ function report(shape: Shape, contenders: readonly string[]): void {
   }
 }
 
-/** A call takes its own latency or, from the true quantile on, that of its copy. */
+/** Computes one copy at the true quantile: a call ends with its original or with its copy, whichever is first. */
 function reportIdeal(shape: Shape, ratio: number): void {
   const draw = shapes[shape](random(1));
   const delay = quantile(Array.from({ length: 1_000_000 }, draw), 1 - ratio);

@@ -1,9 +1,13 @@
 /**
- * `npm run bench:transport`: GETs of a short piece of JSON over loopback, 64 in flight, by way of `kyoa/undici` and of
- * its peers. The server answers canned bytes from a bare socket, so that it is not what is measured. Server and clients
- * have processes of their own, the clients three, one after another; every client has its turn in every round, ratios are
- * those within a round, the table shows medians, and results/transport.json all of it. `--smoke`: one short round of kyoa
- * and what comes with Node.
+ * `npm run bench:transport`: requests per second, CPU time and latency of `kyoa/undici` and its peers, for GETs of a short
+ * JSON document over loopback, 64 in flight.
+ *
+ * The server has a process of its own and sends fixed bytes from a bare socket, so that it is not the bottleneck. Every
+ * contender has three processes, one after another, which take turns with those of the others. Ratios are computed within
+ * a round. The table shows medians; bench/results/transport.json has all figures.
+ *
+ * `--only=kyoa` measures the contenders whose name matches, and the global fetch. `--smoke` runs one short round without
+ * the peers that must be installed. Both write nothing.
  */
 import { parseArgs } from 'node:util';
 import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
@@ -14,16 +18,16 @@ import { rate, ratios, underLoad } from './lib/under-load.ts';
 const { smoke, only } = parseArgs({
   options: { smoke: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 }).values;
-/** ms; V8 goes on compiling for four seconds, during which `standard()` gets four times as fast. */
+/** ms. V8 compiles for about four seconds under load; in that time `standard()` becomes four times as fast. */
 const warmUp = smoke ? 200 : 5_000;
 const [processes, rounds, time] = smoke ? [1, 1, 200] : [3, 12, 300];
 const inFlight = 64;
-const yardstick = 'global fetch';
+const reference = 'global fetch';
 
 const versions = await versionsOf(['undici', 'ky', 'ofetch', 'axios', 'got']);
 const chosen = Object.fromEntries(
   Object.entries(contenders).filter(
-    ([name, { packages }]) => name === yardstick || (new RegExp(only).test(name) && !(smoke && packages)),
+    ([name, { packages }]) => name === reference || (new RegExp(only).test(name) && !(smoke && packages)),
   ),
 );
 const present = installed(chosen, versions);
@@ -39,7 +43,7 @@ const p50 = (figures: Figures): number => figures.p50;
 const table = present.map(([name]) => {
   const mine = all.get(name)!;
   const over = (figure: (figures: Figures) => number): string =>
-    median(ratios(mine, all.get(yardstick)!, figure)).toFixed(2);
+    median(ratios(mine, all.get(reference)!, figure)).toFixed(2);
   return [
     name,
     median(mine.map(rate)),
@@ -51,8 +55,8 @@ const table = present.map(([name]) => {
     mine.reduce((sum, { wrong }) => sum + wrong, 0),
   ];
 });
-const over = `over the ${yardstick}'s`;
-printTable(['requests/s', over, 'CPU, us a request', 'p50, ms', 'over its', 'p99, ms', 'wrong'], table);
+const over = `over the ${reference}'s`;
+printTable(['requests/s', over, 'CPU, us a request', 'p50, ms', `p50 ${over}`, 'p99, ms', 'wrong responses'], table);
 printLeftOut(chosen, present);
 
 if (!smoke && only === '') await save('transport', { versions, inFlight, time, rounds: Object.fromEntries(all) });

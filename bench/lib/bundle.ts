@@ -1,4 +1,4 @@
-/** What of the built package ends up in a page: a user's module, bundled, minified and compressed. */
+/** Bundles, minifies and compresses a user's module, to measure how much of the built package reaches a page. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,16 +8,16 @@ import { rollup } from 'rollup';
 
 export interface Size {
   readonly minified: number;
-  /** What travels, bytes. */
+  /** The bytes that a page transfers. */
   readonly gzipped: number;
 }
 
-/** Its types are written for CommonJS, where the module itself is the function. */
+/** The types of the plugin describe its CommonJS build, in which the module itself is the function. */
 const minify = plugin.default as unknown as typeof plugin.default.default;
 const root = join(import.meta.dirname, '../..');
 const entry = join(root, 'bench/entry.mjs');
 
-/** As if the module lay in this folder; `kyoa` is what `npm run build` has made. */
+/** Treats `code` as a module in this folder. `kyoa` resolves to the package that `npm run build` created. */
 export async function bundled(code: string): Promise<Size> {
   if (!existsSync(join(root, 'dist/src/index.js'))) throw new Error('Nothing is built yet: npm run build');
   const bundle = await rollup({
@@ -31,7 +31,7 @@ export async function bundled(code: string): Promise<Size> {
       nodeResolve({ browser: true }),
       minify({ ecma: 2020, module: true }),
     ],
-    onwarn: () => {}, // of the peers
+    onwarn: () => {}, // the peers cause warnings
   });
   const { output } = await bundle.generate({ format: 'es' });
   return sizeOf(output[0].code);

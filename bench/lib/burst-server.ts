@@ -1,25 +1,25 @@
-/** The upstream of `bench/dedupe.ts`, in a process of its own: 64 KB for every path, and how often it was asked for. */
+/** The upstream of `bench/dedupe.ts`, in a process of its own. It sends 64 KB for every path and counts the requests. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export const size: number = 64 * 1024;
 
-/** What a right answer is. */
+/** The correct body for a path. */
 export function bodyOf(path: string): string {
   return path.padEnd(size, ` ${path}`);
 }
 
-/** Long enough for a whole burst to be in flight, ms. */
+/** The delay of every response, ms: long enough that a whole burst is in flight. */
 const delay = 50;
 
 if (import.meta.main) {
-  const asked = new Map<string, number>();
-  const server = createServer(({ url = '' }, answer) => {
-    if (url.startsWith('/asked')) {
-      answer.end(String(asked.get(url.slice('/asked'.length)) ?? 0));
+  const requests = new Map<string, number>();
+  const server = createServer(({ url = '' }, response) => {
+    if (url.startsWith('/count')) {
+      response.end(String(requests.get(url.slice('/count'.length)) ?? 0));
     } else {
-      asked.set(url, (asked.get(url) ?? 0) + 1);
-      setTimeout(() => answer.setHeader('content-type', 'text/plain').end(bodyOf(url)), delay);
+      requests.set(url, (requests.get(url) ?? 0) + 1);
+      setTimeout(() => response.setHeader('content-type', 'text/plain').end(bodyOf(url)), delay);
     }
   });
   server.keepAliveTimeout = 60_000;

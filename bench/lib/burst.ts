@@ -1,6 +1,7 @@
 /**
- * One burst of identical GETs by one contender: all in flight at once, every answer kept until the end. Run by
- * `bench/dedupe.ts` in a process of its own, so that no contender pays for another's garbage.
+ * Measures one burst of identical GETs by one contender. All calls are in flight at once, and every body is kept until
+ * the end. `bench/dedupe.ts` runs this module in a process of its own, so that no contender is charged for the garbage
+ * of another.
  */
 import { bodyOf } from './burst-server.ts';
 import { load } from './load.ts';
@@ -16,23 +17,24 @@ export interface Task {
 }
 
 export interface Figures {
-  /** ms, of all threads. */
+  /** CPU time of all threads, ms. */
   readonly cpu: number;
   readonly wall: number;
-  /** What the resident set grew by to its peak, since nothing but the modules was there, bytes. */
+  /** The growth of the resident set from the loaded modules to its peak, bytes. */
   readonly peak: number;
-  /** What a collection leaves on the heap and outside it while all answers are in hand, bytes. */
+  /** The memory on the heap and outside it after a collection, while all bodies are referenced, bytes. */
   readonly held: number;
+  /** Wrong bodies. */
   readonly wrong: number;
 }
 
-/** Whatever has the readers of a body. */
+/** The result only needs the methods that read a body: undici's `request` does not return a `Response`. */
 type Get = (url: string) => Promise<Record<Reader, () => Promise<string | ArrayBuffer>>>;
 
 interface Contender {
-  /** What must be installed for it. */
+  /** The packages that must be installed. */
   readonly packages?: readonly string[];
-  /** Loads it: a process has but the one that it measures. */
+  /** Loads the contender. A process loads only the contender that it measures. */
   readonly make: () => Get | Promise<Get>;
 }
 
@@ -109,16 +111,16 @@ async function measure(task: Task): Promise<Figures> {
 
   await collect();
   const before = { ...process.memoryUsage(), cpu: process.cpuUsage(), time: performance.now() };
-  const answers = await burst(get, task);
+  const bodies = await burst(get, task);
   const wall = performance.now() - before.time;
   const { user, system } = process.cpuUsage(before.cpu);
   const peak = process.resourceUsage().maxRSS * 1_024;
   await collect();
   const { heapUsed, external } = process.memoryUsage();
 
-  const right = bodyOf(task.path);
+  const correct = bodyOf(task.path);
   const decoder = new TextDecoder();
-  const wrong = answers.filter((answer) => (typeof answer === 'string' ? answer : decoder.decode(answer)) !== right);
+  const wrong = bodies.filter((body) => (typeof body === 'string' ? body : decoder.decode(body)) !== correct);
   return {
     cpu: (user + system) / 1_000,
     wall,
@@ -128,7 +130,7 @@ async function measure(task: Task): Promise<Figures> {
   };
 }
 
-/** What lies outside the heap is given back a turn after its owner was collected. */
+/** Memory outside the heap is released one turn of the event loop after its owner was collected. */
 async function collect(): Promise<void> {
   for (let round = 0; round < 3; round += 1) {
     gc!();
@@ -138,5 +140,5 @@ async function collect(): Promise<void> {
 
 if (import.meta.main) {
   process.send!(await measure(JSON.parse(process.argv[2]!) as Task));
-  process.exit(); // idle connections need not be waited for
+  process.exit(); // idle connections would keep the process alive
 }

@@ -1,16 +1,16 @@
-/** Limit against latency, one panel for each estimate, as an SVG that reads on light and dark pages. */
+/** Draws limits and latencies as an SVG for light and dark pages, one panel for each estimate. */
 import type { Call } from './simulate.ts';
 
 const width = 860;
 const panel = { left: 72, right: 16, top: 34, height: 150, gap: 30 };
 const ticks = [100, 300, 1_000, 3_000];
 
-export function chart(stories: readonly { name: string; history: readonly Call[] }[]): string {
-  const height = stories.length * (panel.top + panel.height) + panel.gap + 18;
-  const panels = stories.map(({ name, history }, index) => draw(name, history, index * (panel.top + panel.height)));
+export function chart(runs: readonly { name: string; history: readonly Call[] }[]): string {
+  const height = runs.length * (panel.top + panel.height) + panel.gap + 18;
+  const panels = runs.map(({ name, history }, index) => draw(name, history, index * (panel.top + panel.height)));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title description" font-family="system-ui, sans-serif" font-size="12">
 <title id="title">Adaptive limits through a slow-down and a recovery</title>
-<desc id="description">Three panels, one for each estimate: latencies as dots, the limit as a line, calls that ran out as crosses. The route is ten times slower from call 200 to 400.</desc>
+<desc id="description">Three panels, one for each estimate: latencies as dots, the limit as a line, timed-out calls as crosses. The route is ten times slower from call 200 to 400.</desc>
 <style>
   text { fill: #57606a } .name { fill: #24292f; font-weight: 600; font-family: ui-monospace, monospace }
   .grid { stroke: #8b949e; stroke-opacity: .25 } .slow { fill: #bf8700; fill-opacity: .08 }
@@ -24,7 +24,7 @@ ${panels.join('\n')}
 <text x="${panel.left}" y="${height - 8}">calls, in order</text>
 <circle class="latency" cx="${width - 400}" cy="${height - 12}" r="3"/><text x="${width - 392}" y="${height - 8}">latency</text>
 <path class="limit" d="M${width - 330} ${height - 12}h22"/><text x="${width - 302}" y="${height - 8}">limit</text>
-<path class="lost" d="${cross(width - 252, height - 12)}"/><text x="${width - 242}" y="${height - 8}">ran out: latency above the limit</text>
+<path class="lost" d="${cross(width - 252, height - 12)}"/><text x="${width - 242}" y="${height - 8}">timed out: latency above the limit</text>
 </svg>
 `;
 }

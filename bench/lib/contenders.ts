@@ -1,34 +1,34 @@
-/** Who is measured at getting a piece of JSON, each as its documentation says and with the features that it has. */
+/** The contenders that get a JSON document. Each is configured as its own documentation describes, with its own features. */
 import type { Contender as Client, GetJson } from './client.ts';
 import { handFused } from './hand-fused.ts';
 import { load } from './load.ts';
 
 export interface Contender extends Client {
-  /** What of the standard stack's it has here. */
-  readonly has: string;
-  /** It has a transport of its own, so that nothing can be stubbed beneath it; all others go through the global fetch. */
+  /** The features of the standard stack that the contender has in this configuration. */
+  readonly features: string;
+  /** The contender does not use the global fetch, so a stubbed fetch cannot replace its transport. */
   readonly ownTransport?: true;
 }
 
 export const contenders: Readonly<Record<string, Contender>> = {
   'raw fetch': {
-    has: 'nothing',
+    features: 'none',
     make: () => async (url) => (await fetch(url)).json(),
   },
   'by hand, one closure': {
-    has: 'timeouts, retry, dedupe, breaker',
+    features: 'timeouts, retry, dedupe, breaker',
     make: handFused,
   },
   'kyoa createFetch, standard()': {
-    has: 'timeouts, retry, dedupe, breaker, idempotency',
+    features: 'timeouts, retry, dedupe, breaker, idempotency',
     async make() {
       const { createFetch, standard } = await import('../../src/index.ts');
       const fetch = createFetch({ use: standard() });
       return async (url) => (await fetch(url)).json();
     },
   },
-  'kyoa createFetch, nothing in it': {
-    has: 'nothing',
+  'kyoa createFetch, no policies': {
+    features: 'none',
     async make() {
       const { createFetch } = await import('../../src/index.ts');
       const fetch = createFetch();
@@ -36,7 +36,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   kyoa: {
-    has: 'the same, under ky’s API',
+    features: 'as standard(), under ky’s API',
     async make() {
       const { default: kyoa } = await import('../../src/index.ts');
       return (url) => kyoa.get(url).json();
@@ -44,7 +44,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   ky: {
     packages: ['ky'],
-    has: 'timeout, retry',
+    features: 'timeout, retry',
     async make() {
       const { default: ky } = await import('ky');
       return (url) => ky.get(url).json();
@@ -52,7 +52,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'ky, timeout and retry off': {
     packages: ['ky'],
-    has: 'nothing',
+    features: 'none',
     async make() {
       const { default: ky } = await import('ky');
       const api = ky.create({ timeout: false, retry: 0 });
@@ -61,21 +61,21 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'p-retry + p-timeout': {
     packages: ['p-retry', 'p-timeout'],
-    has: 'timeout, retry',
+    features: 'timeout, retry',
     async make() {
       const { default: pRetry } = await import('p-retry');
       const { default: pTimeout } = await import('p-timeout');
       const attempt = async (url: string): Promise<unknown> => {
         const work = new AbortController();
-        const answer = fetch(url, { signal: work.signal }).then((response) => response.json());
-        return pTimeout(answer, { milliseconds: 10_000, fallback: () => work.abort() });
+        const json = fetch(url, { signal: work.signal }).then((response) => response.json());
+        return pTimeout(json, { milliseconds: 10_000, fallback: () => work.abort() });
       };
       return (url) => pRetry(() => attempt(url), { retries: 3 });
     },
   },
   ofetch: {
     packages: ['ofetch'],
-    has: 'timeout, retry',
+    features: 'timeout, retry',
     async make() {
       const { ofetch } = await load<{ ofetch: (url: string, options: object) => Promise<unknown> }>('ofetch');
       return (url) => ofetch(url, { timeout: 10_000, retry: 3 });
@@ -83,7 +83,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   wretch: {
     packages: ['wretch'],
-    has: 'retry, dedupe',
+    features: 'retry, dedupe',
     async make() {
       const { default: wretch } = await load<{ default: () => Wretch }>('wretch');
       const { retry, dedupe } =
@@ -94,7 +94,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'up-fetch': {
     packages: ['up-fetch'],
-    has: 'timeout, retry',
+    features: 'timeout, retry',
     async make() {
       const { up } = await load<{ up: (fetch: unknown, defaults: () => object) => GetJson }>('up-fetch');
       return up(fetch, () => ({ timeout: 10_000, retry: { attempts: 3 } }));
@@ -102,7 +102,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   ffetch: {
     packages: ['@fetchkit/ffetch'],
-    has: 'timeout, retry, breaker',
+    features: 'timeout, retry, breaker',
     async make() {
       const { createClient } = await load<{ createClient: (options: object) => typeof fetch }>('@fetchkit/ffetch');
       const client = createClient({ timeout: 10_000, retries: 3, circuit: { threshold: 20, reset: 2_000 } });
@@ -111,7 +111,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   cockatiel: {
     packages: ['cockatiel'],
-    has: 'timeout, retry, breaker',
+    features: 'timeout, retry, breaker',
     async make() {
       const { wrap, retry, timeout, circuitBreaker, handleAll, ...kinds } = await load<Cockatiel>('cockatiel');
       const policy = wrap(
@@ -124,7 +124,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   opossum: {
     packages: ['opossum'],
-    has: 'timeout, breaker',
+    features: 'timeout, breaker',
     async make() {
       const { default: CircuitBreaker } = await load<{ default: new (run: GetJson) => { fire: GetJson } }>('opossum');
       const breaker = new CircuitBreaker(async (url) => (await fetch(url)).json());
@@ -133,7 +133,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'koa-compose, six empty layers': {
     packages: ['koa-compose'],
-    has: 'nothing',
+    features: 'none',
     async make() {
       const { default: compose } = await load<{ default: (layers: readonly KoaLayer[]) => KoaLayer }>('koa-compose');
       const run = compose(Array.from({ length: 6 }, (): KoaLayer => (_ctx, next) => next()));
@@ -142,7 +142,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   axios: {
     packages: ['axios', 'axios-retry'],
-    has: 'timeout, retry',
+    features: 'timeout, retry',
     async make() {
       const { default: axios } = await load<{ default: { create: (options: object) => Axios } }>('axios');
       const { default: axiosRetry } = await load<{ default: (api: Axios, options: object) => void }>('axios-retry');
@@ -153,7 +153,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'axios over node:http': {
     packages: ['axios', 'axios-retry'],
-    has: 'timeout, retry',
+    features: 'timeout, retry',
     ownTransport: true,
     async make() {
       const { Agent } = await import('node:http');
@@ -166,7 +166,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   got: {
     packages: ['got'],
-    has: 'timeout, retry',
+    features: 'timeout, retry',
     ownTransport: true,
     async make() {
       const { Agent } = await import('node:http');
@@ -182,7 +182,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'undici request': {
     packages: ['undici'],
-    has: 'limits of the socket',
+    features: 'limits of the socket',
     ownTransport: true,
     async make() {
       const { request } = await load<Undici>('undici');
@@ -191,7 +191,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'undici request + interceptors': {
     packages: ['undici'],
-    has: 'retry, dedupe, limits of the socket',
+    features: 'retry, dedupe, limits of the socket',
     ownTransport: true,
     async make() {
       const { request, Agent, interceptors } = await load<Undici>('undici');
@@ -201,7 +201,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
   'undici fetch + interceptors': {
     packages: ['undici'],
-    has: 'retry, dedupe, limits of the socket',
+    features: 'retry, dedupe, limits of the socket',
     ownTransport: true,
     async make() {
       const { fetch, Agent, interceptors } = await load<Undici>('undici');

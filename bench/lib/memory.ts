@@ -1,4 +1,7 @@
-/** What the calls of one contender hold while they run, and leave. Run by `bench/memory.ts` in a process of its own. */
+/**
+ * Measures the memory that the calls of one contender hold while they run, and retain afterwards. `bench/memory.ts` runs
+ * this module in a process of its own.
+ */
 import { getEventListeners } from 'node:events';
 
 export interface Task {
@@ -8,12 +11,12 @@ export interface Task {
 }
 
 export interface Figures {
-  /** Bytes a call, while it waits for its headers. */
+  /** Bytes per call, while the calls wait for their headers. */
   readonly held: number;
   readonly calls: number;
-  /** Bytes that all calls on one signal left after a collection. */
-  readonly left: number;
-  /** On that signal. */
+  /** Bytes that are retained after all calls on one signal, and after a collection. */
+  readonly retained: number;
+  /** Listeners that are left on that signal. */
   readonly listeners: number;
 }
 
@@ -21,15 +24,15 @@ type Get = (url: string, signal: AbortSignal) => Promise<unknown>;
 
 interface Subject {
   readonly packages?: readonly string[];
-  /** Makes one in so many of the calls: it is that slow. */
-  readonly share?: number;
+  /** The number of calls is divided by this for slow contenders. */
+  readonly divisor?: number;
   readonly make: () => Get | Promise<Get>;
 }
 
 export const subjects: Readonly<Record<string, Subject>> = {
   'raw fetch': { make: () => async (url, signal) => (await fetch(url, { signal })).json() },
   'AbortSignal.any and timeout, then fetch': {
-    share: 10,
+    divisor: 10,
     make: () => async (url, caller) => {
       const signal = AbortSignal.any([caller, AbortSignal.timeout(30_000)]);
       return (await fetch(url, { signal })).json();
@@ -43,7 +46,7 @@ export const subjects: Readonly<Record<string, Subject>> = {
     },
   },
   kyoa: {
-    share: 10,
+    divisor: 10,
     async make() {
       const { default: kyoa } = await import('../../src/index.ts');
       return (url, signal) => kyoa.get(url, { signal }).json();
@@ -51,7 +54,7 @@ export const subjects: Readonly<Record<string, Subject>> = {
   },
   ky: {
     packages: ['ky'],
-    share: 10,
+    divisor: 10,
     async make() {
       const { default: ky } = await import('ky');
       return (url, signal) => ky.get(url, { signal }).json();
@@ -75,20 +78,20 @@ async function measure({ contender, inFlight, calls }: Task): Promise<Figures> {
   await repeat(1_000);
   const before = await heap();
   await repeat(calls);
-  const left = (await heap()) - before;
+  const retained = (await heap()) - before;
   const listeners = getEventListeners(signal, 'abort').length;
 
   holds = true;
   const empty = await heap();
-  const answers = Array.from({ length: inFlight }, (_, call) => get(`http://api.example/users/${call}`, signal));
+  const running = Array.from({ length: inFlight }, (_, call) => get(`http://api.example/users/${call}`, signal));
   while (waiting.length < inFlight) await new Promise(setImmediate);
   const held = ((await heap()) - empty) / inFlight;
-  for (const answer of waiting) answer();
-  await Promise.all(answers);
-  return { held, calls, left, listeners };
+  for (const respond of waiting) respond();
+  await Promise.all(running);
+  return { held, calls, retained, listeners };
 }
 
-/** What is left after a collection; finalizers get their turn in between. */
+/** The size of the heap after a collection, bytes. Finalizers run between the rounds. */
 async function heap(): Promise<number> {
   for (let round = 0; round < 5; round += 1) {
     gc!();
@@ -99,5 +102,5 @@ async function heap(): Promise<number> {
 
 if (import.meta.main) {
   process.send!(await measure(JSON.parse(process.argv[2]!) as Task));
-  process.exit(); // some leave timers behind
+  process.exit(); // some contenders leave timers behind
 }

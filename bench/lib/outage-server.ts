@@ -1,33 +1,36 @@
-/** The upstream of `bench/outage.ts`, in a process of its own: works, or fails in the way it is told, and notes when it was asked. */
+/**
+ * The upstream of `bench/outage.ts`, in a process of its own. It works or fails as the parent process orders, and records
+ * the time of every request.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** `503`: every answer is one. `reset`: the request is read, then its connection is reset. */
+/** `503`: the status of every response is 503. `reset`: the request is read, then its connection is reset. */
 export type Outage = '503' | 'reset';
 
-/** What it may be told. */
+/** The messages to the server. */
 export type Order = { readonly fail: Outage | undefined } | 'report';
-/** What it says in return: its origin first, then when it obeyed an order, then when each request came. Unix ms. */
-export type Reply = { readonly origin: string } | { readonly at: number } | { readonly asked: readonly number[] };
+/** The messages from the server: its origin, the time of a change, and the times of all requests. Times are Unix ms. */
+export type Reply = { readonly origin: string } | { readonly at: number } | { readonly requests: readonly number[] };
 
-/** Unix ms, finer than `Date.now()` and the same for all processes of a machine. */
+/** Unix ms with a higher resolution than `Date.now()`; the clock is the same for all processes of a machine. */
 export function unixTime(): number {
   return performance.timeOrigin + performance.now();
 }
 
 if (import.meta.main) {
-  const asked: number[] = [];
+  const requests: number[] = [];
   let outage: Outage | undefined;
-  const server = createServer(({ socket }, answer): unknown => {
-    asked.push(unixTime());
+  const server = createServer(({ socket }, response): unknown => {
+    requests.push(unixTime());
     if (outage === 'reset') return socket.resetAndDestroy();
-    if (outage === '503') answer.statusCode = 503;
-    return answer.setHeader('content-type', 'application/json').end('{"ok":true}');
+    if (outage === '503') response.statusCode = 503;
+    return response.setHeader('content-type', 'application/json').end('{"ok":true}');
   });
   server.keepAliveTimeout = 60_000;
   const reply = (reply: Reply): unknown => process.send!(reply);
   process.on('message', (order: Order) => {
-    if (order === 'report') reply({ asked });
+    if (order === 'report') reply({ requests });
     else {
       outage = order.fail;
       reply({ at: unixTime() });

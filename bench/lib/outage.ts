@@ -1,6 +1,6 @@
 /**
- * One outage as one contender meets it: calls at a steady rate while the server works, fails, and works again. Run by
- * `bench/outage.ts` in a process of its own, with a server of its own.
+ * Measures one outage with one contender: it makes calls at a steady rate while the server works, fails, and works again.
+ * `bench/outage.ts` runs this module in a process of its own, with a server of its own.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,40 +15,43 @@ export interface Task {
   readonly rate: number;
   /** How long the server works before it fails, ms. */
   readonly healthy: number;
-  /** How long it fails, ms. */
+  /** How long the server fails, ms. */
   readonly down: number;
-  /** The end of the outage that is counted by itself, when retries are in full flow and circuits open, ms. */
+  /** The last part of the outage, which is also counted separately, ms. By then all retries run and circuits are open. */
   readonly end: number;
-  /** How long calls must all succeed for the outage to be over for this client, ms. */
+  /** How long all calls must succeed until the client counts as recovered, ms. */
   readonly steady: number;
-  /** When to give up waiting for that, ms after the recovery. */
+  /** How long after the recovery of the server the run waits for the client to recover, ms. */
   readonly patience: number;
 }
 
 export interface Figures {
-  /** Requests that the server got for each call made: in the whole outage, and in the end of it. */
+  /** Requests that the server received per call: in the whole outage, and in its last part. */
   readonly whole: number | null;
   readonly end: number | null;
-  /** The same for the first second after it: what the server has to bear when it comes back. */
+  /** The same in the first second after the outage: the load on a server that has just recovered. */
   readonly after: number | null;
-  /** From the recovery to the first of the answers that do not break off again, ms; `null`: not within `patience`. */
+  /**
+   * From the recovery of the server to the first response after which no call fails, ms; `null` if the client does not
+   * recover within `patience`.
+   */
   readonly dark: number | null;
-  /** How long a call of the outage took to fail, the median, ms; `null`: none did before the run was over. */
+  /** The median time in which the calls of the outage failed, ms; `null` if none failed before the end of the run. */
   readonly failedAfter: number | null;
-  /** Calls that failed before the outage: none, or the run is worth nothing. */
+  /** Calls that failed before the outage. If there are any, the run is invalid. */
   readonly failedBefore: number;
   readonly calls: number;
-  /** The longest that the rate was behind, ms. */
+  /** The maximum delay of a call behind the rate, ms. */
   readonly late: number;
 }
 
-/** Rejects when there was no good answer. */
+/** Rejects unless the response is a 2xx. */
 type Get = (url: string) => Promise<unknown>;
 
 interface Contender {
-  /** What must be installed for it. */
+  /** The packages that must be installed. */
   readonly packages?: readonly string[];
-  /** Loads it: a process has but the one that it measures. */
+  /** Loads the contender. A process loads only the contender that it measures. */
   readonly make: () => Get | Promise<Get>;
 }
 
@@ -94,7 +97,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
     },
   },
   'ffetch retries 3 + circuit { 5, 30 s }': { packages: ['@fetchkit/ffetch'], make: () => ffetchWith({}) },
-  'the same with throwOnHttpError': {
+  'ffetch retries 3 + circuit { 5, 30 s }, throwOnHttpError': {
     packages: ['@fetchkit/ffetch'],
     make: () => ffetchWith({ throwOnHttpError: true }),
   },
@@ -168,13 +171,13 @@ interface Call {
 async function measure(task: Task): Promise<Figures> {
   const get = await contenders[task.contender]!.make();
   const server = fork(new URL('outage-server.ts', import.meta.url), { execArgv: [] });
-  const heard = async <Said extends Reply>(): Promise<Said> => ((await once(server, 'message')) as [Said])[0];
-  const told = async <Said extends Reply>(order: Order): Promise<Said> => {
-    const reply = heard<Said>();
+  const receive = async <Kind extends Reply>(): Promise<Kind> => ((await once(server, 'message')) as [Kind])[0];
+  const ask = async <Kind extends Reply>(order: Order): Promise<Kind> => {
+    const reply = receive<Kind>();
     server.send(order);
     return reply;
   };
-  const { origin } = await heard<{ origin: string }>();
+  const { origin } = await receive<{ origin: string }>();
 
   const calls: Call[] = [];
   const begun = unixTime();
@@ -182,8 +185,8 @@ async function measure(task: Task): Promise<Figures> {
   const one = async (): Promise<void> => {
     const call: Call = { started: unixTime() };
     late = Math.max(late, call.started - begun - (calls.length * 1_000) / task.rate);
-    // No two are alike: what is measured is not deduplication.
-    const done = get(`${origin}/answer?call=${calls.push(call)}`);
+    // Every URL is different, so that deduplication has no effect.
+    const done = get(`${origin}/item?call=${calls.push(call)}`);
     call.ok = await done.then(
       () => true,
       () => false,
@@ -196,9 +199,9 @@ async function measure(task: Task): Promise<Figures> {
   }, 2);
 
   await sleep(task.healthy);
-  const { at: failed } = await told<{ at: number }>({ fail: task.outage });
+  const { at: failed } = await ask<{ at: number }>({ fail: task.outage });
   await sleep(task.down);
-  const { at: recovered } = await told<{ at: number }>({ fail: undefined });
+  const { at: recovered } = await ask<{ at: number }>({ fail: undefined });
   let back: number | undefined;
   while (back === undefined && unixTime() < recovered + task.patience) {
     await sleep(100);
@@ -206,12 +209,12 @@ async function measure(task: Task): Promise<Figures> {
   }
   await sleep(Math.max(0, recovered + 1_100 - unixTime()));
   clearInterval(clock);
-  const { asked } = await told<{ asked: readonly number[] }>('report');
+  const { requests } = await ask<{ requests: readonly number[] }>('report');
   server.disconnect();
 
   const made = (from: number, to: number): Call[] => calls.filter(({ started }) => started >= from && started < to);
   const perCall = (from: number, to: number): number =>
-    asked.filter((time) => time >= from && time < to).length / made(from, to).length;
+    requests.filter((time) => time >= from && time < to).length / made(from, to).length;
   const during = made(failed, recovered);
   const waits = during.flatMap(({ started, ended, ok }) => (ok === false ? [ended! - started] : []));
   return {
@@ -220,14 +223,17 @@ async function measure(task: Task): Promise<Figures> {
     after: perCall(recovered, recovered + 1_000),
     dark: back === undefined ? null : back - recovered,
     failedAfter: waits.toSorted((a, b) => a - b)[Math.floor(waits.length / 2)] ?? null,
-    // One that was under way when the server failed is no failure of before.
+    // Calls of the last 500 ms before the outage are excluded: the outage may have interrupted them.
     failedBefore: calls.filter(({ ok, started }) => ok === false && started < failed - 500).length,
     calls: during.length,
     late,
   };
 }
 
-/** When the first good answer came of those, in the order of asking, that did not break off for as long as `steady`. */
+/**
+ * The time of the first response after which all calls succeeded for at least `steady` ms, in the order in which the
+ * calls started; `undefined` if there is none yet.
+ */
 function recovery(calls: readonly Call[], recovered: number, steady: number): number | undefined {
   const since = calls.filter(({ started }) => started >= recovered);
   const settled = since.filter(({ started }) => started < unixTime() - steady);
@@ -239,5 +245,5 @@ function recovery(calls: readonly Call[], recovered: number, steady: number): nu
 
 if (import.meta.main) {
   process.send!(await measure(JSON.parse(process.argv[2]!) as Task));
-  process.exit(); // calls that are under way, and idle connections, need not be waited for
+  process.exit(); // running calls and idle connections would keep the process alive
 }

@@ -1,6 +1,7 @@
 /**
- * The example that `bench/proof-alerts.ts` watches: a shop with five upstreams, calls to them through kyoa at a steady
- * rate, the metrics of kyoa/prometheus, and a fault for each alert that can be switched on and off.
+ * The example that `bench/proof-alerts.ts` monitors: a shop that calls five upstreams through kyoa at a steady rate and
+ * exports the metrics of `kyoa/prometheus`. Each upstream has a fault that can be switched on and off, and that must
+ * trigger certain alerts.
  */
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
@@ -27,17 +28,17 @@ import {
 export type Fault = 'slow' | 'failing' | 'flaky' | 'down' | 'holding';
 
 export interface Plant extends AsyncDisposable {
-  /** host:port of the metrics. */
+  /** The host and port of the metrics endpoint. */
   readonly target: string;
   readonly registry: Registry;
-  /** The origin of a fault's upstream. */
+  /** The origin of the upstream with this fault. */
   readonly originOf: (fault: Fault) => string;
   readonly start: (fault: Fault) => void;
-  /** Resolves when nothing of it is under way any more. */
+  /** Resolves when all requests that the fault held up have ended. */
   readonly stop: (fault: Fault) => Promise<void>;
 }
 
-/** Loopback has room for an upstream each, so that each has a `server_address` of its own. */
+/** Each upstream has a loopback address of its own, and so a `server_address` label of its own. */
 const hosts: Record<Fault, string> = {
   slow: '127.0.0.2',
   failing: '127.0.0.3',
@@ -47,12 +48,12 @@ const hosts: Record<Fault, string> = {
 };
 const faults = Object.keys(hosts) as Fault[];
 
-/** Between calls to an upstream, ms. */
+/** The interval between calls to an upstream, ms. */
 const pace = 25;
-/** Above the second that KyoaSlow allows, ms. */
+/** The latency of the slow upstream, ms: more than the second that KyoaSlow allows. */
 const slow = 1_300;
 const connections = 5;
-/** One more than the ten that may wait, beyond those that hold a connection. */
+/** A request for each connection, and one more than the ten that KyoaPoolWaiting allows to wait. */
 const held = connections + 11;
 
 export async function plant(): Promise<Plant> {
@@ -61,23 +62,23 @@ export async function plant(): Promise<Plant> {
   const servers = new Map<Fault, Server>();
   const holding = new Set<() => void>();
   const listeners: Record<Fault, RequestListener> = {
-    slow: (_, answer) => void setTimeout(() => answer.end('{}'), on.has('slow') ? slow : 0),
-    failing: (_, answer) => {
+    slow: (_, response) => void setTimeout(() => response.end('{}'), on.has('slow') ? slow : 0),
+    failing: (_, response) => {
       turns.failing += 1;
-      answer.writeHead(on.has('failing') && turns.failing % 10 === 0 ? 500 : 200).end('{}');
+      response.writeHead(on.has('failing') && turns.failing % 10 === 0 ? 500 : 200).end('{}');
     },
-    // Less than opens a circuit, more than the budget mends.
-    flaky: (_, answer) => {
+    // Too few errors to open the circuit, and more than the retry budget can cover.
+    flaky: (_, response) => {
       turns.flaky += 1;
-      answer.writeHead(on.has('flaky') && turns.flaky % 5 < 2 ? 503 : 200).end('{}');
+      response.writeHead(on.has('flaky') && turns.flaky % 5 < 2 ? 503 : 200).end('{}');
     },
-    down: (_, answer) => void answer.writeHead(on.has('down') ? 503 : 200).end('{}'),
-    // The headers at once, the body when the fault is over.
-    holding: ({ url }, answer) => {
+    down: (_, response) => void response.writeHead(on.has('down') ? 503 : 200).end('{}'),
+    // Sends the headers at once, and the body when the fault is over.
+    holding: ({ url }, response) => {
       if (url === '/hold') {
-        answer.flushHeaders();
-        holding.add(() => answer.end('{}'));
-      } else answer.end('{}');
+        response.flushHeaders();
+        holding.add(() => response.end('{}'));
+      } else response.end('{}');
     },
   };
   for (const fault of faults) servers.set(fault, await listen(listeners[fault], hosts[fault]));
@@ -87,23 +88,23 @@ export async function plant(): Promise<Plant> {
 
   const pools = pooled(connections);
   const registry = new Registry();
-  const told = prometheus({ registry, pools: { stats: pools.stats, connections } });
+  const exporter = prometheus({ registry, pools: { stats: pools.stats, connections } });
   const fetch = createFetch({
     use: [
-      told,
+      exporter,
       timeout(60_000),
       dedupe(),
-      // Of a small shop, so small that a flaky upstream exhausts it.
+      // The budget is so small that the flaky upstream exhausts it.
       retry({ retries: 2, backoff: constant(10), statuses: [503], budget: budget({ ratio: 0.02, floor: 0 }) }),
       hedge({ delay: slow / 2 }),
       breaker({ cooldown: 200, volume: 10, window: 2_000 }),
     ],
     fetch: pools.fetch,
   });
-  // A hedge would mend what is to fail.
+  // A hedged copy would succeed where the fault must cause an error, so only the slow upstream has hedging.
   const traffic = faults.map((fault) => call(fetch, `${originOf(fault)}/`, { hedge: fault === 'slow' }));
-  const metrics = await listen((_, answer) => {
-    void registry.metrics().then((text) => answer.setHeader('content-type', registry.contentType).end(text));
+  const metrics = await listen((_, response) => {
+    void registry.metrics().then((text) => response.setHeader('content-type', registry.contentType).end(text));
   }, '127.0.0.1');
   let held: Promise<unknown> = Promise.resolve();
 
@@ -119,7 +120,7 @@ export async function plant(): Promise<Plant> {
       on.delete(fault);
       if (fault !== 'holding') return;
       const release = setInterval(() => {
-        for (const answer of holding) answer();
+        for (const sendBody of holding) sendBody();
         holding.clear();
       }, pace);
       await held;
@@ -138,21 +139,21 @@ export async function plant(): Promise<Plant> {
 
 function call(fetch: KyoaFetch, url: string, options: CallOptions): NodeJS.Timeout {
   return setInterval(() => {
-    // Whatever comes of it is in the metrics.
+    // The result is only in the metrics.
     fetch(url, { dedupe: false, ...options })
       .then((response) => response.text())
       .catch(() => {});
   }, pace);
 }
 
-/** Takes all connections and leaves some requests waiting. */
+/** Occupies all connections and leaves further requests waiting for one. */
 function hold(fetch: KyoaFetch, url: string): Promise<unknown> {
   const one = async (): Promise<string> =>
     (await fetch(url, { dedupe: false, hedge: false, breaker: false, timeout: false })).text();
   return Promise.allSettled(Array.from({ length: held }, one));
 }
 
-/** A fetch over undici's pools that knows of each what there is to know. */
+/** A fetch over undici's pools, with the statistics of each pool. */
 function pooled(connections: number) {
   const pools = new Map<string, Pool>();
   const holds = new Map<string, Set<number>>();

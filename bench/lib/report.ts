@@ -1,4 +1,4 @@
-/** What every benchmark prints around its figures: machine, versions, tables, and the same as JSON beside it. */
+/** The output of every benchmark: machine, versions and tables, and the figures as JSON in bench/results. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
 import { cpus, loadavg } from 'node:os';
@@ -7,7 +7,7 @@ export type Versions = Readonly<Record<string, string | undefined>>;
 
 export const machine: string = `${cpus().length} x ${cpus()[0]!.model}, load ${loadavg()[0]!.toFixed(1)}`;
 
-/** Of Node, of the undici within it, and of the packages; `undefined` for one that is not installed. */
+/** The versions of Node, of its bundled undici, and of the packages; `undefined` for a package that is not installed. */
 export async function versionsOf(packages: Iterable<string>): Promise<Versions> {
   const versions: Record<string, string | undefined> = {
     node: process.versions.node,
@@ -26,7 +26,7 @@ async function versionOf(name: string): Promise<string | undefined> {
   }
 }
 
-/** Those of which everything is installed. */
+/** The entries whose packages are all installed. */
 export function installed<Entry extends { readonly packages?: readonly string[] }>(
   entries: Readonly<Record<string, Entry>>,
   versions: Versions,
@@ -39,7 +39,7 @@ export function printHead(what: string, versions: Versions): void {
   console.log([machine, ...Object.entries(versions).map(([name, version]) => `${name} ${version ?? '-'}`)].join(', '));
 }
 
-/** As Markdown; a number gets as many decimals as its column says, none unless it does. */
+/** Prints a Markdown table. Numbers are rounded to integers; a cell with decimals is passed as text. */
 export function printTable(columns: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
   console.log(`\n| | ${columns.join(' | ')} |`);
   console.log(`|---|${'---|'.repeat(columns.length)}`);
@@ -54,7 +54,7 @@ function whole(figure: number): string {
 export function printLeftOut(entries: object, present: readonly (readonly [string, unknown])[]): void {
   const names = new Set(present.map(([name]) => name));
   const missing = Object.keys(entries).filter((name) => !names.has(name));
-  if (missing.length > 0) console.log(`\nLeft out: ${missing.join(', ')}. To measure them: npm install --prefix bench`);
+  if (missing.length > 0) console.log(`\nLeft out: ${missing.join(', ')}. To include them: npm install --prefix bench`);
 }
 
 export async function save(name: string, results: object): Promise<void> {

@@ -1,7 +1,7 @@
-/** Interleaved rounds: everybody has a process of its own and its turn in every round, so that a busy moment hits all alike. */
+/** Runs measurements in processes of their own, and in interleaved rounds, so that other load affects all contenders. */
 import { fork } from 'node:child_process';
 
-/** Runs a module of this folder in a process of its own: the task goes in as JSON, its figures come back as a message. */
+/** Runs a module of this folder in a new process. The task is its argument, as JSON; a message returns the figures. */
 export function inProcess<Figures>(module: string, task: object, execArgv: readonly string[] = []): Promise<Figures> {
   return new Promise((resolve, reject) => {
     let figures: Figures | undefined;
@@ -14,12 +14,14 @@ export function inProcess<Figures>(module: string, task: object, execArgv: reado
   });
 }
 
+/** The figures of one contender in one round. */
 export interface Measured<Figures> {
   readonly name: string;
   readonly round: number;
   readonly figures: Figures;
 }
 
+/** Measures every contender once in each round. */
 export async function interleaved<Figures>(
   rounds: number,
   names: readonly string[],

@@ -1,9 +1,9 @@
-/** A seeded load on the real limit, call after call: no transport, no clock. */
+/** Simulates an adaptive limit, call after call, with given latencies and without a transport or a clock. */
 import { memory, type Adaptive, type Context, type Storage } from '../../src/index.ts';
 
 export interface Simulation {
   readonly limit: Adaptive;
-  /** ms of each call, in order. */
+  /** Returns the latency of the next call, ms. */
   readonly latencies: () => number;
   readonly calls: number;
   readonly storage?: Storage;
@@ -17,7 +17,7 @@ export interface Call {
 
 export interface SimulationResult {
   readonly history: readonly Call[];
-  /** Share of calls that ran out though the load was what it always was. */
+  /** The share of calls that timed out. On a route that does not change, every timeout is a false one. */
   readonly falseTimeouts: number;
 }
 
@@ -34,7 +34,7 @@ export function simulate({ limit, latencies, calls, storage = memory() }: Simula
   return { history, falseTimeouts: history.filter(({ served }) => !served).length / calls };
 }
 
-/** mulberry32, by Tommy Ettinger: small, and good enough for a plot. */
+/** mulberry32 by Tommy Ettinger: a small seeded generator that is good enough for these simulations. */
 export function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -45,12 +45,12 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Latencies as services have them: most near the median, a long tail. */
+/** A lognormal distribution, like the latencies of real services: most are near the median, and the tail is long. */
 export function lognormal(shape: { median: number; sigma: number; random: () => number }): () => number {
   return () => shape.median * Math.exp(shape.sigma * normal(shape.random));
 }
 
-/** Box and Muller's transform. */
+/** The Box-Muller transform. */
 function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

@@ -1,14 +1,14 @@
-/** Imports one module and says how long it took. Run by `bench/startup.ts` in a process of its own. */
+/** Measures the import of one module. `bench/startup.ts` runs this module in a process of its own. */
 export interface Figures {
   /** ms */
   readonly time: number;
-  /** What the heap grew by, garbage of the loading included, bytes. */
+  /** The growth of the heap, including the garbage of the import, bytes. */
   readonly heap: number;
 }
 
 if (import.meta.main) {
   const { specifier } = JSON.parse(process.argv[2]!) as { specifier: string };
-  void globalThis.fetch; // Node loads its own undici when it is first asked for
+  void globalThis.fetch; // Node loads its bundled undici on the first access
   const { heapUsed } = process.memoryUsage();
   const started = performance.now();
   await import(specifier);

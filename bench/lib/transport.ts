@@ -1,4 +1,4 @@
-/** The clients of `bench/transport.ts`. */
+/** The contenders of `bench/transport.ts`. */
 import type { Middleware } from '../../src/index.ts';
 import type { Contender, GetJson } from './client.ts';
 import { load } from './load.ts';
@@ -14,11 +14,11 @@ export const contenders: Readonly<Record<string, Contender>> = {
       return (url) => json(fetch(url));
     },
   },
-  'createFetch on undici()': { make: () => face([]) },
+  'createFetch on undici()': { make: () => onUndici([]) },
   'standard() on undici()': {
     async make() {
       const { standard } = await import('../../src/index.ts');
-      return face(standard());
+      return onUndici(standard());
     },
   },
   'kyoa.get on undici()': {
@@ -88,7 +88,7 @@ export const contenders: Readonly<Record<string, Contender>> = {
   },
 };
 
-async function face(use: readonly Middleware[]): Promise<GetJson> {
+async function onUndici(use: readonly Middleware[]): Promise<GetJson> {
   const { createFetch } = await import('../../src/index.ts');
   const { undici } = await import('../../adapters/transport/undici/undici.ts');
   const fetch = createFetch({ use, fetch: undici() });

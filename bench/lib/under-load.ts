@@ -1,21 +1,22 @@
 /**
- * Many clients against one server, each in a process of its own that is kept: all have their turn in every round. Then
- * once more with new processes, for the compiler and the collector have their moods, which last as long as a process.
+ * Measures clients under load against one server. Each client has a process of its own, which it keeps for all rounds,
+ * and the clients take turns in every round. Then all is repeated with new processes: V8's compiler and collector behave
+ * differently from one process to the next, but constantly within a process.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Figures, Task } from './client.ts';
 
 export interface Load extends Task {
-  /** ms before the first round of a process. */
+  /** How long each process sends requests before its first round, ms. */
   readonly warmUp: number;
-  /** Of each process. */
+  /** The number of rounds of each process. */
   readonly rounds: number;
-  /** One after another. */
+  /** The number of processes of each client, one after another. */
   readonly processes: number;
 }
 
-/** By contender, the figures of its rounds. `module`: the one beside this with the contenders. */
+/** Returns the figures of all rounds by client. `module` is the module in this folder that exports the contenders. */
 export async function underLoad(
   module: string,
   names: readonly string[],
@@ -53,12 +54,12 @@ async function ask(client: ChildProcess, task: Task): Promise<Figures> {
   return figures;
 }
 
-/** Requests a second. */
+/** Requests per second. */
 export function rate({ requests, wall }: Figures): number {
   return (1_000 * requests) / wall;
 }
 
-/** Of a figure of one client to that of another, within each round. */
+/** The ratios of a figure of one client to that of another, each within one round. */
 export function ratios(
   mine: readonly Figures[],
   others: readonly Figures[],
