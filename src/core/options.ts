@@ -53,16 +53,32 @@ export function policyOptions<Settings extends object>(
       if (override === undefined || override === true) return own;
       if (override === false) return undefined;
       const { scalar, perCall } = rules;
-      const given = (scalar && typeof override === 'number' ? { [scalar]: override } : override) as Given;
-      knownKeys(perCall ? `${name} (per call)` : name, given, perCall ?? Object.keys(shape));
-      return { ...own, ...settings(name, given, shape, own as Given) };
+      const given = scalar && typeof override === 'number' ? { [scalar]: override } : override;
+      return object(name, given, shape, own, perCall);
     },
   };
 }
 
-/** Checks the options of an object, and fills in the defaults. */
-export function object<Settings>(name: string, given: unknown, shape: Shape<Settings>): Settings {
-  return settings(name, knownKeys(name, given as Given, Object.keys(shape)), shape) as Settings;
+/** Checks the options of an object, and fills in the defaults; or, for a call, the settings of its policy. */
+export function object<Settings>(
+  name: string,
+  given: unknown,
+  shape: Shape<Settings>,
+  own?: Settings,
+  perCall?: readonly string[],
+): Settings {
+  const options = given as Given;
+  const settings = { ...own } as Record<string, unknown>;
+  knownKeys(perCall ? `${name} (per call)` : name, options, perCall ?? Object.keys(shape));
+  for (const member of Object.keys(own ? options : shape)) {
+    const option = shape[member as keyof Settings];
+    const [check, fallback, parameter] = option;
+    // What takes the place of an absent option does so for `null`, too, which JSON and storages have for it.
+    const value = options[member] ?? settings[member] ?? fallback ?? options[member];
+    if (value !== undefined || option.length === 1)
+      settings[member] = check(`${name} ${member}`, value as never, parameter as never);
+  }
+  return settings as Settings;
 }
 
 export function objectOrFalse<Settings>(name: string, given: unknown, shape: Shape<Settings>): Settings | false {
@@ -70,20 +86,6 @@ export function objectOrFalse<Settings>(name: string, given: unknown, shape: Sha
 }
 
 type Given = Readonly<Record<string, unknown>>;
-
-/** Of all options or, for a call that overrides some of `own`, of those. */
-function settings(name: string, given: Given, shape: Shape<Given>, own?: Given): Given {
-  const checked: Record<string, unknown> = {};
-  for (const member of Object.keys(own ? given : shape)) {
-    const option = shape[member]!;
-    const [check, fallback, parameter] = option;
-    // What stands in for an option that is absent does so for `null`, too, which JSON and storages have in its place.
-    const value = given[member] ?? own?.[member] ?? fallback ?? given[member];
-    if (value !== undefined || option.length === 1)
-      checked[member] = check(`${name} ${member}`, value as never, parameter as never);
-  }
-  return checked;
-}
 
 /** A limit or a pause in ms, above 0; `Infinity`, and all that a platform's timer cannot hold, means never. */
 export function duration(name: string, value: unknown): number {
