@@ -1,15 +1,16 @@
-/** Lets calls for the same thing share one request while it is under way. Stands outside `idempotency` and `retry`. */
-import { maxBufferedBody } from '../../core/engine/http.ts';
+/** Lets concurrent calls for the same thing share one request. Placed outside `idempotency` and `retry`. */
 import type { Middleware } from '../../core/context.ts';
+import { maxBufferedBody } from '../../core/engine/http.ts';
 import { fn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
-import { SingleFlight } from './single-flight.ts';
-import { lruMap, type LruMap } from '../../lib/lru.ts';
 import { byRequest, type Key } from '../../lib/keys.ts';
+import { lruMap, type LruMap } from '../../lib/lru.ts';
+import { SingleFlight, type Slot } from './single-flight.ts';
 
 export interface DedupeOptions {
   /**
-   * Calls with the same key share; `undefined` leaves a call alone.
-   * @default method, URL, caller's `requestId`, identity headers and modes, for GET, HEAD, and whatever has a `requestId`
+   * Calls with the same key share a request. A call whose key is `undefined` sends its own. The default contains all
+   * headers except the tracing headers and `idempotency-key`, since any of them may identify the user.
+   * @default method, URL, caller's `requestId`, headers and modes, for GET, HEAD, and every call with a `requestId`
    */
   readonly key?: Key;
 }
@@ -19,13 +20,14 @@ export const dedupeOptions: PolicyOptions<Settings<DedupeOptions>> = /* @__PURE_
 });
 
 /**
- * Shares until the headers are in; the body of a shared answer is read once for all. Everyone gets a Response of their
- * own, the first as the headers are in, the others as the body is; whoever leaves, the first included, harms nobody,
- * and the request is aborted when all have left. A single caller gets the transport's Response as it is. Remembers
- * nothing: an answer that has come is not a cache.
+ * Lets concurrent calls with the same key share one request, from the first call until the response headers arrive. Each
+ * caller gets its own Response: the first one when the headers have arrived, the others when the body has. If a caller
+ * leaves (aborts its call, or cancels its body), the others are unaffected, also when it was the first. The request is
+ * aborted when the last caller leaves. A caller that shares with no other gets the transport's own Response.
  *
- * What is beneath runs as the first caller's overrides say. A body without an end is nothing to wait for: event streams
- * are not shared, any other such call wants `dedupe: false`.
+ * It stores nothing, so it is no cache. The inner middleware runs with the overrides of the first caller. A body of more
+ * than 1 MiB and an event stream are not shared: the first caller gets it, the others send their own requests. Use
+ * `dedupe: false` for any other body without an end.
  *
  * Per call: `dedupe: false`, or `dedupe: { key }`.
  *
@@ -33,37 +35,32 @@ export const dedupeOptions: PolicyOptions<Settings<DedupeOptions>> = /* @__PURE_
  */
 export function dedupe(options: DedupeOptions = {}): Middleware {
   const own = dedupeOptions.parse(options);
-  // One policy may stand in several stacks: what is beneath it there is not the same, be it only another credential.
+  // Slots per stack: the inner middleware of another stack may send another request, say with other credentials.
   const stacks = new WeakMap<readonly Middleware[], LruMap<Slot>>();
 
   return function dedupe(ctx, next) {
     const key = dedupeOptions.forCall(ctx, own)?.key(ctx);
     if (key === undefined) return next();
 
-    let runways = stacks.get(ctx.stack);
-    if (runways === undefined) stacks.set(ctx.stack, (runways = lruMap(newSlot, isFree)));
-    const runway = runways.get(key);
-    let { flight } = runway;
-    if (flight !== undefined) ctx.emit({ type: 'dedupe.joined' });
-    else {
-      const run = (signal: AbortController, deadline: () => number): Promise<Response> => next({ signal, deadline });
-      runway.flight = flight = new SingleFlight(run, maxBufferedBody, () => {
-        if (runway.flight === flight) runway.flight = undefined;
-      });
+    let slots = stacks.get(ctx.stack);
+    if (slots === undefined) stacks.set(ctx.stack, (slots = lruMap(createSlot, isFree)));
+    const slot = slots.get(key);
+    if (slot.flight !== undefined) {
+      ctx.emit({ type: 'dedupe.joined' });
+      return slot.flight.join(ctx, next);
     }
+
+    const flight = new SingleFlight(slot, maxBufferedBody);
+    flight.start(next({ signal: flight.work, deadline: () => flight.deadline }));
     return flight.join(ctx, next);
   };
 }
 
 /**
- * Stays for the next flight: a Map that is filled and emptied with every call makes a table for each, which costs as much
- * as the rest of the policy.
+ * A slot stays for the next flight. A Map that is filled and emptied with every call creates a table for each call, which
+ * costs as much as the rest of the policy.
  */
-interface Slot {
-  flight: SingleFlight | undefined;
-}
-
-function newSlot(): Slot {
+function createSlot(): Slot {
   return { flight: undefined };
 }
 

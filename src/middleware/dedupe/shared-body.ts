@@ -1,65 +1,66 @@
-/** Reads a body once for many: into memory, as fast as it comes and up to a cap, whoever reads it and however slowly. */
-import { noop } from '../../lib/noop.ts';
+/** Reads a body once for several readers: into memory, as fast as it arrives, up to a limit. */
 import { byteStream, concat, type Bytes } from '../../lib/body/streams.ts';
 import type { Content } from '../../lib/body/synthetic-response.ts';
+import { noop } from '../../lib/noop.ts';
 
 export interface SharedBody {
-  /** All of it, once it is there; `undefined` when it is longer than the cap; rejects as the body does. */
+  /** The whole body, or `undefined` if it is longer than the limit. Rejects with the error of the body. */
   readonly whole: Promise<Content | undefined>;
-  /** The body as it comes, for one reader, also beyond the cap: then at the reader's pace. */
+  /** The body as it arrives, for one reader. Beyond the limit it is read at the pace of that reader. */
   readonly stream: ReadableStream<Bytes>;
-  /** For one more reader of a body that failed: what had come of it, then the error. */
+  /** For another reader of a body that failed: the bytes that had arrived, then the error. */
   again(): ReadableStream<Bytes>;
 }
 
-/** `onLeave` is called when the reader of `stream` cancels it; `signal` ends it for everybody. */
+/** `onCancel` is called when the reader of `stream` cancels it. An abort of `signal` fails all streams. */
 export function sharedBody(
   body: ReadableStream<Bytes>,
-  cap: number,
-  onLeave: () => void,
+  limit: number,
+  onCancel: () => void,
   signal?: AbortSignal,
 ): SharedBody {
   const reader = body.getReader();
   const chunks: Bytes[] = [];
   let length = 0;
-  let done = false;
-  let step = Promise.resolve();
+  let ended = false;
+  let reading = Promise.resolve();
 
   const cancel = (reason: unknown): void => void reader.cancel(reason).catch(noop);
-  // Also for a source that does not hear the signal, such as a stream that somebody made.
+  // A stream that was made by hand does not react to the signal.
   signal?.addEventListener('abort', () => cancel(signal.reason), { once: true });
 
   const read = async (): Promise<void> => {
-    const { done: ended, value } = await reader.read();
-    signal?.throwIfAborted(); // to be cancelled is not to have ended
-    if (ended) done = true;
+    const { done, value } = await reader.read();
+    signal?.throwIfAborted(); // a cancelled body has not ended
+    if (done) ended = true;
     else if (value.byteLength !== 0) {
       chunks.push(value);
       length += value.byteLength;
     }
   };
 
-  const pump = async (): Promise<Content | undefined> => {
-    while (!done && !(length > cap)) await (step = read());
-    return done ? { bytes: concat(chunks) } : undefined;
+  const readAll = async (): Promise<Content | undefined> => {
+    // `length` is NaN if a chunk is not bytes; `concat` then throws.
+    while (!ended && !(length > limit)) await (reading = read());
+    return ended ? { bytes: concat(chunks) } : undefined;
   };
-  const whole = pump();
-  whole.catch(noop); // whoever waits for it hears of it
+  const whole = readAll();
+  whole.catch(noop); // handled where `whole` is awaited
 
-  const open = (onCancel?: (reason: unknown) => void): ReadableStream<Bytes> => {
+  const open = (cancel?: (reason: unknown) => void): ReadableStream<Bytes> => {
     let next = 0;
     const advance = async (): Promise<Bytes | undefined> => {
-      while (next === chunks.length && !done) await (length > cap ? (step = read()) : step);
-      const chunk = chunks[next]?.slice(); // others may read the same bytes
+      while (next === chunks.length && !ended) await (length > limit ? (reading = read()) : reading);
+      const chunk = chunks[next]?.slice(); // a copy, because other readers get the same bytes
       next += 1;
-      if (length > cap) next -= chunks.splice(0, next).length; // nobody else reads them
+      if (length > limit) next -= chunks.splice(0, next).length; // no other reader gets them
       return chunk;
     };
-    return byteStream(advance, onCancel);
+    return byteStream(advance, cancel);
   };
   const stream = open((reason) => {
-    onLeave();
-    if (length > cap) cancel(reason);
+    onCancel();
+    if (length > limit) cancel(reason);
   });
   return { whole, stream, again: open };
 }

@@ -1,130 +1,145 @@
-/** One request for many callers: whoever leaves harms nobody, and when all have left, it is aborted. */
+/** One request for several callers. A caller that leaves does not affect the others; the last one to leave aborts it. */
 import type { Context } from '../../core/context.ts';
 import { LazyAbortController } from '../../core/engine/lazy-abort.ts';
 import { LinkedList, type ListNode } from '../../core/engine/linked-list.ts';
-import { isEventStream } from '../../lib/body/watch.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { responseHead, responseFactory } from '../../lib/body/synthetic-response.ts';
+import { responseFactory, responseHead } from '../../lib/body/synthetic-response.ts';
+import { isEventStream } from '../../lib/body/watch.ts';
 import { sharedBody } from './shared-body.ts';
 
-/** A caller. */
+/** The place of the flight that calls with one key join. */
+export interface Slot {
+  flight: SingleFlight | undefined;
+}
+
+/** A caller that shares the request. */
 class Sharer implements ListNode<Sharer> {
   list: LinkedList<Sharer> | undefined;
   prev: Sharer | undefined;
   next: Sharer | undefined;
   readonly deadline: number;
-  readonly alone: () => Promise<Response>;
+  readonly sendAlone: () => Promise<Response>;
   readonly resolve: (response: Response | Promise<Response>) => void;
   readonly reject: (error: unknown) => void;
 
-  constructor(deadline: number, alone: Sharer['alone'], resolve: Sharer['resolve'], reject: Sharer['reject']) {
+  constructor(deadline: number, sendAlone: Sharer['sendAlone'], resolve: Sharer['resolve'], reject: Sharer['reject']) {
     this.deadline = deadline;
-    this.alone = alone;
+    this.sendAlone = sendAlone;
     this.resolve = resolve;
     this.reject = reject;
   }
 }
 
-type Run = (own: AbortController, deadline: () => number) => Promise<Response>;
-
-/** A class, because there is one for every call, also for the many that nobody joins. */
+/** A class, because every call has one, also the many calls that share with no other. */
 export class SingleFlight {
-  readonly #longest: number;
-  readonly #onOver: () => void;
-  readonly #work = new LazyAbortController();
-  readonly #aboard = new LinkedList<Sharer>();
+  /** Aborts the request. */
+  readonly work: LazyAbortController = new LazyAbortController();
+  readonly #slot: Slot;
+  readonly #maxBody: number;
+  readonly #sharers = new LinkedList<Sharer>();
 
-  /** `onOver` is called when nobody can board any more: headers or an error are there, or all have left. */
-  constructor(run: Run, longest: number, onOver: () => void) {
-    this.#longest = longest;
-    this.#onOver = onOver;
-    run(this.#work, () => this.#latest()).then(
+  /** A body of more than `maxBody` bytes is not shared. */
+  constructor(slot: Slot, maxBody: number) {
+    this.#slot = slot;
+    this.#maxBody = maxBody;
+  }
+
+  /** The latest deadline of all sharers. `Infinity` until the first one has joined: a later one may have any deadline. */
+  get deadline(): number {
+    let latest = this.#sharers.size === 0 ? Infinity : -Infinity;
+    for (const { deadline } of this.#sharers) latest = Math.max(latest, deadline);
+    return latest;
+  }
+
+  /** Occupies the slot until `response` settles, or until the last sharer leaves. */
+  start(response: Promise<Response>): void {
+    this.#slot.flight = this;
+    response.then(
       (response) => {
         try {
-          this.#land(response);
+          this.#resolve(response);
         } catch (error) {
-          this.#crash(error);
+          this.#reject(error);
         }
       },
-      (error: unknown) => this.#crash(error),
+      (error: unknown) => this.#reject(error),
     );
   }
 
   /**
-   * A Response of one's own, or what `alone` gives when the body is too long to share. Rejects with the reason of
-   * `ctx` as soon as it aborts.
+   * Resolves to a Response of the caller's own, or to the result of `sendAlone` if the body cannot be shared. Rejects with
+   * the reason of `ctx` as soon as that aborts.
    */
-  join(ctx: Context, alone: () => Promise<Response>): Promise<Response> {
+  join(ctx: Context, sendAlone: () => Promise<Response>): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const passenger = new Sharer(ctx.deadline ?? Infinity, alone, resolve, reject);
-      this.#aboard.add(passenger);
+      const sharer = new Sharer(ctx.deadline ?? Infinity, sendAlone, resolve, reject);
+      this.#sharers.add(sharer);
       ctx.onAbort((reason) => {
         reject(reason);
-        this.#leave(passenger, reason);
+        this.#leave(sharer, reason);
       });
     });
   }
 
-  #leave(passenger: Sharer, reason: unknown): void {
-    if (!this.#aboard.delete(passenger) || this.#aboard.size > 0) return;
-    this.#onOver();
-    this.#work.abort(reason);
+  #leave(sharer: Sharer, reason: unknown): void {
+    if (!this.#sharers.delete(sharer) || this.#sharers.size > 0) return;
+    this.#clearSlot();
+    this.work.abort(reason);
   }
 
-  #land(response: Response): void {
-    this.#onOver();
-    const { first } = this.#aboard;
+  #clearSlot(): void {
+    if (this.#slot.flight === this) this.#slot.flight = undefined;
+  }
+
+  #resolve(response: Response): void {
+    this.#clearSlot();
+    const { first } = this.#sharers;
     if (first === undefined) return discard(response);
-    if (this.#aboard.size === 1) return first.resolve(response); // still aboard: to leave is to abort
-    const others = [...this.#aboard].slice(1);
-    if (response.body && canBeShared(response, this.#longest))
+    // A sharer that stays in the list still aborts the request, and with it the body, when it leaves.
+    if (this.#sharers.size === 1) return first.resolve(response);
+    const others = [...this.#sharers].slice(1);
+    if (response.body && canBeShared(response, this.#maxBody))
       return this.#share(response, response.body, first, others);
-    this.#disembark(others, response.body ? undefined : () => response.clone());
+    this.#release(others, response.body ? undefined : () => response.clone());
     first.resolve(response);
   }
 
-  #crash(error: unknown): void {
-    this.#onOver();
-    for (const passenger of this.#aboard) passenger.reject(error);
+  #reject(error: unknown): void {
+    this.#clearSlot();
+    for (const sharer of this.#sharers) sharer.reject(error);
   }
 
+  /** The first sharer gets the body as it arrives, the others get it whole. */
   #share(response: Response, body: NonNullable<Response['body']>, first: Sharer, others: readonly Sharer[]): void {
-    const cancelled = (): void => this.#leave(first, new DOMException('Cancelled', 'AbortError'));
-    const shared = sharedBody(body, this.#longest, cancelled, this.#work.signal);
+    const onCancel = (): void => this.#leave(first, new DOMException('Cancelled', 'AbortError'));
+    const shared = sharedBody(body, this.#maxBody, onCancel, this.work.signal);
     const respond = responseFactory(responseHead(response));
     first.resolve(respond(shared.stream));
     shared.whole.then(
       (content) => {
-        this.#disembark(others, content && (() => respond(content)));
-        if (content !== undefined) this.#aboard.delete(first); // there is nothing left to abort
+        this.#release(others, content && (() => respond(content)));
+        if (content !== undefined) this.#sharers.delete(first); // the request is over, and leaving must not abort it
       },
-      () => this.#disembark(others, () => respond(shared.again())),
+      () => this.#release(others, () => respond(shared.again())),
     );
   }
 
-  /** Without a response for each they go on alone. */
-  #disembark(passengers: readonly Sharer[], response: (() => Response) | undefined): void {
-    for (const passenger of passengers) {
-      if (passenger.list === this.#aboard) passenger.resolve((response ?? passenger.alone)());
-      this.#aboard.delete(passenger);
+  /** Resolves those that have not left, each to a response of its own, or to a request of its own if there is none. */
+  #release(sharers: readonly Sharer[], response: (() => Response) | undefined): void {
+    for (const sharer of sharers) {
+      if (sharer.list === this.#sharers) sharer.resolve((response ?? sharer.sendAlone)());
+      this.#sharers.delete(sharer);
     }
-  }
-
-  /** Of whoever can wait longest; nobody is aboard yet when the request is sent off. */
-  #latest(): number {
-    let latest = this.#aboard.size === 0 ? Infinity : -Infinity;
-    for (const { deadline } of this.#aboard) latest = Math.max(latest, deadline);
-    return latest;
   }
 }
 
-function canBeShared(response: Response, longest: number): boolean {
-  if (isEventStream(response) || Number(response.headers.get('content-length')) > longest) return false;
-  if (response.body?.locked !== false) return false; // read beneath us, or of somebody else's making
+function canBeShared(response: Response, maxBody: number): boolean {
+  if (isEventStream(response) || Number(response.headers.get('content-length')) > maxBody) return false;
+  if (response.body?.locked !== false) return false; // another reader has the body, or `body` is no stream
   try {
     void new Response(null, response);
     return true;
   } catch {
-    return false; // a status above 599, which the platform takes from a wire only
+    return false; // a status above 599, which only a transport can give a Response
   }
 }

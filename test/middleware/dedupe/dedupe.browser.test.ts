@@ -1,4 +1,4 @@
-/** Shared answers on a real browser's Responses: what its own readers, its own slots and its own modes make of them. */
+/** Shared responses in a browser: its own body methods, its internal slots and its modes apply to them. */
 import { beforeEach, describe, expect, inject, test } from 'vitest';
 import { createFetch, dedupe, standard } from '../../../src/index.ts';
 import type { Plain } from '../../support/faults/control.ts';
@@ -10,7 +10,7 @@ const ask = async <T>(path: string): Promise<T> =>
 const count = async (): Promise<number> => (await ask<{ requests: Plain[] }>('/seen')).requests.length;
 
 const fetch = createFetch({ use: [dedupe()] });
-// Chromium itself holds back a request while another for the same address may still fill its cache.
+// Chromium delays a request while another one for the same URL may still fill its cache.
 const calls = (count: number, url: string, init: RequestInit = {}): Promise<Response>[] =>
   Array.from({ length: count }, () => fetch(url, { cache: 'no-store', ...init }));
 
@@ -26,7 +26,7 @@ async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
 beforeEach(() => ask('/reset'));
 
 describe('dedupe in Chromium', () => {
-  test('sends 200 identical GETs once, and everyone has the whole answer', async () => {
+  test('sends 200 identical GETs once, and each caller gets the whole body', async () => {
     const texts = await Promise.all(calls(200, at('/ok?size=65536')).map(async (response) => (await response).text()));
     expect(new Set(texts)).toEqual(new Set(['kyoa '.repeat(13_108).slice(0, 65_536)]));
     expect(await count()).toBe(1);
@@ -58,7 +58,7 @@ describe('dedupe in Chromium', () => {
         return text;
       },
     ],
-  ])('everyone reads by %s what the platform reads, and is used and locked as there', async (_how, read) => {
+  ])('gives each caller a Response that is read by %s, used and locked like the platform’s own', async (_how, read) => {
     const url = at('/ok');
     const life = async (response: Response): Promise<unknown[]> => {
       const state = (): unknown[] => [response.bodyUsed, response.body!.locked];
@@ -85,14 +85,14 @@ describe('dedupe in Chromium', () => {
     expect(await count()).toBe(2);
   });
 
-  test('everyone reads a form', async () => {
+  test('gives each caller a Response that is read by formData()', async () => {
     const url = at(`/ok?headers=${encodeURIComponent('{"content-type":"application/x-www-form-urlencoded"}')}&size=9`);
     for (const response of await Promise.all(calls(3, url))) {
       expect([...(await response.formData()).keys()]).toEqual(['kyoa kyoa']);
     }
   });
 
-  test('a shared Response says of itself what Chromium’s own says, also through clones', async () => {
+  test('gives each caller a Response with the url, status, headers and type of Chromium’s own, as its clones have', async () => {
     const facts = ({ url, redirected, type, status, ok, headers }: Response): unknown => ({
       facts: [url, redirected, type, status, ok],
       headers: [...headers],
@@ -108,7 +108,7 @@ describe('dedupe in Chromium', () => {
     }
   });
 
-  test('the platform reads past our members: the Cache API, new Response, a worker’s port', async () => {
+  test('gives each caller a Response that the platform can read by itself: the Cache API, new Response, a message port', async () => {
     const [first, second, third, fourth] = await Promise.all(calls(4, at('/ok?size=300')));
     const cache = await caches.open('kyoa-dedupe');
     await cache.put('/first', first!);
@@ -129,7 +129,7 @@ describe('dedupe in Chromium', () => {
     port1.close();
   });
 
-  test('shares opaque answers, empty ones and those to HEAD', async () => {
+  test('shares opaque responses, empty ones and those to HEAD', async () => {
     for (const [path, init, type, status] of [
       ['/ok?opaque', { mode: 'no-cors' }, 'opaque', 0],
       ['/redirect/to', { redirect: 'manual' }, 'opaqueredirect', 0],
@@ -147,7 +147,7 @@ describe('dedupe in Chromium', () => {
     }
   });
 
-  test('keeps opaque answers whole for the Cache API', async () => {
+  test('gives each caller an opaque response that the Cache API can store', async () => {
     const responses = await Promise.all(calls(3, at('/ok?size=100'), { mode: 'no-cors' }));
     const cache = await caches.open('kyoa-opaque');
     for (const [n, response] of responses.entries()) await cache.put(`/${n}`, response);
@@ -155,13 +155,13 @@ describe('dedupe in Chromium', () => {
     await caches.delete('kyoa-opaque');
   });
 
-  test('a single caller gets Chromium’s own Response', async () => {
+  test('gives its only caller Chromium’s own Response', async () => {
     const response = await fetch(at('/ok'), { cache: 'no-store' });
     expect(Object.getPrototypeOf(response)).toBe(Response.prototype);
     await response.text();
   });
 
-  test('whoever leaves harms nobody; the last one takes the request along', async () => {
+  test('keeps the request while callers leave, and aborts it with the last one', async () => {
     const controllers = [0, 1, 2].map(() => new AbortController());
     const path = '/stall/body?bytes=400';
     const responses = controllers.map(({ signal }) => fetch(at(path), { signal, cache: 'no-store' }));
@@ -183,13 +183,13 @@ describe('dedupe in Chromium', () => {
     expect(await (await dripping[1]!).text()).toHaveLength(100);
   });
 
-  test('a body that is reset fails for everyone', async () => {
+  test('fails the body of every caller after a reset', async () => {
     for (const response of await Promise.all(calls(3, at('/reset/amid-body')))) {
       await expect(response.text()).rejects.toThrow(TypeError);
     }
   });
 
-  test('does not share an event stream, nor a body that turns out too long', async () => {
+  test('does not share an event stream or a body that turns out too long', async () => {
     for (const response of await Promise.all(calls(2, at('/sse?events=1')))) {
       expect(await response.text()).toContain('data: {"n":1}');
     }

@@ -7,7 +7,7 @@ import { gcUntil } from '../../support/sockets.ts';
 interface Source {
   readonly body: ReadableStream<Bytes>;
   readonly controller: ReadableStreamDefaultController<Bytes>;
-  /** How often it was asked for a chunk. */
+  /** Called for each chunk that is requested. */
   readonly pull: ReturnType<typeof vi.fn>;
   readonly cancel: ReturnType<typeof vi.fn>;
 }
@@ -29,7 +29,7 @@ const wholeOf = async ({ whole }: SharedBody): Promise<string> => text((await wh
 const none = (): void => {};
 
 describe('a shared body', () => {
-  test('is read whole, whoever reads it', async () => {
+  test('is read whole, for all and for its reader', async () => {
     const { body, controller } = source();
     const shared = sharedBody(body, 10, none);
     for (const part of ['he', 'll', 'o']) controller.enqueue(bytes(part));
@@ -38,7 +38,7 @@ describe('a shared body', () => {
     expect(await new Response(shared.stream).text()).toBe('hello');
   });
 
-  test('comes to its reader as it comes', async () => {
+  test('reaches its reader chunk by chunk', async () => {
     const { body, controller } = source();
     const reader = sharedBody(body, 10, none).stream.getReader();
     for (const part of ['he', 'll', 'o']) {
@@ -51,7 +51,7 @@ describe('a shared body', () => {
     expect((await reader.read()).done).toBe(true);
   });
 
-  test('may be empty, and may have empty chunks', async () => {
+  test('can be empty, and can have empty chunks', async () => {
     for (const parts of [[], [''], ['', 'hello', '']]) {
       const { body, controller } = source();
       const shared = sharedBody(body, 10, none);
@@ -62,7 +62,7 @@ describe('a shared body', () => {
     }
   });
 
-  test('gives its reader copies', async () => {
+  test('gives its reader copies of the chunks', async () => {
     const { body, controller } = source();
     const shared = sharedBody(body, 10, none);
     controller.enqueue(bytes('hello'));
@@ -71,14 +71,14 @@ describe('a shared body', () => {
     expect(await wholeOf(shared)).toBe('hello');
   });
 
-  test('at the cap is whole; beyond it nobody has the whole, and the reader has all of it', async () => {
-    for (const [cap, whole] of [
+  test('is shared whole up to the limit; beyond it only the reader of the stream gets it', async () => {
+    for (const [limit, whole] of [
       [5, 'hello'],
       [4, undefined],
       [0, undefined],
     ] as const) {
       const { body, controller } = source();
-      const shared = sharedBody(body, cap, none);
+      const shared = sharedBody(body, limit, none);
       for (const part of ['he', 'll', 'o']) controller.enqueue(bytes(part));
       controller.close();
       const content = await shared.whole;
@@ -87,7 +87,7 @@ describe('a shared body', () => {
     }
   });
 
-  test('beyond the cap comes at its reader’s pace', async () => {
+  test('beyond the limit is read at the pace of its reader', async () => {
     const { body, controller, pull } = source();
     // Chunks that share one buffer, as those of Node's files do.
     const slab = bytes('abcdefgh');
@@ -109,7 +109,7 @@ describe('a shared body', () => {
     expect([read, text(slab)]).toEqual(['abcdefgh', 'abcdefgh']);
   });
 
-  test('beyond the cap is not kept', async () => {
+  test('beyond the limit is not kept in memory', async () => {
     const { body, controller, pull } = source();
     const megabyte = 1_000_000;
     pull.mockImplementation(() =>
@@ -124,7 +124,7 @@ describe('a shared body', () => {
     expect(rest).toBe(10 * megabyte);
   });
 
-  test('that fails does so for everyone, after what had come', async () => {
+  test('that fails gives every reader the bytes that had arrived, then the error', async () => {
     const { body, controller, pull } = source();
     const reason = new Error('cut');
     const shared = sharedBody(body, 10, none);
@@ -139,7 +139,7 @@ describe('a shared body', () => {
     }
   });
 
-  test('that fails beyond the cap fails for its reader', async () => {
+  test('that fails beyond the limit fails for its reader', async () => {
     const { body, controller } = source();
     const shared = sharedBody(body, 1, none);
     controller.enqueue(bytes('hello'));
@@ -150,28 +150,28 @@ describe('a shared body', () => {
     await expect(reader.read()).rejects.toBe('cut');
   });
 
-  test('that nobody reads leaves no unhandled rejection', async () => {
+  test('that fails unread causes no unhandled rejection', async () => {
     const { body, controller } = source();
     sharedBody(body, 10, none);
     controller.error(new Error('cut'));
-    await settled(); // vitest would tell
+    await settled(); // vitest reports unhandled rejections
   });
 
-  test('that its reader cancels goes on for the others, and tells', async () => {
+  test('that its reader cancels is read on for the others, and onCancel is called', async () => {
     const { body, controller, cancel } = source();
-    const leave = vi.fn();
-    const shared = sharedBody(body, 10, leave);
+    const onCancel = vi.fn();
+    const shared = sharedBody(body, 10, onCancel);
     controller.enqueue(bytes('hel'));
     await settled();
     await shared.stream.cancel('enough');
-    expect(leave).toHaveBeenCalledOnce();
+    expect(onCancel).toHaveBeenCalledOnce();
     expect(cancel).not.toHaveBeenCalled();
     controller.enqueue(bytes('lo'));
     controller.close();
     expect(await wholeOf(shared)).toBe('hello');
   });
 
-  test('that its reader cancels beyond the cap, where there are no others, is cancelled', async () => {
+  test('that its reader cancels beyond the limit is cancelled', async () => {
     const { body, controller, cancel } = source();
     const shared = sharedBody(body, 1, none);
     controller.enqueue(bytes('hello'));
@@ -180,7 +180,7 @@ describe('a shared body', () => {
     expect(cancel).toHaveBeenCalledExactlyOnceWith('enough');
   });
 
-  test('ends with its signal, and not as if it had come to its end', async () => {
+  test('rejects when its signal aborts, and does not end', async () => {
     const { body, controller, cancel } = source();
     const work = new AbortController();
     const shared = sharedBody(body, 10, none, work.signal);
@@ -188,13 +188,13 @@ describe('a shared body', () => {
     controller.enqueue(bytes('hel'));
     expect(text((await reader.read()).value)).toBe('hel');
     const rest = reader.read();
-    work.abort('all have left');
-    await expect(rest).rejects.toBe('all have left');
-    await expect(shared.whole).rejects.toBe('all have left');
-    expect(cancel).toHaveBeenCalledExactlyOnceWith('all have left');
+    work.abort('the last caller left');
+    await expect(rest).rejects.toBe('the last caller left');
+    await expect(shared.whole).rejects.toBe('the last caller left');
+    expect(cancel).toHaveBeenCalledExactlyOnceWith('the last caller left');
   });
 
-  test('of something else than bytes fails', async () => {
+  test('whose chunks are not bytes fails', async () => {
     const { body, controller } = source();
     const shared = sharedBody(body, 10, none);
     controller.enqueue('text' as never);

@@ -1,99 +1,125 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
-import { SingleFlight } from '../../../src/middleware/dedupe/single-flight.ts';
+import { fork } from '../../../src/core/context.ts';
+import { SingleFlight, type Slot } from '../../../src/middleware/dedupe/single-flight.ts';
 import { contextOf } from '../../support/context.ts';
 import { settled } from '../../support/origin.ts';
 
 interface Started {
   readonly flight: SingleFlight;
   readonly signal: AbortSignal;
-  readonly over: ReturnType<typeof vi.fn>;
-  readonly land: (response: Response) => void;
-  readonly crash: (error: unknown) => void;
-  /** Somebody boards, and may leave with a reason. */
-  readonly board: () => { readonly response: Promise<Response | undefined>; readonly leave: (reason: unknown) => void };
+  readonly slot: Slot;
+  readonly respond: (response: Response) => void;
+  readonly fail: (error: unknown) => void;
+  /** A caller joins, and may leave with a reason. */
+  readonly join: () => { readonly response: Promise<Response | undefined>; readonly leave: (reason: unknown) => void };
 }
 
-/** Nothing, so that it shows who went alone. */
-const alone = async (): Promise<Response> => undefined as never;
+/** Resolves to `undefined`, which shows that the caller sent a request of its own. */
+const sendAlone = async (): Promise<Response> => undefined as never;
 
-/** A flight whose request hears no signal, and answers when told. */
-function start(longest = 100): Started {
-  let land!: Started['land'];
-  let crash!: Started['crash'];
-  const answer = new Promise<Response>((resolve, reject) => {
-    land = resolve;
-    crash = reject;
+/** A flight whose request ignores its signal and settles when the test says so. */
+function start(maxBody = 100): Started {
+  let respond!: Started['respond'];
+  let fail!: Started['fail'];
+  const response = new Promise<Response>((resolve, reject) => {
+    respond = resolve;
+    fail = reject;
   });
-  const over = vi.fn();
-  let signal!: AbortSignal;
-  const flight = new SingleFlight((given) => ((signal = given.signal), answer), longest, over);
-  const board: Started['board'] = () => {
+  const slot: Slot = { flight: undefined };
+  const flight = new SingleFlight(slot, maxBody);
+  flight.start(response);
+  const join: Started['join'] = () => {
     const own = new AbortController();
-    const response = flight.join(contextOf({ signal: own.signal }), alone);
+    const response = flight.join(contextOf({ signal: own.signal }), sendAlone);
     response.catch(() => {});
     return { response, leave: (reason) => own.abort(reason) };
   };
-  return { flight, signal, over, land, crash, board };
+  return { flight, signal: flight.work.signal, slot, respond, fail, join };
 }
 
-async function textOf({ response }: ReturnType<Started['board']>): Promise<string | undefined> {
+async function textOf({ response }: ReturnType<Started['join']>): Promise<string | undefined> {
   return (await response)?.text();
 }
 
-describe('a flight', () => {
-  test('hands everyone a Response of their own, and tells once that nobody can board any more', async () => {
-    const { land, over, board } = start();
-    const passengers = [board(), board(), board()];
-    expect(over).not.toHaveBeenCalled();
-    land(new Response('hello'));
-    expect(await Promise.all(passengers.map(textOf))).toEqual(['hello', 'hello', 'hello']);
-    expect(over).toHaveBeenCalledOnce();
+describe('a single flight', () => {
+  test('gives each caller its own Response, and frees its slot when the response comes', async () => {
+    const { flight, respond, slot, join } = start();
+    const callers = [join(), join(), join()];
+    expect(slot.flight).toBe(flight);
+    respond(new Response('hello'));
+    expect(await Promise.all(callers.map(textOf))).toEqual(['hello', 'hello', 'hello']);
+    expect(slot.flight).toBeUndefined();
   });
 
-  test('with one passenger hands over the very Response', async () => {
-    const { land, board } = start();
+  test('gives its only caller the very Response', async () => {
+    const { respond, join } = start();
     const response = new Response('hello');
-    const alone = board();
-    land(response);
-    expect(await alone.response).toBe(response);
+    const only = join();
+    respond(response);
+    expect(await only.response).toBe(response);
     expect(response.bodyUsed).toBe(false);
   });
 
-  test('that fails rejects everyone with the very error', async () => {
-    const { crash, over, board } = start();
-    const passengers = [board(), board()];
+  test('that fails rejects every caller with the same error, and frees its slot', async () => {
+    const { fail, slot, join } = start();
+    const callers = [join(), join()];
     const error = new Error('no connection');
-    crash(error);
-    for (const { response } of passengers) await expect(response).rejects.toBe(error);
-    expect(over).toHaveBeenCalledOnce();
+    fail(error);
+    for (const { response } of callers) await expect(response).rejects.toBe(error);
+    expect(slot.flight).toBeUndefined();
   });
 
-  test('goes on while anybody is aboard, and is aborted with the last one’s reason', async () => {
-    const { signal, over, board } = start();
-    const passengers = [board(), board(), board()];
-    for (const [n, { response, leave }] of passengers.entries()) {
+  test('goes on until the last caller leaves, and is aborted with the reason of that caller', async () => {
+    const { signal, slot, join } = start();
+    const callers = [join(), join(), join()];
+    for (const [n, { response, leave }] of callers.entries()) {
       expect(signal.aborted).toBe(false);
       leave(`reason ${n}`);
       await expect(response).rejects.toBe(`reason ${n}`);
     }
     expect([signal.aborted, signal.reason]).toEqual([true, 'reason 2']);
-    expect(over).toHaveBeenCalledOnce();
+    expect(slot.flight).toBeUndefined();
   });
 
-  test('lets go of an answer that comes when all have left', async () => {
-    const { land, board } = start();
-    board().leave('bored');
+  test('leaves a newer flight in its slot when its own response comes late', async () => {
+    const { slot, respond, join } = start();
+    join().leave('bored');
+    const newer = new SingleFlight(slot, 100);
+    newer.start(new Promise(() => {}));
+    respond(new Response('late'));
+    await settled();
+    expect(slot.flight).toBe(newer);
+  });
+
+  test('has the latest deadline of its callers, and none before the first one has joined', async () => {
+    const { flight } = start();
+    expect(flight.deadline).toBe(Infinity);
+    const leaving = new AbortController();
+    void flight.join(fork(contextOf({}), { deadline: 10 }), sendAlone);
+    expect(flight.deadline).toBe(10);
+    const late = flight.join(fork(contextOf({ signal: leaving.signal }), { deadline: 20 }), sendAlone);
+    expect(flight.deadline).toBe(20);
+    leaving.abort('gone');
+    await expect(late).rejects.toBe('gone');
+    expect(flight.deadline).toBe(10);
+    void flight.join(contextOf(), sendAlone);
+    expect(flight.deadline).toBe(Infinity);
+  });
+
+  test('discards a response that comes after every caller has left', async () => {
+    const { respond, join } = start();
+    join().leave('bored');
     const cancel = vi.fn();
-    land(new Response(new ReadableStream({ cancel }), { headers: { 'content-length': '1000000' } }));
+    respond(new Response(new ReadableStream({ cancel }), { headers: { 'content-length': '1000000' } }));
     await settled();
     expect(cancel).toHaveBeenCalledOnce();
   });
 
-  test('is not aborted by those who leave when they have all they need', async () => {
-    const { land, signal, board } = start();
-    const [first, second] = [board(), board()];
-    land(new Response('hello'));
+  test('is not aborted by callers that leave after they got the whole body', async () => {
+    const { respond, signal, join } = start();
+    const [first, second] = [join(), join()];
+    respond(new Response('hello'));
     expect(await textOf(second)).toBe('hello');
     first.leave('done');
     second.leave('done');
@@ -101,19 +127,19 @@ describe('a flight', () => {
     expect(await textOf(first).catch((reason: unknown) => reason)).toBe('hello');
   });
 
-  test('does not carry whoever has left before boarding', async () => {
-    const { flight, signal, board, land } = start();
-    const staying = board();
-    await expect(flight.join(contextOf({ signal: AbortSignal.abort('gone') }), alone)).rejects.toBe('gone');
+  test('is not joined by a caller that has already aborted', async () => {
+    const { flight, signal, join, respond } = start();
+    const staying = join();
+    await expect(flight.join(contextOf({ signal: AbortSignal.abort('gone') }), sendAlone)).rejects.toBe('gone');
     expect(signal.aborted).toBe(false);
-    land(new Response('hello'));
+    respond(new Response('hello'));
     expect(await textOf(staying)).toBe('hello');
   });
 
-  test('leaves one listener with the signal of a passenger', () => {
+  test('adds one listener to the signal of a caller', () => {
     const { flight } = start();
     const { signal } = new AbortController();
-    void flight.join(contextOf({ signal }), alone);
+    void flight.join(contextOf({ signal }), sendAlone);
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
   });
 
@@ -122,7 +148,7 @@ describe('a flight', () => {
     ['more bytes than the limit', () => new Response('x'.repeat(101))],
     ['an event stream', () => new Response('data: 1\n\n', { headers: { 'content-type': 'text/event-stream; a=b' } })],
     [
-      'a body that somebody is reading',
+      'a body that is being read',
       () => {
         const response = new Response('x');
         response.body!.getReader();
@@ -130,15 +156,15 @@ describe('a flight', () => {
       },
     ],
     [
-      'a status that no Response can be made with',
+      'a status that no Response can be created with',
       () => Object.defineProperty(new Response('x'), 'status', { value: 999 }),
     ],
-  ])('sends the others away from %s', async (_what, make) => {
-    const { land, signal, board } = start();
-    const [first, ...others] = [board(), board(), board()];
+  ])('lets the others send requests of their own for %s', async (_what, make) => {
+    const { respond, signal, join } = start();
+    const [first, ...others] = [join(), join(), join()];
     const response = make();
     const text = response.body!.locked ? undefined : await response.clone().text();
-    land(response);
+    respond(response);
     for (const other of others) expect(await other.response).toBeUndefined();
     for (const other of others) other.leave('on my own');
     expect(signal.aborted).toBe(false);
@@ -148,21 +174,38 @@ describe('a flight', () => {
     expect(signal.aborted).toBe(true);
   });
 
-  test('hands out clones of what has no body, the very Response to the first', async () => {
-    const { land, board } = start();
-    const passengers = [board(), board(), board()];
+  test('sends no request for a caller that has left before the body turns out too long', async () => {
+    const { flight, respond, join } = start();
+    const leaving = new AbortController();
+    const send = vi.fn(sendAlone);
+    join();
+    const left = flight.join(contextOf({ signal: leaving.signal }), send);
+    const other = flight.join(contextOf(), send);
+    let body!: ReadableStreamDefaultController<Uint8Array>;
+    respond(new Response(new ReadableStream({ start: (controller) => void (body = controller) })));
+    await settled();
+    leaving.abort('bored');
+    await expect(left).rejects.toBe('bored');
+    body.enqueue(new Uint8Array(101));
+    expect(await other).toBeUndefined();
+    expect(send).toHaveBeenCalledOnce();
+  });
+
+  test('gives the others clones of a response without a body, and the first caller the very Response', async () => {
+    const { respond, join } = start();
+    const callers = [join(), join(), join()];
     const response = new Response(null, { status: 204 });
-    land(response);
-    const [first, ...others] = await Promise.all(passengers.map(({ response }) => response));
+    respond(response);
+    const [first, ...others] = await Promise.all(callers.map(({ response }) => response));
     expect(first).toBe(response);
     for (const other of others) expect(other).not.toBe(response);
     expect(others.map((other) => other?.status)).toEqual([204, 204]);
   });
 
-  test('rejects everyone when what has come is no Response that can be handed out', async () => {
-    const { land, board } = start();
-    const passengers = [board(), board()];
-    land({} as never);
-    for (const { response } of passengers) await expect(response).rejects.toThrow(TypeError);
+  test('rejects every caller if the result is not a Response that can be shared', async () => {
+    const { respond, join } = start();
+    const callers = [join(), join()];
+    respond({} as never);
+    for (const { response } of callers) await expect(response).rejects.toThrow(TypeError);
   });
 });

@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest';
+import { createFetch, dedupe, type Fetch, type Middleware } from '../../../src/index.ts';
+import { stub } from '../../support/call.ts';
+import { settled } from '../../support/origin.ts';
+import type { Init } from './calls.ts';
+
+describe('the key of dedupe', () => {
+  const url = 'http://api.example/';
+  /** The number of requests that are sent for these concurrent calls. */
+  const sent = async (...inits: (Init & { url?: string })[]): Promise<number> => {
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const { fetch, sent } = stub([dedupe()], async () => (await gate, new Response('answer')));
+    const answers = inits.map(async ({ url: other = url, ...init }) => (await fetch(other, init)).text());
+    await settled();
+    release();
+    expect(await Promise.all(answers)).toEqual(inits.map(() => 'answer'));
+    return sent.length;
+  };
+
+  test.each<[string, ...(Init & { url?: string })[]]>([
+    ['GET', {}, {}],
+    ['HEAD', { method: 'HEAD' }, { method: 'head' }],
+    ['headers of tracing', { headers: { traceparent: '1' } }, { headers: { Traceparent: '2' } }],
+    ['the same identity', { headers: { authorization: 'a' } }, { headers: { Authorization: 'a' } }],
+    ['a requestId', { requestId: 'a' }, { requestId: 'a' }],
+    ['POST with a requestId and no body', { method: 'POST', requestId: 'a' }, { method: 'POST', requestId: 'a' }],
+    [
+      'POST with a requestId and the same text',
+      { method: 'POST', requestId: 'a', body: '{"n":1}' },
+      { method: 'POST', requestId: 'a', body: '{"n":1}' },
+    ],
+  ])('is the same for: %s', async (_what, ...inits) => {
+    expect(await sent(...inits)).toBe(1);
+  });
+
+  test.each<[string, ...(Init & { url?: string })[]]>([
+    ['another path or query', {}, { url: `${url}x` }, { url: `${url}?x` }],
+    ['another method', {}, { method: 'HEAD' }],
+    ['a POST', { method: 'POST' }, { method: 'POST' }],
+    ['a DELETE', { method: 'DELETE' }, { method: 'DELETE' }],
+    ['another requestId', {}, { requestId: 'a' }, { requestId: 'b' }],
+    ['a redirect mode', {}, { redirect: 'manual' }, { redirect: 'error' }],
+    ['a credentials mode', {}, { credentials: 'omit' }, { credentials: 'include' }],
+    ['a cache mode', {}, { cache: 'no-store' }, { cache: 'reload' }],
+    ...['authorization', 'cookie', 'accept', 'accept-language', 'range'].map((name): [string, ...Init[]] => [
+      name,
+      {},
+      { headers: { [name]: 'a' } },
+      { headers: { [name]: 'b' } },
+    ]),
+    [
+      'values that look like each other when they are joined',
+      { headers: { authorization: 'a', cookie: 'b' } },
+      { headers: { authorization: 'a","b' } },
+      { headers: { authorization: 'a, b' } },
+      { headers: { authorization: 'a|b' } },
+      { headers: { cookie: 'a","b' } },
+      { headers: { accept: 'null' } },
+    ],
+    [
+      'POST with a requestId and another text',
+      { method: 'POST', requestId: 'a', body: '1' },
+      { method: 'POST', requestId: 'a', body: '2' },
+      { method: 'POST', requestId: 'a' },
+    ],
+    [
+      'POST with a requestId and bytes',
+      { method: 'POST', requestId: 'a', body: new Uint8Array([1]) },
+      { method: 'POST', requestId: 'a', body: new Uint8Array([1]) },
+    ],
+  ])('differs for: %s', async (_what, ...inits) => {
+    expect(await sent(...inits)).toBe(inits.length);
+  });
+
+  test('keeps its call in flight, however many keys there are', async () => {
+    const urls = Array.from({ length: 1_100 }, (_, n) => ({ url: `${url}${n}` }));
+    expect(await sent(...urls, ...urls)).toBe(1_100);
+  });
+
+  test('is the result of `key`', async () => {
+    const { fetch, sent } = stub(
+      [dedupe({ key: ({ request }) => request.headers.get('x-key') ?? undefined })],
+      async () => {
+        await settled();
+        return new Response('answer');
+      },
+    );
+    const keyed = (key?: string): Promise<Response> =>
+      fetch(url, { method: 'POST', ...(key && { headers: { 'x-key': key } }) });
+    await Promise.all([keyed('a'), keyed('a'), keyed('b'), keyed(), keyed()]);
+    expect(sent).toHaveLength(4);
+  });
+
+  test('is overridden for a call by `dedupe: { key }`, and there is none for `dedupe: false`', async () => {
+    expect(await sent({ dedupe: { key: () => 'a' } }, { url: `${url}x`, dedupe: { key: () => 'a' } })).toBe(1);
+    expect(await sent({}, { dedupe: false }, { dedupe: false }, { dedupe: true }, { dedupe: {} })).toBe(3);
+    expect(await sent({ dedupe: { key: () => undefined } }, {})).toBe(2);
+  });
+
+  test('counts in one stack only, even if two stacks contain the same policy', async () => {
+    const shared = dedupe();
+    const as = (name: string): Middleware =>
+      async function as(ctx, next) {
+        const request = new Request(ctx.request);
+        request.headers.set('authorization', name);
+        return next({ request });
+      };
+    const transport: Fetch = async (input) => {
+      await settled();
+      return new Response((input as Request).headers.get('authorization'));
+    };
+    const base = createFetch({ use: [shared], fetch: transport });
+    const [alice, bob] = ['alice', 'bob'].map((name) => base.extend({ use: [as(name)] }));
+    const answers = [alice!(url), bob!(url), alice!(url), bob!(url)];
+    expect(await Promise.all(answers.map(async (answer) => (await answer).text()))).toEqual([
+      'alice',
+      'bob',
+      'alice',
+      'bob',
+    ]);
+  });
+
+  test.each([
+    ['dedupe has no option keys; it has key', () => dedupe({ keys: 1 } as never)],
+    ['dedupe key must be a function, got "a"', () => dedupe({ key: 'a' as never })],
+    ['dedupe must be an object', () => dedupe(null as never)],
+  ])('refuses: %s', (message, build) => {
+    expect(build).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
+    );
+  });
+
+  test('rejects a call with a bad override, and sends no request', async () => {
+    const { fetch, sent } = stub([dedupe()], () => new Response());
+    await expect(fetch(url, { dedupe: { key: 1 as never } })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    expect(sent).toEqual([]);
+  });
+});
