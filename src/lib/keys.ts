@@ -1,9 +1,9 @@
-/** What counts as the same thing: the key functions that policies share. */
+/** Key functions, which policies share. */
 import { bodySource } from '../core/engine/body-source.ts';
 import { requestLikeOf, type Context } from '../core/context.ts';
 import { isUntouched } from '../core/engine/lazy-request.ts';
 
-/** Calls with the same key share state; `undefined` leaves a call out. */
+/** Calls with the same key share state. The policy does not act on a call whose key is `undefined`, or uses no state. */
 export type Key = (ctx: Context) => string | undefined;
 
 /** `https://api.example.com` */
@@ -11,10 +11,10 @@ export function byOrigin(ctx: Context): string {
   return originOf(ctx.url);
 }
 
-/** Routes are few and calls are many; the oldest answer goes when there are more. */
-const remembered = 1_000;
+/** The routes of the last 1,000 method and URL pairs are remembered: an app calls few routes many times. */
+const maxRoutes = 1_000;
 const routes = new Map<string, string>();
-/** Several policies ask about one call, one after another. */
+/** The route of the latest call: several policies need it one after another. */
 let latest = { method: '', url: '', route: '' };
 
 /**
@@ -35,7 +35,7 @@ function routeOf(method: string, url: string): string {
 
   const origin = originOf(address);
   const route = `${method} ${origin}${address.slice(origin.length).split('/').map(collapse).join('/')}`;
-  if (routes.size >= remembered) routes.delete(routes.keys().next().value!);
+  if (routes.size >= maxRoutes) routes.delete(routes.keys().next().value!);
   routes.set(request, route);
   return route;
 }
@@ -50,14 +50,14 @@ function originOf(url: string): string {
   return slash < 0 ? url : url.slice(0, slash);
 }
 
-/** Numbers; UUIDs; hashes and ObjectIds; and long tokens with a digit in them, such as ULIDs. */
+/** A number; a UUID; a hash or an ObjectId; a long token that contains a digit, such as a ULID. */
 const id = /^(\d+|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}|[\da-f]{16,}|(?=.*\d)[\w-]{20,})$/i;
 
 function collapse(segment: string): string {
   return id.test(segment) ? ':id' : segment;
 }
 
-/** Of a call, and not of what it asks for or who asks: W3C Trace Context and Baggage, and customary names of a request's id. */
+/** Headers that differ from call to call and do not change the response: W3C Trace Context, Baggage, ids of the request. */
 const perCallHeaders: ReadonlySet<string> = new Set([
   'traceparent',
   'tracestate',
@@ -68,9 +68,9 @@ const perCallHeaders: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The same answer will do: same method, URL, headers but for those of tracing (identity hides in `x-api-key` as well as
- * in `authorization`), modes and integrity, for GET and HEAD; with a `requestId` for other methods, too, as long as
- * there is no body to compare or it is the same text.
+ * Two calls have the same key if one response serves both: same method, URL, modes, integrity, and headers except those
+ * of tracing. All other headers count, because `x-api-key` may identify a user as well as `authorization` does. A call
+ * has a key if its method is GET or HEAD, or if it has a `requestId` and its body is empty or text.
  */
 export function byRequest(ctx: Context): string | undefined {
   const { requestId } = ctx.options;
@@ -81,14 +81,14 @@ export function byRequest(ctx: Context): string | undefined {
   const body = reads || request.body === null ? null : bodySource(request);
   if (!(reads || requestId !== undefined) || (body !== null && typeof body !== 'string')) return undefined;
   const extras = Object.entries(init);
-  // A dispatcher, say: nobody can compare it.
+  // An object such as a dispatcher cannot be compared.
   if (extras.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return undefined;
   const identity = [...headers].filter(([name]) => !perCallHeaders.has(name));
   const isBare = identity.length + extras.length === 0 && requestId === undefined && body === null && integrity === '';
-  // Most are, and their URL is a key as it stands: no other begins like one, and the longer the key, the more it costs.
+  // The key of most calls is their URL alone, since a long key costs more. No other key begins like a URL.
   const isUsual = method === 'GET' && redirect === 'follow' && credentials === 'same-origin' && cache === 'default';
   if (isBare && isUsual && mode === 'cors') return url;
-  // JSON, because no value can pretend to be two; the others are single words, and the URL is what remains.
+  // JSON, so that no value can look like two values. The parts outside it are single words, and the URL is the rest.
   const particular = isBare ? '' : JSON.stringify([requestId, body, integrity, identity, extras]);
   return `${method} ${redirect} ${credentials} ${cache} ${mode} ${particular} ${url}`;
 }

@@ -1,22 +1,22 @@
-/** What a policy keeps for each key, bounded: there may be as many keys as there are users or hosts. */
+/** The state of a policy per key, bounded, because there may be as many keys as users or hosts. */
 
 export interface LruMap<State> extends Iterable<readonly [string, State]> {
-  /** Made when first asked for. */
+  /** Creates the state if the key has none. */
   get(key: string): State;
 }
 
-const most = 1_000;
+const maxSize = 1_000;
 
 /**
- * Of more than 1,000 keys those least recently used go; one that `isIdle` denies stays, whatever the number: it is
- * in use, or holds what must not be forgotten.
+ * With more than 1,000 keys, the least recently used states are deleted. A state for which `isIdle` returns false is
+ * never deleted, however many there are: it is in use, or it must not be lost.
  */
 export function lruMap<State>(create: (key: string) => State, isIdle: (state: State) => boolean): LruMap<State> {
   const states = new Map<string, State>();
 
   const makeRoom = (): void => {
     for (const [key, state] of states) {
-      if (states.size < most) return;
+      if (states.size < maxSize) return;
       if (isIdle(state)) states.delete(key);
     }
   };
@@ -29,7 +29,7 @@ export function lruMap<State>(create: (key: string) => State, isIdle: (state: St
         state = create(key);
       } else if (states.size === 1) return state;
       else states.delete(key);
-      states.set(key, state); // last in the order of use
+      states.set(key, state); // the most recently used one is last
       return state;
     },
     [Symbol.iterator]: () => states.entries(),

@@ -1,14 +1,14 @@
-/** The bridge from the caller's signal to the call's own. */
+/** Runs a call under the signal of its caller, which may live longer than the call. */
 import { privateState } from '../core/engine/private-state.ts';
 import { LazyAbortController } from '../core/engine/lazy-abort.ts';
 import { watchBody } from './body/watch.ts';
 import { discard } from './body/discard.ts';
 
 /**
- * Runs a call under its caller's signal: an abort rejects at once with the caller's own reason, whatever the
- * transport makes of it, and fails a body that is still being read. One listener, which goes when the call is
- * over: rejected, or its body read, cancelled or failed. (`AbortSignal.any` keeps hundreds of bytes a call
- * on a long-lived signal in Node 22.)
+ * Runs a call under the signal of its caller. An abort rejects the call at once with the caller's own reason, even if the
+ * transport ignores the signal, and fails a body that is being read. The caller's signal has one listener until the call
+ * has ended: it has rejected, or its body was read, was cancelled or has failed. `AbortSignal.any` would keep hundreds
+ * of bytes per call on a long-lived signal in Node 22.
  */
 export function withCallerSignal(
   caller: AbortSignal,
@@ -18,27 +18,27 @@ export function withCallerSignal(
   const own = new LazyAbortController();
   return new Promise((resolve, reject) => {
     let fail = reject;
-    const leave = (): void => {
+    const abort = (): void => {
       own.abort(caller.reason);
       fail(caller.reason);
     };
-    const stay = (): void => caller.removeEventListener('abort', leave);
-    caller.addEventListener('abort', leave, { once: true });
-    // Also when it throws before it has begun, the listener goes.
-    new Promise<Response>((begun) => begun(run(own)))
+    const removeListener = (): void => caller.removeEventListener('abort', abort);
+    caller.addEventListener('abort', abort, { once: true });
+    // The promise also catches an error that `run` throws, so that the listener is removed then too.
+    new Promise<Response>((begin) => begin(run(own)))
       .then((response) => {
         if (caller.aborted) return discard(response);
-        fail = watchBody(response, { end: stay });
+        fail = watchBody(response, { end: removeListener });
         resolve(response);
       })
       .catch((error: unknown) => {
-        stay();
+        removeListener();
         reject(error);
       });
   });
 }
 
-/** Under several callers: as with `AbortSignal.any`, but by listeners that go when the call is over. */
+/** Runs a call under several signals, like `AbortSignal.any`, but with listeners that are removed when the call has ended. */
 export function withCallerSignals(
   [signal, ...others]: readonly AbortSignal[],
   run: (signal: AbortSignal) => Promise<Response>,
@@ -53,7 +53,7 @@ export function withCallerSignals(
 
 const owners = privateState<Request>();
 
-/** Keeps the Request with its signal: in Node 24 one that was collected no longer passes an abort on. */
+/** Lets the signal of a Request keep the Request alive: in Node 24 the signal of a collected Request no longer aborts. */
 export function retainSignal(request: Request): AbortSignal {
   owners.set(request.signal, request);
   return request.signal;

@@ -1,19 +1,19 @@
-/** Lets a newer call replace an older one: search as you type. Stands outside `retry`. */
+/** Lets a newer call replace an older one (search as you type). Placed outside `retry`. */
 import type { Middleware } from '../core/context.ts';
 import { fn, policyOptions, type PolicyOptions } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
 import { withCallerSignal } from '../lib/signal.ts';
 
 export interface LatestOptions {
-  /** Calls with the same key replace each other; `undefined` leaves a call alone. */
+  /** A newer call replaces an older one with the same key. A call whose key is `undefined` replaces none. */
   readonly key: Key;
 }
 
 export const latestOptions: PolicyOptions<LatestOptions> = /* @__PURE__ */ policyOptions('latest', { key: [fn] });
 
 /**
- * The replaced call rejects at once with an `AbortError` and its connection is released; a call whose answer has
- * already been handed over is left to its reader.
+ * Lets a newer call replace an older one with the same key. The replaced call rejects at once with an `AbortError`, and
+ * its connection is released. A call whose response has already been returned is not affected.
  *
  * Per call: `latest: false`, or `latest: { key }`.
  *

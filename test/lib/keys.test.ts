@@ -19,12 +19,12 @@ describe('byRoute', () => {
     ['https://a.example/api/v2/decade', 'https://a.example/api/v2/decade'],
     ['https://a.example/internationalization-guidelines', 'https://a.example/internationalization-guidelines'],
     ['https://a.example/users?next=https://b.example/42', 'https://a.example/users'],
-  ])('%s', (url, route) => {
+  ])('of %s is the method and %s', (url, route) => {
     expect(byRoute(at(url))).toBe(`GET ${route}`);
     expect(byRoute(at(url, 'DELETE'))).toBe(`DELETE ${route}`);
   });
 
-  test('answers the same after it has seen more routes than it remembers', () => {
+  test('returns the same route after more routes than it remembers', () => {
     for (let route = 0; route < 1_500; route += 1) byRoute(at(`https://a.example/r${route}`));
     expect(byRoute(at('https://a.example/r0'))).toBe('GET https://a.example/r0');
   });

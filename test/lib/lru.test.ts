@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { lruMap } from '../../src/lib/lru.ts';
 
-describe('keyed', () => {
+describe('an LRU map', () => {
   const fill = (states: { get(key: string): unknown }, from: number, to: number): void => {
     for (let n = from; n < to; n += 1) states.get(`key ${n}`);
   };
 
-  test('makes a state once and keeps it', () => {
+  test('creates a state once and keeps it', () => {
     const states = lruMap(
       (key) => ({ key }),
       () => true,
@@ -17,7 +17,7 @@ describe('keyed', () => {
     expect(Array.from(states, ([key]) => key).sort()).toEqual(['one', 'two']);
   });
 
-  test('holds a thousand, of which the least recently used goes', () => {
+  test('holds 1,000 states, and deletes the least recently used one', () => {
     const states = lruMap(
       (key) => ({ key }),
       () => true,
@@ -31,7 +31,7 @@ describe('keyed', () => {
     expect(keys.has('key 1')).toBe(false);
   });
 
-  test('keeps what is not idle, whatever the number, and makes room once it is', () => {
+  test('keeps states that are not idle, however many there are, and deletes them once they are idle', () => {
     let busy = true;
     const states = lruMap(
       (key) => key,

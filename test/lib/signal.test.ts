@@ -24,8 +24,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('signal of a branch', () => {
-  test.for(reasons)('aborts with its parent, for the same reason: %o', (reason) => {
+describe('a child controller', () => {
+  test.for(reasons)('aborts with its parent, with the same reason: %o', (reason) => {
     const parent = new AbortController();
     const child = childOf(parent.signal);
     const grandchild = childOf(child.signal);
@@ -35,14 +35,14 @@ describe('signal of a branch', () => {
     expect(grandchild.signal.aborted).toBe(true);
   });
 
-  test('is aborted from the beginning when its parent is', () => {
+  test('is aborted from the beginning if its parent is', () => {
     const parent = AbortSignal.abort('enough');
     const child = childOf(parent);
     expect([child.signal.aborted, child.signal.reason]).toEqual([true, 'enough']);
     expect(listeners(parent)).toBe(0);
   });
 
-  test('never touches its parent or its siblings', () => {
+  test('does not abort its parent or its siblings', () => {
     const parent = new AbortController();
     const [child, sibling] = [childOf(parent.signal), childOf(parent.signal)];
     child.abort('enough');
@@ -51,7 +51,7 @@ describe('signal of a branch', () => {
     expect([child.signal.reason, sibling.signal.reason]).toEqual(['enough', 'all of it']);
   });
 
-  test('leaves the parent without a listener once that has aborted', () => {
+  test('leaves no listener on its parent after an abort of the parent', () => {
     const parent = new AbortController();
     childOf(parent.signal);
     parent.abort();
@@ -59,8 +59,8 @@ describe('signal of a branch', () => {
   });
 });
 
-describe('signal of a caller', () => {
-  test('does not run a call that is aborted before it begins', async () => {
+describe('a call under the signal of its caller', () => {
+  test('does not run if the signal has already aborted', async () => {
     const run = vi.fn<() => Promise<Response>>();
     for (const reason of reasons) {
       const caller = AbortSignal.abort(reason);
@@ -70,16 +70,16 @@ describe('signal of a caller', () => {
     expect(run).not.toHaveBeenCalled();
   });
 
-  test('gives the platform’s own reason where the caller gives none', async () => {
+  test('rejects with the platform’s own reason if the caller gives none', async () => {
     const controller = new AbortController();
-    const answer = withCallerSignal(controller.signal, () => new Promise(() => {}));
+    const call = withCallerSignal(controller.signal, () => new Promise(() => {}));
     controller.abort();
-    const reason = await reasonOf(answer);
+    const reason = await reasonOf(call);
     expect(reason).toBe(controller.signal.reason);
     expect(reason).toMatchObject({ name: 'AbortError' });
   });
 
-  test('is not the signal that the call runs under', async () => {
+  test('runs under another signal, which does not abort after the end of the call', async () => {
     const controller = new AbortController();
     let own: AbortSignal | undefined;
     await withCallerSignal(controller.signal, async ({ signal }) => {
@@ -92,29 +92,29 @@ describe('signal of a caller', () => {
     expect(own!.aborted).toBe(false); // the call is over
   });
 
-  test.for(reasons)('rejects at once, for its own reason, and the server sees it go: %o', async (reason) => {
-    await using server = await origin(() => {}); // never answers
+  test.for(reasons)('rejects at once with the reason of the caller, and closes its connection: %o', async (reason) => {
+    await using server = await origin(() => {}); // it never responds
     const controller = new AbortController();
-    const answer = withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
+    const call = withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(controller.signal)).toBe(1);
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort(reason);
-    expect(await reasonOf(answer)).toBe(reason);
+    expect(await reasonOf(call)).toBe(reason);
     expect(listeners(controller.signal)).toBe(0);
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
 
-  test('rejects at once though the transport ignores the signal', async () => {
+  test('rejects at once even if the transport ignores the signal', async () => {
     const controller = new AbortController();
-    const answer = withCallerSignal(controller.signal, () => new Promise(() => {}));
+    const call = withCallerSignal(controller.signal, () => new Promise(() => {}));
     controller.abort('enough');
-    expect(await reasonOf(answer)).toBe('enough');
+    expect(await reasonOf(call)).toBe('enough');
     expect(listeners(controller.signal)).toBe(0);
   });
 
-  test('rejects for its own reason though what is beneath has another', async () => {
+  test('rejects with the reason of the caller even if the transport rejects with another', async () => {
     const controller = new AbortController();
-    const answer = withCallerSignal(
+    const call = withCallerSignal(
       controller.signal,
       ({ signal }) =>
         new Promise((_resolve, reject) => {
@@ -122,7 +122,7 @@ describe('signal of a caller', () => {
         }),
     );
     controller.abort('enough');
-    expect(await reasonOf(answer)).toBe('enough');
+    expect(await reasonOf(call)).toBe('enough');
   });
 
   const reading: Record<string, (response: Response) => Promise<unknown>> = {
@@ -139,10 +139,10 @@ describe('signal of a caller', () => {
 
   test.for(Object.keys(reading))('fails a body that is being read by %s', async (how) => {
     await using server = await origin(({ answer }) => void answer.write('part'));
-    for (const hears of [true, false]) {
+    for (const reacts of [true, false]) {
       const controller = new AbortController();
       const run = ({ signal }: { signal: AbortSignal }): Promise<Response> =>
-        fetch(server.url, hears ? { signal } : {});
+        fetch(server.url, reacts ? { signal } : {});
       const response = await withCallerSignal(controller.signal, run);
       const reason = reasonOf(reading[how]!(response));
       await settled();
@@ -150,11 +150,11 @@ describe('signal of a caller', () => {
       controller.abort('enough');
       expect(await reason).toBe('enough');
       expect(listeners(controller.signal)).toBe(0);
-      if (hears) expect(await server.exchanges.at(-1)!.over).toBe('cut');
+      if (reacts) expect(await server.exchanges.at(-1)!.over).toBe('cut');
     }
   });
 
-  test('fails a body that nobody has begun to read', async () => {
+  test('fails a body that is not yet being read', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const controller = new AbortController();
     const response = await withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
@@ -163,7 +163,7 @@ describe('signal of a caller', () => {
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
 
-  test('aborts the call also after a garbage collection', async () => {
+  test('is aborted also after a garbage collection', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const controller = new AbortController();
     const response = await withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
@@ -179,24 +179,24 @@ describe('signal of a caller', () => {
     return new WeakRef({});
   }
 
-  test('lets go of an answer that comes late, where the transport ignores the signal', async () => {
+  test('cancels a long response that comes after the abort', async () => {
     await using server = await origin((exchange) => void exchange.request.on('end', () => {}));
     const controller = new AbortController();
-    const answer = withCallerSignal(controller.signal, () => fetch(server.url));
+    const call = withCallerSignal(controller.signal, () => fetch(server.url));
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort('enough');
-    expect(await reasonOf(answer)).toBe('enough');
+    expect(await reasonOf(call)).toBe('enough');
     flood(server.exchanges[0]!);
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
 
-  test('keeps the connection of a short answer that comes late', async () => {
+  test('keeps the connection of a short response that comes after the abort', async () => {
     await using server = await origin(() => {});
     const controller = new AbortController();
-    const answer = withCallerSignal(controller.signal, () => fetch(server.url));
+    const call = withCallerSignal(controller.signal, () => fetch(server.url));
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort('enough');
-    expect(await reasonOf(answer)).toBe('enough');
+    expect(await reasonOf(call)).toBe('enough');
     server.exchanges[0]!.answer.end('late');
     expect(await server.exchanges[0]!.over).toBe('complete');
     await settled();
@@ -207,19 +207,19 @@ describe('signal of a caller', () => {
     expect(server.exchanges.map(({ connection }) => connection)).toEqual([1, 1]);
   });
 
-  test('takes no notice of an error that comes late', async () => {
+  test('ignores an error that comes after the abort', async () => {
     const controller = new AbortController();
     let fail: (error: Error) => void;
-    const answer = withCallerSignal(controller.signal, () => new Promise((_resolve, reject) => (fail = reject)));
+    const call = withCallerSignal(controller.signal, () => new Promise((_resolve, reject) => (fail = reject)));
     controller.abort('enough');
     fail!(new Error('late'));
-    expect(await reasonOf(answer)).toBe('enough');
+    expect(await reasonOf(call)).toBe('enough');
     await settled();
   });
 });
 
-describe('signal of a caller is left without a listener when', () => {
-  let caller: AbortSignal; // lives longer than the call
+describe('the signal of a caller has no listener after', () => {
+  let caller: AbortSignal; // it lives longer than the call
   beforeEach(() => {
     caller = new AbortController().signal;
   });
@@ -227,27 +227,27 @@ describe('signal of a caller is left without a listener when', () => {
     expect(listeners(caller)).toBe(0);
   });
 
-  test('the body has been read', async () => {
+  test('a body that was read', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(1);
     expect(await response.text()).toBe('hello');
   });
 
-  test('the body has been read as a stream', async () => {
+  test('a body that was read as a stream', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     for await (const chunk of response.body!) expect(chunk).toHaveLength(5);
   });
 
-  test('the body is cancelled', async () => {
+  test('a body that was cancelled', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     await response.body!.cancel();
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
 
-  test('the body fails', async () => {
+  test('a body that failed', async () => {
     await using server = await origin(({ answer }) => void answer.write('part'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     const reason = reasonOf(response.text());
@@ -255,13 +255,13 @@ describe('signal of a caller is left without a listener when', () => {
     expect(await reason).toMatchObject({ message: 'terminated' });
   });
 
-  test('there is no body', async () => {
+  test('a response without a body', async () => {
     await using server = await origin(({ answer }) => void answer.writeHead(204).end());
     await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(0);
   });
 
-  test('the body was read beneath', async () => {
+  test('a body that was read by inner code', async () => {
     await using server = await origin(({ answer }) => void answer.end('hello'));
     await withCallerSignal(caller, async ({ signal }) => {
       const response = await fetch(server.url, { signal });
@@ -270,12 +270,12 @@ describe('signal of a caller is left without a listener when', () => {
     });
   });
 
-  test('the call rejects', async () => {
+  test('a call that rejected', async () => {
     const mistake = new TypeError('a mistake');
     expect(await reasonOf(withCallerSignal(caller, () => Promise.reject(mistake)))).toBe(mistake);
   });
 
-  test('the call throws before it has begun', async () => {
+  test('a call that threw synchronously', async () => {
     const mistake = new TypeError('a mistake');
     const run = (): never => {
       throw mistake;
@@ -283,7 +283,7 @@ describe('signal of a caller is left without a listener when', () => {
     expect(await reasonOf(withCallerSignal(caller, run))).toBe(mistake);
   });
 
-  test('ten thousand calls have gone before', async () => {
+  test('ten thousand calls', async () => {
     for (let call = 0; call < 10_000; call += 1) {
       const response = await withCallerSignal(caller, async () => new Response('hello'));
       await response.text();

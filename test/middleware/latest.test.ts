@@ -5,30 +5,30 @@ import { faultServer, type FaultServer } from '../support/faults.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
 const url = 'http://api.example/';
-const failed = (answer: Promise<unknown>): Promise<unknown> => answer.catch((error: unknown) => error);
+const failed = (response: Promise<unknown>): Promise<unknown> => response.catch((error: unknown) => error);
 const search = latest({ key: () => 'search' });
 
 describe('latest', () => {
-  test('the replaced call rejects at once with an AbortError, though nothing beneath hears of it', async () => {
+  test('rejects the replaced call at once with an AbortError, even if the transport ignores its signal', async () => {
     const fetch = createFetch({ use: [latest({ key: () => 'search' })], fetch: deaf });
     const first = failed(fetch(`${url}?q=a`));
     void failed(fetch(`${url}?q=ab`));
     expect(await first).toMatchObject({ name: 'AbortError', message: 'Replaced by a newer call' });
   });
 
-  test('is not retried when it is replaced', async () => {
+  test('does not retry a replaced call', async () => {
     const { fetch, sent } = stub([latest({ key: () => 'search' }), retry()], (attempt) =>
       attempt === 1 ? new Response(null, { status: 503 }) : new Response('b'),
     );
     const first = failed(fetch(url));
-    await new Promise((resolve) => setTimeout(resolve)); // it waits for its retry
+    await new Promise((resolve) => setTimeout(resolve)); // it waits before its retry
     const second = await fetch(url);
     expect(await first).toMatchObject({ name: 'AbortError' });
     expect(await second.text()).toBe('b');
     expect(sent).toHaveLength(2);
   });
 
-  test('calls with other keys, and calls without one, are left alone', async () => {
+  test('does not affect calls with other keys or without a key', async () => {
     const { fetch } = stub(
       [latest({ key: ({ request }) => request.headers.get('x-field') ?? undefined })],
       async () => {
@@ -37,8 +37,8 @@ describe('latest', () => {
       },
     );
     const fields = ['name', 'city', undefined, undefined];
-    const answers = fields.map((field) => fetch(url, field === undefined ? {} : { headers: { 'x-field': field } }));
-    expect((await Promise.all(answers)).every(({ ok }) => ok)).toBe(true);
+    const responses = fields.map((field) => fetch(url, field === undefined ? {} : { headers: { 'x-field': field } }));
+    expect((await Promise.all(responses)).every(({ ok }) => ok)).toBe(true);
   });
 
   test('is overridden for a call', async () => {
@@ -46,16 +46,16 @@ describe('latest', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       return new Response(null);
     });
-    const answers = [
+    const responses = [
       fetch(url),
       fetch(url, { latest: false }),
       fetch(url, { latest: { key: () => 'another' } }),
       fetch(url, { latest: { key: () => undefined } }),
     ];
-    expect((await Promise.all(answers)).every(({ ok }) => ok)).toBe(true);
+    expect((await Promise.all(responses)).every(({ ok }) => ok)).toBe(true);
   });
 
-  test('the caller’s own abort keeps its reason and replaces nobody', async () => {
+  test('keeps the reason of the caller’s own abort', async () => {
     const fetch = createFetch({ use: [latest({ key: () => 'search' })], fetch: deaf });
     const leaving = new AbortController();
     const error = failed(fetch(url, { signal: leaving.signal }));
@@ -87,7 +87,7 @@ describe('latest on a real server', () => {
   });
   afterAll(() => server.close());
 
-  test('of a burst of calls the last one is answered, and the connections of the others are released', async () => {
+  test('gives the last of several calls its response, and closes the connections of the others', async () => {
     const errors: Promise<unknown>[] = [];
     for (let n = 0; n < 5; n += 1) {
       errors.push(failed(fetch(server.url(`/blackhole?n=${n}`))));
@@ -99,7 +99,7 @@ describe('latest on a real server', () => {
     await server.until(({ aborted }) => aborted.length === 5);
   });
 
-  test('a call whose answer has been handed over is left to its reader', async () => {
+  test('does not affect a call whose response has been returned', async () => {
     const older = await fetch(server.url('/drip/body'));
     const newer = await fetch(server.url('/ok'));
     expect((await older.text()).length).toBeGreaterThan(0);

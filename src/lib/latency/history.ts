@@ -1,22 +1,25 @@
 /**
- * What each route's latencies have been: one history per storage, shared by all policies that learn, kept in memory
- * and written behind. A storage failure costs it nothing but its persistence.
+ * The latencies of each route. All policies that learn share one history per storage. It is kept in memory and written
+ * to the storage with a delay. If the storage fails, the history stays in memory.
  */
 import type { Storage } from '../../core/storage.ts';
 import { noop } from '../noop.ts';
 import { afterUnref, type Timer } from '../../core/engine/timers.ts';
 import { slidingWindow, type SlidingWindow } from './sliding-window.ts';
 
-/** The latencies of one route as one policy measures them, ms. */
+/** The latencies of one route, as one policy measures them, ms. */
 export interface Series {
   readonly window: SlidingWindow;
   add(latency: number): void;
 }
 
 export interface LatencyHistory {
-  /** Of what the policy measures, on a route. Begins to load its past when first asked for; until then it is empty. */
+  /**
+   * The latencies of what the policy measures on a route. The first call begins to load the past ones from the storage;
+   * until they are loaded, the series is empty.
+   */
   readonly series: (what: string, route: string, length: number) => Series;
-  /** Resolves when everything has been written, or cannot be. */
+  /** Resolves when all samples are written, or when the storage has failed. */
   readonly flush: () => Promise<void>;
 }
 
@@ -29,27 +32,27 @@ export function latencyHistory(storage: Storage): LatencyHistory {
 }
 
 /**
- * Writes what policies have learnt and still hold back for this storage, as before a shutdown: on their own they
- * write within a second of falling idle, and when a page is hidden.
+ * Writes the latencies that are not yet in this storage, for use before a shutdown. Without it they are written within a
+ * second after the last sample, and when the page is hidden.
  */
 export async function flush(storage: Storage): Promise<void> {
   await histories.get(storage)?.flush();
 }
 
-/** The route least recently used goes. */
-const mostRoutes = 1_000;
-/** Written when no sample has come for this long, ms. */
-const quiet = 500;
-/** Under a steady stream of samples, written this often, ms. */
-const longestHold = 5_000;
-/** A route that nobody asks for is forgotten, ms. */
+/** Beyond this number, the least recently used route is deleted from memory. */
+const maxRoutes = 1_000;
+/** The history is written when there was no sample for this long, ms. */
+const quietTime = 500;
+/** Under a steady stream of samples it is written this often, ms. */
+const maxDelay = 5_000;
+/** A route without samples expires from the storage after this time, ms. */
 const ttl = 7 * 24 * 60 * 60 * 1_000;
-/** Another tab or process may write between our read and our write; beyond this the samples stay in memory only. */
+/** Another tab or process may write between our read and our write. After this many attempts the samples stay in memory. */
 const writeAttempts = 5;
 
 interface Route extends Series {
   readonly length: number;
-  /** Samples that are in the window and not yet in the storage. */
+  /** Samples that are not yet in the storage. */
   unwritten: number[];
   readonly loaded: Promise<void>;
 }
@@ -59,20 +62,20 @@ function create(storage: Storage): LatencyHistory {
   const dirty = new Map<string, Route>();
   let newest: { readonly what: string; readonly path: string; readonly route: Route } | undefined;
   let timer: Timer;
-  let dirtySince = 0;
-  let touched = 0;
+  let oldestSample = 0;
+  let latestSample = 0;
   let writing: Promise<void> | undefined;
 
   const series = (what: string, path: string, length: number): Route => {
-    // Most often; it spares putting the name together.
+    // Most calls use the same route as the call before, and then need no name.
     if (newest !== undefined && newest.path === path && newest.what === what) return newest.route;
     const name = `${what} ${path}`;
     let route = routes.get(name);
     if (route === undefined) {
       route = open(name, length);
-      if (routes.size >= mostRoutes) routes.delete(routes.keys().next().value!);
+      if (routes.size >= maxRoutes) routes.delete(routes.keys().next().value!);
     } else routes.delete(name);
-    routes.set(name, route); // last in the order of use
+    routes.set(name, route); // the most recently used one is last
     newest = { what, path, route };
     return route;
   };
@@ -99,18 +102,18 @@ function create(storage: Storage): LatencyHistory {
   const load = async (name: string): Promise<readonly number[]> => parse((await storage.get(keyOf(name)))?.value);
 
   const schedule = (name: string, route: Route): void => {
-    touched = performance.now();
+    latestSample = performance.now();
     if (dirty.size === 0) {
-      dirtySince = touched;
+      oldestSample = latestSample;
       onHide('addEventListener', write);
-      timer = afterUnref(quiet, writeWhenDue);
+      timer = afterUnref(quietTime, writeWhenDue);
     }
     dirty.set(name, route);
   };
 
-  /** One timer for many samples: that another has come meanwhile is seen when it fires. */
+  /** One timer serves many samples: when it fires, it is set again if there was a sample meanwhile. */
   const writeWhenDue = (): void => {
-    const left = Math.min(touched + quiet, dirtySince + longestHold) - performance.now();
+    const left = Math.min(latestSample + quietTime, oldestSample + maxDelay) - performance.now();
     if (left > 0) timer = afterUnref(left, writeWhenDue);
     else write();
   };
@@ -131,7 +134,7 @@ function create(storage: Storage): LatencyHistory {
     await Promise.all(batch.map(([name, route]) => append(name, route).catch(noop)));
   };
 
-  /** Adds to what is there, rather than replacing what another tab or process has learnt. */
+  /** Appends to the stored samples, because another tab or process may have written some. */
   const append = async (name: string, route: Route): Promise<void> => {
     await route.loaded;
     const samples = route.unwritten;
@@ -151,7 +154,7 @@ function keyOf(name: string): string {
   return `latency ${name}`;
 }
 
-/** Whatever else may be under the key is as good as nothing. */
+/** An entry that is not a list of numbers counts as empty. */
 function parse(value: string | undefined): readonly number[] {
   try {
     const list: unknown = JSON.parse(value ?? '[]');
@@ -162,8 +165,8 @@ function parse(value: string | undefined): readonly number[] {
 }
 
 /**
- * A page that is hidden may never come back; only browsers have pages. One that is left at once takes the last half
- * second with it: no transaction outlives its page.
+ * A hidden page may never be shown again, so its samples are written then. If the page is closed at once, the samples of
+ * the last half second are lost, because no transaction outlives its page. Only browsers have pages.
  */
 function onHide(verb: 'addEventListener' | 'removeEventListener', listener: () => void): void {
   if (typeof document === 'undefined') return;

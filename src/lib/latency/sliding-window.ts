@@ -1,15 +1,15 @@
-/** The last so many numbers, in the order of their coming and in the order of their size. */
+/** The last `length` samples, in the order of arrival and sorted. */
 
 export interface SlidingWindow {
   readonly size: number;
   add(sample: number): void;
-  /** Oldest first. Made anew only after a sample has come. */
+  /** Oldest first. The array is created again only after a sample was added. */
   readonly samples: readonly number[];
-  /** Nearest rank; `undefined` while there is no sample. Constant time. */
+  /** By nearest rank, in constant time. `undefined` while there is no sample. */
   quantile(q: number): number | undefined;
 }
 
-/** Finding a place is a binary search; making room there moves at most `length` doubles in one go. */
+/** `add` finds the place of a sample by binary search, and moves at most `length` doubles to make room for it. */
 export function slidingWindow(length: number): SlidingWindow {
   const ring = new Float64Array(length);
   const sorted = new Float64Array(length);
@@ -55,7 +55,7 @@ export function slidingWindow(length: number): SlidingWindow {
   };
 }
 
-/** The value at rank `q` of the first `size` numbers of an ascending list; there is at least one. */
+/** The `q`-quantile, by nearest rank, of the first `size` numbers of an ascending list. `size` is at least 1. */
 export function rank(sorted: ArrayLike<number>, q: number, size: number): number {
   // 0.07 * 100 is 7.000000000000001, which must not be the eighth.
   return sorted[Math.max(0, Math.ceil(q * size - 1e-9) - 1)]!;

@@ -1,4 +1,4 @@
-/** What a tab has learnt, in real pages of one Chromium: it outlives a reload, and another tab adds to it. */
+/** The latency history in pages of one Chromium: it outlives a reload, and two tabs share it. */
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -26,7 +26,7 @@ interface Globals {
   readonly stored: () => Promise<readonly number[]>;
 }
 
-describe('latency history in Chromium', () => {
+describe('the latency history in Chromium', () => {
   let browser: Pages;
   beforeAll(async () => {
     browser = await pages(script, imports);
@@ -42,7 +42,7 @@ describe('latency history in Chromium', () => {
   const until = (page: Page, count: number): Promise<unknown> =>
     page.waitForFunction((wanted) => (globalThis as unknown as Partial<Globals>).series?.window.size === wanted, count);
 
-  test('outlives a reload: it is written when the page is hidden', async () => {
+  test('outlives a reload, because it is written when the page is hidden', async () => {
     const [page] = await browser.tabs(1);
     await until(page, 0);
     await add(page, [5, 6, 7]);
@@ -58,7 +58,7 @@ describe('latency history in Chromium', () => {
     await page.context().close();
   });
 
-  test('is one for two tabs, which add to it and do not overwrite it', async () => {
+  test('is shared by two tabs, neither of which overwrites the other', async () => {
     const [one, two] = (await browser.tabs(2)) as [Page, Page];
     await Promise.all([until(one, 0), until(two, 0)]);
     await Promise.all([add(one, [1, 2, 3]), add(two, [11, 12, 13])]);

@@ -5,12 +5,12 @@ import { flush, latencyHistory } from '../../../src/lib/latency/history.ts';
 const stored = async (storage: Storage, name: string): Promise<unknown> =>
   JSON.parse((await storage.get(`latency ${name}`))?.value ?? 'null');
 
-/** Another tab or process: the same entries, an object of its own. */
+/** The storage as another tab or process sees it: another object with the same entries. */
 const another = (storage: Storage): Storage => ({ ...storage });
 
 const settled = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
 
-describe('latency history', () => {
+describe('the latency history', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -20,13 +20,13 @@ describe('latency history', () => {
     vi.unstubAllGlobals();
   });
 
-  test('is one for each storage', () => {
+  test('is one per storage', () => {
     const storage = memory();
     expect(latencyHistory(storage)).toBe(latencyHistory(storage));
     expect(latencyHistory(storage)).not.toBe(latencyHistory(memory()));
   });
 
-  test('is written within a second of falling idle', async () => {
+  test('is written within a second after the last sample', async () => {
     const storage = memory();
     const series = latencyHistory(storage).series('total', 'GET /', 10);
     series.add(5);
@@ -37,7 +37,7 @@ describe('latency history', () => {
     expect(await stored(storage, 'total GET /')).toEqual([5, 7]);
   });
 
-  test('is written every few seconds under a steady load, in few writes', async () => {
+  test('is written every few seconds under a steady load', async () => {
     const storage = memory();
     const set = vi.spyOn(storage, 'set');
     const series = latencyHistory(storage).series('total', 'GET /', 10);
@@ -52,7 +52,7 @@ describe('latency history', () => {
     await vi.advanceTimersByTimeAsync(1_000);
   });
 
-  test('is written on flush(), and by the time it resolves', async () => {
+  test('is written when flush() resolves', async () => {
     const storage = memory();
     const { series } = latencyHistory(storage);
     series('total', 'a', 10).add(1);
@@ -65,7 +65,7 @@ describe('latency history', () => {
     await flush(memory()); // nothing to write, nothing to wait for
   });
 
-  test('is written when a page is hidden, and leaves no listener', async () => {
+  test('is written when the page is hidden, and leaves no listener', async () => {
     const listeners = new Set<() => void>();
     const target = (wanted: string) => ({
       addEventListener: (type: string, listener: () => void) => type === wanted && listeners.add(listener),
@@ -83,7 +83,7 @@ describe('latency history', () => {
     expect(listeners.size).toBe(0);
   });
 
-  test('begins with what was stored, and loads it once', async () => {
+  test('begins with the stored samples, and loads them once', async () => {
     const storage = memory();
     await storage.set('latency total GET /', '[1,2,3]');
     const get = vi.spyOn(storage, 'get');
@@ -95,7 +95,7 @@ describe('latency history', () => {
     expect(get).toHaveBeenCalledTimes(1);
   });
 
-  test('puts what came while it was loading behind what was loaded', async () => {
+  test('puts samples that came during the load behind the loaded ones', async () => {
     const storage = memory();
     await storage.set('latency total GET /', '[1,2,3]');
     const series = latencyHistory(storage).series('total', 'GET /', 4);
@@ -108,7 +108,7 @@ describe('latency history', () => {
     expect(await stored(storage, 'total GET /')).toEqual([2, 3, 10, 11]);
   });
 
-  test('adds to what another tab or process has written, also at the same moment', async () => {
+  test('appends to the samples of another tab or process, also of a concurrent one', async () => {
     const storage = memory();
     const mine = latencyHistory(storage).series('total', 'GET /', 100);
     const other = another(storage);
@@ -125,7 +125,7 @@ describe('latency history', () => {
     ]);
   });
 
-  test('keeps at most 1,000 routes, the least recently used goes', async () => {
+  test('keeps at most 1,000 routes in memory, and deletes the least recently used one', async () => {
     const storage = memory();
     const { series } = latencyHistory(storage);
     const first = series('total', 'route 0', 10);
@@ -139,10 +139,10 @@ describe('latency history', () => {
     for (let route = 2_000; route < 3_000; route += 1) series('total', `route ${route}`, 10);
     expect(series('total', 'route 0', 10)).not.toBe(first);
     await flush(storage);
-    expect(await stored(storage, 'total route 1')).toEqual([1]); // forgotten, not lost
+    expect(await stored(storage, 'total route 1')).toEqual([1]); // deleted from memory, not from the storage
   });
 
-  test.each(['{}', 'not json', '[1,"x",null,2]'])('makes the best of a foreign entry: %s', async (value) => {
+  test.each(['{}', 'not json', '[1,"x",null,2]'])('takes only the numbers of a foreign entry: %s', async (value) => {
     const storage = memory();
     await storage.set('latency total GET /', value);
     const series = latencyHistory(storage).series('total', 'GET /', 10);

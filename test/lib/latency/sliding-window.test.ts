@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { slidingWindow } from '../../../src/lib/latency/sliding-window.ts';
 
-describe('sliding window', () => {
-  test('is what a list and a sort would give, after any run of samples', () => {
+describe('a sliding window', () => {
+  test('has the samples and quantiles of a sorted list, after any sequence of samples', () => {
     const sample = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.double({ min: 0, max: 1e6, noNaN: true }));
     fc.assert(
       fc.property(

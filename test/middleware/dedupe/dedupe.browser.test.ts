@@ -165,13 +165,13 @@ describe('dedupe in Chromium', () => {
     const controllers = [0, 1, 2].map(() => new AbortController());
     const path = '/stall/body?bytes=400';
     const responses = controllers.map(({ signal }) => fetch(at(path), { signal, cache: 'no-store' }));
-    const answers = Promise.all(responses.map(async (response) => reasonOf((async () => (await response).text())())));
+    const texts = Promise.all(responses.map(async (response) => reasonOf((async () => (await response).text())())));
     await responses[0];
     controllers[0]!.abort('first');
     controllers[1]!.abort('second');
     expect(await ask<Plain[]>(`/until?state=hanging&url=${encodeURIComponent(path)}`)).toHaveLength(1);
     controllers[2]!.abort('third');
-    expect(await answers).toEqual(['first', 'second', 'third']);
+    expect(await texts).toEqual(['first', 'second', 'third']);
     await ask(`/until?state=aborted&url=${encodeURIComponent(path)}`);
 
     const [gone, staying] = [new AbortController(), new AbortController()];

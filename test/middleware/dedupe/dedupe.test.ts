@@ -31,11 +31,11 @@ describe('dedupe of concurrent calls', () => {
 
   test('sends 1,000 identical GETs once, and each caller gets the whole body', async () => {
     const { fetch, events } = watched([dedupe()]);
-    const answers = await Promise.all(
+    const texts = await Promise.all(
       Array.from({ length: 1_000 }, async () => (await fetch(server.url('/ok?size=65536'))).text()),
     );
     expect(server.count()).toBe(1);
-    expect(new Set(answers)).toEqual(new Set(['kyoa '.repeat(13_108).slice(0, 65_536)]));
+    expect(new Set(texts)).toEqual(new Set(['kyoa '.repeat(13_108).slice(0, 65_536)]));
     expect(events.filter(({ type }) => type === 'dedupe.joined')).toHaveLength(999);
     expect(events.filter(({ type }) => type === 'attempt.sent')).toHaveLength(1);
   });
@@ -174,10 +174,10 @@ describe('the only caller of dedupe', () => {
     await using server = await manualServer();
     for (const phase of ['headers', 'body']) {
       const leaving = new AbortController();
-      const answered = fetch(server.url, { signal: leaving.signal });
+      const response = fetch(server.url, { signal: leaving.signal });
       const exchange = await server.next();
       if (phase === 'body') exchange.answer.write('part');
-      const reading = phase === 'body' ? (await answered).text() : answered;
+      const reading = phase === 'body' ? (await response).text() : response;
       leaving.abort({ phase });
       expect(await reasonOf(reading)).toEqual({ phase });
       expect(await exchange.over).toBe('cut');
@@ -274,9 +274,9 @@ describe('dedupe in a handler', () => {
       return new Response(body);
     });
     const leaving = [new AbortController(), new AbortController()];
-    const answers = leaving.map(({ signal }) => handle(new Request('http://api.example/', { signal })));
-    const reasons = Promise.all([answers[0]!.then((response) => response.text()), answers[1]!].map(reasonOf));
-    await answers[0];
+    const responses = leaving.map(({ signal }) => handle(new Request('http://api.example/', { signal })));
+    const reasons = Promise.all([responses[0]!.then((response) => response.text()), responses[1]!].map(reasonOf));
+    await responses[0];
     leaving[0]!.abort('first');
     await settled();
     expect(cancelled).toBeUndefined();

@@ -9,12 +9,12 @@ describe('the key of dedupe', () => {
   /** The number of requests that are sent for these concurrent calls. */
   const sent = async (...inits: (Init & { url?: string })[]): Promise<number> => {
     let release = (): void => {};
-    const gate = new Promise<void>((resolve) => (release = resolve));
-    const { fetch, sent } = stub([dedupe()], async () => (await gate, new Response('answer')));
-    const answers = inits.map(async ({ url: other = url, ...init }) => (await fetch(other, init)).text());
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const { fetch, sent } = stub([dedupe()], async () => (await held, new Response('body')));
+    const texts = inits.map(async ({ url: other = url, ...init }) => (await fetch(other, init)).text());
     await settled();
     release();
-    expect(await Promise.all(answers)).toEqual(inits.map(() => 'answer'));
+    expect(await Promise.all(texts)).toEqual(inits.map(() => 'body'));
     return sent.length;
   };
 
@@ -83,7 +83,7 @@ describe('the key of dedupe', () => {
       [dedupe({ key: ({ request }) => request.headers.get('x-key') ?? undefined })],
       async () => {
         await settled();
-        return new Response('answer');
+        return new Response('body');
       },
     );
     const keyed = (key?: string): Promise<Response> =>
@@ -112,8 +112,8 @@ describe('the key of dedupe', () => {
     };
     const base = createFetch({ use: [shared], fetch: transport });
     const [alice, bob] = ['alice', 'bob'].map((name) => base.extend({ use: [as(name)] }));
-    const answers = [alice!(url), bob!(url), alice!(url), bob!(url)];
-    expect(await Promise.all(answers.map(async (answer) => (await answer).text()))).toEqual([
+    const responses = [alice!(url), bob!(url), alice!(url), bob!(url)];
+    expect(await Promise.all(responses.map(async (response) => (await response).text()))).toEqual([
       'alice',
       'bob',
       'alice',

@@ -26,12 +26,12 @@ describe('a caller of dedupe that leaves', () => {
   ])('before the headers (%s) does not affect the others', async (_who, leavers) => {
     await using server = await manualServer();
     const { responses, leave, signals } = three(server.url);
-    const answers = texts(responses);
-    const outcomes = Promise.allSettled(answers);
+    const reads = texts(responses);
+    const outcomes = Promise.allSettled(reads);
     const exchange = await server.next();
     for (const n of leavers) {
       leave(n);
-      expect(await reasonOf(responses[n]!)).toBe(`caller ${n}`); // at once: the server has not answered
+      expect(await reasonOf(responses[n]!)).toBe(`caller ${n}`); // at once: the server has not responded
     }
     exchange.answer.end('hello');
     expect((await outcomes).map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 'left'))).toEqual(
@@ -50,15 +50,15 @@ describe('a caller of dedupe that leaves', () => {
   ])('within the body (%s) does not affect the others', async (_who, leavers) => {
     await using server = await manualServer();
     const { responses, leave, signals } = three(server.url);
-    const answers = texts(responses);
-    const outcomes = Promise.allSettled(answers);
+    const reads = texts(responses);
+    const outcomes = Promise.allSettled(reads);
     const exchange = await server.next();
     exchange.answer.write('hel');
     await responses[0];
     await settled();
     for (const n of leavers) {
       leave(n);
-      expect(await reasonOf(answers[n]!)).toBe(`caller ${n}`);
+      expect(await reasonOf(reads[n]!)).toBe(`caller ${n}`);
     }
     exchange.answer.end('lo');
     expect((await outcomes).map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 'left'))).toEqual(
@@ -92,13 +92,13 @@ describe('a caller of dedupe that leaves', () => {
         [1, 2, 0],
       ]) {
         const { responses, leave, signals } = three(server.url);
-        const answers = texts(responses);
+        const reads = texts(responses);
         const exchange = await server.next();
         if (phase === 'within the body') {
           exchange.answer.write('part');
           await responses[0];
         }
-        const reasons = Promise.all(answers.map(reasonOf));
+        const reasons = Promise.all(reads.map(reasonOf));
         for (const n of order) {
           expect(exchange.state).toBe('open');
           leave(n);

@@ -38,7 +38,7 @@ describe('a shared Response', () => {
   const json = JSON.stringify({ grüße: ['aus', 'Köln', '🎈'], filler: 'x'.repeat(5_000) });
   const form = 'a=1&b=%C3%A4';
 
-  const answering = (body: string, headers: Record<string, string | string[]>): Promise<ManualServer> =>
+  const respondWith = (body: string, headers: Record<string, string | string[]>): Promise<ManualServer> =>
     manualServer(({ answer }) => answer.writeHead(200, 'Fine', headers as Record<string, string>).end(body));
 
   describe.each(Object.entries(readers))('is read by %s', (name, read) => {
@@ -46,7 +46,7 @@ describe('a shared Response', () => {
       name === 'formData' ? [form, 'application/x-www-form-urlencoded'] : [json, 'application/JSON; a=B'];
 
     test('by all callers at once, with the result of the platform’s own Response', async () => {
-      await using server = await answering(body, { 'content-type': type });
+      await using server = await respondWith(body, { 'content-type': type });
       const expected = await read(await globalThis.fetch(server.url));
       const responses = await Promise.all(calls(4, server.url));
       expect(await Promise.all(responses.map(read))).toEqual([expected, expected, expected, expected]);
@@ -54,7 +54,7 @@ describe('a shared Response', () => {
     });
 
     test('through its clones as well', async () => {
-      await using server = await answering(body, { 'content-type': type });
+      await using server = await respondWith(body, { 'content-type': type });
       const expected = await read(await globalThis.fetch(server.url));
       for (const response of await Promise.all(calls(3, server.url))) {
         const clone = response.clone();
@@ -64,7 +64,7 @@ describe('a shared Response', () => {
     });
 
     test('and is then used and locked like the platform’s own', async () => {
-      await using server = await answering(body, { 'content-type': type });
+      await using server = await respondWith(body, { 'content-type': type });
       const state = ({ bodyUsed, body }: Response): unknown[] => [bodyUsed, body!.locked];
       const life = async (response: Response): Promise<unknown[]> => {
         const unread = state(response);
@@ -117,7 +117,7 @@ describe('a shared Response', () => {
   });
 
   test('rejects json() of a body that is not JSON', async () => {
-    await using server = await answering('{"cut', { 'content-type': 'application/json' });
+    await using server = await respondWith('{"cut', { 'content-type': 'application/json' });
     for (const response of await Promise.all(calls(3, server.url))) {
       await expect(response.json()).rejects.toThrow(SyntaxError);
       expect(response.bodyUsed).toBe(true);
@@ -125,21 +125,21 @@ describe('a shared Response', () => {
   });
 
   test('drops a byte order mark in text, and keeps it in bytes', async () => {
-    await using server = await answering('\u{feff}hi', {});
+    await using server = await respondWith('\u{feff}hi', {});
     const [a, b, c, d] = await Promise.all(calls(4, server.url));
     expect([await a!.text(), await b!.text()]).toEqual(['hi', 'hi']);
     expect([(await c!.bytes()).length, (await d!.arrayBuffer()).byteLength]).toEqual([5, 5]);
   });
 
   test('can be empty', async () => {
-    await using server = await answering('', {});
+    await using server = await respondWith('', {});
     const [a, b, c, d] = await Promise.all(calls(4, server.url));
     expect([await a!.text(), await b!.text(), (await c!.arrayBuffer()).byteLength]).toEqual(['', '', 0]);
     expect(await readBody(d!.body)).toEqual({ text: '' });
   });
 
   test('is independent: a change to its bytes or headers does not reach the other callers', async () => {
-    await using server = await answering('hello', {});
+    await using server = await respondWith('hello', {});
     const [leader, a, b, c, d] = await Promise.all(calls(5, server.url));
     (await leader!.body!.getReader().read()).value!.fill(0x21);
     new Uint8Array(await a!.arrayBuffer()).fill(0x21);

@@ -18,7 +18,7 @@ interface Started {
 /** Resolves to `undefined`, which shows that the caller sent a request of its own. */
 const sendAlone = async (): Promise<Response> => undefined as never;
 
-/** A flight whose request ignores its signal and settles when the test says so. */
+/** A flight whose request ignores its signal and settles when the test settles it. */
 function start(maxBody = 100): Started {
   let respond!: Started['respond'];
   let fail!: Started['fail'];
