@@ -32,7 +32,7 @@ export interface Contender {
 /** The body of the answer, parsed. */
 export type GetJson = (url: string) => Promise<unknown>;
 
-async function send(get: GetJson, origin: string, { time, inFlight }: Task): Promise<Figures> {
+export async function send(get: GetJson, origin: string, { time, inFlight }: Task): Promise<Figures> {
   const latencies: number[] = [];
   let wrong = 0;
   const cpu = process.cpuUsage();

@@ -40,14 +40,14 @@ async function measure({ contender, chunks, calls }: Task): Promise<Figures> {
   return { time: median(times), stub: median(stubs), allocated, stubAllocated };
 }
 
-async function time(get: GetJson, calls: number): Promise<number> {
+export async function time(get: GetJson, calls: number): Promise<number> {
   const started = process.hrtime.bigint();
   for (let call = 0; call < calls; call += 1) await get(url);
   return Number(process.hrtime.bigint() - started) / calls;
 }
 
 /** What the heap grows by in so few calls that nothing is collected meanwhile: see `--min-semi-space-size` there. */
-async function allocation(get: GetJson): Promise<number> {
+export async function allocation(get: GetJson): Promise<number> {
   const calls = 100;
   const samples: number[] = [];
   for (let sample = 0; sample < 5; sample += 1) {

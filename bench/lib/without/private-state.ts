@@ -1,0 +1,12 @@
+/** State on a foreign object in a WeakMap. */
+import type { PrivateState } from '../../../src/core/engine/private-state.ts';
+
+export type { PrivateState };
+
+export function privateState<State>(): PrivateState<State> {
+  const states = new WeakMap<object, State>();
+  return {
+    get: (target) => states.get(target),
+    set: (target, state) => void states.set(target, state),
+  };
+}
