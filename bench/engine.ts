@@ -43,5 +43,8 @@ const rows = Object.keys(variants).map((name) => [
   of(name, 'cpu').toFixed(1),
   of(name, 'rate'),
 ]);
-printTable(['over a stub, us', 'allocated, bytes', 'left in the old space, bytes', 'CPU under load, us', 'requests/s'], rows);
+printTable(
+  ['over a stub, us', 'allocated, bytes', 'left in the old space, bytes', 'CPU under load, us', 'requests/s'],
+  rows,
+);
 if (!smoke) await save('engine', { versions, rounds, ...load, measured });

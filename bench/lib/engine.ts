@@ -32,7 +32,8 @@ export interface Figures {
 
 const inFlight = 64;
 const url = 'http://api.example/users';
-const stub = async (): Promise<Response> => new Response('{"ok":true}', { headers: { 'content-type': 'application/json' } });
+const stub = async (): Promise<Response> =>
+  new Response('{"ok":true}', { headers: { 'content-type': 'application/json' } });
 const alone: GetJson = async () => (await stub()).json();
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -47,7 +48,8 @@ async function measure({ without, chunks, calls, time: loadTime, origin }: Task)
   await time(overStub, 10 * calls);
   await time(alone, 10 * calls);
   const times: number[] = [];
-  for (let chunk = 0; chunk < chunks; chunk += 1) times.push((await time(overStub, calls)) - (await time(alone, calls)));
+  for (let chunk = 0; chunk < chunks; chunk += 1)
+    times.push((await time(overStub, calls)) - (await time(alone, calls)));
   const allocated = (await allocation(overStub)) - (await allocation(alone));
   const left = await leftInOldSpace(calls);
 

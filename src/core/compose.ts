@@ -27,7 +27,9 @@ function layer(middleware: Middleware, name: string, inner: Handler): Handler {
       const result = middleware(ctx, next);
       // The inner layer has checked the promise that it returned.
       if (result === passed) return result;
-      return Promise.resolve(result).then((response) => mustBeResponse(response, name, ctx));
+      return Promise.resolve(result).then((response) =>
+        response instanceof Response ? response : mustBeResponse(response, name, ctx),
+      );
     } catch (error) {
       return Promise.reject(error);
     }
@@ -41,8 +43,8 @@ function nameOf({ name }: Middleware): string {
 }
 
 function mustBeResponse(response: Response, by: string, ctx: Context): Response {
-  // A polyfill's Response, or one of another realm, is known by its tag only.
-  if (response instanceof Response || Object.prototype.toString.call(response) === '[object Response]') return response;
+  // A polyfill's Response, and one of another realm, is recognized by its tag.
+  if (Object.prototype.toString.call(response) === '[object Response]') return response;
   const message = `${by} resolved to ${show(response)}; return what next() resolves to, or a Response`;
   throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx.request });
 }

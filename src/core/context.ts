@@ -1,6 +1,6 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
 import { withHeaders } from './engine/derive.ts';
-import { childOf, LazyAbortController, onAbort, type AbortSource } from './engine/lazy-abort.ts';
+import { LazyAbortController } from './engine/lazy-abort.ts';
 import { isUntouched, toRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
@@ -73,8 +73,12 @@ export type Handler = (ctx: Context) => Promise<Response>;
 /** What all forks of a call have in common. */
 export type CallSettings = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
 
-export function createContext(settings: CallSettings, request: RequestLike, abort: AbortSource): Context {
-  return new CallContext(new SharedState(settings), request, abort, undefined, 1, noListeners);
+export function createContext(
+  settings: CallSettings,
+  request: RequestLike,
+  abort: AbortSignal | LazyAbortController,
+): Context {
+  return new CallContext(new SharedState(settings), request, lazily(abort), undefined, 1, noListeners);
 }
 
 /** What `ctx.request` is made of. */
@@ -82,24 +86,28 @@ export function requestLikeOf(ctx: Context): RequestLike {
   return (ctx as CallContext).requestLike;
 }
 
-/** What `ctx.signal` is made of. */
-export function abortSourceOf(ctx: Context): AbortSource {
-  return (ctx as CallContext).abortSource;
+/** The controller of `ctx.signal`. */
+export function controllerOf(ctx: Context): LazyAbortController {
+  return (ctx as CallContext).controller;
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
-  const { shared, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
+  const { shared, requestLike, controller, limit, attempt, observers } = ctx as CallContext;
   const { headers, signal } = changes;
   const request = changes.request ?? requestLike;
   return new CallContext(
     shared,
     headers === undefined ? request : withHeaders(request, headers),
-    // A platform's own controller has no `aborted`; its signal has.
-    signal === undefined ? abortSource : 'aborted' in signal ? signal : signal.signal,
+    signal === undefined ? controller : lazily(signal),
     changes.deadline ?? limit,
     changes.attempt ?? attempt,
     changes.observers ?? observers,
   );
+}
+
+function lazily(signal: AbortSignal | AbortController): LazyAbortController {
+  if (signal instanceof LazyAbortController) return signal;
+  return new LazyAbortController('signal' in signal ? signal.signal : signal);
 }
 
 const noListeners: readonly Listener[] = [];
@@ -126,7 +134,7 @@ class CallContext implements Context {
   readonly shared: SharedState;
   readonly options: Readonly<Record<string, unknown>>;
   readonly requestLike: RequestLike;
-  readonly abortSource: AbortSource;
+  readonly controller: LazyAbortController;
   readonly limit: Deadline;
   readonly attempt: number;
   readonly observers: readonly Listener[];
@@ -134,7 +142,7 @@ class CallContext implements Context {
   constructor(
     shared: SharedState,
     requestLike: RequestLike,
-    abortSource: AbortSource,
+    controller: LazyAbortController,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
@@ -142,7 +150,7 @@ class CallContext implements Context {
     this.shared = shared;
     this.options = shared.settings.options;
     this.requestLike = requestLike;
-    this.abortSource = abortSource;
+    this.controller = controller;
     this.limit = limit;
     this.attempt = attempt;
     this.observers = observers;
@@ -161,19 +169,19 @@ class CallContext implements Context {
     return toRequest(this.requestLike);
   }
   get aborted(): boolean {
-    return this.abortSource.aborted;
+    return this.controller.aborted;
   }
   get reason(): unknown {
-    return this.abortSource.reason;
+    return this.controller.reason;
   }
   get signal(): AbortSignal {
-    return this.abortSource instanceof LazyAbortController ? this.abortSource.signal : this.abortSource;
+    return this.controller.signal;
   }
   onAbort(listener: (reason: unknown) => void): void {
-    onAbort(this.abortSource, listener);
+    this.controller.onAbort(listener);
   }
   child(): AbortController {
-    return childOf(this.abortSource);
+    return this.controller.child();
   }
   get deadline(): number | undefined {
     return typeof this.limit === 'function' ? this.limit() : this.limit;

@@ -8,8 +8,18 @@ export class LazyAbortController implements AbortController {
   #controller: AbortController | undefined;
   #first: Listeners | undefined;
   #last: Listeners | undefined;
+  readonly #followed: AbortSignal | undefined;
+
+  /** `followed`: a signal with which it aborts, and which is its own signal. */
+  constructor(followed?: AbortSignal) {
+    this.#followed = followed;
+    if (followed === undefined) return;
+    if (followed.aborted) this.abort(followed.reason);
+    else followed.addEventListener('abort', () => this.abort(followed.reason), { once: true });
+  }
 
   get signal(): AbortSignal {
+    if (this.#followed !== undefined) return this.#followed;
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.aborted) this.#controller.abort(this.reason);
@@ -32,6 +42,13 @@ export class LazyAbortController implements AbortController {
     if (this.#last === undefined) this.#first = last;
     else this.#last.next = last;
     this.#last = last;
+  }
+
+  /** A controller that aborts with this one. Its abort does not affect this one. */
+  child(): LazyAbortController {
+    const child = new LazyAbortController();
+    this.onAbort((reason) => child.abort(reason));
+    return child;
   }
 }
 

@@ -7,6 +7,8 @@
 export class LazyGet {
   readonly method = 'GET';
   readonly url: string;
+  /** Whether no code has read the Request. */
+  isUntouched = true;
   #request: Request | undefined;
 
   constructor(url: string) {
@@ -15,12 +17,8 @@ export class LazyGet {
 
   /** Created when it is first read. Code that has read it may add headers to it. */
   get request(): Request {
+    this.isUntouched = false;
     return (this.#request ??= new Request(this.url));
-  }
-
-  /** Whether no code has read the Request. */
-  get isUntouched(): boolean {
-    return this.#request === undefined;
   }
 
   get headers(): Headers {
