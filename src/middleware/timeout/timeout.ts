@@ -139,9 +139,9 @@ function parse(given: number | TimeoutOptions): Partial<Limits> {
   return timeoutOptions.parse(typeof given === 'number' ? { total: given } : given);
 }
 
-function toAdaptive(name: string, value: Limit, check: typeof duration): Adaptive {
+function toAdaptive(name: string, value: Limit | null, check: typeof duration): Adaptive {
   if (value === false || value === Infinity) return never;
-  return typeof value === 'object' && 'measure' in value ? value : fixed(check(name, value));
+  return typeof value === 'object' && value !== null && 'measure' in value ? value : fixed(check(name, value));
 }
 
 function limitsFor(ctx: Context, self: Instance): Limits {

@@ -229,6 +229,7 @@ describe('timeout', () => {
     ['timeout total', () => timeout(Number.NaN)],
     ['timeout headers', () => timeout({ headers: -1 })],
     ['timeout idle', () => timeout({ idle: '5s' as never })],
+    ['timeout total', () => timeout({ total: null as never })],
     ['timeout has no option connect', () => timeout({ connect: 5 } as never)],
     ['timeout isProgress', () => timeout({ isProgress: 1 as never })],
   ])('refuses a bad option: %s', (message, build) => {
