@@ -99,7 +99,6 @@ export function attemptRace(parent: AbortSignal, isBad: (outcome: Outcome) => bo
         else wake();
       });
       wake = (failed) => {
-        wake = noop;
         clearTimeout(timer);
         resolve(failed);
       };

@@ -56,7 +56,7 @@ export function race(urls: readonly (string | URL)[], options: RaceOptions = {})
       for (const index of bases.keys()) race.start((signal) => send(index, signal));
       const { outcome, copy, good } = await race.result();
       if (good) ctx.emit({ type: 'race.won', url: bases[copy]! });
-      else if (outcome.response === undefined && bases.length > 1) {
+      else if (bases.length > 1) {
         const failures = bases.map((url, index) => ({ url, error: race.outcomes[index]?.error }));
         attachAttemptErrors(outcome.error, failures);
       }

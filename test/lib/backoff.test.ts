@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { constant, decorrelated, exponential } from '../../src/lib/backoff.ts';
 
-/** What `Math.random` may draw, with its ends. */
+/** The values of `Math.random`, with both ends of their range. */
 const draw = fc.oneof(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), fc.constantFrom(0, 1 - 2 ** -53));
 const ms = fc.oneof(fc.nat(100_000), fc.double({ min: 0.001, max: 1e9, noNaN: true }));
 const retry = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 5_000 }));
@@ -15,39 +15,39 @@ describe('backoff', () => {
     expect(bounds).toEqual([200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000]);
   });
 
-  test('draws from all of 0 to the bound, exponentially', () => {
+  test('draws between 0 and the bound when it is exponential', () => {
     const backoff = exponential(200, 10_000);
     expect([0, 0.25, 0.5, 0.75].map((drawn) => backoff(3, () => drawn))).toEqual([0, 200, 400, 600]);
   });
 
-  test('stays within [0, cap), exponentially', () => {
+  test('stays within [0, cap) when it is exponential', () => {
     fc.assert(
       fc.property(ms, ms, retry, draw, (base, cap, retry, drawn) => {
-        const pause = exponential(base, cap)(retry, () => drawn);
-        expect(pause).toBeGreaterThanOrEqual(0);
-        if (base > 0 && cap > 0) expect(pause).toBeLessThan(Math.min(cap, base * 2 ** (retry - 1)));
-        else expect(pause).toBe(0);
+        const delay = exponential(base, cap)(retry, () => drawn);
+        expect(delay).toBeGreaterThanOrEqual(0);
+        if (base > 0 && cap > 0) expect(delay).toBeLessThan(Math.min(cap, base * 2 ** (retry - 1)));
+        else expect(delay).toBe(0);
       }),
     );
   });
 
-  test('is a number also where a base of 0 is doubled for ever', () => {
+  test('is a number even when a base of 0 is doubled a thousand times', () => {
     expect(exponential(0, 10_000)(1_025, () => 0.5)).toBe(0);
   });
 
-  test('never pauses with a cap of 0', () => {
+  test('is 0 with a cap of 0', () => {
     expect(exponential(200, 0)(5, () => 0.9)).toBe(0);
   });
 
-  test('is the same each time when constant, without a draw', () => {
+  test('is the same before every retry, without a draw, when it is constant', () => {
     const random = (): number => {
-      throw new Error('Nothing is left to chance');
+      throw new Error('A constant backoff draws nothing');
     };
     expect([1, 2, 50].map((retry) => constant(250)(retry, random))).toEqual([250, 250, 250]);
     expect(constant(0)(1, random)).toBe(0);
   });
 
-  test('draws each pause between base and three times the one before, decorrelated', () => {
+  test('draws each delay between base and three times the delay before it when it is decorrelated', () => {
     const backoff = decorrelated(100, 10_000);
     expect(backoff(1, () => 0)).toBe(100);
     expect(backoff(1, () => 0.5)).toBe(200);
@@ -56,18 +56,18 @@ describe('backoff', () => {
     expect(draws).toEqual([0]);
   });
 
-  test('stays within [base, cap], decorrelated', () => {
+  test('stays within [base, cap] when it is decorrelated', () => {
     const inOrder = fc.tuple(ms, ms).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
     fc.assert(
       fc.property(inOrder, fc.integer({ min: 1, max: 50 }), fc.infiniteStream(draw), ([base, cap], retry, draws) => {
-        const pause = decorrelated(base, cap)(retry, () => draws.next().value);
-        expect(pause).toBeGreaterThanOrEqual(base);
-        expect(pause).toBeLessThanOrEqual(cap);
+        const delay = decorrelated(base, cap)(retry, () => draws.next().value);
+        expect(delay).toBeGreaterThanOrEqual(base);
+        expect(delay).toBeLessThanOrEqual(cap);
       }),
     );
   });
 
-  test('is the cap where that is below the base, decorrelated', () => {
+  test('is the cap when it is decorrelated and the cap is below the base', () => {
     fc.assert(
       fc.property(retry, draw, (retry, drawn) => {
         expect(decorrelated(500, 200)(Math.min(retry, 50), () => drawn)).toBe(200);
@@ -75,10 +75,10 @@ describe('backoff', () => {
     );
   });
 
-  test('shares no state between callers', () => {
+  test('shares no state between calls', () => {
     const backoff = decorrelated(100, 10_000);
-    const pauses = (): number[] => [1, 2, 3, 4].map((retry) => backoff(retry, () => 0.9));
-    expect(pauses()).toEqual(pauses());
+    const delays = (): number[] => [1, 2, 3, 4].map((retry) => backoff(retry, () => 0.9));
+    expect(delays()).toEqual(delays());
   });
 
   test.for<[string, () => unknown]>([
@@ -90,7 +90,7 @@ describe('backoff', () => {
       () => decorrelated(undefined as never, 1),
     ],
     ['decorrelated(cap) must be a number of milliseconds, 0 or more, got -1', () => decorrelated(1, -1)],
-  ])('says that %s', ([message, build]) => {
+  ])('refuses invalid arguments: %s', ([message, build]) => {
     expect(build).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message }));
   });
 });

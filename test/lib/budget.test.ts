@@ -4,7 +4,7 @@ import { budget, type Budget } from '../../src/lib/budget.ts';
 
 const windows = fc.constantFrom(100, 1_000, 10_000);
 
-/** What happens to a budget: time goes by, then there are calls, or somebody wants an extra request. */
+/** Steps in the life of a budget: time passes, then there are calls, then extra requests are wanted. */
 const schedule = fc.array(
   fc.record({
     pause: fc.oneof(fc.constant(0), fc.nat(200), fc.nat(3_000)),
@@ -14,7 +14,7 @@ const schedule = fc.array(
   { minLength: 1, maxLength: 60 },
 );
 
-/** The moments at which something happened, one for each time it did. */
+/** When each deposit and each withdrawal was made. */
 interface Ledger {
   readonly deposits: number[];
   readonly withdrawals: number[];
@@ -53,7 +53,7 @@ describe('budget', () => {
     expect(drain(purse)).toBe(100);
   });
 
-  test('never fails the original: it is asked for extra requests only, and refuses in silence', () => {
+  test('refuses an extra request by returning false when it is exhausted', () => {
     const purse = budget({ ratio: 0, floor: 0 });
     purse.deposit();
     expect(purse.withdraw()).toBe(false);
@@ -72,7 +72,7 @@ describe('budget', () => {
     expect(purse.withdraw()).toBe(false);
   });
 
-  test('grants one for ten calls at a ratio of 0.1, though ten times 0.1 are not 1', () => {
+  test('grants one extra request for ten calls at a ratio of 0.1, though ten times 0.1 is not 1', () => {
     const purse = budget({ ratio: 0.1, floor: 0 });
     for (let round = 1; round <= 50; round += 1) {
       fill(purse, 9);
@@ -81,6 +81,17 @@ describe('budget', () => {
       expect(purse.balance).toBe(1);
       expect(purse.withdraw()).toBe(true);
     }
+  });
+
+  test('has a balance of 0 or more, also when deposits expire before the withdrawals that they allowed', () => {
+    const purse = budget({ ratio: 1, floor: 0, window: 1_000 });
+    purse.deposit();
+    vi.advanceTimersByTime(900);
+    expect(purse.withdraw()).toBe(true);
+    vi.advanceTimersByTime(100);
+    expect(purse.balance).toBe(0);
+    purse.deposit();
+    expect(purse.balance).toBe(0);
   });
 
   test('forgets calls that are older than the window', () => {
@@ -92,7 +103,7 @@ describe('budget', () => {
     expect(purse.balance).toBe(0);
   });
 
-  test('is whole again after a silence of any length', () => {
+  test('is whole again when a window has passed without calls', () => {
     fc.assert(
       fc.property(windows, fc.integer({ min: 1, max: 1e9 }), (window, more) => {
         const purse = budget({ ratio: 0.2, floor: 10, window });
@@ -106,7 +117,7 @@ describe('budget', () => {
     );
   });
 
-  test('shows as its balance how many can be withdrawn', () => {
+  test('has a balance that equals the number of possible withdrawals', () => {
     fc.assert(
       fc.property(schedule, fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(20), (steps, ratio, floor) => {
         const purse = budget({ ratio, floor, window: 1_000 });
@@ -124,7 +135,7 @@ describe('budget', () => {
     );
   });
 
-  // It counts in tenths of the window: what it looks back on is between nine and ten of them.
+  // It counts in tenths of the window, so it covers between nine and ten of them.
   test('grants in no nine tenths of a window more than the calls of a window and the floor allow', () => {
     fc.assert(
       fc.property(
@@ -135,7 +146,7 @@ describe('budget', () => {
         (sharers, ratio, floor, window) => {
           const purse = budget({ ratio, floor, window });
           const { deposits, withdrawals }: Ledger = { deposits: [], withdrawals: [] };
-          // Sharers take turns at the one budget.
+          // The sharers use the budget in turn.
           const steps = Array.from({ length: 60 }, (_, n) => sharers.flatMap((steps) => steps[n] ?? [])).flat();
           for (const step of steps) {
             vi.advanceTimersByTime(step.pause);
@@ -168,27 +179,27 @@ describe('budget', () => {
           fill(purse, deposits);
           calls += deposits;
           for (let want = 0; want < wanted; want += 1) extra += Number(purse.withdraw());
-          const full = Math.floor((performance.now() - started) / 1_000) + 2; // windows begun, wherever they are cut
+          const full = Math.floor((performance.now() - started) / 1_000) + 2; // windows that have begun, wherever they start
           expect(extra).toBeLessThanOrEqual(ratio * calls + floor * full + 1e-6);
         }
       }),
     );
   });
 
-  test('is spent once by all who share it', () => {
+  test('is spent once by all policies that share it', () => {
     const shared = budget({ ratio: 0.5, floor: 1, window: 1_000 });
     fill(shared, 4); // of one policy
     fill(shared, 4); // and of another
     expect([drain(shared), drain(shared)]).toEqual([5, 0]);
   });
 
-  test('keeps apart what is not shared', () => {
+  test('is independent of other budgets', () => {
     const [mine, yours] = [budget(), budget()];
     drain(mine);
     expect([mine.balance, yours.balance]).toEqual([0, 100]);
   });
 
-  test('grants nothing in a window without end when there are neither calls nor floor', () => {
+  test('grants nothing in an infinite window without calls and without a floor', () => {
     const purse = budget({ ratio: 0.5, floor: 0, window: Infinity });
     expect(purse.withdraw()).toBe(false);
     fill(purse, 2);
@@ -203,7 +214,7 @@ describe('budget', () => {
     ['budget floor must be a number of requests a second, 0 or more, got "10"', { floor: '10' }],
     ['budget window must be a number of milliseconds above 0, got 0', { window: 0 }],
     ['budget has no option percent; it has ratio, floor, window', { percent: 20 }],
-  ])('says that %s', ([message, options]) => {
+  ])('refuses invalid options: %s', ([message, options]) => {
     expect(() => budget(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message }));
   });
 });

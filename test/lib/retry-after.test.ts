@@ -2,24 +2,24 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { retryAfter } from '../../src/lib/retry-after.ts';
 
-/** A second before the date that RFC 9110 takes for its examples. */
+/** One second before the date in the examples of RFC 9110. */
 const now = Date.UTC(1994, 10, 6, 8, 49, 36);
 
-function asked(headers: Record<string, string>, status = 503): number | undefined {
+function pause(headers: Record<string, string>, status = 503): number | undefined {
   return retryAfter(new Response(null, { status, headers }), now);
 }
 
 const unix = (date: number): string => String(Math.floor(date / 1_000));
 const today = Date.UTC(2026, 0, 15);
 
-describe('retry-after', () => {
+describe('retryAfter', () => {
   afterEach(() => {
     vi.useRealTimers();
   });
 
-  test('is undefined where the server says nothing', () => {
-    expect(asked({})).toBeUndefined();
-    expect(asked({}, 429)).toBeUndefined();
+  test('is undefined without any of the fields', () => {
+    expect(pause({})).toBeUndefined();
+    expect(pause({}, 429)).toBeUndefined();
   });
 
   test.for<[string, number]>([
@@ -31,24 +31,24 @@ describe('retry-after', () => {
     ['0.25', 250],
     ['31536000', 31_536_000_000],
     ['99999999999999999999', 1e23],
-  ])('takes Retry-After: %s for %d ms', ([value, ms]) => {
-    expect(asked({ 'retry-after': value })).toBeCloseTo(ms);
+  ])('reads Retry-After: %s as %d ms', ([value, ms]) => {
+    expect(pause({ 'retry-after': value })).toBeCloseTo(ms);
   });
 
   test.for<[string, string]>([
     ['IMF-fixdate', 'Sun, 06 Nov 1994 08:49:37 GMT'],
     ['RFC 850', 'Sunday, 06-Nov-94 08:49:37 GMT'],
     ['asctime', 'Sun Nov  6 08:49:37 1994'],
-  ])('takes a date in the form of %s', ([, date]) => {
-    expect(asked({ 'retry-after': date })).toBe(1_000);
+  ])('reads a date in the form of %s', ([, date]) => {
+    expect(pause({ 'retry-after': date })).toBe(1_000);
   });
 
-  test('takes a date for UTC, wherever it is read', () => {
-    // The asctime form names no zone: Date.parse would take it for local time.
+  test('reads a date as UTC in every time zone', () => {
+    // The asctime form names no zone, and Date.parse would read it as local time.
     const zone = process.env['TZ'];
     try {
       process.env['TZ'] = 'Asia/Tokyo';
-      expect(asked({ 'retry-after': 'Sun Nov  6 08:49:37 1994' })).toBe(1_000);
+      expect(pause({ 'retry-after': 'Sun Nov  6 08:49:37 1994' })).toBe(1_000);
     } finally {
       if (zone === undefined) delete process.env['TZ'];
       else process.env['TZ'] = zone;
@@ -56,18 +56,18 @@ describe('retry-after', () => {
   });
 
   test.for(['Sun, 06 Nov 1994 08:49:35 GMT', 'Thu, 01 Jan 1970 00:00:00 GMT', 'Sun Nov  6 08:49:36 1994'])(
-    'takes a date that is past for now: %s',
+    'is 0 for a date in the past: %s',
     (date) => {
-      expect(asked({ 'retry-after': date })).toBe(0);
+      expect(pause({ 'retry-after': date })).toBe(0);
     },
   );
 
-  test('comes back with the date it was given', () => {
+  test('is the time until any date that the platform can write', () => {
     const dates = fc.date({ min: new Date(now + 1_000), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true });
     fc.assert(
       fc.property(dates, (date) => {
         const seconds = Math.floor(date.getTime() / 1_000) * 1_000;
-        expect(asked({ 'retry-after': date.toUTCString() })).toBe(seconds - now);
+        expect(pause({ 'retry-after': date.toUTCString() })).toBe(seconds - now);
       }),
     );
   });
@@ -94,11 +94,11 @@ describe('retry-after', () => {
     'Monkey 5',
     'Sat 5',
     'Friday, in 3 hours',
-  ])('understands nothing by Retry-After: %s', (value) => {
-    expect(asked({ 'retry-after': value })).toBeUndefined();
+  ])('ignores an invalid Retry-After: %s', (value) => {
+    expect(pause({ 'retry-after': value })).toBeUndefined();
   });
 
-  test('is undefined or 0 or more, whatever a server says', () => {
+  test('is undefined, or 0 or more, for any text in the fields', () => {
     const text = fc.oneof(
       fc.string({ unit: fc.constantFrom(...'0123456789.-+eE:;=, tTGMSunThuNov'.split('')) }),
       fc.string({ unit: 'grapheme-ascii' }),
@@ -106,35 +106,35 @@ describe('retry-after', () => {
     const names = ['retry-after', 'retry-after-ms', 'ratelimit-reset', 'ratelimit'];
     fc.assert(
       fc.property(fc.constantFrom(...names), text, (name, value) => {
-        const ms = asked({ [name]: value });
+        const ms = pause({ [name]: value });
         expect(ms === undefined || ms >= 0).toBe(true);
       }),
     );
   });
 
-  test('takes retry-after-ms for ms', () => {
-    expect(asked({ 'retry-after-ms': '250' })).toBe(250);
-    expect(asked({ 'retry-after-ms': '0' })).toBe(0);
-    expect(asked({ 'retry-after-ms': '-250' })).toBeUndefined();
+  test('reads retry-after-ms as ms', () => {
+    expect(pause({ 'retry-after-ms': '250' })).toBe(250);
+    expect(pause({ 'retry-after-ms': '0' })).toBe(0);
+    expect(pause({ 'retry-after-ms': '-250' })).toBeUndefined();
   });
 
-  test('obeys retry-after-ms over Retry-After, and that over the rate-limit fields', () => {
+  test('prefers retry-after-ms to Retry-After, and Retry-After to the rate-limit fields', () => {
     const fields = {
       'retry-after': '2',
       'ratelimit-reset': '3',
       'x-ratelimit-reset': '4',
       ratelimit: '"default";r=0;t=5',
     };
-    expect(asked({ 'retry-after-ms': '1', ...fields })).toBe(1);
-    expect(asked({ 'retry-after-ms': 'soon', ...fields })).toBe(2_000);
-    expect(asked({ ...fields, 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' })).toBe(1_000);
-    expect(asked({ ...fields, 'retry-after': '0' })).toBe(0);
-    expect(asked({ ...fields, 'retry-after': 'soon' })).toBe(3_000);
-    expect(asked({ 'x-ratelimit-reset': '4', ratelimit: '"default";r=0;t=5' })).toBe(4_000);
+    expect(pause({ 'retry-after-ms': '1', ...fields })).toBe(1);
+    expect(pause({ 'retry-after-ms': 'soon', ...fields })).toBe(2_000);
+    expect(pause({ ...fields, 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' })).toBe(1_000);
+    expect(pause({ ...fields, 'retry-after': '0' })).toBe(0);
+    expect(pause({ ...fields, 'retry-after': 'soon' })).toBe(3_000);
+    expect(pause({ 'x-ratelimit-reset': '4', ratelimit: '"default";r=0;t=5' })).toBe(4_000);
   });
 
   test.for(['ratelimit-reset', 'x-ratelimit-reset', 'x-rate-limit-reset'])(
-    'takes %s for seconds, or for Unix time',
+    'reads %s as seconds or as Unix time',
     (name) => {
       const reset = (value: string): number | undefined =>
         retryAfter(new Response(null, { status: 429, headers: { [name]: value } }), today);
@@ -156,21 +156,21 @@ describe('retry-after', () => {
     ['"default";r=0', undefined],
     ['"default";r=0;t=-5', undefined],
     ['"default";r=0;ttl=5', undefined],
-  ])('takes the t of the draft’s RateLimit: %s', ([value, ms]) => {
-    expect(asked({ ratelimit: value }, 429)).toBe(ms);
+  ])('reads the t of the draft’s RateLimit: %s', ([value, ms]) => {
+    expect(pause({ ratelimit: value }, 429)).toBe(ms);
   });
 
-  test('takes the t of the quota that is used up, where the draft’s RateLimit names several', () => {
-    expect(asked({ ratelimit: '"day";r=900;t=40000, "second";r=0;t=1' }, 429)).toBe(1_000);
-    expect(asked({ ratelimit: '"second";r=0;t=1, "day";r=0;t=40000' }, 429)).toBe(40_000_000);
+  test('reads the longest t of the quotas that are used up, where the draft’s RateLimit names several', () => {
+    expect(pause({ ratelimit: '"day";r=900;t=40000, "second";r=0;t=1' }, 429)).toBe(1_000);
+    expect(pause({ ratelimit: '"second";r=0;t=1, "day";r=0;t=40000' }, 429)).toBe(40_000_000);
   });
 
-  test.for([200, 301, 403, 500, 502, 504])('takes no quota for a pause in an answer of %d', (status) => {
-    expect(asked({ 'ratelimit-reset': '30', ratelimit: '"default";r=0;t=30' }, status)).toBeUndefined();
-    expect(asked({ 'retry-after': '30' }, status)).toBe(30_000);
+  test.for([200, 301, 403, 500, 502, 504])('ignores the quota fields of a response of %d', (status) => {
+    expect(pause({ 'ratelimit-reset': '30', ratelimit: '"default";r=0;t=30' }, status)).toBeUndefined();
+    expect(pause({ 'retry-after': '30' }, status)).toBe(30_000);
   });
 
-  test('goes by the clock when it is not told the time', () => {
+  test('measures from the present time when no time is passed', () => {
     vi.useFakeTimers({ now: now - 4_000 });
     const headers = { 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' };
     expect(retryAfter(new Response(null, { status: 503, headers }))).toBe(5_000);

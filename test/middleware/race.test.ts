@@ -94,6 +94,32 @@ describe('race', () => {
     }
   });
 
+  test('leaves the error of a single endpoint as it is', async () => {
+    const error = networkError('ECONNREFUSED');
+    const { cause } = error;
+    const { fetch } = stub([race(['https://eu.example'])], () => {
+      throw error;
+    });
+    await expect(fetch('https://api.example/')).rejects.toBe(error);
+    expect(error.cause).toBe(cause);
+  });
+
+  test('sends nothing when the caller aborts while the copies are being prepared', async () => {
+    const leaving = new AbortController();
+    const { fetch, sent, types } = stub([race(bases)], () => new Response());
+    const error = fetch('https://api.example/', { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+    leaving.abort('gone');
+    expect(await error).toBe('gone');
+    await vi.runAllTimersAsync();
+    expect([sent.length, types().includes('attempt.sent')]).toEqual([0, false]);
+  });
+
+  test('passes a URL that is not of http through', async () => {
+    const { fetch, sent } = stub([race(bases)], () => new Response());
+    await fetch('data:,x');
+    expect(sent.map(({ url }) => url)).toEqual(['data:,x']);
+  });
+
   test('can be switched off, or be given another `when`, for a call', async () => {
     const { fetch, sent } = stub(
       [race(bases)],

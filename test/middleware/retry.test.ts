@@ -9,9 +9,10 @@ import {
   timeout,
   type KyoaEvent,
 } from '../../src/index.ts';
-import { silent, stub } from '../support/call.ts';
+import { silent, stub, watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
 import { expectQuiet } from '../support/sockets.ts';
+import { endlessUpload } from '../support/upload.ts';
 
 const url = 'http://api.example/';
 const at = (status: number, headers?: HeadersInit): Response =>
@@ -190,9 +191,9 @@ describe('retry', () => {
 
   test('never retries after the caller’s abort, whatever the reason is', async () => {
     let sent = 0;
-    const fetch = createFetch({
-      use: [retry({ backoff: constant(0), when: () => true })],
-      fetch: (input, init) => ((sent += 1), silent(input, init)),
+    const { fetch, events } = watched([retry({ backoff: constant(0), when: () => true })], (input, init) => {
+      sent += 1;
+      return silent(input, init);
     });
     const reasons = [networkError('ECONNRESET'), new DOMException('too slow', 'TimeoutError'), undefined];
     for (const reason of reasons) {
@@ -204,6 +205,7 @@ describe('retry', () => {
       await vi.advanceTimersByTimeAsync(10);
     }
     expect(sent).toBe(reasons.length);
+    expect(events.filter(({ type }) => type.startsWith('retry.'))).toEqual([]);
   });
 
   test('spends a budget that may be shared, and never fails the first attempt', async () => {
@@ -274,6 +276,31 @@ describe('retry', () => {
     expect(purse.balance).toBe(5);
     await fetch(url);
     expect(purse.balance).toBe(4);
+  });
+
+  test('emits nothing when the caller aborts while the body is being recorded', async () => {
+    const { request } = endlessUpload();
+    const { fetch, types } = stub([retry()], () => at(503));
+    const leaving = new AbortController();
+    const error = fetch(request, { signal: leaving.signal }).catch((reason: unknown) => reason);
+    await vi.advanceTimersByTimeAsync(100);
+    leaving.abort('gone');
+    expect(await error).toBe('gone');
+    await vi.runAllTimersAsync();
+    expect(types().filter((type) => type.startsWith('retry.'))).toEqual([]);
+  });
+
+  test.each([
+    ['a good response', 200],
+    ['a response that ends the retries', 503],
+  ])('stops the recording of the body after %s', async (_what, status) => {
+    const { request, bytesRead } = endlessUpload();
+    const { fetch } = stub([retry()], () => at(status, { 'retry-after': '3600' }));
+    await fetch(request);
+    await vi.advanceTimersByTimeAsync(100);
+    const before = bytesRead();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(bytesRead()).toBe(before);
   });
 
   test('can be overridden for a call', async () => {

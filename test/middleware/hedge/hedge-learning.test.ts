@@ -91,6 +91,16 @@ describe('the learned delay of hedge', () => {
     expect(size()).toBe(21);
   });
 
+  test('learns nothing from bad responses while it has too few samples, and none when all copies fail', async () => {
+    const { call, storage } = learner({ ratio: 0.1 }, { ms: 5, status: 503 });
+    const { window } = latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000);
+    await call(100, '', {}, 503);
+    expect(window.size).toBe(0);
+    for (let sample = 0; sample < 20; sample += 1) await call(100);
+    await call(1, '', {}, 503);
+    expect(window.size).toBe(20);
+  });
+
   test('learns nothing from an original that failed before the caller aborted', async () => {
     const { call, copies, storage } = learner({ ratio: 0.1 }, { ms: 1_000 });
     const { window } = latencyHistory(storage).series('hedge 0.1', 'GET http://api.example/', 1_000);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { budget, createFetch, hedge, timeout, type KyoaEvent } from '../../../src/index.ts';
 import { deaf, silent, watched } from '../../support/call.ts';
+import { endlessUpload } from '../../support/upload.ts';
 import { networkError, run, scripted, url, type Step } from './script.ts';
 
 describe('hedge', () => {
@@ -93,6 +94,7 @@ describe('hedge', () => {
   test.each([
     ['a 503', { status: 503 }],
     ['a connection reset', { error: networkError('ECONNRESET') }],
+    ['a 503 that asks for no pause', { status: 503, headers: { 'retry-after': '0' } }],
   ])('sends the copy at once when the original fails before the delay with %s', async (_what, bad) => {
     const { outcome, sent, facts } = run({ delay: 5_000 }, [{ ms: 20, ...bad }, { ms: 30 }]);
     await vi.runAllTimersAsync();
@@ -194,10 +196,9 @@ describe('hedge', () => {
       [[{ ms: 100 }], { text: 'copy 1', ms: 100 }],
       [[{ ms: 100, status: 503 }], { status: 503, ms: 100 }],
     ] as const) {
-      const endless = new ReadableStream({ pull: () => new Promise(() => {}) });
-      const request = new Request(url, { method: 'PUT', body: endless, duplex: 'half' } as RequestInit);
+      const { request } = endlessUpload();
       const { transport, sent } = scripted(...steps);
-      const { fetch } = watched([hedge({ delay: 50, methods: ['PUT'] })], transport);
+      const { fetch, events } = watched([hedge({ delay: 50, methods: ['PUT'] })], transport);
       const started = performance.now();
       const leaving = new AbortController();
       const outcome = fetch(request, { signal: leaving.signal }).then(
@@ -210,7 +211,9 @@ describe('hedge', () => {
       );
       await vi.advanceTimersByTimeAsync(1_000);
       leaving.abort('gone');
+      await vi.runAllTimersAsync();
       expect(await outcome).toMatchObject('text' in expected ? expected : { error: 'gone' });
+      expect(events.filter(({ type }) => type.startsWith('hedge.'))).toEqual([]);
       expect(sent).toHaveLength(1);
     }
   });
@@ -239,6 +242,17 @@ describe('hedge', () => {
     await vi.runAllTimersAsync();
     expect(await outcome).toMatchObject({ error: oops });
     expect(sent[1]!.signal.aborted).toBe(true);
+  });
+
+  test('stops the recording of the body when it is over', async () => {
+    const { request, bytesRead } = endlessUpload();
+    const { fetch } = watched([hedge({ delay: 50, methods: ['PUT'] })], scripted({ ms: 100 }).transport);
+    const response = fetch(request);
+    await vi.advanceTimersByTimeAsync(200);
+    await response;
+    const before = bytesRead();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(bytesRead()).toBe(before);
   });
 
   test('rejects with the error of a budget that throws, and aborts the original', async () => {
