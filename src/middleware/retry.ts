@@ -141,7 +141,7 @@ const bad = /* @__PURE__ */ new Error('The outcome is bad');
 
 type Reason = 'retries' | 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';
 
-/** After the abort of the call no retry follows, whatever the outcome is. */
+/** After the call has aborted, no retry follows. */
 function isBad(outcome: Outcome, ctx: Context, policy: Policy): boolean {
   if (ctx.aborted) return false;
   if (policy.when !== undefined) return policy.when(outcome, ctx);

@@ -22,8 +22,8 @@ afterEach(() => {
 
 async function acquired(more: Partial<LeaseOptions> = {}): Promise<Lease & { readonly inDoubt: boolean }> {
   const found = await acquireLease({ ...options, ...more });
-  if (found.state !== 'mine') throw new Error(`The key is ${found.state}`);
-  return { ...found.holding, inDoubt: found.inDoubt };
+  if (found.state !== 'acquired') throw new Error(`The key is ${found.state}`);
+  return { ...found.lease, inDoubt: found.inDoubt };
 }
 
 const state = async (more: Partial<LeaseOptions> = {}): Promise<LeaseOutcome['state']> =>
@@ -38,7 +38,7 @@ async function dead(more: Partial<LeaseOptions> = {}): Promise<void> {
 describe('acquireLease', () => {
   test('gives the lease to one of 100 concurrent callers', async () => {
     const found = await Promise.all(Array.from({ length: 100 }, () => acquireLease(options)));
-    expect(found.filter((one) => one.state === 'mine')).toHaveLength(1);
+    expect(found.filter((one) => one.state === 'acquired')).toHaveLength(1);
     expect(found.filter((one) => one.state === 'held')).toHaveLength(99);
     vi.clearAllTimers();
   });
@@ -99,7 +99,7 @@ describe('a lease', () => {
     expect(await acquireLease(options)).toEqual({ state: 'held', retryIn: 1 });
     vi.advanceTimersByTime(1);
     const found = await Promise.all(Array.from({ length: 100 }, () => acquireLease(options)));
-    const winners = found.filter((one) => one.state === 'mine');
+    const winners = found.filter((one) => one.state === 'acquired');
     expect(winners).toHaveLength(1);
     expect(winners[0]).toMatchObject({ inDoubt: true });
     vi.clearAllTimers();

@@ -58,7 +58,7 @@ interface Listeners {
   next: Listeners | undefined;
 }
 
-/** What aborts a branch of a call: a controller of ours, or a signal that somebody else made. */
+/** What aborts a branch of a call: a controller of ours, or a signal of the platform. */
 export type AbortSource = LazyAbortController | AbortSignal;
 
 export function toSignal(source: AbortSource): AbortSignal {

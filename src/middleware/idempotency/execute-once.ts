@@ -1,4 +1,4 @@
-/** One response for all who ask for it under the same key: one of them runs, the others replay what came of it. */
+/** Executes a request once per key: one call executes it under a lease, and its repeats get the stored response. */
 import { maxBufferedBody } from '../../core/engine/http.ts';
 import type { Context } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
@@ -8,22 +8,22 @@ import { restoreResponse, serializeResponse, type Serialized } from '../../lib/b
 import { sleep } from '../../core/engine/timers.ts';
 
 export interface ExecuteOnceOptions extends LeaseOptions {
-  /** The part of `key` that the caller knows. */
+  /** The idempotency key, as the caller gave it; `key` is its name in the store. */
   readonly name: string;
   readonly request: Request;
-  /** What one does while another runs. */
+  /** What a repeat does while another call holds the lease. */
   readonly conflict: 'wait' | 'throw';
-  /** Whether a response is kept; with any other the key is free again. */
+  /** Whether a response is stored. After any other response the key is free again. */
   readonly isFinal: (response: Response) => boolean;
 }
 
-/** A waiting repeat looks again after so long, and then more and more seldom, ms. */
+/** A waiting repeat reads the store at intervals that double from the shortest to the longest, ms. */
 const shortestPoll = 25;
 const longestPoll = 1_000;
 
 /**
- * Rejects as `run` does, with `StorageError` when it could not begin, or with `IdempotencyError`. A response that is
- * there and cannot be recorded is still handed over.
+ * Rejects as `run` does, with `StorageError` if the lease could not be acquired, or with `IdempotencyError`. If the
+ * request was executed and its response cannot be stored, the caller still gets the response.
  */
 export async function executeOnce(
   ctx: Context,
@@ -31,33 +31,33 @@ export async function executeOnce(
   run: () => Promise<Response>,
 ): Promise<Response> {
   const { name, conflict } = options;
-  let answer: Serialized | undefined;
+  let executed: Serialized | undefined;
   try {
     for (;;) {
-      const turn = await waitForLease(ctx, { ...options, conflict: answer === undefined ? conflict : 'wait' });
+      const turn = await waitForLease(ctx, { ...options, conflict: executed === undefined ? conflict : 'wait' });
       if (turn.state === 'done') {
         ctx.emit({ type: 'idempotency.replayed', key: name });
         return restore(turn.result);
       }
-      const { holding } = turn;
-      // On the client side to leave is to give the key back, at once, also when the transport is deaf to the abort.
-      if (ctx.side === 'client') ctx.signal.addEventListener('abort', () => holding.release(), { once: true });
+      const { lease } = turn;
+      // On the client an abort frees the key at once, even if the transport ignores the abort.
+      if (ctx.side === 'client') ctx.signal.addEventListener('abort', () => lease.release(), { once: true });
       try {
-        answer ??= await executeAndSerialize(ctx, options, run);
-        if (answer.text === undefined || (await holding.complete(answer.text))) return answer.response;
-        // Given up for dead meanwhile: what the successor records is the answer for everybody.
+        executed ??= await executeAndSerialize(ctx, options, run);
+        if (executed.text === undefined || (await lease.complete(executed.text))) return executed.response;
+        // The lease expired while the request was running, and a successor took over: its stored response is the result.
       } finally {
-        await holding.release();
+        await lease.release();
       }
     }
   } catch (error) {
-    if (answer === undefined) throw error;
+    if (executed === undefined) throw error;
     ctx.emit({ type: 'idempotency.unrecorded', key: name, error });
-    return answer.response;
+    return executed.response;
   }
 }
 
-type Turn = Extract<LeaseOutcome, { readonly state: 'mine' | 'done' }>;
+type Turn = Extract<LeaseOutcome, { readonly state: 'acquired' | 'done' }>;
 
 async function waitForLease(ctx: Context, options: ExecuteOnceOptions): Promise<Turn> {
   const { name, request, conflict } = options;
@@ -65,7 +65,7 @@ async function waitForLease(ctx: Context, options: ExecuteOnceOptions): Promise<
     ctx.signal.throwIfAborted();
     const found = await acquireLease(options);
     if (found.state === 'mismatch') throw new IdempotencyError('IDEMPOTENCY_MISMATCH', name, { request });
-    if (found.state === 'mine' && found.inDoubt) ctx.emit({ type: 'idempotency.recovered', key: name });
+    if (found.state === 'acquired' && found.inDoubt) ctx.emit({ type: 'idempotency.recovered', key: name });
     if (found.state !== 'held') return found;
 
     const retryAt = Date.now() + found.retryIn;
@@ -82,13 +82,13 @@ async function executeAndSerialize(
 ): Promise<Serialized> {
   const response = await run();
   if (ctx.side === 'client' && ctx.signal.aborted) {
-    discard(response); // it came too late, and nobody holds the key for it
+    discard(response); // the abort has released the key
     throw ctx.signal.reason;
   }
   if (!isFinal(response)) return { response };
-  const answer = await serializeResponse(response, maxBufferedBody);
-  if (answer.text === undefined) ctx.emit({ type: 'idempotency.unrecorded', key: name });
-  return answer;
+  const executed = await serializeResponse(response, maxBufferedBody);
+  if (executed.text === undefined) ctx.emit({ type: 'idempotency.unrecorded', key: name });
+  return executed;
 }
 
 function restore(stored: string): Response {

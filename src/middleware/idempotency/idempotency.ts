@@ -1,4 +1,4 @@
-/** A request that is made twice happens once. Stands inside `dedupe`, outside `retry`; on the server side outermost. */
+/** Executes a repeated request once. Placed inside `dedupe` and outside `retry`; in a handler outermost. */
 import type { Context, Middleware, Next } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import {
@@ -23,33 +23,33 @@ import { executeOnce } from './execute-once.ts';
 import { isFinal, type When } from '../../lib/outcome.ts';
 
 export interface IdempotencyOptions {
-  /** @default 'Idempotency-Key' */
+  /** The header that carries the key. @default 'Idempotency-Key' */
   readonly header?: string;
-  /** Requests with other methods pass. @default ['POST', 'PATCH'] */
+  /** Requests with other methods are not affected. @default ['POST', 'PATCH'] */
   readonly methods?: readonly string[];
-  /** Whether a request without a key gets one. @default true */
+  /** Whether a request without a key gets a generated one. @default true */
   readonly generate?: boolean;
-  /** How the key is sent: as Stripe and most servers take it, or as the draft's quoted string. @default 'bare' */
+  /** How the key is sent: bare, as Stripe and most servers accept it, or as the draft's quoted string. @default 'bare' */
   readonly format?: 'bare' | 'structured';
-  /** How long a result is kept, ms. @default 86_400_000, a day */
+  /** How long a result is stored, ms. @default 86_400_000, a day */
   readonly ttl?: number;
   /**
-   * After so long without a sign of life a holder is given up, ms. @default 15_000, within the time that a caller
-   * waits; in a handler, where nobody else recognises the repeat of what a frozen process goes on with, 60_000
+   * A holder that has not renewed its lease for this long loses it to the next repeat, ms. @default 15_000; in a handler
+   * 60_000: a frozen process may resume its work after it lost the lease, and no further service would detect the duplicate
    */
   readonly lease?: number;
-  /** Where results are kept. @default the storage of the face */
+  /** The store of results and leases. @default the storage of the entry point */
   readonly storage?: Storage;
-  /** What a repeat does while the first is under way. @default 'wait'; in a handler 'throw', which is a 409 */
+  /** What a repeat does while the first request is running. @default 'wait'; in a handler 'throw', which is a 409 */
   readonly conflict?: 'wait' | 'throw';
-  /** In a handler: whether a request without a key is refused with a 400. @default false */
+  /** Whether a handler refuses a request without a key, with a 400. @default false */
   readonly required?: boolean;
   /**
-   * Keys of different scopes never meet. @default the origin; in a handler a digest of `Authorization`: where that does
-   * not say who it is, as with sessions in cookies, this must
+   * Separates the keys of different principals. @default the origin; in a handler a digest of `Authorization`: name a scope
+   * if another header, such as a session cookie, identifies the caller
    */
   readonly scope?: (ctx: Context) => string | undefined | Promise<string | undefined>;
-  /** Which answers are final and kept. @default below 500, but not 408, 409, 425 and 429 */
+  /** Which responses are final, and stored. @default below 500, but not 408, 409, 425 and 429 */
   readonly when?: When;
 }
 
@@ -70,16 +70,17 @@ export const idempotencyOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyO
 });
 
 /**
- * On the client side the key is the header that is there already, else the caller's `requestId`, else the id of the
- * call; it is the same for every attempt. With a `requestId` the result is persisted: a repeat, also after a crash or
- * from another tab or process, replays the stored response (`Idempotency-Replayed: true`), a concurrent one waits for
- * it, and when a holder dies, exactly one successor takes over and sends the same key. A storage that is down fails
- * the call before anything is sent; an answer that could not be recorded is still handed over.
+ * Sends one key with every attempt of a call, and executes a request once per key. On the client the key is the header that
+ * the request has, else the caller's `requestId`, else the id of the call. With a `requestId` the result is stored: a
+ * repeat, also after a crash or from another tab or process, gets the stored response (`Idempotency-Replayed: true`). A
+ * concurrent repeat waits for it. When the lease of a holder expires, exactly one repeat takes over and sends the same
+ * key. If the storage fails before the request is sent, the call fails. If the response cannot be stored, the caller
+ * still gets it.
  *
- * In a handler the key is read off the request, the handler runs to its end though its client may leave, and faults
- * are answered as the draft says: 400 (key missing or unusable), 409 with `Retry-After` (under way), 422 (other payload).
+ * In a handler the key comes from the request. The handler runs to its end even if its client disconnects. It responds as
+ * the draft says: 400 (no usable key), 409 with `Retry-After` (the request is running), 422 (another payload).
  *
- * Not recorded: event streams, and bodies above 1 MiB. Per call: `idempotency: false`, or `idempotency: { ... }`.
+ * Event streams and bodies above 1 MiB are not stored. Per call: `idempotency: false`, or `idempotency: { ... }`.
  *
  * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `IdempotencyError` (`IDEMPOTENCY_CONFLICT`, with
  * `conflict: 'throw'`, or `IDEMPOTENCY_MISMATCH`) or `StorageError`.
@@ -97,16 +98,16 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
 
 async function send(policy: Policy, ctx: Context, next: Next): Promise<Response> {
   const { header, format, generate, conflict = 'wait', lease = 15_000 } = policy;
-  const named = ctx.options['requestId'] !== undefined;
+  const isNamed = ctx.options['requestId'] !== undefined;
   const given = readKey(ctx.header(header)) || undefined;
-  const key = given ?? (named || generate ? ctx.id : undefined);
+  const key = given ?? (isNamed || generate ? ctx.id : undefined);
   if (key === undefined) return next();
 
-  const keyed = given === undefined ? { headers: { [header]: writeKey(key, format) } } : {};
-  if (!named) return next(keyed);
+  const fork = given === undefined ? { headers: { [header]: writeKey(key, format) } } : {};
+  if (!isNamed) return next(fork);
   return executeOnce(ctx, { ...(await subject(policy, ctx, key)), conflict, lease }, async () => {
     ctx.signal.throwIfAborted();
-    return next(keyed);
+    return next(fork);
   });
 }
 
@@ -115,7 +116,7 @@ async function serve(policy: Policy, ctx: Context, next: Next): Promise<Response
   const key = readKey(ctx.header(header));
   if (key === undefined && !required) return next();
   if (!key || key.length > longestKey) return unusableKeyProblem(header);
-  // Once begun, the work is done and its result kept, whether or not its client stays to hear of it.
+  // The work continues and its result is stored, even if the client disconnects.
   const { signal } = new AbortController();
   const options = { ...(await subject(policy, ctx, key)), conflict, lease };
   try {
@@ -140,7 +141,7 @@ async function subject(policy: Policy, ctx: Context, name: string) {
   };
 }
 
-/** Path and query: the same handler may be reached under several names. */
+/** Path and query alone: clients may reach the same handler by several host names. */
 function targetOf(url: string): string {
   const { pathname, search } = new URL(url);
   return pathname + search;

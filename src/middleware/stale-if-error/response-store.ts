@@ -1,4 +1,4 @@
-/** Where the last good answer of a request is kept while nobody needs it. A storage that fails costs no call anything. */
+/** The last good response of a request, in a storage. A storage that fails does not affect the call. */
 import { maxBufferedBody } from '../../core/engine/http.ts';
 import type { Context } from '../../core/context.ts';
 import type { Storage } from '../../core/storage.ts';
@@ -10,23 +10,23 @@ import { responseHead, createResponse, type ResponseHead } from '../../lib/body/
 import { restoreResponse, serializeResponse } from '../../lib/body/serialize-response.ts';
 
 export interface ResponseStore {
-  /** Once its reader has read it to the end; or takes away what was there, when this one replaces it and may not be kept. */
+  /** Stores the response when its reader has read it to the end. A response that must not be stored deletes the former one. */
   save(response: Response, ttl: number): void;
-  /** `undefined` if there is none, or none that this request takes. */
+  /** `undefined` if there is no response, or none that this request accepts. */
   load(): Promise<Response | undefined>;
 }
 
-/** They say that another time the answer may be another: the one before is as good as it was. */
-const passing = new Set([408, 425, 429]);
+/** Statuses of a temporary condition: the stored response stays valid. */
+const temporary = new Set([408, 425, 429]);
 
 interface Entry {
-  /** When it came, Unix ms. */
+  /** When the response arrived, Unix ms. */
   readonly at: number;
   readonly response: string;
 }
 
 export function responseStore(ctx: Context, storage: Storage, name: string): ResponseStore {
-  // A digest, for there are credentials in the name. Made when it is needed, which is after the answer.
+  // A digest, because the name contains credentials. It is computed after the response has arrived.
   const key = async (): Promise<string> => `stale-if-error ${await digest(name)}`;
 
   const attempt = async <T>(run: (key: string) => Promise<T>): Promise<T | undefined> => {
@@ -38,8 +38,8 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
     }
   };
 
-  /** Listens to the reader: nothing is read ahead, nothing is read twice, and what nobody reads is not kept. */
-  const listen = (response: Response, life: number): void => {
+  /** Collects the chunks that the caller reads. A body that the caller does not read to its end is not stored. */
+  const collect = (response: Response, ttl: number): void => {
     const { headers } = response;
     const at = Date.now();
     const announced = headers.has('content-encoding') ? null : headers.get('content-length');
@@ -50,14 +50,14 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
 
     const store = async (key: string): Promise<void> => {
       const stored = await serialize(head, chunks);
-      const left = life - (Date.now() - at);
+      const left = ttl - (Date.now() - at);
       if (stored === undefined || left <= 0) return;
       await storage.set(key, JSON.stringify({ at, response: stored } satisfies Entry), { ttl: left });
     };
     watchBody(response, {
       chunk(bytes) {
         length += bytes.byteLength;
-        if (length <= maxBufferedBody) chunks.push(bytes.slice()); // its reader may do with it what it likes
+        if (length <= maxBufferedBody) chunks.push(bytes.slice()); // the reader may change its chunk
         else chunks.length = 0;
       },
       end(complete) {
@@ -71,9 +71,9 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
   const restore = (value: string): Response | undefined => {
     const { at, response: stored } = JSON.parse(value) as Entry;
     const response = restoreResponse(stored);
-    const passed = Math.max(0, Math.floor((Date.now() - at) / 1_000));
-    if (passed - freshness(response.headers) > staleness(ctx.request)) return undefined;
-    response.headers.set('Age', String(ageOf(response.headers) + passed));
+    const elapsed = Math.max(0, Math.floor((Date.now() - at) / 1_000));
+    if (elapsed - freshness(response.headers) > staleness(ctx.request)) return undefined;
+    response.headers.set('Age', String(ageOf(response.headers) + elapsed));
     response.headers.append('Warning', '111 kyoa "Revalidation Failed"');
     return response;
   };
@@ -81,9 +81,9 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
   return {
     save(response, ttl) {
       const { status } = response;
-      const life = status === 200 && !isEventStream(response) ? staleTtl(response, ctx, ttl) : 0;
-      const isFinal = status === 200 || (status >= 400 && status < 500 && !passing.has(status));
-      if (life > 0) listen(response, life);
+      const storedFor = status === 200 && !isEventStream(response) ? staleTtl(response, ctx, ttl) : 0;
+      const isFinal = status === 200 || (status >= 400 && status < 500 && !temporary.has(status));
+      if (storedFor > 0) collect(response, storedFor);
       else if (isFinal) void attempt((key) => storage.delete(key));
     },
     load: () =>
@@ -95,7 +95,7 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
 }
 
 async function serialize(head: ResponseHead, chunks: readonly Bytes[]): Promise<string | undefined> {
-  const headers = head.headers.filter(([name]) => name !== 'set-cookie'); // it is of a session of then
+  const headers = head.headers.filter(([name]) => name !== 'set-cookie'); // it belongs to a former session
   const response = createResponse({ ...head, headers }, { bytes: concat(chunks) });
   return (await serializeResponse(response, maxBufferedBody)).text;
 }

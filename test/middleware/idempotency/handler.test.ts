@@ -162,7 +162,7 @@ describe('idempotency in a handler', () => {
     const others = await Promise.all(Array.from({ length: 199 }, () => handle(post({ key: 'k' }))));
     for (const response of others) {
       expect(response.headers.get('retry-after')).toBe('1');
-      await expectProblem(response, 409, 'A request with this key is under way');
+      await expectProblem(response, 409, 'A request with this key is in progress');
     }
     end();
     expect((await first).status).toBe(201);

@@ -20,7 +20,7 @@ test('unusableKeyProblem responds with 400 and describes a usable key', async ()
 
 test.each([
   ['IDEMPOTENCY_MISMATCH', 422, 'X-Key was used for another request', null],
-  ['IDEMPOTENCY_CONFLICT', 409, 'A request with this key is under way', '1'],
+  ['IDEMPOTENCY_CONFLICT', 409, 'A request with this key is in progress', '1'],
 ] as const)('keyProblem responds to %s with %i', async (code, status, title, retryAfter) => {
   const error = new IdempotencyError(code, 'order-42');
   const type = 'https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   directivesOf,
   freshness,
-  mayKeepRequest,
+  mayStore,
   cacheKey,
   staleTtl,
   staleness,
@@ -88,7 +88,7 @@ describe('the cache policy of a request', () => {
     cacheKey(fork(contextOf(), { request: request(init, url) }));
 
   test('allows its response to be stored if the request is a whole GET without no-store', () => {
-    expect(mayKeepRequest(request({}))).toBe(true);
+    expect(mayStore(request({}))).toBe(true);
     const others: RequestInit[] = [
       { method: 'HEAD' },
       { method: 'POST' },
@@ -96,7 +96,7 @@ describe('the cache policy of a request', () => {
       { headers: { 'cache-control': 'no-store' } },
       { cache: 'no-store' },
     ];
-    for (const init of others) expect(mayKeepRequest(request(init))).toBe(false);
+    for (const init of others) expect(mayStore(request(init))).toBe(false);
   });
 
   test('accepts a stale response, unless a header or the cache mode forbids it', () => {
