@@ -97,11 +97,11 @@ export function retry(options: RetryOptions = {}): Middleware {
   };
 }
 
-/** The retries. p-retry counts them and asks for the next one until one does not throw `bad`; all else happens in here. */
+/** Sends the retries. p-retry counts them and asks for the next one after each that throws `bad`; all else happens here. */
 async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Context, next: Next): Promise<Response> {
   let outcome = first;
 
-  /** Resolves after a good outcome, and to a reason if it sends nothing. */
+  /** One retry. Resolves to `undefined` after a good outcome, or to the reason why nothing is sent. */
   const attempt = async (retry: number): Promise<Reason | undefined> => {
     const suggested = suggestedDelay(outcome, retry);
     const wait = suggested ?? policy.backoff(retry, policy.random);
@@ -136,7 +136,7 @@ async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Co
   return unwrap(outcome);
 }
 
-/** Never reaches a caller. */
+/** Thrown by a retry whose outcome is bad. It never reaches a caller. */
 const bad = /* @__PURE__ */ new Error('The outcome is bad');
 
 type Reason = 'retries' | 'deadline' | 'breaker' | 'retry-after' | 'budget' | 'body';

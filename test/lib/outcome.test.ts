@@ -14,12 +14,13 @@ import {
   suggestedDelay,
   unwrap,
 } from '../../src/lib/outcome.ts';
+import { networkError } from '../support/http.ts';
 
 const at = (status: number, headers: Record<string, string> = {}): { readonly response: Response } => ({
   response: new Response(null, { status, headers }),
 });
-const reset = new TypeError('fetch failed', { cause: Object.assign(new Error('reset'), { code: 'ECONNRESET' }) });
-const refused = new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }) });
+const reset = networkError('ECONNRESET');
+const refused = networkError('ECONNREFUSED');
 
 describe('outcome', () => {
   test('is the response that a promise resolves to, and unwraps to that response', async () => {

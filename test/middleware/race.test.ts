@@ -3,11 +3,11 @@ import { constant, createFetch, observe, race, retry, timeout, type KyoaEvent } 
 import { isNetworkError } from '../../src/lib/network-error.ts';
 import { stub, watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { networkError } from '../support/http.ts';
+import { delayed, reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
 const bases = ['https://eu.example', 'https://us.example/v2/', new URL('https://asia.example')];
-const networkError = (code: string): TypeError =>
-  new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
 
 describe('race', () => {
   beforeEach(() => {
@@ -22,7 +22,7 @@ describe('race', () => {
   const among = (...answers: readonly [ms: number, answer: number | Error][]) =>
     stub([race(bases)], async (copy) => {
       const [ms, answer] = answers[copy - 1]!;
-      await new Promise((resolve) => setTimeout(resolve, ms));
+      await delayed(undefined, ms);
       if (typeof answer !== 'number') throw answer;
       return new Response(`copy ${copy}`, { status: answer });
     });
@@ -62,7 +62,7 @@ describe('race', () => {
   test('rejects, if none responds, with the error of the first endpoint, whose cause has the errors of all', async () => {
     const first = networkError('ECONNREFUSED');
     const { fetch } = among([50, first], [10, networkError('ENOTFOUND')], [20, new RangeError('oops')]);
-    const failed = fetch('https://api.example/').catch((thrown: unknown) => thrown);
+    const failed = reasonOf(fetch('https://api.example/'));
     await vi.runAllTimersAsync();
     const error = (await failed) as Error;
     expect(error).toBe(first);
@@ -107,7 +107,7 @@ describe('race', () => {
   test('sends nothing when the caller aborts while the copies are being prepared', async () => {
     const leaving = new AbortController();
     const { fetch, sent, types } = stub([race(bases)], () => new Response());
-    const error = fetch('https://api.example/', { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+    const error = reasonOf(fetch('https://api.example/', { signal: leaving.signal }));
     leaving.abort('gone');
     expect(await error).toBe('gone');
     await vi.runAllTimersAsync();
@@ -183,9 +183,9 @@ describe('race on real servers', () => {
     for (const path of ['/blackhole', '/stall/body']) {
       const leaving = new AbortController();
       const fetch = createFetch({ use: [race([slow.origin, fast.origin])] });
-      const error = fetch(`http://api.example${path}`, { signal: leaving.signal })
-        .then((response) => response.text())
-        .catch((thrown: unknown) => thrown);
+      const error = reasonOf(
+        fetch(`http://api.example${path}`, { signal: leaving.signal }).then((response) => response.text()),
+      );
       await fast.until(({ requests }) => requests.length === 1);
       await slow.until(({ requests }) => requests.length === 1);
       leaving.abort({ why: 'enough' });

@@ -11,14 +11,11 @@ import {
 } from '../../src/index.ts';
 import { silent, stub, watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
+import { networkError, responseOf, url } from '../support/http.ts';
+import { delayed, reasonOf } from '../support/promises.ts';
 import { expectQuiet } from '../support/sockets.ts';
 import { endlessUpload } from '../support/upload.ts';
 
-const url = 'http://api.example/';
-const at = (status: number, headers?: HeadersInit): Response =>
-  new Response(`status ${status}`, { status, ...(headers && { headers }) });
-const networkError = (code: string): TypeError =>
-  new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
 const oops = new RangeError('oops');
 const raise = (error: unknown): never => {
   throw error;
@@ -38,7 +35,7 @@ describe('retry', () => {
   });
 
   test('sends the request again until a response is good', async () => {
-    const { fetch, sent, types } = stub([retry()], (attempt) => at(attempt < 3 ? 503 : 200));
+    const { fetch, sent, types } = stub([retry()], (attempt) => responseOf(attempt < 3 ? 503 : 200));
     const answer = fetch(url);
     await vi.runAllTimersAsync();
     expect((await answer).status).toBe(200);
@@ -65,7 +62,7 @@ describe('retry', () => {
     const { fetch } = stub([retry({ retries: 2 })], (attempt) => {
       throw errors[attempt - 1]!;
     });
-    const error = fetch(url).catch((thrown: unknown) => thrown);
+    const error = reasonOf(fetch(url));
     await vi.runAllTimersAsync();
     expect(await error).toBe(errors[2]);
   });
@@ -85,7 +82,7 @@ describe('retry', () => {
     const { fetch, sent } = stub([retry({ retries: 2 })], () => {
       throw thrown;
     });
-    const error = fetch(url).catch((reason: unknown) => reason);
+    const error = reasonOf(fetch(url));
     await vi.runAllTimersAsync();
     expect(await error).toBe(thrown);
     expect(sent).toHaveLength(attempts);
@@ -98,7 +95,7 @@ describe('retry', () => {
   });
 
   test.each([408, 429, 500, 502, 503, 504])('retries a %i', async (status) => {
-    const { fetch, sent } = stub([retry()], (attempt) => at(attempt === 1 ? status : 200));
+    const { fetch, sent } = stub([retry()], (attempt) => responseOf(attempt === 1 ? status : 200));
     const answer = fetch(url);
     await vi.runAllTimersAsync();
     expect((await answer).status).toBe(200);
@@ -108,7 +105,7 @@ describe('retry', () => {
   test('retries idempotent methods only, unless the request carries an Idempotency-Key', async () => {
     for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'QUERY', 'POST', 'PATCH', 'LOCK']) {
       for (const keyed of [false, true]) {
-        const { fetch, sent } = stub([retry({ retries: 1 })], () => at(503));
+        const { fetch, sent } = stub([retry({ retries: 1 })], () => responseOf(503));
         const answer = fetch(url, { method, ...(keyed && { headers: { 'Idempotency-Key': 'k' } }) });
         await vi.runAllTimersAsync();
         await answer;
@@ -121,7 +118,7 @@ describe('retry', () => {
   test('waits for the delay of its backoff, which receives the number of the retry and the random source', async () => {
     const { fetch, events } = stub(
       [retry({ retries: 3, backoff: (retry, random) => retry * 100 + random(), random: () => 0.5 })],
-      () => at(500),
+      () => responseOf(500),
     );
     const answer = fetch(url);
     await vi.runAllTimersAsync();
@@ -134,7 +131,7 @@ describe('retry', () => {
     const { fetch, events } = stub([retry({ retries: 2, backoff: constant(700) })], () => {
       throw networkError('ECONNRESET');
     });
-    const error = fetch(url).catch((reason: unknown) => reason);
+    const error = reasonOf(fetch(url));
     await vi.runAllTimersAsync();
     await error;
     const delays = events.flatMap((event) => (event.type === 'retry.scheduled' ? [event.delay] : []));
@@ -153,7 +150,7 @@ describe('retry', () => {
   ])('obeys %s: %s over its own backoff', async (name, value, delay) => {
     vi.setSystemTime(Date.UTC(2026, 0, 1));
     const { fetch, events } = stub([retry({ backoff: constant(77) })], (attempt) =>
-      attempt === 1 ? at(429, { [name]: value }) : at(200),
+      attempt === 1 ? responseOf(429, { [name]: value }) : responseOf(200),
     );
     const answer = fetch(url);
     await vi.runAllTimersAsync();
@@ -162,14 +159,16 @@ describe('retry', () => {
   });
 
   test('ends at once when the server requests a pause longer than maxRetryAfter', async () => {
-    const { fetch, sent, events } = stub([retry({ maxRetryAfter: 10_000 })], () => at(503, { 'retry-after': '11' }));
+    const { fetch, sent, events } = stub([retry({ maxRetryAfter: 10_000 })], () =>
+      responseOf(503, { 'retry-after': '11' }),
+    );
     expect((await fetch(url)).status).toBe(503);
     expect(sent).toHaveLength(1);
     expect(events.at(-2)).toMatchObject({ type: 'retry.abandoned', reason: 'retry-after' });
   });
 
   test('does not begin a delay that reaches the deadline, and returns the last outcome at once', async () => {
-    const { fetch, sent, events } = stub([timeout(1_000), retry({ backoff: constant(1_000) })], () => at(503));
+    const { fetch, sent, events } = stub([timeout(1_000), retry({ backoff: constant(1_000) })], () => responseOf(503));
     const started = performance.now();
     expect((await fetch(url)).status).toBe(503);
     expect(performance.now()).toBe(started);
@@ -179,9 +178,9 @@ describe('retry', () => {
   });
 
   test('rejects at once with the caller’s reason on an abort during a delay, and clears the timer', async () => {
-    const { fetch, sent } = stub([retry({ backoff: constant(60_000) })], () => at(503));
+    const { fetch, sent } = stub([retry({ backoff: constant(60_000) })], () => responseOf(503));
     const leaving = new AbortController();
-    const error = fetch(url, { signal: leaving.signal }).catch((reason: unknown) => reason);
+    const error = reasonOf(fetch(url, { signal: leaving.signal }));
     await vi.advanceTimersByTimeAsync(1_000);
     const reason = { why: 'closed the tab' };
     leaving.abort(reason);
@@ -198,7 +197,7 @@ describe('retry', () => {
     const reasons = [networkError('ECONNRESET'), new DOMException('too slow', 'TimeoutError'), undefined];
     for (const reason of reasons) {
       const leaving = new AbortController();
-      const error = fetch(url, { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+      const error = reasonOf(fetch(url, { signal: leaving.signal }));
       await vi.advanceTimersByTimeAsync(10);
       leaving.abort(reason);
       expect(await error).toBe(leaving.signal.reason);
@@ -210,8 +209,8 @@ describe('retry', () => {
 
   test('spends a budget that may be shared, and never fails the first attempt', async () => {
     const shared = budget({ ratio: 0, floor: 0.2, window: 10_000 }); // two in all
-    const one = stub([retry({ budget: shared, backoff: constant(0) })], () => at(503));
-    const two = stub([retry({ budget: shared, backoff: constant(0) })], () => at(503));
+    const one = stub([retry({ budget: shared, backoff: constant(0) })], () => responseOf(503));
+    const two = stub([retry({ budget: shared, backoff: constant(0) })], () => responseOf(503));
     expect((await one.fetch(url)).status).toBe(503);
     expect(one.sent).toHaveLength(3);
     expect((await two.fetch(url)).status).toBe(503);
@@ -237,7 +236,7 @@ describe('retry', () => {
   test('judges outcomes by `when` in place of statuses and errors', async () => {
     const { fetch, sent } = stub(
       [retry({ when: ({ response }) => response?.headers.get('x-again') === 'yes' })],
-      (attempt) => (attempt === 1 ? at(200, { 'x-again': 'yes' }) : at(500)),
+      (attempt) => (attempt === 1 ? responseOf(200, { 'x-again': 'yes' }) : responseOf(500)),
     );
     const answer = fetch(url);
     await vi.runAllTimersAsync();
@@ -251,7 +250,7 @@ describe('retry', () => {
     ['the backoff', { backoff: () => raise(oops) }, 1],
     ['the budget', { budget: { deposit() {}, withdraw: () => raise(oops), balance: 1 } }, 1],
   ])('rejects with an error thrown by %s, and sends nothing more', async (_what, options, attempts) => {
-    const { fetch, sent, types } = stub([retry({ backoff: constant(0), ...options })], () => at(503));
+    const { fetch, sent, types } = stub([retry({ backoff: constant(0), ...options })], () => responseOf(503));
     await expect(fetch(url)).rejects.toBe(oops);
     expect(sent).toHaveLength(attempts);
     expect(types()).not.toContain('retry.abandoned');
@@ -260,7 +259,7 @@ describe('retry', () => {
   test('retries without a limit of its own where retries is Infinity', async () => {
     const { fetch, sent, events } = stub(
       [retry({ retries: Infinity, backoff: constant(0), budget: budget({ ratio: 0, floor: 2 }) })],
-      () => at(503),
+      () => responseOf(503),
     );
     await fetch(url);
     expect(sent).toHaveLength(1 + 20);
@@ -270,7 +269,7 @@ describe('retry', () => {
   test('spends nothing of its budget on a good response, and nothing when no retry is left', async () => {
     const purse = budget({ ratio: 0, floor: 0.5 });
     const { fetch } = stub([retry({ retries: 1, backoff: constant(0), budget: purse })], (attempt) =>
-      at(attempt === 1 ? 200 : 503),
+      responseOf(attempt === 1 ? 200 : 503),
     );
     await fetch(url);
     expect(purse.balance).toBe(5);
@@ -280,9 +279,9 @@ describe('retry', () => {
 
   test('emits nothing when the caller aborts while the body is being recorded', async () => {
     const { request } = endlessUpload();
-    const { fetch, types } = stub([retry()], () => at(503));
+    const { fetch, types } = stub([retry()], () => responseOf(503));
     const leaving = new AbortController();
-    const error = fetch(request, { signal: leaving.signal }).catch((reason: unknown) => reason);
+    const error = reasonOf(fetch(request, { signal: leaving.signal }));
     await vi.advanceTimersByTimeAsync(100);
     leaving.abort('gone');
     expect(await error).toBe('gone');
@@ -295,7 +294,7 @@ describe('retry', () => {
     ['a response that ends the retries', 503],
   ])('stops the recording of the body after %s', async (_what, status) => {
     const { request, bytesRead } = endlessUpload();
-    const { fetch } = stub([retry()], () => at(status, { 'retry-after': '3600' }));
+    const { fetch } = stub([retry()], () => responseOf(status, { 'retry-after': '3600' }));
     await fetch(request);
     await vi.advanceTimersByTimeAsync(100);
     const before = bytesRead();
@@ -312,7 +311,7 @@ describe('retry', () => {
       [false, 1],
       [true, 4],
     ] as const) {
-      const { fetch, sent } = stub([retry({ backoff: constant(1) })], () => at(503));
+      const { fetch, sent } = stub([retry({ backoff: constant(1) })], () => responseOf(503));
       const answer = fetch(url, { retry: override });
       await vi.runAllTimersAsync();
       await answer;
@@ -322,7 +321,7 @@ describe('retry', () => {
 
   test('spends one budget with the calls that override its options', async () => {
     const { fetch, sent } = stub([retry({ budget: budget({ ratio: 0, floor: 0.1 }), backoff: constant(0) })], () =>
-      at(503),
+      responseOf(503),
     );
     await fetch(url, { retry: 3 });
     await fetch(url, { retry: 3 });
@@ -458,7 +457,7 @@ describe('retry on a real server', () => {
   test('sends the request again at once on a fresh connection when the server has closed a kept-alive one', async () => {
     await using fresh = await faultServer(); // the pool must not have another connection to it
     await (await fetch(fresh.url('/keepalive/close-next'))).text();
-    await new Promise((resolve) => setTimeout(resolve)); // undici reuses a connection only a turn later
+    await delayed(undefined, 0); // undici reuses a connection only a turn later
     events.length = 0;
     await (await fetch(fresh.url('/ok'), { retry: { backoff: constant(60_000) } })).text();
     expect(events).toContainEqual(expect.objectContaining({ type: 'retry.scheduled', retry: 1, delay: 0 }));

@@ -121,7 +121,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
       }
       const { outcome, copy, good } = await race.result();
       if (good && sent > 1) ctx.emit({ type: 'hedge.won', copy: copy + 1 });
-      // Without a delay that ran out, the response was in the socket in time.
+      // If the delay never ran out, the response was in time, even if the program read it late.
       if (good && copy === 0) route?.record(slow ? elapsed() : Math.min(elapsed(), delay));
       return unwrap(outcome);
     } finally {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createFetch, hedge, memory, observe, type Fetch, type KyoaEvent } from '../../../src/index.ts';
 import { latencyHistory } from '../../../src/lib/latency/history.ts';
-import { scripted, url, type Step } from './script.ts';
+import { url } from '../../support/http.ts';
+import { scripted, type Step } from './script.ts';
 
 describe('the learned delay of hedge', () => {
   beforeEach(() => {

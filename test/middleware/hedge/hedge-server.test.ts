@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFetch, hedge, observe, timeout, type KyoaEvent } from '../../../src/index.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
+import { reasonOf } from '../../support/promises.ts';
 import { expectQuiet } from '../../support/sockets.ts';
 
 describe('hedge on a real server', () => {
@@ -127,7 +128,7 @@ describe('hedge on a real server', () => {
 
   test('aborts both copies with the caller’s abort', async () => {
     const leaving = new AbortController();
-    const error = fetch(server.url('/blackhole'), { signal: leaving.signal }).catch((thrown: unknown) => thrown);
+    const error = reasonOf(fetch(server.url('/blackhole'), { signal: leaving.signal }));
     await server.until(({ requests }) => requests.length === 2);
     leaving.abort('gone');
     expect(await error).toBe('gone');

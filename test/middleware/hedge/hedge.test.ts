@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { budget, createFetch, hedge, timeout, type KyoaEvent } from '../../../src/index.ts';
 import { deaf, silent, watched } from '../../support/call.ts';
+import { networkError, url } from '../../support/http.ts';
+import { delayed, reasonOf } from '../../support/promises.ts';
 import { endlessUpload } from '../../support/upload.ts';
-import { networkError, run, scripted, url, type Step } from './script.ts';
+import { run, scripted, type Step } from './script.ts';
 
 describe('hedge', () => {
   beforeEach(() => {
@@ -286,7 +288,7 @@ describe('hedge', () => {
   test('ends with a limit outside it, also when the transport ignores its signal', async () => {
     for (const transport of [silent, deaf]) {
       const { fetch, events } = watched([timeout(120), hedge({ delay: 50 })], transport);
-      const error = fetch(url).catch((thrown: unknown) => thrown);
+      const error = reasonOf(fetch(url));
       await vi.runAllTimersAsync();
       expect(await error).toMatchObject({ name: 'TimeoutError', phase: 'total' });
       expect(events.filter(({ type }) => type === 'attempt.sent')).toHaveLength(2);
@@ -352,7 +354,7 @@ describe('hedge', () => {
     const { fetch } = watched([hedge({ delay: 50 })], async () => {
       count += 1;
       const copy = count;
-      await new Promise((resolve) => setTimeout(resolve, copy === 1 ? 300 : 10));
+      await delayed(undefined, copy === 1 ? 300 : 10);
       return copy === 1 ? late : new Response('good');
     });
     let count = 0;

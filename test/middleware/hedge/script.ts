@@ -1,10 +1,7 @@
 /** Copies that follow a script, for the tests of hedge. */
 import { hedge, type Fetch } from '../../../src/index.ts';
 import { watched } from '../../support/call.ts';
-
-export const url = 'http://api.example/';
-export const networkError = (code: string): TypeError =>
-  new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
+import { url } from '../../support/http.ts';
 
 /** What a copy does after `ms`: it gets a response of `status`, whose body names the copy, or it fails. */
 export interface Step {
