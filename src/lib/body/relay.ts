@@ -36,7 +36,6 @@ export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): R
       }
       try {
         const { done, value } = await open().read();
-        if (body.failure !== undefined) return;
         if (done) {
           controller.close();
           if ('byobRequest' in controller) controller.byobRequest?.respond(0); // otherwise the read never settles
@@ -52,7 +51,6 @@ export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): R
           controller.enqueue(value);
         }
       } catch (error) {
-        if (body.failure !== undefined) return;
         endBody(body, false);
         throw error;
       } finally {

@@ -3,17 +3,17 @@
  * permits and listeners last until its end. The Response stays the transport's own object: members of ours are placed
  * between the object and its class, and each way to read the body goes through them.
  *
- * | state of the body                | `WatchedBody`, shared by all clones       | `WatchedResponse`, one per clone |
- * | -------------------------------- | ----------------------------------------- | -------------------------------- |
- * | unread                           | `watchers`: one per policy; `copies`: 1   | `body`                           |
- * | being read by `text()` and kin   | `readers`: the promise's `reject`         |                                  |
- * | being read as a stream, or in    | `readers`: the relay's `fail`; `length`,  | `relayed`                        |
- * | any way while chunks are watched | `waiting`: of the clone that is ahead     |                                  |
- * | cloned                           | `copies`: one more                        | one more, with the same `body`   |
- * | cancelled                        | `copies`: one less; `ended`: false at 0   |                                  |
- * | read to its end                  | `ended`: true                             |                                  |
- * | failed by the transport          | `ended`: false                            |                                  |
- * | failed by a policy               | `failure`; `ended`: false                 |                                  |
+ * | state of the body                  | `WatchedBody`, shared by all clones      | `WatchedResponse`, one per clone |
+ * | ---------------------------------- | ---------------------------------------- | -------------------------------- |
+ * | unread                             | `watchers`: one per policy; `copies`: 1  | `body`                           |
+ * | being read by `text()` etc.        | `readers`: the promise's `reject`        |                                  |
+ * | being read as a stream, or in      | `readers`: the relay's `fail`; `length`, | `relayed`                        |
+ * | any way while chunks are watched   | `waiting`: of the clone that is ahead    |                                  |
+ * | cloned                             | `copies`: one more                       | one more, with the same `body`   |
+ * | cancelled                          | `copies`: one less; `ended`: false at 0  |                                  |
+ * | read to its end                    | `ended`: true                            |                                  |
+ * | failed by the transport            | `ended`: false                           |                                  |
+ * | failed by a policy                 | `failure`; `ended`: false                |                                  |
  *
  * Setting `ended` notifies every watcher and empties `watchers` and `readers`. After a `failure` each read rejects with
  * its error.
@@ -91,8 +91,7 @@ const shadow = shadowPrototype((base: Response): PropertyDescriptorMap => {
     body: {
       get(this: Response) {
         const state = responses.get(this)!;
-        const body = Reflect.get(base, 'body', this);
-        if (body === null) return null;
+        const body = Reflect.get(base, 'body', this)!;
         // A relay would get no bytes of a body that is already being read without one.
         const isRead = state.relayed === undefined && (body.locked || Reflect.get(base, 'bodyUsed', this));
         return isRead ? body : relayed(this, state, base).body;
@@ -106,13 +105,13 @@ const shadow = shadowPrototype((base: Response): PropertyDescriptorMap => {
     clone: {
       value(this: Response) {
         const { body, relayed } = responses.get(this)!;
-        if (relayed?.bodyUsed === true || relayed?.body?.locked === true) return relayed.clone(); // throws
+        if (relayed?.body?.locked === true) return relayed.clone(); // throws
         const shadowed = Object.getPrototypeOf(this) as object;
         // A Response that is written in JavaScript, like happy-dom's, would otherwise tee the relay.
         Object.setPrototypeOf(this, base);
         try {
           const copy = this.clone();
-          if (responses.get(copy) === undefined) watch(copy, body);
+          watch(copy, body);
           return copy;
         } finally {
           Object.setPrototypeOf(this, shadowed);
@@ -131,10 +130,10 @@ function reading(method: Method, base: Response) {
     const state = responses.get(this)!;
     const { body } = state;
     if (body.failure !== undefined) return Promise.reject(body.failure.error);
-    const relay = body.hasChunkWatcher || state.relayed !== undefined ? relayed(this, state, base) : undefined;
-    const read = (): Promise<unknown> => (relay === undefined ? base[method].call(this) : relay[method]());
-    const stream = relay !== undefined ? relay.body : hasUnopenedBody(this) ? null : Reflect.get(base, 'body', this);
-    if (this.bodyUsed || stream?.locked === true) return read(); // rejects with the platform's own error
+    const ours = body.hasChunkWatcher || state.relayed !== undefined ? relayed(this, state, base) : undefined;
+    const read = (): Promise<unknown> => (ours === undefined ? base[method].call(this) : ours[method]());
+    const stream = ours === undefined ? Reflect.get(base, 'body', this) : ours.body;
+    if (this.bodyUsed || stream!.locked) return read(); // rejects with the platform's own error
 
     return new Promise((resolve, reject) => {
       body.readers.add(reject); // not through the stream: Chromium turns the error of a stream into a TypeError

@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { discard } from '../../../src/lib/body/discard.ts';
 import { noop } from '../../../src/lib/noop.ts';
-import { now } from '../../support/faults/clock.ts';
-import { flood, origin, settled, type Origin } from '../../support/origin.ts';
+import { flood, origin, settled, until, type Origin } from '../../support/origin.ts';
 import { ends, hello, modes, part, text, watch } from './watched.ts';
 
 afterEach(() => {
@@ -22,12 +21,6 @@ describe('discard', () => {
 
   /** Stops all timers, so that the test sees what needs none. */
   const stopTimers = (): void => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-
-  /** Waits in real time, because `vi.waitFor` would advance the fake timers. */
-  async function turns(predicate: () => boolean): Promise<void> {
-    for (const started = now(); !predicate() && now() - started < 5_000;) await settled();
-    expect(predicate()).toBe(true);
-  }
 
   test.for(kinds)(
     'reads a short body to its end, which keeps the connection for the next request (watching %s)',
@@ -51,7 +44,7 @@ describe('discard', () => {
     const [started, stopped] = [vi.spyOn(globalThis, 'setTimeout'), vi.spyOn(globalThis, 'clearTimeout')];
     discard(response);
     const [drain] = started.mock.results;
-    await turns(() => stopped.mock.calls.some(([timer]) => timer === drain!.value));
+    await until(() => stopped.mock.calls.some(([timer]) => timer === drain!.value));
     discard(await fetch(server.url));
     expect(server.exchanges.map(({ connection }) => connection)).toEqual([1, 1]);
   });
@@ -75,7 +68,7 @@ describe('discard', () => {
     discard(response);
     expect(await server.exchanges[0]!.over).toBe('cut');
     if (kind !== 'nothing') expect(ends(reports)).toEqual(['incomplete']);
-    await turns(() => vi.getTimerCount() === 0);
+    await until(() => vi.getTimerCount() === 0);
   });
 
   test.for(kinds)('cancels a body that has not ended after one second (watching %s)', async (kind) => {
@@ -100,7 +93,7 @@ describe('discard', () => {
     if (kind !== 'nothing') watch(response, kind);
     discard(response);
     expect(vi.getTimerCount()).toBe(1);
-    await turns(() => vi.getTimerCount() === 0);
+    await until(() => vi.getTimerCount() === 0);
     expect(response.bodyUsed).toBe(true);
   });
 
@@ -153,7 +146,7 @@ describe('discard', () => {
     discard(response);
     await settled();
     server.exchanges[0]!.answer.destroy();
-    await turns(() => vi.getTimerCount() === 0);
+    await until(() => vi.getTimerCount() === 0);
     if (kind !== 'nothing') expect(ends(reports)).toEqual(['incomplete']);
   });
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { byteStream, concat, readUpTo, resume, type Bytes } from '../../../src/lib/body/streams.ts';
-import { reasonOf } from './watched.ts';
+import { settled } from '../../support/origin.ts';
+import { reasonOf } from '../../support/promises.ts';
 
 const bytes = (...values: number[]): Bytes => new Uint8Array(values);
 
@@ -45,6 +46,7 @@ describe.each(['byteStream', 'byteStream without byte streams on the platform'])
     const chunks = [bytes(1), bytes(2, 3)];
     const next = vi.fn(() => chunks.shift());
     const reader = open(next).getReader();
+    await settled();
     expect(next).not.toHaveBeenCalled();
     expect((await reader.read()).value).toEqual(bytes(1));
     expect(next).toHaveBeenCalledOnce();

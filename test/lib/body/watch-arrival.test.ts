@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { undici } from '../../../adapters/transport/undici/undici.ts';
-import { hasUnopenedBody } from '../../../src/core/engine/transport-protocol.ts';
+import { bodyArrival, hasUnopenedBody } from '../../../src/core/engine/transport-protocol.ts';
 import { isEventStream } from '../../../src/lib/body/watch.ts';
 import { origin, settled } from '../../support/origin.ts';
-import { hello, part, reasonOf, responding, watch } from './watched.ts';
+import { reasonOf } from '../../support/promises.ts';
+import { ends, hello, part, responding, watch } from './watched.ts';
 
 const transport = undici();
 afterAll(() => transport.destroy());
@@ -60,6 +61,27 @@ describe('watchBody of a transport that reports the arrival of a body', () => {
   });
 });
 
+describe('watchBody of a clone whose class is written in JavaScript', () => {
+  test('reports each chunk once', async () => {
+    await using server = await origin(hello);
+    const { response, reports } = watch(await transport(server.url), 'chunks');
+    void response.body;
+    const copy = response.clone();
+    expect(await Promise.all([response.text(), copy.text()])).toEqual(['hello', 'hello']);
+    expect(reports).toEqual(['wait', 'hello', 'wait', 'complete']);
+  });
+
+  test('reports no end when one of the two is cancelled', async () => {
+    await using server = await origin(part);
+    const { response, reports } = watch(await transport(server.url), 'chunks');
+    const copy = response.clone();
+    await copy.body!.cancel();
+    expect(ends(reports)).toEqual([]);
+    await response.body!.cancel();
+    expect(ends(reports)).toEqual(['incomplete']);
+  });
+});
+
 describe('isEventStream', () => {
   test.for([
     ['text/event-stream', true],
@@ -71,6 +93,13 @@ describe('isEventStream', () => {
       expect(isEventStream(response)).toBe(expected);
       await response.text();
     }
+  });
+
+  test('reads no headers if the transport reports the content type', () => {
+    const response = Object.defineProperty(new Response(null), bodyArrival, {
+      value: { contentType: 'text/event-stream' },
+    });
+    expect(isEventStream(response)).toBe(true);
   });
 
   test('is false without a content type', () => {

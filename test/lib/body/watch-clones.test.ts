@@ -1,18 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { origin, settled, type Origin } from '../../support/origin.ts';
-import {
-  ends,
-  fetchWatched,
-  hello,
-  inBothModes,
-  modes,
-  part,
-  reasonOf,
-  streamed,
-  text,
-  watch,
-  type Mode,
-} from './watched.ts';
+import { reasonOf } from '../../support/promises.ts';
+import { ends, fetchWatched, hello, inBothModes, modes, part, streamed, text, watch, type Mode } from './watched.ts';
 
 describe('a watched response and its clone', () => {
   type Copies = readonly [original: Response, copy: Response];
@@ -104,6 +93,15 @@ describe('a watched response and its clone', () => {
     expect(ends(reports)).toEqual(['incomplete']);
   });
 
+  test.for(modes)('keep the first end, although the other fails to parse (watching %s)', async (mode) => {
+    await using server = await origin(hello);
+    const { response } = await fetchWatched(server, mode);
+    const copy = response.clone();
+    expect(await response.text()).toBe('hello');
+    expect(await reasonOf(copy.json())).toBeInstanceOf(SyntaxError);
+    expect(watch(response, mode).reports).toEqual(['complete']);
+  });
+
   test('notify a watcher that is added after the clone was created', async () => {
     await using server = await origin(hello);
     const { response } = await fetchWatched(server, 'the end');
@@ -111,6 +109,20 @@ describe('a watched response and its clone', () => {
     const { reports } = watch(response, 'chunks');
     expect(await copy.text()).toBe('hello');
     expect(reports).toEqual(['wait', 'hello', 'wait', 'complete']);
+  });
+
+  test('report one wait when both wait, and none for a chunk that the other has read', async () => {
+    await using server = await origin(part);
+    const { response, reports } = await fetchWatched(server, 'chunks');
+    const [ahead, behind] = [response.clone(), response].map((each) => each.body!.getReader());
+    await ahead!.read();
+    await behind!.read();
+    expect(reports).toEqual(['wait', 'part']);
+    const next = [ahead!.read(), behind!.read()];
+    expect(reports).toEqual(['wait', 'part', 'wait']);
+    server.exchanges[0]!.answer.end('more');
+    expect((await Promise.all(next)).map(({ value }) => text(value))).toEqual(['more', 'more']);
+    expect(reports).toEqual(['wait', 'part', 'wait', 'more']);
   });
 
   test('report a chunk when it arrives, and not again when the other clone reads it', async () => {

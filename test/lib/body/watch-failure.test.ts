@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { flood, origin, settled } from '../../support/origin.ts';
-import { ends, fetchWatched, hello, inBothModes, modes, part, reasonOf, streamed, text, watch } from './watched.ts';
+import { reasonOf } from '../../support/promises.ts';
+import { ends, fetchWatched, hello, inBothModes, modes, part, streamed, text, watch } from './watched.ts';
 
 describe('the function that fails a watched body', () => {
   /** Each way to read a body. */

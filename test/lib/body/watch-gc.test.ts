@@ -2,20 +2,11 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { noop } from '../../../src/lib/noop.ts';
 import type { Bytes } from '../../../src/lib/body/streams.ts';
+import { watchBody, type BodyWatcher } from '../../../src/lib/body/watch.ts';
 import { origin, settled, type Origin } from '../../support/origin.ts';
+import { reasonOf } from '../../support/promises.ts';
 import { gcUntil } from '../../support/sockets.ts';
-import {
-  fetchWatched,
-  hello,
-  inBothModes,
-  modes,
-  part,
-  reasonOf,
-  streamed,
-  text,
-  watch,
-  type Mode,
-} from './watched.ts';
+import { fetchWatched, hello, inBothModes, modes, part, streamed, text, watch, type Mode } from './watched.ts';
 
 describe('a watched response that no code holds', () => {
   /** What a policy holds: a timer or a listener that may fail the body. */
@@ -40,7 +31,8 @@ describe('a watched response that no code holds', () => {
     unread: noop,
     'with its body member read': (response) => response.body!.locked,
     cloned: (response) => void response.clone(),
-    read: (response) => response.text(),
+    'read by text()': (response) => response.text(),
+    'read in part': (response) => response.body!.getReader().read(),
   };
 
   test.for(inBothModes(Object.keys(looks)))('is collected, %s (watching %s)', async ([look, mode]) => {
@@ -91,4 +83,29 @@ describe('a watched response that no code holds', () => {
   function abandonedObject(): WeakRef<object> {
     return new WeakRef({});
   }
+});
+
+describe('a watched body that has ended', () => {
+  test.for(modes)('does not keep what was read alive (watching %s)', async (mode) => {
+    const read = async (): Promise<readonly [value: WeakRef<ArrayBuffer>, fail: (error: unknown) => void]> => {
+      const { response, fail } = watch(new Response('hello'), mode);
+      return [new WeakRef(await response.arrayBuffer()), fail];
+    };
+    const [value, fail] = await read();
+    await gcUntil(() => value.deref() === undefined);
+    fail('too late');
+  });
+
+  test('does not keep its watchers alive', async () => {
+    const read = async (): Promise<readonly [watcher: WeakRef<BodyWatcher>, response: Response]> => {
+      const watcher: BodyWatcher = { end: noop };
+      const response = new Response('hello');
+      watchBody(response, watcher);
+      await response.text();
+      return [new WeakRef(watcher), response];
+    };
+    const [watcher, response] = await read();
+    await gcUntil(() => watcher.deref() === undefined);
+    expect(response.bodyUsed).toBe(true);
+  });
 });

@@ -3,6 +3,7 @@ import { noop } from '../../../src/lib/noop.ts';
 import type { Bytes } from '../../../src/lib/body/streams.ts';
 import { watchBody } from '../../../src/lib/body/watch.ts';
 import { origin, settled, type Origin } from '../../support/origin.ts';
+import { reasonOf } from '../../support/promises.ts';
 import {
   ends,
   fetchWatched,
@@ -12,7 +13,6 @@ import {
   methods,
   modes,
   part,
-  reasonOf,
   responding,
   streamed,
   text,
@@ -156,6 +156,33 @@ describe('watchBody', () => {
     const { response } = await fetchWatched(server, mode);
     expect(response.body).toBe(response.body);
     await response.text();
+  });
+
+  test.for(modes)('leaves a body to a reader that had locked it before (watching %s)', async (mode) => {
+    await using server = await origin(part);
+    const native = await fetch(server.url);
+    const reader = native.body!.getReader();
+    const { response } = watch(native, mode);
+    expect([response.body!.locked, response.bodyUsed]).toEqual([true, false]);
+    expect(text((await reader.read()).value)).toBe('part');
+    reader.releaseLock();
+    expect([response.body!.locked, response.bodyUsed]).toEqual([false, true]);
+    await response.body!.cancel();
+  });
+
+  test.for(modes)('reports no end when the platform refuses a read (watching %s)', async (mode) => {
+    await using server = await origin(part);
+    const { response, reports } = await fetchWatched(server, mode);
+    const reader = response.body!.getReader();
+    expect(await reasonOf(response.text())).toBeInstanceOf(TypeError);
+    expect(ends(reports)).toEqual([]);
+    await reader.read();
+    reader.releaseLock();
+    expect(await reasonOf(response.text())).toBeInstanceOf(TypeError);
+    expect(ends(reports)).toEqual([]);
+    server.exchanges[0]!.answer.end(' and the rest');
+    expect(await streamed.getReader(response.body!)).toBe(' and the rest');
+    expect(ends(reports)).toEqual(['complete']);
   });
 
   test('refuses a BYOB reader where the transport does', () => {

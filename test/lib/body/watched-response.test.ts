@@ -2,7 +2,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { noop } from '../../../src/lib/noop.ts';
 import { withoutWatch } from '../../../src/lib/body/watch.ts';
 import { origin, settled } from '../../support/origin.ts';
-import { ends, fetchWatched, hello, inBothModes, modes, part, reasonOf, watch } from './watched.ts';
+import { reasonOf } from '../../support/promises.ts';
+import { ends, fetchWatched, hello, inBothModes, modes, part, watch } from './watched.ts';
 
 describe('a watched response', () => {
   /** What a caller can observe of a response. */

@@ -51,16 +51,6 @@ export function responding(content: string, type: string): (exchange: Exchange) 
   return ({ answer }) => void answer.setHeader('content-type', type).end(content);
 }
 
-/** Resolves to the reason of a rejection, and fails the test if the promise resolves. */
-export async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    (value) => {
-      throw new Error(`It resolved to ${String(value)}`);
-    },
-    (error: unknown) => error,
-  );
-}
-
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
   let all = '';
   for await (const chunk of stream) all += text(chunk);
