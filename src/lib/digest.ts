@@ -5,7 +5,7 @@ export async function digest(data: Blob | string): Promise<string> {
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** FNV-1a in eight lanes of 32 bits. It tells different data apart unless an attacker has chosen the data. */
+/** FNV-1a in eight lanes of 32 bits. Different data has different digests, unless an attacker has chosen the data. */
 function fnv(bytes: Uint8Array): Uint8Array {
   const lanes = Uint32Array.from({ length: 8 }, (_, lane) => 0x811c9dc5 ^ lane);
   bytes.forEach((byte, index) => {

@@ -3,8 +3,9 @@
 /** What a policy wants to know about a body. */
 export interface BodyWatcher {
   /**
-   * Called once, when the body has been read to its end (`complete`), was cancelled or has failed. A transport that can
-   * tell calls it as soon as the whole body has arrived. For a response without a body it is called at once.
+   * Called once, when the body has been read to its end (`complete`), was cancelled or has failed. For a response of a
+   * transport that reports the arrival of a body, it is called as soon as the whole body has arrived. For a response
+   * without a body it is called at once.
    */
   end(complete: boolean): void;
   /** The reader waits for a chunk. Silence from here on is the server's. */

@@ -1,4 +1,4 @@
-/** Tells whether two requests are the same: a digest of the method, the URL and the first MiB of the body. */
+/** Identifies a request: a digest of its method, its URL and the first MiB of its body. */
 import { bodySource } from '../../core/engine/body-source.ts';
 import { maxBufferedBody } from '../../core/engine/http.ts';
 import { readUpTo, type Bytes } from '../body/streams.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
-import { derive, headersFor, withHeaders } from '../../../src/core/engine/derive.ts';
+import { derive, headersFor, referrerOf, withHeaders } from '../../../src/core/engine/derive.ts';
 import { LazyGet } from '../../../src/core/engine/lazy-request.ts';
 
 const url = 'http://api.example/';
@@ -50,6 +50,12 @@ describe('withHeaders', () => {
     const lazy = new LazyGet(url);
     expect([...withHeaders(lazy, { a: '1' }).headers]).toEqual([['a', '1']]);
     expect(lazy.isUntouched).toBe(true);
+  });
+});
+
+describe('referrerOf', () => {
+  test('is empty for the defaults', () => {
+    expect(referrerOf(new Request(url))).toEqual({});
   });
 });
 

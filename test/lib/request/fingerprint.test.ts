@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { fingerprint } from '../../../src/lib/request/fingerprint.ts';
 import { setBodySource } from '../../../src/core/engine/body-source.ts';
@@ -107,6 +107,17 @@ describe('fingerprint', () => {
     );
     expect(await fingerprint(post(endless))).toBe(print);
     expect(pulled).toBeLessThan(12);
+  });
+
+  test('lets the caller cancel a long stream', async () => {
+    const cancel = vi.fn();
+    const pull = (controller: ReadableStreamDefaultController): void =>
+      controller.enqueue(new Uint8Array(mebibyte / 8));
+    const request = post(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }));
+    await fingerprint(request);
+    expect(cancel).not.toHaveBeenCalled();
+    await request.body!.cancel();
+    expect(cancel).toHaveBeenCalledOnce();
   });
 
   test('rejects if the body breaks off', async () => {

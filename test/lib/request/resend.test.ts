@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { setBodySource } from '../../../src/core/engine/body-source.ts';
+import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
 import { derive } from '../../../src/core/engine/derive.ts';
 import { resendable, type Resendable } from '../../../src/lib/request/resend.ts';
 import { contextOf } from '../../support/context.ts';
@@ -250,6 +250,11 @@ describe('resendable', () => {
     copies.close();
   });
 
+  test('keeps the body source, so that its request can be sent again', async () => {
+    const again = (await copiesOf(withSource('http://api.example/', 'text'))!.next())!;
+    expect(bodySource(again)).toBe('text');
+  });
+
   test('does not read a body whose source is known', () => {
     const request = withSource('http://api.example/', 'text');
     expect(copiesOf(request)).toBeDefined();
@@ -364,6 +369,12 @@ describe('resendable for a body of unknown source', () => {
     const copies = copiesOf(streaming('http://api.example/', stream))!;
     expect(await copies.next()).toBeUndefined();
     await expect(copies.first.text()).rejects.toThrow('of the source');
+  });
+
+  test('keeps the referrer and its policy', async () => {
+    const members = { referrer: 'http://api.example/from', referrerPolicy: 'no-referrer' } as const;
+    const request = new Request('http://api.example/', { method: 'POST', body: 'text', ...members });
+    expect(await copiesOf(request)!.next()).toMatchObject(members);
   });
 
   test('can be closed twice', async () => {

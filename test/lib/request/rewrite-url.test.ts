@@ -115,6 +115,7 @@ describe('rewriteUrl', () => {
     const body = new Blob(['text']).stream();
     const request = new Request('http://a.example/', { method: 'POST', body, duplex: 'half' } as RequestInit);
     setBodySource(request, body);
+    void request.clone(); // locks the stream, and gives the request another one
     const moved = rewriteUrl(request, elsewhere) as Request;
     expect(bodySource(moved)).toBe(body);
     expect(await moved.text()).toBe('text');
