@@ -146,9 +146,9 @@ describe('a caller of dedupe that leaves', () => {
   test('because of its own limit does not affect the others', async () => {
     await using server = await manualServer();
     const fetch = createFetch({ use: [timeout(5_000), dedupe()] });
-    const [patient, hasty] = [fetch(server.url), fetch(server.url, { timeout: 20 })];
+    const [patient, hasty] = [fetch(server.url), reasonOf(fetch(server.url, { timeout: 20 }))];
     const exchange = await server.next();
-    expect(await reasonOf(hasty)).toMatchObject({ name: 'TimeoutError', phase: 'total', limit: 20 });
+    expect(await hasty).toMatchObject({ name: 'TimeoutError', phase: 'total', limit: 20 });
     exchange.answer.end('worth it');
     expect(await (await patient).text()).toBe('worth it');
     expect(server.exchanges).toHaveLength(1);
@@ -157,9 +157,9 @@ describe('a caller of dedupe that leaves', () => {
   test('because of its limit does not shorten the time of the others, even if it was the first', async () => {
     await using server = await manualServer();
     const fetch = createFetch({ use: [timeout(5_000), dedupe(), timeout({ headers: 5_000 })] });
-    const [hasty, patient] = [fetch(server.url, { timeout: { total: 20 } }), fetch(server.url)];
+    const [hasty, patient] = [reasonOf(fetch(server.url, { timeout: { total: 20 } })), fetch(server.url)];
     const exchange = await server.next();
-    expect(await reasonOf(hasty)).toMatchObject({ name: 'TimeoutError' });
+    expect(await hasty).toMatchObject({ name: 'TimeoutError' });
     exchange.answer.end('worth it');
     expect(await (await patient).text()).toBe('worth it');
   });
