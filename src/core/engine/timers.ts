@@ -38,8 +38,10 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** ms. A timer stays in the list for at least this long, and for at most twice as long. */
+/** ms. */
 const scanInterval = 50;
+/** A timer leaves the list at the first scan after this time, ms. Most responses come earlier. */
+const listTime = 150;
 
 const list = new LinkedList<SharedTimer>();
 let scanning = false;
@@ -49,7 +51,7 @@ const platformTimeout = globalThis.setTimeout;
 
 /**
  * A timer for a wait that nearly always ends early. It gets a platform timer of its own only when it leaves the list, or
- * at once if it may be due before it would leave. In the list it keeps a Node process alive, for 100 ms at most.
+ * at once if it may be due before it would leave. In the list it keeps a Node process alive, for 200 ms at most.
  */
 export class SharedTimer implements ListNode<SharedTimer> {
   list: LinkedList<SharedTimer> | undefined;
@@ -67,7 +69,7 @@ export class SharedTimer implements ListNode<SharedTimer> {
     this.#ms = ms;
     this.#run = run;
     this.#start = start;
-    if (ms < 2 * scanInterval || globalThis.setTimeout !== platformTimeout) this.#timer = start(ms, run);
+    if (ms < listTime + scanInterval || globalThis.setTimeout !== platformTimeout) this.#timer = start(ms, run);
     else if (ms <= longestDelay) {
       list.add(this);
       if (!scanning) scanLater();
@@ -92,7 +94,7 @@ function scanLater(): void {
     scanning = false;
     const now = performance.now();
     for (const timer of list) {
-      if (timer.since > now - scanInterval) break;
+      if (timer.since > now - listTime) break;
       timer.leaveList(now);
     }
     if (list.size > 0) scanLater();
