@@ -1,4 +1,4 @@
-/** Spares a server that fails, and its callers the wait. Stands inside `retry`, outside the `timeout` of an attempt. */
+/** Stops calls to a server that keeps failing. Placed inside `retry` and outside the `timeout` of an attempt. */
 import type { Middleware } from '../../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../../core/errors.ts';
 import {
@@ -20,33 +20,33 @@ import { isTransient, setNotBefore, settleThen, unwrap, type Outcome, type When 
 export interface BreakerOptions extends BreakerOverride {
   /** How long a call counts, ms. @default 10_000 */
   readonly window?: number;
-  /** Calls that pass while the circuit is half-open, and must all succeed to close it. @default 1 */
+  /** Calls that pass while the circuit is half-open; all of them must succeed to close it. @default 1 */
   readonly probes?: number;
   /** Draws from [0, 1) for the jitter. @default Math.random */
   readonly random?: () => number;
-  /** Where to begin: what `snapshot()` gave, there or in another process. */
+  /** The state to begin with: the result of `snapshot()`, also from another process. */
   readonly initial?: BreakerSnapshot;
 }
 
-/** What a call may decide for itself; the rest belongs to the circuit that it shares. */
+/** The options that a call may override. The other options belong to the shared circuit. */
 export interface BreakerOverride {
-  /** Failures among the calls within the window that open the circuit. @default 0.5 */
+  /** The share of failed calls in the window that opens the circuit. @default 0.5 */
   readonly ratio?: number;
-  /** With fewer calls within the window it stays closed. @default 20 */
+  /** With fewer calls in the window the circuit stays closed. @default 20 */
   readonly volume?: number;
-  /** How long it stays open, ms, with equal jitter; or a backoff, for one that grows while probes fail. @default 2_000 */
+  /** How long the circuit stays open, ms, with equal jitter; or a backoff, to grow while probes fail. @default 2_000 */
   readonly cooldown?: number | Backoff;
-  /** Counts calls that take longer than `over` ms as failures of their own `ratio` (0.5). @default false */
+  /** Counts calls that take longer than `over` ms as failures with a `ratio` of their own (0.5). @default false */
   readonly slow?: { readonly over: number; readonly ratio?: number } | false;
-  /** Calls with the same key share a circuit; `undefined` leaves a call alone. @default byOrigin */
+  /** Calls with the same key share a circuit; `undefined` excludes a call. @default byOrigin */
   readonly key?: Key;
-  /** What is a failure of the server. @default a network error, a limit that ran out, or a status of 500 and above */
+  /** The server's failures. @default a network error, a limit that ran out, or a status of 500 and above */
   readonly when?: When;
 }
 
 export type BreakerSnapshot = Readonly<Record<string, CircuitSnapshot>>;
 export type Breaker = Middleware & {
-  /** Every key's circuit as it stands, in JSON's terms. */
+  /** The present state of every circuit, by key, as plain JSON. */
   snapshot(): BreakerSnapshot;
 };
 
@@ -68,16 +68,20 @@ export const breakerOptions: PolicyOptions<Settings<BreakerOptions, 'initial'> &
 );
 
 /**
- * Closed, open, half-open for each key. The call that opens the circuit still gets its own outcome. A failed probe
- * opens it again; one that is aborted, or hangs for longer than a cooldown, gives its place to another. An abort by the
- * caller, and an error that `when` does not blame on the server, count for nothing. A 429 is no failure: the server
- * does its work, and refuses one client's quota; an open circuit would refuse everybody (Envoy's outlier detection
- * counts 5xx only, too). What is judged is the answer's head, not its body. Of more than 1,000 keys the least recently
- * used are forgotten, but never one whose cooldown runs.
+ * A circuit breaker: each key has a circuit that is closed, open or half-open. The call that opens the circuit still
+ * gets its own outcome. A failed probe opens the circuit again. A probe that is aborted, or hangs for longer than a
+ * cooldown, returns its permit, and another call becomes a probe. An abort by the caller is not counted, and neither is
+ * an error that `when` does not accept as a failure of the server. Of more than 1,000 circuits the least recently used
+ * ones are deleted, but never one whose cooldown still runs.
+ *
+ * It judges the status and the headers, not the body. By default a 429 is no failure: the server works and refuses one
+ * client that is over its quota, but an open circuit would refuse all clients. Envoy's outlier detection counts only
+ * statuses of 500 and above, too.
  *
  * Per call: `breaker: false`, or `breaker: { ... }`.
  *
- * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which says until when.
+ * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which has the time
+ * at which a call may pass again.
  */
 export function breaker(options: BreakerOptions = {}): Breaker {
   const own = breakerOptions.parse(options);
@@ -85,60 +89,61 @@ export function breaker(options: BreakerOptions = {}): Breaker {
   const initial = new Map(Object.entries(own.initial ?? {}));
   const circuits = lruMap(
     (key) => {
-      const past = initial.get(key);
+      const snapshot = initial.get(key);
       initial.delete(key);
-      return circuit(window, probes, past);
+      return circuit(window, probes, snapshot);
     },
     ({ retryAt }) => retryAt === undefined || retryAt <= Date.now(),
   );
   for (const key of initial.keys()) circuits.get(key);
 
-  function breaker(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
-    const policy = breakerOptions.forCall(ctx, own);
-    const key = policy?.key(ctx);
-    if (policy === undefined || key === undefined) return next();
+  const policy: Middleware = function breaker(ctx, next) {
+    const settings = breakerOptions.forCall(ctx, own);
+    const key = settings?.key(ctx);
+    if (settings === undefined || key === undefined) return next();
 
     const circuit = circuits.get(key);
-    const pass = circuit.acquire(policy);
-    if (pass === undefined) {
+    const permit = circuit.acquire(settings);
+    if (permit === undefined) {
       const retryAt = circuit.retryAt!;
       ctx.emit({ type: 'breaker.rejected', key, retryAt });
       throw new CircuitOpenError(key, retryAt, { request: ctx.request });
     }
-    const leave = (verdict: Verdict | undefined): void => {
-      const change = circuit.record(pass, verdict, policy);
-      if (change === 'opened') ctx.emit({ type: 'breaker.opened', key, retryAt: circuit.retryAt! });
-      if (change === 'closed') ctx.emit({ type: 'breaker.closed', key });
+    const record = (verdict: Verdict | undefined): void => {
+      const transition = circuit.record(permit, verdict, settings);
+      if (transition === 'opened') ctx.emit({ type: 'breaker.opened', key, retryAt: circuit.retryAt! });
+      if (transition === 'closed') ctx.emit({ type: 'breaker.closed', key });
     };
-    /** A limit that stands outside and ran out may be the server's failure; whatever else the abort was is not. */
-    const aborted = (): void => {
+    /** The limit of an outer `timeout` that expired may be the server's failure. No other abort is. */
+    const recordAbort = (): void => {
       const { reason: error } = ctx;
-      const failed = error instanceof TimeoutError && policy.when({ error }, ctx);
-      leave(failed ? { failed, slow: false } : undefined);
+      const failed = error instanceof TimeoutError && settings.when({ error }, ctx);
+      record(failed ? { failed, slow: false } : undefined);
     };
-    if (pass.expires !== undefined) {
+    if (permit.expires !== undefined) {
       ctx.emit({ type: 'breaker.probed', key });
-      ctx.signal.addEventListener('abort', aborted, { once: true }); // what is beneath may never hear of it
+      // An inner middleware or a transport that ignores the abort never settles.
+      ctx.signal.addEventListener('abort', recordAbort, { once: true });
     }
 
-    const started = policy.slow === false ? 0 : performance.now();
+    const started = settings.slow === false ? 0 : performance.now();
     return settleThen(next(), (outcome) => {
-      if (pass.expires !== undefined) ctx.signal.removeEventListener('abort', aborted);
-      if (ctx.aborted) aborted();
+      if (permit.expires !== undefined) ctx.signal.removeEventListener('abort', recordAbort);
+      if (ctx.aborted) recordAbort();
       else {
-        const failed = policy.when(outcome, ctx);
-        const slow = policy.slow !== false && performance.now() - started > policy.slow.over;
-        leave(failed || outcome.response !== undefined ? { failed, slow } : undefined);
+        const failed = settings.when(outcome, ctx);
+        const slow = settings.slow !== false && performance.now() - started > settings.slow.over;
+        record(failed || outcome.response !== undefined ? { failed, slow } : undefined);
         const { retryAt } = circuit;
         if (retryAt !== undefined) setNotBefore(outcome, retryAt);
       }
       return unwrap(outcome);
     });
-  }
+  };
 
-  return Object.assign(breaker, {
-    snapshot: () => Object.fromEntries(Array.from(circuits, ([key, { snapshot }]) => [key, snapshot])),
-  });
+  const snapshot = (): BreakerSnapshot =>
+    Object.fromEntries(Array.from(circuits, ([key, { snapshot }]) => [key, snapshot]));
+  return Object.assign(policy, { snapshot });
 }
 
 function isServerFailure({ response, error }: Outcome): boolean {
@@ -150,6 +155,6 @@ function backoffOr(name: string, value: number | Backoff, check: typeof duration
 }
 
 function snapshots(name: string, value: BreakerSnapshot): BreakerSnapshot {
-  for (const [key, past] of Object.entries(value)) checkedSnapshot(`${name} ${key}`, past);
+  for (const [key, snapshot] of Object.entries(value)) checkedSnapshot(`${name} ${key}`, snapshot);
   return value;
 }

@@ -1,39 +1,39 @@
-/** A circuit: closed, open or half-open by the clock alone, so that no timer has to fire for it to move on. */
+/** A circuit: closed, open or half-open. Its state follows from the clock alone, so no timer is needed. */
 import { count, invalid, oneOf, knownKeys } from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
 import { rollingCounter } from '../../lib/rolling-counter.ts';
 
-/** A circuit as it can be shown, kept and given back. */
+/** The state of a circuit, as plain JSON. */
 export interface CircuitSnapshot {
   /** An open circuit whose cooldown is over is half-open: the next call is a probe. */
   readonly state: 'closed' | 'open' | 'half-open';
-  /** Within the window. */
+  /** Calls within the window, like `failures` and `slow`. */
   readonly calls: number;
   readonly failures: number;
   readonly slow: number;
-  /** Since it was last closed. */
+  /** How often the circuit has opened since it was last closed. */
   readonly openings: number;
-  /** The end of the cooldown, Unix ms; absent while it is closed. */
+  /** The end of the cooldown, Unix ms; absent while the circuit is closed. */
   readonly retryAt?: number;
 }
 
 export interface Circuit {
-  /** The pass of a call, to be given back by `leave`; `undefined`: the call is refused. */
+  /** The permit of a call, to be passed to `record` when the call has settled; `undefined` if the call is refused. */
   acquire(rules: Rules): Permit | undefined;
-  /** Says what became of the call, `undefined` for neither good nor bad; and hears what this made of the circuit. */
-  record(pass: Permit, verdict: Verdict | undefined, rules: Rules): 'opened' | 'closed' | undefined;
-  /** When a call may pass that is refused now, Unix ms; `undefined` while it is closed. */
+  /** Counts the call and returns the transition that it caused. An `undefined` verdict is not counted. */
+  record(permit: Permit, verdict: Verdict | undefined, rules: Rules): 'opened' | 'closed' | undefined;
+  /** When a call that is refused now may pass, Unix ms; `undefined` while the circuit is closed. */
   readonly retryAt: number | undefined;
   readonly snapshot: CircuitSnapshot;
 }
 
 export interface Permit {
-  /** When a probe's permit ends, whatever has become of the probe, ms on the clock of `performance.now()`. */
+  /** When the permit of a probe lapses, ms on the clock of `performance.now()`; absent unless the call is a probe. */
   readonly expires?: number;
   readonly generation: Generation;
 }
 
-/** From one transition to the next: what was let in before the last one no longer counts. */
+/** The time between two transitions. A call that began in an earlier generation does not count in the present one. */
 type Generation = symbol;
 
 export interface Verdict {
@@ -50,66 +50,72 @@ export interface Rules {
   readonly random: () => number;
 }
 
-/** A probe that hangs blocks the others for as long as a cooldown can last, but not for less than this, ms: a backoff may be 0. */
+/**
+ * The permit of a probe lasts as long as the longest cooldown, and at least this long, ms: a backoff may return 0.
+ * Until then a probe that hangs keeps its permit from other calls.
+ */
 const shortestPermit = 1_000;
 
-export function circuit(window: number, probes: number, past?: CircuitSnapshot): Circuit {
+export function circuit(window: number, probes: number, initial?: CircuitSnapshot): Circuit {
   const calls = rollingCounter(window);
   const failures = rollingCounter(window);
   const slow = rollingCounter(window);
   const probing = new Set<Permit>();
-  let pass: Permit = { generation: Symbol('era') };
+  let current: Permit = { generation: Symbol('generation') };
   let openings = 0;
   let successes = 0;
   /** The end of the cooldown on the clock of `performance.now()`; `undefined` while the circuit is closed. */
-  let until: number | undefined;
+  let openUntil: number | undefined;
 
-  if (past !== undefined) {
-    calls.add(past.calls);
-    failures.add(past.failures);
-    slow.add(past.slow);
-    openings = past.openings;
-    if (past.retryAt !== undefined) until = performance.now() + past.retryAt - Date.now();
+  if (initial !== undefined) {
+    calls.add(initial.calls);
+    failures.add(initial.failures);
+    slow.add(initial.slow);
+    openings = initial.openings;
+    if (initial.retryAt !== undefined) openUntil = performance.now() + initial.retryAt - Date.now();
   }
 
-  const turn = (): void => {
-    pass = { generation: Symbol('era') };
+  const nextGeneration = (): void => {
+    current = { generation: Symbol('generation') };
     probing.clear();
     successes = 0;
   };
   const open = ({ cooldown, random }: Rules): 'opened' => {
-    turn();
+    nextGeneration();
     openings += 1;
-    until = performance.now() + cooldownTime(cooldown, openings, random);
+    openUntil = performance.now() + cooldownTime(cooldown, openings, random);
     return 'opened';
   };
   const close = (): 'closed' => {
-    turn();
+    nextGeneration();
     openings = 0;
-    until = undefined;
-    for (const count of [calls, failures, slow]) count.clear();
+    openUntil = undefined;
+    for (const counter of [calls, failures, slow]) counter.clear();
     return 'closed';
   };
-  const unixTime = (moment: number): number => Math.ceil(Date.now() + moment - performance.now());
+  const toUnixTime = (time: number): number => Math.ceil(Date.now() + time - performance.now());
 
   return {
     acquire({ cooldown }) {
-      if (until === undefined) return pass;
+      if (openUntil === undefined) return current;
       const now = performance.now();
-      if (now < until) return undefined;
+      if (now < openUntil) return undefined;
       for (const probe of probing) if (probe.expires! <= now) probing.delete(probe);
       if (probing.size + successes >= probes) return undefined;
       const longestCooldown = cooldownTime(cooldown, openings, () => 1);
-      const probe: Permit = { generation: pass.generation, expires: now + Math.max(shortestPermit, longestCooldown) };
+      const probe: Permit = {
+        generation: current.generation,
+        expires: now + Math.max(shortestPermit, longestCooldown),
+      };
       probing.add(probe);
       return probe;
     },
 
-    record(left, verdict, rules) {
-      probing.delete(left);
-      if (left.generation !== pass.generation || verdict === undefined) return undefined;
+    record(permit, verdict, rules) {
+      probing.delete(permit);
+      if (permit.generation !== current.generation || verdict === undefined) return undefined;
       const bad = verdict.failed || verdict.slow;
-      if (until !== undefined) {
+      if (openUntil !== undefined) {
         if (bad) return open(rules);
         successes += 1;
         return successes >= probes ? close() : undefined;
@@ -127,15 +133,16 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
     },
 
     get retryAt() {
-      if (until === undefined) return undefined;
-      const ends = Array.from(probing, ({ expires }) => expires!);
-      return unixTime(ends.length === 0 ? until : Math.min(...ends));
+      if (openUntil === undefined) return undefined;
+      const expiries = Array.from(probing, ({ expires }) => expires!);
+      return toUnixTime(expiries.length === 0 ? openUntil : Math.min(...expiries));
     },
 
     get snapshot(): CircuitSnapshot {
       const counts = { calls: calls.total, failures: failures.total, slow: slow.total, openings };
-      if (until === undefined) return { state: 'closed', ...counts };
-      return { state: performance.now() < until ? 'open' : 'half-open', ...counts, retryAt: unixTime(until) };
+      if (openUntil === undefined) return { state: 'closed', ...counts };
+      const state = performance.now() < openUntil ? 'open' : 'half-open';
+      return { state, ...counts, retryAt: toUnixTime(openUntil) };
     },
   };
 }
@@ -144,18 +151,18 @@ export function circuit(window: number, probes: number, past?: CircuitSnapshot):
  * A number is drawn from half of it to all of it, as Finagle's FailureAccrual does: clients that were refused together
  * do not probe together.
  */
-function cooldownTime(cooldown: number | Backoff, opening: number, random: () => number): number {
-  return typeof cooldown === 'function' ? cooldown(opening, random) : (cooldown / 2) * (1 + random());
+function cooldownTime(cooldown: number | Backoff, openings: number, random: () => number): number {
+  return typeof cooldown === 'function' ? cooldown(openings, random) : (cooldown / 2) * (1 + random());
 }
 
-/** What comes back may have been through a file. */
-export function checkedSnapshot(name: string, past: CircuitSnapshot): CircuitSnapshot {
-  knownKeys(name, past, [...counts, 'state', 'retryAt']);
-  for (const member of counts) count(`${name} ${member}`, past[member]);
-  const state = oneOf(`${name} state`, past.state, ['closed', 'open', 'half-open']);
-  if (state === 'closed' ? past.retryAt !== undefined : !(past.retryAt! >= 0))
-    throw invalid(`${name} retryAt`, past.retryAt, state === 'closed' ? 'absent from a closed circuit' : 'Unix ms');
-  return past;
+/** Checks a snapshot that may come from a file or from another process. */
+export function checkedSnapshot(name: string, snapshot: CircuitSnapshot): CircuitSnapshot {
+  knownKeys(name, snapshot, [...counts, 'state', 'retryAt']);
+  for (const member of counts) count(`${name} ${member}`, snapshot[member]);
+  const state = oneOf(`${name} state`, snapshot.state, ['closed', 'open', 'half-open']);
+  if (state === 'closed' ? snapshot.retryAt !== undefined : !(snapshot.retryAt! >= 0))
+    throw invalid(`${name} retryAt`, snapshot.retryAt, state === 'closed' ? 'absent from a closed circuit' : 'Unix ms');
+  return snapshot;
 }
 
 const counts = ['calls', 'failures', 'slow', 'openings'] as const;
