@@ -1,4 +1,4 @@
-/** A list of endpoints that may be replaced while calls run, and what is known of each of them. */
+/** A list of endpoints that may be replaced while calls run, with the state of each endpoint. */
 import { invalid, array, knownKeys } from '../../core/options.ts';
 import { healthy, type OutlierDetection, type Health } from './outlier-detection.ts';
 import type { Series } from '../../lib/latency/history.ts';
@@ -6,9 +6,9 @@ import type { Candidate } from './load-balancer.ts';
 import { baseOf } from '../../lib/request/rewrite-url.ts';
 
 export interface Endpoint {
-  /** Takes the place of the origin of a request's URL; a path of its own goes before the request's. */
+  /** Replaces the origin of the request's URL; its path is prepended to the request's path. */
   readonly url: string;
-  /** Its share of the calls, in relation to the others; 0 for none. @default 1 */
+  /** Its share of the calls, relative to the other weights; 0 for no calls. @default 1 */
   readonly weight?: number;
   readonly zone?: string;
 }
@@ -18,11 +18,11 @@ export interface EndpointSnapshot {
   readonly weight: number;
   readonly zone?: string;
   readonly state: 'available' | 'ejected';
-  /** In a row. One that has just come back is one failure away from the next ejection. */
+  /** Consecutive failures. One more failure ejects an endpoint that has just returned. */
   readonly failures: number;
-  /** Calls whose answer has not been read to its end. */
+  /** Calls whose response has not been read to its end. */
   readonly inFlight: number;
-  /** To the headers, mean of the last 20, ms; absent while nothing is known. */
+  /** Mean time to the headers of the last 20 responses, ms; absent before the first. */
   readonly latency?: number;
 }
 
@@ -37,7 +37,7 @@ export interface EndpointState extends Health, Candidate {
 }
 
 export interface EndpointList {
-  /** Those with a weight. */
+  /** The endpoints with a weight above 0. */
   readonly usable: readonly EndpointState[];
   readonly update: (endpoints: readonly Endpoint[]) => void;
   readonly snapshot: (health: OutlierDetection<EndpointState>) => readonly EndpointSnapshot[];
@@ -45,14 +45,14 @@ export interface EndpointList {
 
 /** @throws {KyoaError} `INVALID_OPTION`, also from `update`, which then changes nothing */
 export function endpointList(endpoints: readonly Endpoint[]): EndpointList {
-  let members: readonly EndpointState[] = [];
+  let all: readonly EndpointState[] = [];
   let usable: readonly EndpointState[] = [];
 
   const update: EndpointList['update'] = (endpoints) => {
-    const facts = parse(endpoints);
-    const known = new Map(members.map((member) => [member.base, member]));
-    members = facts.map(({ base, ...given }) => Object.assign(known.get(base) ?? newEndpoint(base), given));
-    usable = members.filter(({ weight }) => weight > 0);
+    const parsed = parse(endpoints);
+    const previous = new Map(all.map((endpoint) => [endpoint.base, endpoint]));
+    all = parsed.map(({ base, ...given }) => Object.assign(previous.get(base) ?? newEndpoint(base), given));
+    usable = all.filter(({ weight }) => weight > 0);
   };
 
   update(endpoints);
@@ -61,18 +61,18 @@ export function endpointList(endpoints: readonly Endpoint[]): EndpointList {
       return usable;
     },
     update,
-    snapshot: (health) => members.map((member) => show(member, health.isOut(member))),
+    snapshot: (health) => all.map((endpoint) => snapshotOf(endpoint, health.isEjected(endpoint))),
   };
 }
 
-/** A call begins; the function that is returned ends it, once. */
-export function beginCall(member: EndpointState): () => void {
-  member.lastUsed = performance.now();
-  member.inFlight += 1;
-  let inside = true;
+/** Counts a call as in flight, until the returned function is called for the first time. */
+export function beginCall(endpoint: EndpointState): () => void {
+  endpoint.lastUsed = performance.now();
+  endpoint.inFlight += 1;
+  let inFlight = true;
   return () => {
-    if (inside) member.inFlight -= 1;
-    inside = false;
+    if (inFlight) endpoint.inFlight -= 1;
+    inFlight = false;
   };
 }
 
@@ -87,16 +87,17 @@ function newEndpoint(base: string): EndpointState {
     lastUsed: 0,
     series: undefined,
     get latency() {
-      const past = this.series?.window.samples ?? [];
-      return past.length === 0 ? undefined : past.reduce((sum, ms) => sum + ms, 0) / past.length;
+      const samples = this.series?.window.samples ?? [];
+      return samples.length === 0 ? undefined : samples.reduce((sum, ms) => sum + ms, 0) / samples.length;
     },
   };
 }
 
-function show({ url, weight, zone, failures, inFlight, latency }: EndpointState, isOut: boolean): EndpointSnapshot {
-  const state = isOut ? 'ejected' : 'available';
-  const known = { ...(zone !== undefined && { zone }), ...(latency !== undefined && { latency }) };
-  return { url, weight, state, failures, inFlight, ...known };
+function snapshotOf(endpoint: EndpointState, isEjected: boolean): EndpointSnapshot {
+  const { url, weight, zone, failures, inFlight, latency } = endpoint;
+  const state = isEjected ? 'ejected' : 'available';
+  const optional = { ...(zone !== undefined && { zone }), ...(latency !== undefined && { latency }) };
+  return { url, weight, state, failures, inFlight, ...optional };
 }
 
 function parse(endpoints: readonly Endpoint[]) {
@@ -110,8 +111,8 @@ function parse(endpoints: readonly Endpoint[]) {
   });
   if (!all.some(({ weight }) => weight > 0)) throw invalid('endpoints', endpoints, 'a list with a weight above 0');
   const bases = all.map(({ base }) => base);
-  const twice = all.find(({ base }, index) => bases.indexOf(base) < index);
-  if (twice !== undefined) throw invalid('endpoints url', twice.url, 'listed once');
+  const duplicate = all.find(({ base }, index) => bases.indexOf(base) < index);
+  if (duplicate !== undefined) throw invalid('endpoints url', duplicate.url, 'listed once');
   return all;
 }
 

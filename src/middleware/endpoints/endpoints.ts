@@ -1,4 +1,4 @@
-/** Sends each attempt to one of several endpoints. Stands inside `retry`, `hedge` and `breaker`. */
+/** Sends each attempt to one of several endpoints. Placed inside `retry`, `hedge` and `breaker`. */
 import { privateState } from '../../core/engine/private-state.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
@@ -13,7 +13,7 @@ import {
 } from '../../core/options.ts';
 import { watchBody } from '../../lib/body/watch.ts';
 import { ejectShape, outlierDetection, type EjectOptions, type EjectionRule } from './outlier-detection.ts';
-import { latencyHistory } from '../../lib/latency/history.ts';
+import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 import { isFailure, isTransient, settle, outcomeFacts, unwrap, type Outcome } from '../../lib/outcome.ts';
 import { weightedRandom, powerOfTwoChoices, leastTriedNearest } from './load-balancer.ts';
 import { rebase, rewriteUrl } from '../../lib/request/rewrite-url.ts';
@@ -28,18 +28,18 @@ import {
 import { attachAttemptErrors, type AttemptFailure } from '../../lib/attempt-errors.ts';
 
 export interface EndpointsOptions {
-  /** In proportion to the weights, or the faster of two that are drawn at random. @default 'weighted' */
+  /** By weight, or the better of two random endpoints by latency and calls in flight. @default 'weighted' */
   readonly pick?: 'weighted' | 'fastest';
-  /** Most preferred first: another zone is used only when nobody is available in those before it. @default [] */
+  /** In order of preference: a zone is used only when no endpoint of an earlier one is available. @default [] */
   readonly zones?: readonly string[];
-  /** When an endpoint is left alone for a while; `false` for never. @default { failures: 5, for: 30_000, share: 0.5 } */
+  /** When an endpoint is ejected, and how long; `false` for never. @default { failures: 5, for: 30_000, share: 0.5 } */
   readonly eject?: EjectOptions | false;
   /** Draws from [0, 1). @default Math.random */
   readonly random?: () => number;
 }
 
 export interface EndpointsPolicy extends Middleware {
-  /** The list from now on. Endpoints that stay keep their state; calls that are with one that goes are not disturbed. */
+  /** Replaces the list. An endpoint that remains keeps its state; running calls to a removed endpoint continue. */
   readonly update: (list: readonly Endpoint[]) => void;
   readonly snapshot: () => readonly EndpointSnapshot[];
 }
@@ -58,104 +58,109 @@ export const endpointsOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOpt
 );
 
 /**
- * Every request goes to one of the list, whatever its origin was, with all of its headers: to list an endpoint is to
- * trust it with `Authorization`. A retry, and a hedge's copy, goes to one that this call has not tried, while there is
- * one. An endpoint is judged by its headers, not by what becomes of the body; its latencies are kept in the storage.
- * A Request of somebody else's making has its body read first, up to 1 MiB.
+ * Load balancing and failover over a list of endpoints. The endpoint replaces the origin of every http URL and receives
+ * all headers: list only endpoints that may receive your `Authorization`. A retry, or the copy of a hedge, goes to an
+ * endpoint that this call has not tried, while there is one. The latencies are kept in the storage. If the source of a
+ * Request's body is unknown, because kyoa did not build the Request, the body is read first, up to 1 MiB.
  *
- * The last outcome stands. If it is a network error or a timeout, and the call has tried several, that same error gets
- * an `AggregateError` for a cause, with what each of them said in `errors`, and the `code` that its own cause had.
+ * It does not send a request again, and it judges an endpoint by the headers, not by the body.
  *
- * Per call: `endpoints: false` to send the request where its URL says, or `endpoints: { pick, zones }`.
+ * The last outcome is the result. If it is a network error or a timeout, and the call has tried several endpoints, the
+ * `cause` of the error is an `AggregateError` with the failure of each endpoint in `errors`, and with the `code` that
+ * the previous cause had.
+ *
+ * Per call: `endpoints: { pick, zones }`, or `endpoints: false` to send the request to the origin of its own URL.
  *
  * @throws {KyoaError} `INVALID_OPTION`, also from `update`, which then changes nothing
  */
 export function endpoints(list: readonly Endpoint[], options: EndpointsOptions = {}): EndpointsPolicy {
   const own = endpointsOptions.parse(options);
-  const roster = endpointList(list);
+  const pool = endpointList(list);
   const health = outlierDetection<EndpointState>(own.eject);
-  // By `ctx.state`, which all forks of a call share; not in it, for it is the user's bag, and two of us may stand in one stack.
+  // Keyed by `ctx.state`, which all forks of a call share. It is not a member of it, because `state` belongs to the
+  // user, and a stack may have several instances of this policy.
   const calls = privateState<Tried>();
 
   const choose = (ctx: Context, { pick, zones, random }: Policy, tried: Tried): EndpointState => {
-    for (const { url } of health.returning(roster.usable)) ctx.emit({ type: 'endpoint.returned', url });
-    const available = roster.usable.filter((member) => !health.isOut(member));
-    const among = available.length > 0 ? available : roster.usable;
-    const choice = leastTriedNearest(among, (member) => tried.get(member)?.tries ?? 0, zones);
-    if (pick === 'weighted') return weightedRandom(choice, random);
-    for (const member of choice) remember(ctx, member);
-    return powerOfTwoChoices(choice, random);
+    for (const { url } of health.readmit(pool.usable)) ctx.emit({ type: 'endpoint.returned', url });
+    const available = pool.usable.filter((endpoint) => !health.isEjected(endpoint));
+    const candidates = available.length > 0 ? available : pool.usable;
+    const best = leastTriedNearest(candidates, (endpoint) => tried.get(endpoint)?.tries ?? 0, zones);
+    if (pick === 'weighted') return weightedRandom(best, random);
+    for (const endpoint of best) seriesOf(ctx, endpoint);
+    return powerOfTwoChoices(best, random);
   };
 
-  const judge = (ctx: Context, member: EndpointState, outcome: Outcome, elapsed: number): void => {
+  const judge = (ctx: Context, endpoint: EndpointState, outcome: Outcome, elapsed: number): void => {
     const { response, error } = outcome;
-    // What is neither answer nor failure of the network, such as an abort, says nothing of the endpoint.
+    // Any other error, such as an abort, is no evidence about the endpoint.
     if (response === undefined && !isTransient(error)) return;
     if (isFailure(outcome)) {
-      const time = health.failed(member, roster.usable);
-      if (time !== undefined) ctx.emit({ type: 'endpoint.ejected', url: member.url, duration: time });
-    } else health.succeeded(member);
-    // To have failed at once is not to be fast; a timeout took at least that long.
-    if (!isFailure(outcome) || error instanceof TimeoutError) remember(ctx, member, elapsed);
+      const duration = health.failed(endpoint, pool.usable);
+      if (duration !== undefined) ctx.emit({ type: 'endpoint.ejected', url: endpoint.url, duration });
+    } else health.succeeded(endpoint);
+    // A quick failure must not make an endpoint look fast. A timeout is a sample: the response would have taken longer.
+    if (!isFailure(outcome) || error instanceof TimeoutError) seriesOf(ctx, endpoint).add(elapsed);
   };
 
   const policy: Middleware = async function endpoints(ctx, next) {
-    const chooser = endpointsOptions.forCall(ctx, own);
-    if (chooser === undefined || !ctx.request.url.startsWith('http')) return next();
+    const settings = endpointsOptions.forCall(ctx, own);
+    if (settings === undefined || !ctx.request.url.startsWith('http')) return next();
 
     let tried = calls.get(ctx.state);
     if (tried === undefined) calls.set(ctx.state, (tried = new Map()));
-    const member = choose(ctx, chooser, tried);
-    const { url, zone } = member;
-    const mine: Attempts = { ...tried.get(member), tries: (tried.get(member)?.tries ?? 0) + 1 };
-    tried.set(member, mine);
+    const endpoint = choose(ctx, settings, tried);
+    const { url, zone } = endpoint;
+    const attempts: Attempts = { ...tried.get(endpoint), tries: (tried.get(endpoint)?.tries ?? 0) + 1 };
+    tried.set(endpoint, attempts);
     ctx.emit({ type: 'endpoint.picked', url, ...(zone !== undefined && { zone }) });
 
-    const request = await rewriteUrl(ctx.request, rebase(ctx.request.url, member.base));
+    const request = await rewriteUrl(ctx.request, rebase(ctx.request.url, endpoint.base));
     ctx.signal.throwIfAborted();
     const started = performance.now();
-    const leave = beginCall(member);
+    const endCall = beginCall(endpoint);
     let judged = false;
-    const settled = (outcome: Outcome): void => {
-      if (!judged) judge(ctx, member, outcome, performance.now() - started);
+    const judgeOnce = (outcome: Outcome): void => {
+      if (!judged) judge(ctx, endpoint, outcome, performance.now() - started);
       judged = true;
     };
-    const aborted = (): void => {
-      settled({ error: ctx.signal.reason }); // only the reason tells whether it was a timeout
-      leave(); // and what is beneath may be deaf
+    const onAbort = (): void => {
+      judgeOnce({ error: ctx.signal.reason }); // only the reason shows whether a limit expired
+      endCall(); // a transport that ignores the abort never settles
     };
-    ctx.signal.addEventListener('abort', aborted, { once: true });
+    ctx.signal.addEventListener('abort', onAbort, { once: true });
 
     const outcome = await settle(next({ request }));
-    settled(outcome);
-    if (outcome.response) watchBody(outcome.response, { end: leave });
-    else leave();
-    if (!ctx.signal.aborted) mine.said = { url: url, ...outcomeFacts(outcome) };
-    if (mine.said && isTransient(outcome.error)) {
-      const sayings = [...tried.values()].flatMap(({ said }) => said ?? []);
-      if (sayings.length > 1) attachAttemptErrors(outcome.error, sayings);
+    judgeOnce(outcome);
+    if (outcome.response) watchBody(outcome.response, { end: endCall });
+    else endCall();
+    if (!ctx.signal.aborted) attempts.last = { url, ...outcomeFacts(outcome) };
+    if (attempts.last && isTransient(outcome.error)) {
+      const failures = [...tried.values()].flatMap(({ last }) => last ?? []);
+      if (failures.length > 1) attachAttemptErrors(outcome.error, failures);
     }
     return unwrap(outcome);
   };
 
-  const { update, snapshot } = roster;
+  const { update, snapshot } = pool;
   return Object.assign(policy, { update, snapshot: () => snapshot(health) });
 }
 
-/** What a call did with each endpoint. */
+/** The attempts of a call, by endpoint. */
 type Tried = Map<EndpointState, Attempts>;
 interface Attempts {
   readonly tries: number;
-  /** Last. */
-  said?: AttemptFailure;
+  /** The outcome of the last attempt that was not aborted. */
+  last?: AttemptFailure;
 }
 
-/** Enough that one slow answer does not decide, few enough that a slow endpoint is noticed soon. */
+/** With fewer samples one slow response would decide; with more, a slow endpoint would be noticed late. */
 const samples = 20;
 
-function remember(ctx: Context, member: EndpointState, latency?: number): void {
-  member.series = latencyHistory(ctx.storage).series('endpoint', member.base, samples);
-  if (latency !== undefined) member.series.add(latency);
+/** The latencies of an endpoint. Reading them here makes them available as `endpoint.latency`. */
+function seriesOf(ctx: Context, endpoint: EndpointState): Series {
+  endpoint.series = latencyHistory(ctx.storage).series('endpoint', endpoint.base, samples);
+  return endpoint.series;
 }
 
 function zoneNames(name: string, value: readonly string[]): readonly string[] {

@@ -1,37 +1,37 @@
-/** One of several: whoever this call has not tried, in the most preferred zone, by weight or by speed. */
+/** Selects an endpoint: one that the call has not tried, in the most preferred zone, by weight or by latency. */
 
 export interface Candidate {
   /** Above 0. */
   readonly weight: number;
   readonly zone: string | undefined;
-  /** Calls that are with it at the moment. */
+  /** Calls whose response has not been read to its end. */
   readonly inFlight: number;
-  /** What it took of late, ms; `undefined` when nobody knows. */
+  /** The recent mean time to the headers, ms; `undefined` before the first sample. */
   readonly latency: number | undefined;
-  /** When it was last asked, on the clock of `performance.now()`. */
+  /** When a call was last sent to it, ms on the clock of `performance.now()`. */
   readonly lastUsed: number;
 }
 
-/** Those among whom the choice is free: tried least by this call, and of these in the most preferred zone. */
+/** The candidates that this call has tried least; among them, those in the most preferred zone. */
 export function leastTriedNearest<One extends Candidate>(
   list: readonly One[],
-  tries: (one: One) => number,
+  tries: (candidate: One) => number,
   zones: readonly string[],
 ): readonly One[] {
   const rank = ({ zone }: One): number => {
-    const place = zone === undefined ? -1 : zones.indexOf(zone);
-    return place < 0 ? zones.length : place;
+    const index = zone === undefined ? -1 : zones.indexOf(zone);
+    return index < 0 ? zones.length : index;
   };
   return lowest(lowest(list, tries), rank);
 }
 
 export function weightedRandom<One extends Candidate>(list: readonly One[], random: () => number): One {
-  let left = random() * list.reduce((sum, { weight }) => sum + weight, 0);
-  return list.find(({ weight }) => (left -= weight) < 0) ?? list.at(-1)!;
+  let remaining = random() * list.reduce((sum, { weight }) => sum + weight, 0);
+  return list.find(({ weight }) => (remaining -= weight) < 0) ?? list.at(-1)!;
 }
 
 /**
- * The better of two at random, so that clients do not all run after the same one.
+ * The better of two random candidates. If all clients chose the best of all, they would overload it together.
  *
  * @see https://www.eecs.harvard.edu/~michaelm/postscripts/handbook2001.pdf The Power of Two Random Choices
  */
@@ -45,12 +45,12 @@ export function powerOfTwoChoices<One extends Candidate>(list: readonly One[], r
   return costOfB < costOfA ? b : a;
 }
 
-/** Finagle's decay time, ms: a latency counts for less the older it is, or nobody would learn that a slow one recovered. */
+/** Finagle's decay time, ms. An old latency counts for less, so that a slow endpoint is tried again. */
 const decay = 10_000;
 
 /**
- * What one more call would have to expect, as in Finagle's peak EWMA balancer. Whoever is unknown is asked, but by one
- * call at a time.
+ * The expected latency of one more call, as in Finagle's peak EWMA balancer. A candidate without a latency is tried by
+ * one call at a time.
  *
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala
  */
@@ -59,7 +59,7 @@ function cost({ latency, inFlight, lastUsed, weight }: Candidate): number {
   return (latency * Math.exp((lastUsed - performance.now()) / decay) * (inFlight + 1)) / weight;
 }
 
-function lowest<One>(list: readonly One[], measure: (one: One) => number): readonly One[] {
+function lowest<One>(list: readonly One[], measure: (candidate: One) => number): readonly One[] {
   const measures = list.map(measure);
   const least = Math.min(...measures);
   return list.filter((_, index) => measures[index] === least);

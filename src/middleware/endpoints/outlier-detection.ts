@@ -1,44 +1,48 @@
 /**
- * Who is out for having failed: consecutive failures eject, for longer each time, never too many at once; they come
- * back by the clock, without timers. After Envoy's outlier detection.
+ * Ejects endpoints that keep failing. Consecutive failures eject an endpoint, for longer each time, and only a share of
+ * the endpoints is ejected at the same time. An endpoint returns by the clock, so no timer is needed. After Envoy's
+ * outlier detection.
  * https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
  */
 import { duration, positive, ratio, type Shape } from '../../core/options.ts';
 
 export interface EjectOptions {
-  /** So many in a row: network errors, timeouts and answers of 500 and above. @default 5, as Envoy's */
+  /** Consecutive network errors, timeouts and statuses of 500 and above that eject it. @default 5, as Envoy's */
   readonly failures?: number;
-  /** ms, times the number of ejections, ten at most. @default 30_000, as Envoy's */
+  /** How long an ejection lasts, ms, times the number of ejections, ten at most. @default 30_000, as Envoy's */
   readonly for?: number;
-  /** Of the endpoints with a weight, no more are ejected at a time, 0..1; one always stays. @default 0.5 */
+  /** The share of the weighted endpoints that may be ejected at a time, 0..1; one always remains. @default 0.5 */
   readonly share?: number;
 }
 
-/** What is known of one of them; read by everybody, written here. */
+/** The health of one endpoint. Only this file writes it. */
 export interface Health {
-  /** In a row. */
+  /** Consecutive failures. */
   failures: number;
-  /** How often ejected, less what good conduct has made forgotten. */
+  /** How often the endpoint was ejected, less one for each `for` ms that it was available afterwards. */
   ejections: number;
-  /** When it comes back, or came back, on the clock of `performance.now()`. */
+  /** The end of the present or last ejection, ms on the clock of `performance.now()`. */
   until: number;
-  /** Until `returning` has said that it is back. */
-  out: boolean;
+  /** Set by an ejection and cleared by `readmit`, which may be later than `until`. */
+  ejected: boolean;
 }
 
 export type EjectionRule = Required<EjectOptions>;
 
 export interface OutlierDetection<Member extends Health> {
-  /** Whether that one failure more ejects it, and for how long, ms. */
+  /** Records a failure. If it ejects the member, returns the duration of the ejection, ms. */
   failed(member: Member, list: readonly Member[]): number | undefined;
   succeeded(member: Member): void;
-  isOut(member: Member): boolean;
-  /** Those whose time has come, each of them once; and those that are too many out since the list has changed. */
-  returning(list: readonly Member[]): readonly Member[];
+  isEjected(member: Member): boolean;
+  /**
+   * Ends the ejections that are over, and those above the share after the list has changed. Returns the members that
+   * are available again, each of them once.
+   */
+  readmit(list: readonly Member[]): readonly Member[];
 }
 
 /** Envoy's `max_ejection_time` is ten times its `base_ejection_time`. */
-const mostTimes = 10;
+const maxMultiplier = 10;
 
 export const ejectShape: Shape<EjectionRule> = {
   failures: [positive, 5],
@@ -47,20 +51,20 @@ export const ejectShape: Shape<EjectionRule> = {
 };
 
 export function healthy(): Health {
-  return { failures: 0, ejections: 0, until: 0, out: false };
+  return { failures: 0, ejections: 0, until: 0, ejected: false };
 }
 
 export function outlierDetection<Member extends Health>(eject: EjectionRule | false): OutlierDetection<Member> {
   const rule = eject || { failures: Infinity, for: 1, share: 0 };
-  const isOut = ({ out, until }: Member): boolean => out && performance.now() < until;
+  const isEjected = ({ ejected, until }: Member): boolean => ejected && performance.now() < until;
 
-  /** At least one always stays. 0.29 * 100 is 28.999999999999996, which must not be 28. */
-  const most = (size: number): number => Math.min(Math.floor(rule.share * size + 1e-9), size - 1);
+  /** One endpoint always remains. 0.29 * 100 is 28.999999999999996, which must not become 28. */
+  const maxEjected = (size: number): number => Math.min(Math.floor(rule.share * size + 1e-9), size - 1);
 
-  const comeBack = (member: Member): Member => {
-    member.out = false;
+  const makeAvailable = (member: Member): Member => {
+    member.ejected = false;
     member.until = Math.min(member.until, performance.now());
-    // On probation: the next failure ejects it again, the next success clears it.
+    // The next failure ejects the endpoint again; the next success clears it.
     member.failures = rule.failures - 1;
     return member;
   };
@@ -68,23 +72,24 @@ export function outlierDetection<Member extends Health>(eject: EjectionRule | fa
   return {
     failed(member, list) {
       member.failures += 1;
-      if (member.failures < rule.failures || member.out || !list.includes(member)) return undefined;
-      if (list.filter(isOut).length >= most(list.length)) return undefined;
+      if (member.failures < rule.failures || member.ejected || !list.includes(member)) return undefined;
+      if (list.filter(isEjected).length >= maxEjected(list.length)) return undefined;
       const forgotten = Math.floor((performance.now() - member.until) / rule.for);
-      member.ejections = Math.min(Math.max(0, member.ejections - forgotten) + 1, mostTimes);
-      const time = rule.for * member.ejections;
-      member.until = performance.now() + time;
-      member.out = true;
-      return time;
+      member.ejections = Math.min(Math.max(0, member.ejections - forgotten) + 1, maxMultiplier);
+      const duration = rule.for * member.ejections;
+      member.until = performance.now() + duration;
+      member.ejected = true;
+      return duration;
     },
     succeeded(member) {
       member.failures = 0;
     },
-    isOut,
-    returning(list) {
-      const out = list.filter((member) => member.out).toSorted((a, b) => a.until - b.until);
-      const due = out.filter((member) => !isOut(member)).length;
-      return out.slice(0, Math.max(due, out.length - Math.max(0, most(list.length)))).map(comeBack);
+    isEjected,
+    readmit(list) {
+      const ejected = list.filter((member) => member.ejected).toSorted((a, b) => a.until - b.until);
+      const due = ejected.filter((member) => !isEjected(member)).length;
+      const excess = ejected.length - Math.max(0, maxEjected(list.length));
+      return ejected.slice(0, Math.max(due, excess)).map(makeAvailable);
     },
   };
 }

@@ -38,8 +38,8 @@ describe('outlierDetection', () => {
             else if ('drop' in one) list = list.length > 1 ? list.filter((other) => other !== member) : list;
             else if (one.ok) health.succeeded(member);
             else health.failed(member, list);
-            health.returning(list);
-            const out = list.filter((other) => health.isOut(other)).length;
+            health.readmit(list);
+            const out = list.filter((other) => health.isEjected(other)).length;
             expect(out).toBeLessThanOrEqual(rule.share * list.length + 1e-6);
             expect(out).toBeLessThan(list.length);
           }
@@ -53,10 +53,10 @@ describe('outlierDetection', () => {
     const list = [healthy(), healthy()];
     expect(health.failed(list[0]!, list)).toBe(1_000);
     vi.advanceTimersByTime(999);
-    expect(health.returning(list)).toEqual([]);
+    expect(health.readmit(list)).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(health.returning(list)).toEqual([list[0]]);
-    expect(health.returning(list)).toEqual([]);
+    expect(health.readmit(list)).toEqual([list[0]]);
+    expect(health.readmit(list)).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -67,13 +67,13 @@ describe('outlierDetection', () => {
     vi.advanceTimersByTime(500);
     expect(health.failed(list[0]!, list)).toBeUndefined();
     vi.advanceTimersByTime(500);
-    expect(health.isOut(list[0]!)).toBe(false);
+    expect(health.isEjected(list[0]!)).toBe(false);
   });
 
   test('ejects 29 of 100 endpoints with a share of 0.29', () => {
     const health = outlierDetection<Health>({ failures: 1, for: 1_000, share: 0.29 });
     const list = Array.from({ length: 100 }, healthy);
     for (const member of list) health.failed(member, list);
-    expect(list.filter((member) => health.isOut(member))).toHaveLength(29);
+    expect(list.filter((member) => health.isEjected(member))).toHaveLength(29);
   });
 });
