@@ -1,28 +1,28 @@
-/** A concurrency that is learnt: it grows while the server keeps up, and gives way when it does not. */
+/** A learnt concurrency limit: it grows while the server keeps up, and shrinks when the server is overloaded. */
 import { count, invalid, object, positive, type Settings, type Shape } from '../../core/options.ts';
 
 export interface AimdOptions {
-  /** Where it begins. @default 20 */
+  /** The limit at the start. @default 20 */
   readonly initial?: number;
-  /** @default 1 */
+  /** The limit is never lower. @default 1 */
   readonly min?: number;
-  /** @default 200 */
+  /** The limit is never higher. @default 200 */
   readonly max?: number;
-  /** What is left of it after a sign of overload, 0..1. @default 0.9 */
+  /** The factor by which the limit is reduced after a sign of overload, between 0 and 1. @default 0.9 */
   readonly backoff?: number;
 }
 
-/** How many calls may run at a time. */
+/** A limit of the calls that run at the same time; it may change from call to call. */
 export interface Concurrency {
   readonly limit: number;
-  /** The server kept up with `running` calls. */
-  answered(running: number): void;
-  /** A call that `started` then, on the clock of `performance.now()`, was too much for it. */
+  /** Records a response without a sign of overload, while `running` calls were running. */
+  succeeded(running: number): void;
+  /** Records a sign of overload on a call that began at `started`, ms on the clock of `performance.now()`. */
   overloaded(started: number): void;
 }
 
-/** Learns for each key anew. */
 export interface Aimd {
+  /** A limit for one key, which learns independently of the others. */
   create(): Concurrency;
 }
 
@@ -34,8 +34,9 @@ export const aimdShape: Shape<Settings<AimdOptions, 'initial'>> = {
 };
 
 /**
- * Additive increase, multiplicative decrease: one more for each round of answers, but only while at least half of it
- * is used; and a tenth less at a sign of overload, once for all calls that were under way then.
+ * Additive increase, multiplicative decrease, for `limit({ concurrency })`. Each round of responses adds one to the
+ * limit, but only while at least half of the limit is used. A sign of overload (an expired limit, a 429, a 503)
+ * multiplies the limit by `backoff`, once for all calls that were running at that time.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  * @see https://github.com/Netflix/concurrency-limits (AIMDLimit: 20, 200 and 0.9 are its numbers), and RFC 5681 §3.1
@@ -55,7 +56,7 @@ export function aimd(options: AimdOptions = {}): Aimd {
         get limit() {
           return Math.floor(limit);
         },
-        answered(running) {
+        succeeded(running) {
           if (2 * running >= limit) limit = Math.min(max, limit + 1 / limit);
         },
         overloaded(started) {

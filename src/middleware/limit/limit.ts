@@ -1,4 +1,7 @@
-/** Bounds calls under way, and starts within a time. Stands inside `retry`, outside the `timeout` of an attempt: a wait is no slow answer. */
+/**
+ * Limits how many calls run at the same time, and how many start in a period. Placed inside `retry`, and outside the
+ * `timeout` of an attempt, so that the wait in the queue does not count as a slow response.
+ */
 import type { Context, Middleware } from '../../core/context.ts';
 import { LimitError, TimeoutError } from '../../core/errors.ts';
 import {
@@ -21,25 +24,25 @@ import { settle, unwrap } from '../../lib/outcome.ts';
 import { slidingWindowLog } from './sliding-window-log.ts';
 
 export interface LimitOptions extends LimitOverride {
-  /** Calls under way at a time, or `aimd()` for a number that is learnt. @default no bound */
+  /** Calls that run at the same time, or `aimd()` for a limit that is learnt. @default no bound */
   readonly concurrency?: number | Aimd;
   /** Never more than `count` starts in any `window` ms. @default no bound */
   readonly rate?: { readonly count: number; readonly window: number };
 }
 
-/** What a call may decide for itself; the rest belongs to the gate that it shares. */
+/** The options that a call may override. The limits themselves are shared. */
 export interface LimitOverride {
-  /** Calls that may wait; one more is refused. @default 1_000 */
+  /** Calls that may wait; the next one is refused. @default 1_000 */
   readonly queue?: number;
-  /** Calls with the same key share the limit; `undefined` leaves a call alone. @default byOrigin */
+  /** Calls with the same key share the limit; `undefined` excludes a call. @default byOrigin */
   readonly key?: Key;
-  /** Of those who wait, the highest goes first; among equals, whoever came first. @default 0 for all */
+  /** The waiting call with the highest priority goes first; equal ones in the order of arrival. @default 0 for all */
   readonly priority?: (ctx: Context) => number;
 }
 
 export type LimitSnapshot = Readonly<Record<string, LimitState>>;
 export type Limiter = Middleware & {
-  /** Every key as it stands. */
+  /** The present state of every key. */
   snapshot(): LimitSnapshot;
 };
 
@@ -57,87 +60,97 @@ export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 
   );
 
 /**
- * A bulkhead and a rate limit. A call holds its place until its body is read, cancelled or failed, or has been
- * abandoned to the garbage collector. Who aborts while waiting leaves the queue at once. A call whose turn by the rate
- * cannot come before its deadline is refused at once. Keys are forgotten when nothing of them is left to bound.
+ * A bulkhead and a rate limit. A call holds its permit until its body has been read, was cancelled or has failed, or
+ * until the response has been garbage-collected unread. A call that is aborted while it waits leaves the queue at once.
+ * A call that the rate cannot start before its deadline is refused at once. Of more than 1,000 keys the least recently
+ * used ones are deleted, but never one with a running or waiting call or with a start in the window.
+ *
+ * It does not pace the starts: up to `count` calls may start at once.
  *
  * Per call: `limit: false`, or `limit: { ... }`.
  *
- * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `LimitError` (`LIMIT_EXCEEDED`) when the queue is full,
- * or the deadline too near.
+ * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `LimitError` (`LIMIT_EXCEEDED`) if the queue is full, or
+ * if the deadline is too near.
  */
 export function limit(options: LimitOptions): Limiter {
   const own = limitOptions.parse(options);
-  const doors = lruMap(bounds(own), ({ gate }) => gate.isIdle);
+  const states = lruMap(stateFactory(own), ({ permits }) => permits.isIdle);
 
-  async function limit(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
-    const policy = limitOptions.forCall(ctx, own);
-    const key = policy?.key(ctx);
-    if (policy === undefined || key === undefined) return next();
+  const policy: Middleware = async function limit(ctx, next) {
+    const settings = limitOptions.forCall(ctx, own);
+    const key = settings?.key(ctx);
+    if (settings === undefined || key === undefined) return next();
 
-    const { gate, places } = doors.get(key);
-    if (!gate.tryAcquire()) {
-      const priority = policy.priority(ctx);
-      const ahead = gate.ahead(priority);
-      const isLate = performance.now() + gate.delay(ahead) >= (ctx.deadline ?? Infinity);
-      const reason = gate.waiting >= policy.queue ? 'queue' : isLate ? 'deadline' : undefined;
+    const { permits, concurrency } = states.get(key);
+    if (!permits.tryAcquire()) {
+      const priority = settings.priority(ctx);
+      const ahead = permits.ahead(priority);
+      const isLate = performance.now() + permits.delay(ahead) >= (ctx.deadline ?? Infinity);
+      const reason = permits.waiting >= settings.queue ? 'queue' : isLate ? 'deadline' : undefined;
       if (reason !== undefined) {
         ctx.emit({ type: 'limit.rejected', key, reason });
         throw new LimitError(key, reason, { request: ctx.request });
       }
       ctx.emit({ type: 'limit.queued', key, ahead });
-      await gate.acquire(priority, ctx.signal);
+      await permits.acquire(priority, ctx.signal);
     }
-    const permit = permitOf(gate);
-    ctx.signal.addEventListener('abort', permit.release, { once: true }); // what is beneath may never hear of it
+    const permit = permitOf(permits);
+    // An inner middleware or a transport that ignores the abort never settles.
+    ctx.signal.addEventListener('abort', permit.release, { once: true });
     if (ctx.signal.aborted) permit.release();
     ctx.signal.throwIfAborted();
 
     const started = performance.now();
     const outcome = await settle(next());
     const { response, error } = outcome;
-    if (isOverload(response?.status, ctx.signal.aborted ? ctx.signal.reason : error)) places.overloaded(started);
+    if (isOverload(response?.status, ctx.signal.aborted ? ctx.signal.reason : error)) concurrency.overloaded(started);
     else if (response !== undefined) {
-      places.answered(gate.running);
-      gate.wake();
+      concurrency.succeeded(permits.running);
+      permits.wake();
     }
     if (response === undefined) permit.release();
     else {
       watchBody(response, permit);
-      abandoned.register(permit, permit.release);
+      unread.register(permit, permit.release);
     }
     return unwrap(outcome);
-  }
+  };
 
-  return Object.assign(limit, {
-    snapshot: () => Object.fromEntries(Array.from(doors, ([key, { gate }]) => [key, gate.snapshot])),
-  });
+  const snapshot = (): LimitSnapshot =>
+    Object.fromEntries(Array.from(states, ([key, { permits }]) => [key, permits.snapshot]));
+  return Object.assign(policy, { snapshot });
 }
 
-/** The watcher of a body that nobody can read any more is collected with it. */
-const abandoned = new FinalizationRegistry<() => void>((release) => release());
+/** An unread response is garbage-collected together with the watcher of its body: only this releases its permit. */
+const unread = new FinalizationRegistry<() => void>((release) => release());
 
-/** Is given back once, by whatever comes first. */
-function permitOf(gate: Semaphore) {
+/** The permit of a call. Only the first release counts: an abort and the end of the body may both release it. */
+function permitOf(permits: Semaphore) {
   let held = true;
   const release = (): void => {
     if (!held) return;
     held = false;
-    gate.release();
+    permits.release();
   };
   return { release, end: release };
 }
 
-function bounds({ concurrency, rate }: LimitOptions): () => { readonly gate: Semaphore; readonly places: Concurrency } {
+/** What the calls of one key share. */
+interface State {
+  readonly permits: Semaphore;
+  readonly concurrency: Concurrency;
+}
+
+function stateFactory({ concurrency, rate }: LimitOptions): () => State {
   if (concurrency === undefined && rate === undefined)
     throw invalid('limit', undefined, 'given concurrency, rate or both');
   return () => {
-    const places =
+    const current: Concurrency =
       typeof concurrency === 'object'
         ? concurrency.create()
-        : { limit: concurrency ?? Infinity, answered() {}, overloaded() {} };
+        : { limit: concurrency ?? Infinity, succeeded() {}, overloaded() {} };
     const starts = rate && rate.count < Infinity ? slidingWindowLog(rate.count, rate.window) : undefined;
-    return { places, gate: semaphore(places, starts) };
+    return { concurrency: current, permits: semaphore(current, starts) };
   };
 }
 

@@ -1,24 +1,27 @@
-/** A queue before a bounded number of places and starts. (p-limit's waiters cannot leave; p-queue emits events for each call.) */
+/**
+ * A semaphore with a priority queue and a rate: a call needs a permit and a start within the window.
+ * (p-limit cannot remove a waiter from its queue; p-queue emits events for each call.)
+ */
 import type { Concurrency } from './aimd.ts';
 import type { SlidingWindowLog } from './sliding-window-log.ts';
 import { after, type Timer } from '../../core/engine/timers.ts';
 
 export interface Semaphore {
-  /** Whether a call may run at once; if so, it does. */
+  /** Takes a permit if a call may run at once; returns whether it did. */
   tryAcquire(): boolean;
-  /** Resolves when it is one's turn, and one runs. A signal that aborts ends the wait with its reason. */
+  /** Resolves with a permit taken when it is the call's turn. An abort ends the wait with the reason of the signal. */
   acquire(priority: number, signal: AbortSignal): Promise<void>;
-  /** A call is over. */
+  /** Returns the permit of a call. */
   release(): void;
-  /** Lets in whoever may run by now, as when there are more places. */
+  /** Starts the waiting calls that may run by now, for example because the limit has grown. */
   wake(): void;
-  /** How many would go first. */
+  /** How many waiting calls would go before a call of this priority. */
   ahead(priority: number): number;
-  /** ms until a call with so many ahead may start, as far as starts go. */
+  /** ms until the rate allows a call to start that has `ahead` calls before it. */
   delay(ahead: number): number;
   readonly running: number;
   readonly waiting: number;
-  /** Nothing of it would be missed. */
+  /** Whether it can be deleted without effect: no call runs or waits, and no start is within the window. */
   readonly isIdle: boolean;
   readonly snapshot: LimitState;
 }
@@ -26,41 +29,41 @@ export interface Semaphore {
 export interface LimitState {
   readonly running: number;
   readonly waiting: number;
-  /** How many may run at present; absent without such a bound. */
+  /** How many calls may run at present; absent without such a limit. */
   readonly concurrency?: number;
-  /** Starts within the window of the rate; absent without one. */
+  /** Starts within the window of the rate; absent without a rate. */
   readonly starts?: number;
 }
 
 interface Waiter {
   readonly priority: number;
-  enter(): void;
+  start(): void;
 }
 
-export function semaphore(places: Pick<Concurrency, 'limit'>, starts: SlidingWindowLog | undefined): Semaphore {
-  /** By priority, and by the order of their coming. */
+export function semaphore(concurrency: Pick<Concurrency, 'limit'>, starts: SlidingWindowLog | undefined): Semaphore {
+  /** By priority, then by the order of arrival. */
   const waiters: Waiter[] = [];
   let running = 0;
   let timer: Timer;
 
-  const start = (): void => {
+  const take = (): void => {
     running += 1;
     starts?.add();
   };
-  /** Only where the next waiter has a place but no start is free, a clock has to wake it. */
+  /** A timer is needed only if the next waiter could have a permit but the rate does not allow a start yet. */
   const wake = (): void => {
     if (waiters.length === 0 && timer === undefined) return;
     clearTimeout(timer);
     timer = undefined;
-    while (waiters.length > 0 && running < places.limit) {
+    while (waiters.length > 0 && running < concurrency.limit) {
       const delay = starts?.delay() ?? 0;
       if (delay > 0) {
-        // It keeps a process alive: whoever waits for it has made a call that is to be sent.
+        // This timer keeps a process alive, because the waiting call is still to be sent.
         timer = after(Math.ceil(delay), wake);
         return;
       }
-      start();
-      waiters.shift()!.enter();
+      take();
+      waiters.shift()!.start();
     }
   };
   const ahead = (priority: number): number => {
@@ -76,9 +79,10 @@ export function semaphore(places: Pick<Concurrency, 'limit'>, starts: SlidingWin
 
   return {
     tryAcquire() {
-      wake(); // a timer may be late
-      if (waiters.length > 0 || running >= places.limit || (starts !== undefined && starts.delay() > 0)) return false;
-      start();
+      wake(); // the timer may be late
+      if (waiters.length > 0 || running >= concurrency.limit || (starts !== undefined && starts.delay() > 0))
+        return false;
+      take();
       return true;
     },
     acquire(priority, signal) {
@@ -86,17 +90,17 @@ export function semaphore(places: Pick<Concurrency, 'limit'>, starts: SlidingWin
       return new Promise((resolve, reject) => {
         const waiter: Waiter = {
           priority,
-          enter() {
-            signal.removeEventListener('abort', leave);
+          start() {
+            signal.removeEventListener('abort', onAbort);
             resolve();
           },
         };
-        const leave = (): void => {
+        const onAbort = (): void => {
           waiters.splice(waiters.indexOf(waiter), 1);
-          wake(); // perhaps nobody is left to be woken
+          wake(); // without a waiter this clears the timer
           reject(signal.reason);
         };
-        signal.addEventListener('abort', leave, { once: true });
+        signal.addEventListener('abort', onAbort, { once: true });
         waiters.splice(ahead(priority), 0, waiter);
         wake();
       });
@@ -118,9 +122,13 @@ export function semaphore(places: Pick<Concurrency, 'limit'>, starts: SlidingWin
       return running === 0 && waiters.length === 0 && !starts?.recent;
     },
     get snapshot() {
-      const { limit } = places;
-      const concurrency = limit < Infinity && { concurrency: limit };
-      return { running, waiting: waiters.length, ...concurrency, ...(starts && { starts: starts.recent }) };
+      const { limit } = concurrency;
+      return {
+        running,
+        waiting: waiters.length,
+        ...(limit < Infinity && { concurrency: limit }),
+        ...(starts && { starts: starts.recent }),
+      };
     },
   };
 }

@@ -1,16 +1,19 @@
-/** When the last calls started: a sliding window that is exact, at the price of a number for each of them. */
+/** An exact rate limit: it stores the time of every start within the window. */
 
 export interface SlidingWindowLog {
   add(): void;
-  /** ms until one more may start after `ahead` others that go first. */
+  /** ms until a call may start if `ahead` other calls start first. */
   delay(ahead?: number): number;
   /** Starts within the window. */
   readonly recent: number;
 }
 
-/** Never more than `most` in any `window` ms: one may start when the start `most` before it is that old. */
+/**
+ * Allows no more than `most` starts in any `window` ms: a call may start as soon as the start `most` places before it
+ * has left the window.
+ */
 export function slidingWindowLog(most: number, window: number): SlidingWindowLog {
-  const starts: number[] = []; // a ring, once it is full
+  const starts: number[] = []; // a ring buffer as soon as it is full
   let oldest = 0;
 
   return {
@@ -24,10 +27,10 @@ export function slidingWindowLog(most: number, window: number): SlidingWindowLog
     delay(ahead = 0) {
       const rounds = Math.floor(ahead / most) * window || 0; // 0 times Infinity is not a number
       const free = most - starts.length;
-      const turn = ahead % most;
-      if (turn < free) return rounds;
-      const before = starts[(oldest + turn - free) % most]!;
-      return Math.max(0, before + window - performance.now()) + rounds;
+      const position = ahead % most;
+      if (position < free) return rounds;
+      const earlier = starts[(oldest + position - free) % most]!;
+      return Math.max(0, earlier + window - performance.now()) + rounds;
     },
     get recent() {
       const now = performance.now();

@@ -11,15 +11,15 @@ describe('aimd', () => {
 
   test('grows by about one for each round of responses, up to its maximum', () => {
     const places = aimd({ initial: 10, max: 12 }).create();
-    for (let response = 0; response < 11; response += 1) places.answered(10);
+    for (let response = 0; response < 11; response += 1) places.succeeded(10);
     expect(places.limit).toBe(11);
-    for (let response = 0; response < 100; response += 1) places.answered(12);
+    for (let response = 0; response < 100; response += 1) places.succeeded(12);
     expect(places.limit).toBe(12);
   });
 
   test('does not grow while less than half of the limit is used', () => {
     const places = aimd().create();
-    for (let response = 0; response < 1_000; response += 1) places.answered(9);
+    for (let response = 0; response < 1_000; response += 1) places.succeeded(9);
     expect(places.limit).toBe(20);
   });
 
