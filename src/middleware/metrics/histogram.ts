@@ -1,22 +1,23 @@
-/** Durations in constant memory: how many fell into each bucket. */
+/** A histogram of durations in constant memory: a count for each bucket. */
 import { durationBuckets } from '../../telemetry/semantic-conventions.ts';
 
 export interface HistogramSnapshot {
-  /** Upper bounds of the buckets, inclusive; of the last one, beyond them, there is none. Seconds. */
+  /** Upper bounds of the buckets, inclusive, seconds. One more bucket without an upper bound follows. */
   readonly bounds: readonly number[];
-  /** One more than there are bounds. */
+  /** Durations per bucket, one entry more than `bounds`. */
   readonly counts: readonly number[];
   readonly count: number;
-  /** Seconds. */
+  /** The sum of all durations, seconds. */
   readonly sum: number;
 }
 
 export interface Histogram {
-  /** ms */
+  /** Counts a duration, ms. */
   add(duration: number): void;
   /**
-   * ms, by linear interpolation within the bucket, as `histogram_quantile` of Prometheus, but within what was seen: the
-   * error is below the width of the bucket. `q` is above 0. `undefined` before there is anything.
+   * The quantile, ms, by linear interpolation within the bucket, as `histogram_quantile` of Prometheus does, but within
+   * the range of the durations: the error is below the width of the bucket. `q` is above 0. `undefined` before the
+   * first duration.
    */
   quantile(q: number): number | undefined;
   snapshot(): HistogramSnapshot;
@@ -28,8 +29,8 @@ export function histogram(): Histogram {
   const counts = Array.from({ length: bounds.length + 1 }, () => 0);
   let count = 0;
   let sum = 0;
-  let least = Infinity;
-  let most = 0;
+  let min = Infinity;
+  let max = 0;
 
   return {
     add(duration) {
@@ -38,18 +39,18 @@ export function histogram(): Histogram {
       counts[bucket]! += 1;
       count += 1;
       sum += duration;
-      least = Math.min(least, duration);
-      most = Math.max(most, duration);
+      min = Math.min(min, duration);
+      max = Math.max(max, duration);
     },
     quantile(q) {
       if (count === 0) return undefined;
       const rank = q * count;
-      let below = 0;
+      let lower = 0;
       let bucket = 0;
-      while (bucket < bounds.length && below + counts[bucket]! < rank) below += counts[bucket++]!;
-      const from = Math.max(least, bounds[bucket - 1] ?? 0);
-      const to = Math.min(most, bounds[bucket] ?? Infinity);
-      return from + (to - from) * Math.min(1, (rank - below) / counts[bucket]!);
+      while (bucket < bounds.length && lower + counts[bucket]! < rank) lower += counts[bucket++]!;
+      const from = Math.max(min, bounds[bucket - 1] ?? 0);
+      const to = Math.min(max, bounds[bucket] ?? Infinity);
+      return from + (to - from) * Math.min(1, (rank - lower) / counts[bucket]!);
     },
     snapshot: () => ({ bounds: durationBuckets, counts: [...counts], count, sum: sum / 1_000 }),
   };

@@ -1,4 +1,4 @@
-/** Counts calls and measures how long they take. Stands outermost, for whole calls. */
+/** Counts calls and measures how long they take. Placed outermost, to count whole calls. */
 import type { Context, Middleware } from '../../core/context.ts';
 import { boundedLabel, callResult } from '../../telemetry/semantic-conventions.ts';
 import type { KyoaEvent } from '../../core/events.ts';
@@ -8,22 +8,22 @@ import { histogram, type HistogramSnapshot } from './histogram.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 
 export interface MetricsOptions {
-  /** Calls with the same key are one of `routes`; `undefined` leaves a call to the totals. @default byRoute */
+  /** Calls with the same key are one route; with `undefined` a call counts only in the totals. @default byRoute */
   readonly key?: Key;
 }
 
 export interface RouteSnapshot {
-  /** That have settled: the headers are in, or there is an error. */
+  /** Calls that have settled: the response headers have arrived, or the call has failed. */
   readonly calls: number;
-  /** Without an answer, or with one of 500 and above; not those that their callers gave up. */
+  /** Calls without a response, or with a status of 500 and above. A call that its caller aborted is no error. */
   readonly errors: number;
-  /** Errors per call, 0 before there are any. */
+  /** Errors per call; 0 before the first call. */
   readonly errorRate: number;
-  /** Requests that were handed to the transport. */
+  /** Requests that were passed to the transport. */
   readonly attempts: number;
   readonly retries: number;
   readonly hedges: number;
-  /** Quantiles of the time to the headers, or to the error, ms, interpolated within a bucket; `undefined` without calls. */
+  /** Quantiles of the time to the headers or to the error, ms; `undefined` before the first call. */
   readonly p50: number | undefined;
   readonly p95: number | undefined;
   readonly p99: number | undefined;
@@ -33,14 +33,14 @@ export interface MetricsSnapshot extends RouteSnapshot {
   /** Calls that have not settled. */
   readonly inFlight: number;
   readonly routes: Readonly<Record<string, RouteSnapshot>>;
-  /** Of every request that was handed to the transport, under OpenTelemetry's name. */
+  /** The durations of all requests that were passed to the transport, under OpenTelemetry's name. */
   readonly 'http.client.request.duration': HistogramSnapshot;
-  /** Of the calls. */
+  /** The durations of all calls. */
   readonly 'kyoa.call.duration': HistogramSnapshot;
 }
 
 export type Metrics = Middleware & {
-  /** Since the policy was built. */
+  /** All counts since the policy was built. */
   snapshot(): MetricsSnapshot;
 };
 
@@ -50,12 +50,15 @@ export const metricsOptions: PolicyOptions<Settings<MetricsOptions>> = /* @__PUR
   { perCall: [] },
 );
 
-/** As many as other policies have keys; what comes later is the route `_OTHER`. */
-const mostRoutes = 1_000;
+/** As many as other policies keep keys. All further routes are counted as `_OTHER`. */
+const maxRoutes = 1_000;
 
 /**
- * In constant memory: histograms have the buckets that OpenTelemetry's conventions advise (5 ms to 10 s), and routes are
- * bounded. A quantile is off by less than the width of its bucket.
+ * Counts calls, errors, attempts, retries and hedges, in total and per route, in constant memory. The histograms have
+ * the buckets that OpenTelemetry's conventions advise (5 ms to 10 s), and the number of routes is limited. The error of
+ * a quantile is below the width of its bucket.
+ *
+ * It exports nothing: `kyoa/prometheus` and `kyoa/opentelemetry` do.
  *
  * Per call: `metrics: false`.
  *
@@ -66,38 +69,37 @@ export function metrics(options: MetricsOptions = {}): Metrics {
   const total = tally();
   const requests = histogram();
   const routes = new Map<string, Tally>();
-  const label = boundedLabel(mostRoutes);
+  const label = boundedLabel(maxRoutes);
   let inFlight = 0;
 
   const tallyOf = (route: string): Tally => {
     const name = label(route);
-    let tallied = routes.get(name);
-    if (tallied === undefined) routes.set(name, (tallied = tally()));
-    return tallied;
+    let existing = routes.get(name);
+    if (existing === undefined) routes.set(name, (existing = tally()));
+    return existing;
   };
 
-  function metrics(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
+  const policy: Middleware = function metrics(ctx, next) {
     if (ctx.options['metrics'] === false) return next();
     const route = key(ctx);
-    const tallied = route === undefined ? undefined : tallyOf(route);
+    const routeTally = route === undefined ? undefined : tallyOf(route);
     return observeCall(ctx, next, (event) => {
       if (event.type === 'request.started') inFlight += 1;
       else if (event.type === 'request.settled') inFlight -= 1;
       else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') requests.add(event.duration);
-      total.hear(event, ctx);
-      tallied?.hear(event, ctx);
+      total.record(event, ctx);
+      routeTally?.record(event, ctx);
     });
-  }
+  };
 
-  return Object.assign(metrics, {
-    snapshot: (): MetricsSnapshot => ({
-      ...total.snapshot(),
-      inFlight,
-      routes: Object.fromEntries(Array.from(routes, ([name, { snapshot }]) => [name, snapshot()])),
-      'http.client.request.duration': requests.snapshot(),
-      'kyoa.call.duration': total.durations.snapshot(),
-    }),
+  const snapshot = (): MetricsSnapshot => ({
+    ...total.snapshot(),
+    inFlight,
+    routes: Object.fromEntries(Array.from(routes, ([name, { snapshot }]) => [name, snapshot()])),
+    'http.client.request.duration': requests.snapshot(),
+    'kyoa.call.duration': total.durations.snapshot(),
   });
+  return Object.assign(policy, { snapshot });
 }
 
 type Tally = ReturnType<typeof tally>;
@@ -107,7 +109,7 @@ function tally() {
   const counts = { calls: 0, errors: 0, attempts: 0, retries: 0, hedges: 0 };
   return {
     durations,
-    hear(event: KyoaEvent, ctx: Context): void {
+    record(event: KyoaEvent, ctx: Context): void {
       if (event.type === 'attempt.sent') counts.attempts += 1;
       else if (event.type === 'retry.scheduled') counts.retries += 1;
       else if (event.type === 'hedge.launched') counts.hedges += 1;
