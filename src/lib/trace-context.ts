@@ -1,5 +1,5 @@
 /**
- * W3C Trace Context: which trace a call belongs to.
+ * W3C Trace Context: the trace that a call belongs to.
  *
  * @see https://www.w3.org/TR/trace-context-1/
  */
@@ -9,37 +9,40 @@ import type { Context } from '../core/context.ts';
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   readonly traceId: string;
-  /** 00, or 01 for one that the caller may have recorded. */
+  /** The trace flags: 01 if the trace is sampled, else 00. */
   readonly flags: string;
 }
 
-/** By `ctx.state`, which all forks of a call share. */
-const calls = privateState<TraceContext>();
+/** The trace of a call, keyed by `ctx.state`, which all forks of the call share. */
+const traces = privateState<TraceContext>();
 
-/** The trace that the call has joined, else that of its request; `undefined` when there is neither. */
+/** The trace that the call has joined, else the trace of its request; `undefined` if there is neither. */
 export function traceOf(ctx: Context): TraceContext | undefined {
-  return calls.get(ctx.state) ?? given(ctx);
+  return traces.get(ctx.state) ?? requestTrace(ctx);
 }
 
-/** Of the request, else of the call so far, else a new one, sampled: a trace that nobody records is no use. */
+/** The trace of the request, else the trace that the call has joined, else a new one, which is sampled. */
 export function joinTrace(ctx: Context): TraceContext {
-  const trace = given(ctx) ?? calls.get(ctx.state) ?? { traceId: randomHex(32), flags: '01' };
-  calls.set(ctx.state, trace);
+  const trace = requestTrace(ctx) ?? traces.get(ctx.state) ?? { traceId: randomHex(32), flags: '01' };
+  traces.set(ctx.state, trace);
   return trace;
 }
 
-function given(ctx: Context): TraceContext | undefined {
+function requestTrace(ctx: Context): TraceContext | undefined {
   return parseTraceparent(ctx.header('traceparent'));
 }
 
-/** With a fresh span id, in version 00. */
+/** The header value in version 00, with a new span id. */
 export function traceparent({ traceId, flags }: TraceContext): string {
   return `00-${traceId}-${randomHex(16)}-${flags}`;
 }
 
 const format = /^(?!ff)([\da-f]{2})-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-([\da-f]{2})(-.*)?$/;
 
-/** `undefined` for one that is not valid. Of a later version what version 00 knows (§3.2.4), of the flags `sampled`. */
+/**
+ * Returns `undefined` for an invalid header. From a later version it reads the fields of version 00 (§3.2.4), and from
+ * the flags only `sampled`.
+ */
 export function parseTraceparent(header: string | null): TraceContext | undefined {
   if (header === null) return undefined;
   const [, version, traceId, flags, more] = format.exec(header) ?? [];
@@ -47,10 +50,10 @@ export function parseTraceparent(header: string | null): TraceContext | undefine
   return { traceId, flags: Number.parseInt(flags!, 16) & 1 ? '01' : '00' };
 }
 
-/** `toString(16)` for each would cost a call more than the rest of its trace. */
+/** Two hexadecimal digits per byte. Calling `toString(16)` each time would cost more than the rest of the trace. */
 const octets = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, '0'));
 
-/** As OpenTelemetry's own generator: unique, not secret. `digits` are a multiple of eight. */
+/** Like OpenTelemetry's own generator: unique, but not secret. `digits` is a multiple of eight. */
 function randomHex(digits: number): string {
   let hex = '';
   while (hex.length < digits) {

@@ -1,10 +1,10 @@
-/** A substitute when what is beneath fails for good. Stands outside `retry`. */
+/** Returns a substitute when the inner middleware finally fails. Placed outside `retry`. */
 import type { Context, Middleware } from '../core/context.ts';
 import { fn, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
 import { isFailure, settle, outcomeFacts, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 
-/** A Response, or a value that becomes a JSON 200. */
+/** Returns a Response, or a value that becomes a JSON response with status 200; or a promise of one of them. */
 export type Substitute = (outcome: Outcome, ctx: Context) => unknown;
 
 export interface FallbackOptions {
@@ -17,10 +17,12 @@ export const fallbackOptions: PolicyOptions<Settings<FallbackOptions>> = /* @__P
 });
 
 /**
- * The failed response is let go. A caller who aborted gets no substitute but the reason of the abort. What `respond`
- * throws is thrown. Per call: `fallback: false`, or `fallback: { when }`.
+ * Replaces a failed outcome by the result of `respond`. The failed response is discarded, unless `respond` returns it.
+ * It does not replace the outcome of a call that its caller has aborted: the call rejects with the reason of the abort.
  *
- * @throws {KyoaError} `INVALID_OPTION`
+ * Per call: `fallback: false`, or `fallback: { when }`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`. The call rejects with an error that `respond` throws, unchanged.
  */
 export function fallback(respond: Substitute, options: FallbackOptions = {}): Middleware {
   fn('fallback respond', respond);

@@ -1,4 +1,4 @@
-/** Writes one line of JSON per call. Stands outermost, for whole calls; inside `retry` a line is an attempt's. */
+/** Writes one line of JSON per call. Placed outermost, for whole calls; inside `retry` a line describes an attempt. */
 import type { Middleware } from '../core/context.ts';
 import { callResult } from '../telemetry/semantic-conventions.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
@@ -9,13 +9,13 @@ import { traceOf } from '../lib/trace-context.ts';
 export type LogLevel = 'info' | 'warn' | 'error';
 
 export interface LogOptions {
-  /** Who writes: a member of every line. @default none */
+  /** The name of the service, a member of every line. @default none */
   readonly service?: string;
-  /** The least level that is written. @default 'info' */
+  /** The lowest level that is written. @default 'info' */
   readonly level?: LogLevel;
-  /** Takes a line, without a line break. @default the console's method of that level */
+  /** Receives each line, without a line break; may throw without effect. @default the console's method of that level */
   readonly write?: (line: string, level: LogLevel) => void;
-  /** Names of parameters and fields whose values are secrets besides the usual ones. @default [] */
+  /** Names of parameters and fields that are secrets, in addition to the built-in names. @default [] */
   readonly redact?: readonly string[];
 }
 
@@ -33,15 +33,18 @@ export const logOptions: PolicyOptions<Settings<LogOptions, 'service'>> = /* @__
 );
 
 /**
- * `time` (ISO 8601), `level`, `service`, `traceId` (of `trace`, or of the caller's `traceparent`), `id`, `method`,
- * `url`, `status`, `duration` (ms, to the headers), `attempts`; `error` with `name`, `code`, `message` and `cause`.
- * The level is `error` for a call that failed or was answered with 500 and above, `warn` for 400 and above and for more
- * than one attempt, else `info`, as also for a call that its caller gave up.
+ * Writes one line of JSON when a call has settled. Its members are `time` (ISO 8601), `level`, `service`, `traceId` (of
+ * `trace`, or of the caller's `traceparent`), `id`, `method`, `url`, `status`, `duration` (ms, to the headers) and
+ * `attempts`. A failed call has `error` instead of `status`, with `name`, `code`, `message` and `cause`.
  *
- * Headers and bodies are not written. Of URLs, also of those in messages, go credentials, fragments, and values of
- * parameters that are named like a secret (`token`, `api_key`, `signature`, ...); of messages whatever looks like a
- * header or a pair with a secret. A secret that stands in a path or under a name of your own is yours to name, or to
- * take out in `write`. A `write` that throws breaks nothing.
+ * The level is `error` for a call that failed or got a status of 500 and above. It is `warn` for a status of 400 and
+ * above, and for a call with more than one attempt. It is `info` for every other call, also for a call that its caller
+ * aborted.
+ *
+ * Headers and bodies are not written. Credentials, fragments, and the values of parameters that are named like a secret
+ * (`token`, `api_key`, `signature`, ...) are removed from URLs, also from URLs in messages. Headers and pairs that
+ * contain a secret are removed from messages. It does not recognise a secret in a path, or under a name that is not in
+ * `redact`: remove such a secret in `write`.
  *
  * Per call: `log: false`.
  *
@@ -49,22 +52,22 @@ export const logOptions: PolicyOptions<Settings<LogOptions, 'service'>> = /* @__
  */
 export function log(options: LogOptions = {}): Middleware {
   const { service, level, write, redact: names } = logOptions.parse(options);
-  const least = levels.indexOf(level);
+  const lowest = levels.indexOf(level);
   const redact = redactor(names);
-  const by = service === undefined ? '' : `,"service":${quoted(service)}`;
+  const serviceMember = service === undefined ? '' : `,"service":${quoted(service)}`;
 
   return function log(ctx, next) {
     if (ctx.options['log'] === false) return next();
     return observeCall(ctx, next, (event) => {
       if (event.type !== 'request.settled') return;
-      const verdict = callResult(event, ctx);
-      const isOdd = verdict !== 'aborted' && (event.attempts > 1 || (event.status ?? 0) >= 400);
-      const level = verdict === 'failure' ? 'error' : isOdd ? 'warn' : 'info';
-      if (levels.indexOf(level) < least) return;
+      const result = callResult(event, ctx);
+      const isWarning = result !== 'aborted' && (event.attempts > 1 || (event.status ?? 0) >= 400);
+      const level = result === 'failure' ? 'error' : isWarning ? 'warn' : 'info';
+      if (levels.indexOf(level) < lowest) return;
       const { id, method, url, status, error, duration, attempts } = event;
       const trace = traceOf(ctx);
       const line =
-        `{"time":"${iso(event.time)}","level":"${level}"${by}` +
+        `{"time":"${iso(event.time)}","level":"${level}"${serviceMember}` +
         (trace === undefined ? '' : `,"traceId":"${trace.traceId}"`) +
         `,"id":${quoted(id)},"method":"${method}","url":${quoted(redact.url(url))}` +
         (status === undefined ? '' : `,"status":${status}`) +
@@ -75,15 +78,15 @@ export function log(options: LogOptions = {}): Middleware {
   };
 }
 
-/** What is neither a quotation mark, a backslash, a control character nor half of a pair stands for itself in JSON. */
-const special = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
+/** Characters that JSON escapes: quotation mark, backslash, control characters; also each half of a surrogate pair. */
+const escaped = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 
-/** A line is put together by hand, because `JSON.stringify` of it would cost as much as all the rest. */
+/** The line is concatenated by hand, because `JSON.stringify` of it would cost as much as the rest of the policy. */
 function quoted(text: string): string {
-  return special.test(text) ? JSON.stringify(text) : `"${text}"`;
+  return escaped.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-/** Many calls end within one millisecond, and to write it costs a third of the line. */
+/** Many calls end within the same millisecond, and formatting the time costs a third of the line. */
 let lastTime = NaN;
 let lastIso = '';
 
@@ -92,8 +95,8 @@ function iso(time: number): string {
   return lastIso;
 }
 
-/** An error whose causes go deeper, or round in a circle, is told so far. */
-const deepest = 4;
+/** Causes beyond this depth are not written: a chain of causes may be long, or circular. */
+const maxDepth = 4;
 
 function toConsole(line: string, level: LogLevel): void {
   console[level](line);
@@ -113,6 +116,6 @@ function describe(error: unknown, redact: Redactor, depth = 1): Description {
     name,
     ...(typeof code === 'string' && { code }),
     message: redact.text(message),
-    ...(cause !== undefined && depth < deepest && { cause: describe(cause, redact, depth + 1) }),
+    ...(cause !== undefined && depth < maxDepth && { cause: describe(cause, redact, depth + 1) }),
   };
 }

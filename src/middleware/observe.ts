@@ -1,13 +1,15 @@
-/** Hears every event of everything under it. Outermost to see whole calls, inside `retry` to see attempts. */
+/** Passes the events of the inner middleware to a listener. Placed outermost for calls, inside `retry` for attempts. */
 import type { Middleware } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
 import { fn } from '../core/options.ts';
 
 /**
- * Announces `request.started` and `request.settled` for the call as it stands at this place in the onion. A listener
- * that throws breaks nothing; it is called synchronously, so it should be quick. `observe: false` switches it off for
- * a call.
+ * Passes `request.started`, every event of the inner middleware and `request.settled` to the listener. The first and
+ * the last describe the call as it is at this place in the stack. The listener is called synchronously, so it should be
+ * quick. An error that it throws does not affect the call.
+ *
+ * Per call: `observe: false`.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */

@@ -1,15 +1,15 @@
-/** Puts a W3C `traceparent` on every request. Stands inside `retry` and `hedge` for a span id per attempt. */
+/** Adds a W3C `traceparent` header to every request. Placed inside `retry` and `hedge`, for a span id per attempt. */
 import type { Middleware } from '../core/context.ts';
 import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.ts';
 
 /**
- * Continues the caller's trace when the request has a valid `traceparent`, with its `tracestate` as it is, and starts
- * one otherwise. One trace id per call wherever it stands, also twice; a new span id each time a request passes. `log`
- * finds the trace id wherever both stand, but for a call that joined the request of another beneath `dedupe`: put
- * `trace` outside `dedupe` for a trace of its own.
+ * Continues the caller's trace if the request has a valid `traceparent`, with its `tracestate` unchanged, and starts a
+ * trace otherwise. A call has one trace id wherever `trace` is placed, also with several instances. Each request that
+ * passes through gets a new span id. `log` finds the trace id wherever the two are placed, except for a call that
+ * shares the request of another call: place `trace` outside `dedupe` to give every caller a trace of its own.
  *
- * In a browser the header makes a request to another origin one that CORS must allow. Records no spans: `kyoa/opentelemetry`
- * does, and sends its own header.
+ * It records no spans: `kyoa/opentelemetry` does, and sends its own header. In a browser, a server of another origin
+ * must allow the header by CORS.
  *
  * Per call: `trace: false`.
  *
