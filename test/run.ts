@@ -39,7 +39,7 @@ process.exitCode = main() ? 0 : 1;
 function main(): boolean {
   const unknown = named.find((name) => !Object.hasOwn(lanes, name));
   if (unknown !== undefined) {
-    console.error(`There is no lane "${unknown}"; there are ${all.join(', ')}.`);
+    console.error(`There is no lane "${unknown}". The lanes are ${all.join(', ')}.`);
     return false;
   }
   const chosen = named.length > 0 ? all.filter((name) => named.includes(name)) : all;
@@ -54,7 +54,7 @@ function main(): boolean {
   const passed = steps.every((next) => next());
   if (!passed && counts.failed === 0) counts.failed = 1;
   console.log(`\n${summary.join('\n')}\n`);
-  if (counts.skipped > 0) notes.push(`${counts.skipped} skipped by the tests themselves.`);
+  if (counts.skipped > 0) notes.push(`${counts.skipped} tests were skipped.`);
   for (const note of notes) console.log(note);
   console.log(`${counts.passed} passed, ${counts.failed} failed`);
   return passed;
@@ -66,7 +66,7 @@ function step(name: string, work: () => boolean): boolean {
   const passed = work();
   const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`;
   summary.push(`${passed ? 'ok    ' : 'FAILED'}  ${name.padEnd(8)} ${seconds.padStart(8)}`);
-  console.log(passed ? `== ${name}: ok, ${seconds}` : `== ${name}: FAILED after ${seconds}; nothing after it was run`);
+  console.log(passed ? `== ${name}: ok, ${seconds}` : `== ${name}: FAILED after ${seconds}; later steps were not run`);
   return passed;
 }
 
@@ -79,7 +79,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 function runLane(name: LaneName): boolean {
   const files = filesOf(name);
   if (files.length === 0) {
-    notes.push(`The lane ${name} has no tests: ${lanes[name].include.join(' or ')} matches no file.`);
+    notes.push(`The lane ${name} has no tests: no file matches ${lanes[name].include.join(' or ')}.`);
     console.log(notes.at(-1));
     return name === 'redis';
   }
@@ -116,7 +116,7 @@ function provide(chosen: readonly LaneName[]): boolean {
 
   const path = process.env['CHROMIUM_PATH'];
   if (path && missing.some(({ name }) => name === 'Chromium')) {
-    console.error(`CHROMIUM_PATH is ${path}, which is not there.`);
+    console.error(`CHROMIUM_PATH is ${path}, but this file does not exist.`);
     return false;
   }
 
@@ -126,17 +126,17 @@ function provide(chosen: readonly LaneName[]): boolean {
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
     const command = 'sudo apt-get update && sudo apt-get install -y --no-install-recommends';
     console.error(`${names} not found. Install with\n\n  ${command} ${packages.join(' ')}\n`);
-    if (packages.includes('chromium')) console.error('or name the Chromium that is there in CHROMIUM_PATH.');
+    if (packages.includes('chromium')) console.error('or set CHROMIUM_PATH to the path of an installed Chromium.');
     return false;
   }
 
-  console.log(`${names} not found: installing with apt-get, as this is Debian and we are root.`);
-  // The tests start their own servers. Runlevel 1 keeps the packages from starting servers.
+  console.log(`${names} not found: installing with apt-get (this is Debian, and the user is root).`);
+  // Runlevel 1 prevents the packages from starting their servers. The tests start their own.
   const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const wait = ['-qq', '-o', 'DPkg::Lock::Timeout=300'];
   if (!run('apt-get', [...wait, 'update'], env) || !run('apt-get', [...wait, ...install], env)) return false;
 
   const still = missing.filter(({ find }) => find() === undefined);
-  for (const { name } of still) console.error(`${name} is still not found after its installation.`);
+  for (const { name } of still) console.error(`${name} was installed but is not found.`);
   return still.length === 0;
 }

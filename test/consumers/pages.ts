@@ -51,16 +51,17 @@ export async function openPages(project: string): Promise<string[]> {
 
   const path = findChromium();
   const browser = await chromium.launch({ ...(path && { executablePath: path }), args: ['--no-sandbox'] });
-  const wrong: string[] = [];
+  const problems: string[] = [];
   try {
     for (const name of Object.keys(html)) {
       const page = await browser.newPage();
-      page.on('pageerror', (error) => wrong.push(`${name}: ${error.message}`));
+      page.on('pageerror', (error) => problems.push(`${name}: ${error.message}`));
       await page.goto(`http://localhost:${port}/${encodeURIComponent(name)}`);
       await page.waitForFunction(() => document.title !== '', undefined, { timeout: 5_000 }).catch(() => {});
       const title = await page.title();
-      if (title !== 'Ada') wrong.push(`${name}: its title is "${title}"`);
-      if ((requests.get(name) ?? 0) < 2) wrong.push(`${name}: the server saw ${requests.get(name) ?? 0} requests`);
+      if (title !== 'Ada') problems.push(`${name}: the title is "${title}", not "Ada"`);
+      const received = requests.get(name) ?? 0;
+      if (received < 2) problems.push(`${name}: the server received ${received} requests, not 2 or more`);
       await page.close();
     }
   } finally {
@@ -69,5 +70,5 @@ export async function openPages(project: string): Promise<string[]> {
     server.close();
     await once(server, 'close');
   }
-  return wrong;
+  return problems;
 }

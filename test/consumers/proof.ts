@@ -27,7 +27,7 @@ async function proof(): Promise<boolean> {
     pack,
     install,
     publint: () => run(process.execPath, [bin('publint/src/cli.js'), '--strict', 'node_modules/kyoa']),
-    // ESM only: a `require` of it is none of its promises, and the resolution of Node 10 knows no `exports`.
+    // kyoa is ESM only: it does not support `require`, nor Node 10's resolution, which ignores `exports`.
     attw: () =>
       run(process.execPath, [
         bin('@arethetypeswrong/cli/dist/index.js'),
@@ -70,7 +70,7 @@ async function proof(): Promise<boolean> {
     if (!passed && (name === 'pack' || name === 'install')) break;
   }
   console.log(`\n${summary.join('\n')}\n`);
-  console.log(failed.length === 0 ? 'The package holds.' : `Failed: ${failed.join(', ')}`);
+  console.log(failed.length === 0 ? 'All steps passed.' : `Failed: ${failed.join(', ')}`);
   return failed.length === 0;
 }
 
@@ -160,7 +160,7 @@ function bundle(bundler: string): boolean {
 }
 
 async function pages(): Promise<boolean> {
-  const wrong = await openPages(project);
-  for (const line of wrong) console.error(line);
-  return wrong.length === 0;
+  const problems = await openPages(project);
+  for (const problem of problems) console.error(problem);
+  return problems.length === 0;
 }

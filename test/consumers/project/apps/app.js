@@ -1,4 +1,4 @@
-/** A page that survives a 503; its title says what came of it. */
+/** A page whose first request gets a 503. Its title shows the result. */
 import kyoa, { hedge, standard } from 'kyoa';
 import { indexeddb } from 'kyoa/indexeddb';
 

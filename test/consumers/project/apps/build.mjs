@@ -1,4 +1,4 @@
-/** Builds both pages with the bundler named on the command line, as its own documentation says. */
+/** Builds both pages with the bundler that the command line names, configured as the bundler's documentation describes. */
 const pages = ['app', 'fetch'];
 
 const builders = {

@@ -1,4 +1,4 @@
-/** The least that a page would bundle: a fetch with limits, retries and shared requests. */
+/** A minimal page: a fetch with timeout, deduplication and retries. */
 import { createFetch, dedupe, retry, timeout } from 'kyoa';
 
 const fetch = createFetch({ use: [timeout(30_000), dedupe(), retry()] });

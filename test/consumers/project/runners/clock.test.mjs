@@ -1,4 +1,4 @@
-/** Under node:test: its own mock timers, and virtual time in their place. */
+/** kyoa/testing under node:test: with its mock timers, and with kyoa's virtual time. */
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 
@@ -8,26 +8,26 @@ import { script, virtualTime } from 'kyoa/testing';
 const url = 'https://api.example.com/users';
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-test('mock timers move the delays of a script, and timeout', async () => {
+test('mock timers control the delays of a script and the timer of a timeout', async () => {
   mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   try {
     const server = script([{ delay: 200, text: 'late' }, { fault: 'hang' }]);
-    const answer = server.fetch(url);
+    const response = server.fetch(url);
     await settled();
     mock.timers.tick(200);
-    assert.equal(await (await answer).text(), 'late');
+    assert.equal(await (await response).text(), 'late');
 
-    const refused = createFetch({ use: [timeout(5_000)], fetch: server.fetch })(url);
+    const timedOut = createFetch({ use: [timeout(5_000)], fetch: server.fetch })(url);
     await settled();
     mock.timers.tick(5_000);
-    await assert.rejects(refused, { code: 'TIMEOUT' });
+    await assert.rejects(timedOut, { code: 'TIMEOUT' });
     server.done();
   } finally {
     mock.timers.reset();
   }
 });
 
-test('virtual time moves all of it', async () => {
+test('virtual time runs the delays of a script, and the retries and timeouts of the client', async () => {
   const time = virtualTime();
   try {
     const server = script([{ status: 503 }, { fault: 'reset' }, { fault: 'hang' }, { delay: 200, json: ['Ada'] }]);

@@ -1,4 +1,4 @@
-/** One call through each face, against a server that has a bad moment first; run by each runtime. */
+/** Makes one call through each entry point. The server's first response to each is a 503. Every runtime runs this file. */
 import { createServer } from 'node:http';
 
 import kyoa, { createFetch, createHandler, memory, standard } from 'kyoa';
@@ -7,7 +7,7 @@ import { redis } from 'kyoa/redis';
 import { script, storageContract, virtualTime } from 'kyoa/testing';
 
 const check = (what, holds) => {
-  if (!holds) throw new Error(`${what} does not hold`);
+  if (!holds) throw new Error(`The check of ${what} failed`);
 };
 
 let requests = 0;
@@ -27,7 +27,7 @@ await new Promise((closed) => server.close(closed));
 
 for (const { run } of storageContract(memory, { shared: false })) await run();
 
-// Not every runtime has node:sqlite.
+// Some runtimes do not have node:sqlite.
 const hasSqlite = await import('node:sqlite').then(
   () => true,
   () => false,

@@ -1,4 +1,4 @@
-/** What the types refuse: without its error, the line above each fails the compilation. */
+/** Code that the types must reject. A line without a type error makes its `@ts-expect-error` fail the compilation. */
 import kyoa, {
   breaker,
   budget,
@@ -17,43 +17,43 @@ import { script } from 'kyoa/testing';
 
 // @ts-expect-error: the option is `retries`
 retry({ retires: 3 });
-// @ts-expect-error: ms, not a text
+// @ts-expect-error: a number of ms, not a string
 timeout('5s');
-// @ts-expect-error: no such limit
+// @ts-expect-error: this limit does not exist
 timeout({ connect: 1_000 });
 // @ts-expect-error: the key is required
 latest({});
-// @ts-expect-error: a number
+// @ts-expect-error: the ratio is a number
 hedge({ ratio: '2 %' });
 // @ts-expect-error: the option is `cooldown`
 breaker({ coolDown: 1_000 });
-// @ts-expect-error: a rate has a window
+// @ts-expect-error: a rate needs a window
 limit({ rate: { count: 10 } });
-// @ts-expect-error: a number, not a window of them
+// @ts-expect-error: the window is a number of ms
 budget({ window: [1, 2] });
-// @ts-expect-error: no such policy in the default stack
+// @ts-expect-error: the standard stack does not contain this policy
 standard({ hedge: {} });
-// @ts-expect-error: a list
+// @ts-expect-error: `use` is a list
 createFetch({ use: retry() });
-// @ts-expect-error: a factory that was not called
+// @ts-expect-error: a factory must be called
 createFetch({ use: [retry] });
-// @ts-expect-error: no such storage
+// @ts-expect-error: a Map is not a Storage
 createFetch({ storage: new Map() });
-// @ts-expect-error: a handler answers with a Response
+// @ts-expect-error: a handler returns a Response
 createHandler({}, () => 'hello');
-// @ts-expect-error: an id is a text
+// @ts-expect-error: a requestId is a string
 void kyoa.get('/', { requestId: 42 });
-// @ts-expect-error: ky's option of that name is not kyoa's
+// @ts-expect-error: `statusCodes` is an option of ky's retry, not of kyoa's
 void kyoa.get('/', { retry: { statusCodes: [500] } });
-// @ts-expect-error: 'power' or 'process'
+// @ts-expect-error: the durability is 'power' or 'process'
 file('kyoa.db', { durability: 'none' });
-// @ts-expect-error: no such fault
+// @ts-expect-error: this fault does not exist
 script({ fault: 'explode' });
 
 export const assigns: Middleware = async (ctx: Context, next) => {
-  // @ts-expect-error: a context is forked, never assigned to
+  // @ts-expect-error: a context is read-only; next() forks it
   ctx.attempt = 2;
-  // @ts-expect-error: what a fork may change is listed
+  // @ts-expect-error: a fork cannot change the id
   return next({ id: 'another' });
 };
 
@@ -61,6 +61,6 @@ export const assigns: Middleware = async (ctx: Context, next) => {
 export const nothing: Middleware = async () => undefined;
 
 export async function version(storage: Storage): Promise<number> {
-  // @ts-expect-error: undefined where the condition did not hold
+  // @ts-expect-error: the result is undefined if the condition is not met
   return storage.set('key', 'value', { ifVersion: null });
 }

@@ -1,4 +1,4 @@
-/** What a user writes, and the types that come of it. */
+/** Code as users write it, with the types that it must have. hover.mjs also uses this file. */
 import kyoa, {
   adaptive,
   byOrigin,
