@@ -220,7 +220,7 @@ const rejected: readonly Probe[] = [
     says: 'src/testing is for any test runner, and needs no package.',
   },
   {
-    what: 'a file of src that stands on no floor',
+    what: 'a file of src without a rule of its own',
     file: 'src/helpers/stray.ts',
     code: `export { helper } from '../lib/helper.ts';\n`,
     rule: imports,
@@ -283,7 +283,7 @@ const rejected: readonly Probe[] = [
     says: 'Prefer named exports',
   },
   {
-    what: 'a promise that nobody waits for',
+    what: 'a floating promise',
     file: 'src/lib/floating.ts',
     code: `export function start(work: () => Promise<void>): void {\n  work();\n}\n`,
     rule: 'typescript(no-floating-promises)',

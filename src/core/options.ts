@@ -25,7 +25,7 @@ export type Settings<Options, Absent extends keyof Options = never> = Required<O
   Pick<Options, Absent>;
 
 interface CallRules<Name extends string = string> {
-  /** The option that a number stands for in an override: `retry: 2` is `retry: { retries: 2 }`. */
+  /** The option that a number sets in an override: `retry: 2` is `retry: { retries: 2 }`. */
   readonly scalar?: Name;
   /** The options that a call may override; without it, all. The others belong to state that calls share. */
   readonly perCall?: readonly Name[];

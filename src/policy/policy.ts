@@ -64,7 +64,7 @@ export interface OptionSchema {
 export interface PolicySchema {
   /** By name. */
   readonly options: Readonly<Record<string, OptionSchema>>;
-  /** The option that a number stands for in a call: `retry: 2` is `retry: { retries: 2 }`. */
+  /** The option that a number sets in a call: `retry: 2` is `retry: { retries: 2 }`. */
   readonly scalar?: string;
 }
 

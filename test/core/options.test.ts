@@ -281,7 +281,7 @@ describe('the declared options of a policy', () => {
     expect(forCall({ calls: undefined, key: undefined, slow: null, ttl: undefined })).toEqual(own);
   });
 
-  test('take a number as the option that a number stands for', () => {
+  test('take a number as the option that a number sets', () => {
     expect(forCall(7)).toEqual({ ...own, calls: 7 });
   });
 

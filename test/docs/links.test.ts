@@ -1,4 +1,4 @@
-/** Nobody follows a link of these pages into the void. */
+/** Every link of the pages has a target. */
 import { existsSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 

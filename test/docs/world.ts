@@ -1,6 +1,6 @@
 /**
  * The app around the examples of the pages: the names that they use without saying where they come from, as types for
- * the compiler and as values for the run. Their `fetch` reaches a server on loopback, whatever host a URL names.
+ * the compiler and as values for the run. Their `fetch` reaches a server on loopback, for any host that a URL names.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';

@@ -93,7 +93,7 @@ describe('isNetworkError', () => {
   });
 
   test('accepts a host name that does not exist', async () => {
-    expect(isNetworkError(await reasonOf(fetch('http://nobody.invalid/')))).toBe(true);
+    expect(isNetworkError(await reasonOf(fetch('http://no-host.invalid/')))).toBe(true);
   });
 
   test.for<[string, string]>([

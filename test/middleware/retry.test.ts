@@ -188,7 +188,7 @@ describe('retry', () => {
     expect(sent).toHaveLength(1);
   });
 
-  test('never retries after the caller’s abort, whatever the reason is', async () => {
+  test('never retries after the caller’s abort, for any reason', async () => {
     let sent = 0;
     const { fetch, events } = watched([retry({ backoff: constant(0), when: () => true })], (input, init) => {
       sent += 1;

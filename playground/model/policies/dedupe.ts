@@ -4,7 +4,7 @@ import type { Policy } from './policy.ts';
 export const dedupe: Policy = {
   name: 'dedupe',
   title: 'dedupe',
-  about: 'Calls for the same thing share one request while it is under way.',
+  about: 'Identical calls in flight share one request.',
   place: 'Outside idempotency and retry.',
   most: 1,
   initial: {},

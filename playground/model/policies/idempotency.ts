@@ -7,20 +7,27 @@ export const database = 'kyoa-playground';
 export const idempotency: Policy = {
   name: 'idempotency',
   title: 'idempotency',
-  about: 'A request that is made twice happens once, also after a reload or from another tab.',
+  about: 'Executes a repeated request once, also after a reload or from another tab.',
   place: 'Inside dedupe, outside retry.',
   most: 1,
   initial: { storage: 'indexeddb' },
   options: declared(schemas.idempotency.options, [
-    choice('storage', 'Storage', 'Where results are kept: memory ends with the page.', ['memory', 'indexeddb']),
+    choice('storage', 'Storage', 'The store of results: memory ends with the page.', ['memory', 'indexeddb']),
     toggle('generate', 'Generate keys', 'A POST without a key gets one, the same for every attempt.'),
-    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 'How long a result is kept.'),
-    number('lease', 'Lease', 'ms', [1_000, 60_000, 1_000], 'A holder without a sign of life is given up.', {
-      default: 15_000, // of a client
-    }),
-    choice('conflict', 'Conflict', 'What a repeat does while the first is under way.', ['wait', 'throw']),
-    choice('format', 'Format', 'How the key is sent: as most servers take it, or quoted.'),
-    list('methods', 'Methods', 'words', 'Requests with other methods pass.'),
+    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 'How long a result is stored.'),
+    number(
+      'lease',
+      'Lease',
+      'ms',
+      [1_000, 60_000, 1_000],
+      'A holder that does not renew its lease for this long loses it.',
+      {
+        default: 15_000, // of a client
+      },
+    ),
+    choice('conflict', 'Conflict', 'What a repeat does while the first request is running.', ['wait', 'throw']),
+    choice('format', 'Format', 'How the key is sent: bare, as most servers accept it, or quoted.'),
+    list('methods', 'Methods', 'words', 'Requests with other methods are not affected.'),
   ]),
   express: (given) =>
     call(

@@ -84,9 +84,13 @@ export function list(name: string, label: string, kind: 'numbers' | 'words', hel
 export function budgetOptions(ratio?: Extras, floor?: Extras): readonly Described[] {
   const only = { option: 'budget', is: [true] };
   return [
-    toggle('budget', 'Budget', 'Bounds what all of them together may send; without it a storm can grow.'),
+    toggle(
+      'budget',
+      'Budget',
+      'Limits the extra requests of all calls together; without it, retries can overload a server.',
+    ),
     number('budget.ratio', 'Budget ratio', 'share', [0, 1, 0.01], 'Extra requests per call.', { only, ...ratio }),
-    number('budget.floor', 'Budget floor', 'per second', [0, 100], 'So many a second are free of it.', {
+    number('budget.floor', 'Budget floor', 'per second', [0, 100], 'Extra requests per second that need no calls.', {
       only,
       ...floor,
     }),

@@ -8,20 +8,20 @@ const defaults = { base: 200, cap: 10_000 };
 export const retry: Policy = {
   name: 'retry',
   title: 'retry',
-  about: 'Sends a request again when that may help, with jitter and a budget.',
-  place: 'Inside the total timeout, outside the one of an attempt.',
+  about: 'Sends a request again after a transient failure, with jitter and a budget.',
+  place: 'Inside the total timeout, outside the timeout of an attempt.',
   most: 1,
   initial: {},
   options: declared({ ...schemas.retry.options, budget: schemas.budget }, [
     number('retries', 'Retries', 'count', [0, 10], 'Attempts after the first.'),
-    choice('backoff', 'Backoff', 'How the pauses grow.', ['exponential', 'decorrelated', 'constant']),
-    number('backoff.base', 'Base', 'ms', [0, 5_000, 10], 'The first pause at most.', { default: defaults.base }),
-    number('backoff.cap', 'Cap', 'ms', [0, 60_000, 100], 'No pause is longer.', {
+    choice('backoff', 'Backoff', 'How the delays grow.', ['exponential', 'decorrelated', 'constant']),
+    number('backoff.base', 'Base', 'ms', [0, 5_000, 10], 'The longest first delay.', { default: defaults.base }),
+    number('backoff.cap', 'Cap', 'ms', [0, 60_000, 100], 'No delay is longer.', {
       only: growing,
       default: defaults.cap,
     }),
-    list('statuses', 'Statuses', 'numbers', 'Answers worth another attempt.'),
-    number('maxRetryAfter', 'Longest Retry-After', 'ms', [0, 120_000, 500], 'A longer one ends the retrying.'),
+    list('statuses', 'Statuses', 'numbers', 'Statuses after which a retry follows.'),
+    number('maxRetryAfter', 'Longest Retry-After', 'ms', [0, 120_000, 500], 'A longer Retry-After ends the retries.'),
     ...budgetOptions(),
   ]),
   express: (given) =>

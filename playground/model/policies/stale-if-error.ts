@@ -5,13 +5,14 @@ import type { Policy } from './policy.ts';
 export const staleIfError: Policy = {
   name: 'staleIfError',
   title: 'staleIfError',
-  about: 'The last good GET when what is beneath fails (RFC 5861); of this API nothing, for it says no-store.',
+  about:
+    'Returns the last good response to a GET after a failure (RFC 5861). This API sends no-store, so nothing of it is stored.',
   place: 'Outside timeout and retry, inside fallback.',
   most: 1,
   initial: {},
   options: declared(schemas.staleIfError.options, [
-    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 'How long an answer is kept.'),
-    choice('key', 'Key', 'byRoute takes the answer to one item for that to another.', ['by URL', 'byRoute']),
+    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 'How long a response is stored.'),
+    choice('key', 'Key', 'byRoute returns the stored response of one item for another.', ['by URL', 'byRoute']),
   ]),
   express: (given) =>
     call(

@@ -9,23 +9,28 @@ const ranked = { option: 'headers.kind', is: ['p99'] };
 export const timeout: Policy = {
   name: 'timeout',
   title: 'timeout',
-  about: 'Limits how long a call may take, and ends what is beneath.',
-  place: 'Outermost it bounds the whole call, innermost each attempt.',
+  about: 'Limits how long a call may take, and aborts it.',
+  place: 'Outermost it limits the whole call, innermost each attempt.',
   most: 2,
   initial: { total: 5_000 },
   options: declared({ ...schemas.timeout.options, headers: schemas.adaptive }, [
     number('total', 'Total', 'ms', [100, 30_000, 100], 'To the last byte of the body.'),
-    choice('headers.kind', 'Headers', 'A limit of its own, or learnt.', ['fixed', 'p99', 'mean + 2 sd', 'RFC 6298']),
-    number('headers', 'Headers within', 'ms', [50, 10_000, 50], 'Until the headers are in.', fixed),
-    number('headers.factor', 'Times', 'times', [1, 5, 0.1], 'The room left above the quantile.', {
+    choice('headers.kind', 'Headers', 'A fixed limit, or one that is learned.', [
+      'fixed',
+      'p99',
+      'mean + 2 sd',
+      'RFC 6298',
+    ]),
+    number('headers', 'Headers within', 'ms', [50, 10_000, 50], 'Until the headers have arrived.', fixed),
+    number('headers.factor', 'Times', 'times', [1, 5, 0.1], 'The factor over the quantile.', {
       only: ranked,
       default: 1.5,
     }),
-    number('headers.min', 'Least', 'ms', [10, 5_000, 10], 'The learnt limit is never shorter.', learnt),
-    number('headers.max', 'Most', 'ms', [100, 30_000, 100], 'The learnt limit is never longer.', learnt),
-    number('headers.initial', 'At first', 'ms', [50, 30_000, 50], 'Until there are enough samples.', learnt),
-    number('headers.minSamples', 'Samples', 'count', [1, 100], 'Before the limit is learnt.', learnt),
-    number('headers.window', 'Window', 'count', [3, 1_000], 'How many of the last latencies count.', learnt),
+    number('headers.min', 'Least', 'ms', [10, 5_000, 10], 'The learned limit is never shorter.', learnt),
+    number('headers.max', 'Most', 'ms', [100, 30_000, 100], 'The learned limit is never longer.', learnt),
+    number('headers.initial', 'At first', 'ms', [50, 30_000, 50], 'The limit until there are enough samples.', learnt),
+    number('headers.minSamples', 'Samples', 'count', [1, 100], 'Samples before the limit is learned.', learnt),
+    number('headers.window', 'Window', 'count', [3, 1_000], 'How many of the latest latencies count.', learnt),
     number('idle', 'Idle', 'ms', [50, 30_000, 50], 'The longest silence while the body is read.'),
   ]),
   express: (given) =>

@@ -45,7 +45,7 @@ describe('a shared timer', () => {
     },
   );
 
-  test('runs on time whenever it was started and whatever timers are in the list before it', async () => {
+  test('runs on time, independent of its start and of the timers before it in the list', async () => {
     const { after, SharedTimer } = await load();
     const runs: { due: number; at: number }[] = [];
     for (let at = 0; at < 200; at += 7) {

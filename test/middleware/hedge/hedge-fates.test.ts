@@ -8,7 +8,7 @@ interface Fate {
   readonly what: 200 | 404 | 500 | 503 | 'reset';
 }
 
-describe('hedge, whatever becomes of its copies', () => {
+describe('hedge, for every fate of its copies', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });

@@ -99,7 +99,7 @@ function running(stack: Stack): readonly Trace[] {
   return trace;
 }
 
-/** In JSON's terms; a function is told by what it makes of nothing, if by anything. */
+/** The value as JSON; a function is compared by its result for no arguments. */
 function plain(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value, (_key, each: unknown) => {

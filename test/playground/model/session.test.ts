@@ -65,7 +65,7 @@ describe('a session', () => {
     ]);
   });
 
-  test('tells a limit that ran out from a caller who left', async () => {
+  test('distinguishes an expired limit from an aborted call', async () => {
     const session = await open({ stalls: 1 }, [{ id: 't', policy: 'timeout', on: true, options: { headers: 300 } }]);
     await drive(session, 10);
     expect(session.calls().at(-1)).toMatchObject({ outcome: 'timed out', label: 'TIMEOUT' });
