@@ -18,7 +18,7 @@ export const fallbackOptions: PolicyOptions<Settings<FallbackOptions>> = /* @__P
 
 /**
  * Replaces a failed outcome by the result of `respond`. The failed response is discarded, unless `respond` returns it.
- * It does not replace the outcome of a call that its caller has aborted: the call rejects with the reason of the abort.
+ * It does not replace the outcome of a call that its caller has aborted.
  *
  * Per call: `fallback: false`, or `fallback: { when }`.
  *
