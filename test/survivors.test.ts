@@ -19,14 +19,21 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-describe('a call', () => {
+describe('a call', { timeout: 60_000 }, () => {
   test.each([
     ['standard', 1_000],
     ['undici', 1_000],
-    ['client', 5_000], // of which ky leaves 3,000
+    ['client', 1_500],
   ])('of %s() leaves almost nothing in the old space', async (how, most) => {
     const child = fork(join(root, 'test/support/survivors.ts'), [how, server.url], {
-      execArgv: ['--expose-gc', '--min-semi-space-size=8', '--max-semi-space-size=8'],
+      // V8 decides by chance which objects of a process it allocates in the old space from the start (pretenuring): with
+      // it the client leaves 3,900 bytes in most runs and 10,000 in some.
+      execArgv: [
+        '--expose-gc',
+        '--min-semi-space-size=8',
+        '--max-semi-space-size=8',
+        '--no-allocation-site-pretenuring',
+      ],
     });
     const [bytes] = (await once(child, 'message')) as [number];
     expect(bytes).toBeLessThan(most);
