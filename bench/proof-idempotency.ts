@@ -61,7 +61,9 @@ const proved = table.every(
     row['responses'] === processes * size.calls &&
     row['ids with two responses'] === 0,
 );
-console.log(proved ? 'proved: each request was done once, with one answer for all' : 'NOT PROVED: see the table');
+console.log(
+  proved ? 'proved: each request was executed once, with one response for all callers' : 'NOT PROVED: see the table',
+);
 process.exitCode = proved ? 0 : 1;
 
 async function prove(kind: Task['storage']['kind'], scenario: Scenario): Promise<Row> {

@@ -22,7 +22,7 @@ const outcomes: Readonly<Record<string, CallOutcome>> = {
 };
 
 export function ofResponse({ ok, status }: Response): Ending {
-  return { outcome: ok ? 'answered' : 'bad answer', label: String(status) };
+  return { outcome: ok ? 'answered' : 'error status', label: String(status) };
 }
 
 export function ofError(error: unknown): Ending {

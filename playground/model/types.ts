@@ -128,7 +128,7 @@ export type CodeForm = 'module' | 'script tag';
 export type LaneName = 'plain' | 'kyoa';
 
 /** The state or the result of a call. `late`: the caller of either lane aborted the call after 5 s. */
-export type CallOutcome = 'running' | 'answered' | 'bad answer' | 'broken' | 'timed out' | 'late' | 'rejected';
+export type CallOutcome = 'running' | 'answered' | 'error status' | 'broken' | 'timed out' | 'late' | 'rejected';
 
 /** The counts of a layer since the reset. `sent - entered` is the traffic that the layer added, or avoided if negative. */
 export interface LayerCounts {
@@ -155,7 +155,7 @@ export interface AttemptRecord {
   /** When the headers arrived, or when the attempt failed; `undefined` while it runs. */
   readonly end: number | undefined;
   /** `cancelled`: another copy won, or the caller aborted the call. */
-  readonly outcome: 'running' | 'answered' | 'bad answer' | 'broken' | 'timed out' | 'cancelled';
+  readonly outcome: 'running' | 'answered' | 'error status' | 'broken' | 'timed out' | 'cancelled';
   readonly status: number | undefined;
 }
 

@@ -54,7 +54,7 @@ export const unitLabels: Readonly<Record<Unit, string>> = {
 export const outcomeLabels: Readonly<Record<CallOutcome, string>> = {
   running: 'running',
   answered: 'success',
-  'bad answer': 'error status',
+  'error status': 'error status',
   broken: 'connection lost',
   'timed out': 'timed out',
   late: 'no response in time',

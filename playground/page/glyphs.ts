@@ -3,7 +3,7 @@ import { s } from './dom.ts';
 
 export type Fate =
   | 'answered'
-  | 'bad answer'
+  | 'error status'
   | 'broken'
   | 'timed out'
   | 'cancelled'
@@ -22,7 +22,7 @@ interface Glyph {
 
 export const glyphs: Readonly<Record<Fate, Glyph>> = {
   answered: { colour: 'answered', path: 'M-4 0A4 4 0 104 0 4 4 0 10-4 0z', filled: true },
-  'bad answer': { colour: 'failed', path: 'M-3.5-3.5h7v7h-7z', filled: true },
+  'error status': { colour: 'failed', path: 'M-3.5-3.5h7v7h-7z', filled: true },
   broken: { colour: 'failed', path: 'M-3.5-3.5l7 7M3.5-3.5l-7 7', filled: false },
   'timed out': { colour: 'timed-out', path: 'M0-4.5L4.5 3.5H-4.5z', filled: true },
   cancelled: { colour: 'cancelled', path: 'M-2.5 4L2.5-4', filled: false },

@@ -112,5 +112,5 @@ function fateOf({ marks, attempts, outcome }: CallRecord): Fate | undefined {
   if (marks.has('stale') || marks.has('fallback')) return 'spare';
   if (outcome === 'late') return 'timed out';
   if (attempts.length > 0 || outcome === 'running') return undefined;
-  return outcome === 'answered' || outcome === 'bad answer' || outcome === 'timed out' ? outcome : 'broken';
+  return outcome === 'answered' || outcome === 'error status' || outcome === 'timed out' ? outcome : 'broken';
 }

@@ -17,7 +17,7 @@ const WINDOW = { wide: 5_000, narrow: 3_000 };
 
 const legend = [
   [outcomeLabels.answered, 'answered'],
-  [outcomeLabels['bad answer'], 'bad answer'],
+  [outcomeLabels['error status'], 'error status'],
   [outcomeLabels.broken, 'broken'],
   [outcomeLabels['timed out'], 'timed out'],
   ['cancelled', 'cancelled'],

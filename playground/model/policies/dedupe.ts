@@ -4,7 +4,7 @@ import type { Policy } from './policy.ts';
 export const dedupe: Policy = {
   name: 'dedupe',
   title: 'dedupe',
-  about: 'Identical calls in flight share one request.',
+  about: 'Identical calls share one request while it is in flight.',
   place: 'Outside idempotency and retry.',
   most: 1,
   initial: {},

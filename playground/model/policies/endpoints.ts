@@ -14,16 +14,14 @@ export const endpoints: Policy = {
   initial: {},
   options: declared(schemas.endpoints.options, [
     ...regions.map((region) => {
-      const help = 'The share of the calls that it gets; 0: none.';
+      const help = 'The share of calls to this region; 0 for none.';
       return number(`weight.${region}`, `Weight of ${region}`, 'count', [0, 100], help, { default: 1 });
     }),
-    choice('pick', 'Pick', 'Pick by weight, or the faster of two.'),
-    toggle('eject', 'Eject', 'An endpoint that fails gets no calls for a while.'),
-    number('eject.failures', 'After failures', 'count', [1, 50], 'Consecutive failures before the ejection.', { only }),
-    number('eject.for', 'For', 'ms', [500, 120_000, 500], 'Each further ejection takes longer.', { only }),
-    number('eject.share', 'At most', 'share', [0, 1, 0.05], 'The share of regions that may be ejected at a time.', {
-      only,
-    }),
+    choice('pick', 'Pick', 'By weight, or the faster of two regions.'),
+    toggle('eject', 'Eject', 'A failing region gets no calls for a while.'),
+    number('eject.failures', 'After failures', 'count', [1, 50], 'Consecutive failures of a region.', { only }),
+    number('eject.for', 'For', 'ms', [500, 120_000, 500], 'How long a region is ejected; longer each time.', { only }),
+    number('eject.share', 'At most', 'share', [0, 1, 0.05], 'The share of regions ejected at a time.', { only }),
   ]),
   express: (given, origin) => {
     const list = regions.map((region) => {

@@ -5,18 +5,18 @@ import type { Policy } from './policy.ts';
 export const fallback: Policy = {
   name: 'fallback',
   title: 'fallback',
-  about: 'Returns a substitute when the inner policies finally fail.',
+  about: 'Returns a substitute response when all attempts have failed.',
   place: 'Outside retry.',
   most: 1,
   initial: {},
   options: [
     {
       name: 'note',
-      label: 'Response',
+      label: 'Status',
       kind: 'text',
       unit: 'none',
       default: 'unavailable',
-      help: 'The status field in the substitute, a JSON response with status 200.',
+      help: 'The member "status" in the JSON of the substitute.',
     },
   ],
   express: (given) => call('fallback', thunk(members({ status: String(given.choice('note')) }))),

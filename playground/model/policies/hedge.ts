@@ -9,22 +9,16 @@ export const hedge: Policy = {
   most: 1,
   initial: {},
   options: declared({ ...schemas.hedge.options, budget: schemas.budget }, [
-    number(
-      'ratio',
-      'Extra load',
-      'share',
-      [0, 0.5, 0.005],
-      'The extra load that you accept; the delay follows from it.',
-    ),
-    number('hedges', 'Copies', 'count', [0, 5], 'Copies besides the original request.'),
-    number('delay', 'Delay', 'ms', [0, 5_000, 10], 'The delay before a copy, in place of the learned one.'),
-    // Of a budget of its own: its ratio follows from that of hedge.
+    number('ratio', 'Extra load', 'share', [0, 0.5, 0.005], 'The accepted load; the delay follows from it.'),
+    number('hedges', 'Copies', 'count', [0, 5], 'Copies besides the first request.'),
+    number('delay', 'Delay', 'ms', [0, 5_000, 10], 'The time before a copy, instead of the learned delay.'),
+    // The ratio of the budget has no default of its own: it follows from the ratio of hedge.
     ...budgetOptions({ default: undefined }, { default: 1 }),
   ]),
   express: (given) => {
     const own = budgetOf(given);
     const hasRatio = given.number('budget.ratio') !== undefined || typeof own !== 'object';
-    // A budget of its own has another default for its ratio: 0.2, where hedge would take its own.
+    // `budget()` has another default ratio, 0.2, than the budget that `hedge` creates from its own ratio.
     const budget = hasRatio
       ? own
       : call('budget', members({ ratio: Number(given.choice('ratio')), floor: given.number('budget.floor') }));

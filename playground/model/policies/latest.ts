@@ -5,7 +5,7 @@ import type { Policy } from './policy.ts';
 export const latest: Policy = {
   name: 'latest',
   title: 'latest',
-  about: 'A newer call aborts the older one: search as you type.',
+  about: 'A newer call aborts the older one, as in a search as you type.',
   place: 'Outside retry.',
   most: 1,
   initial: {},

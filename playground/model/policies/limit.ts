@@ -2,23 +2,23 @@ import { call, choice, declared, group, members, number, plain, schemas } from '
 import type { Policy } from './policy.ts';
 
 const fixed = { only: { option: 'kind', is: ['fixed'] } };
-const learnt = { option: 'kind', is: ['aimd'] };
+const learned = { option: 'kind', is: ['aimd'] };
 
 export const limit: Policy = {
   name: 'limit',
   title: 'limit',
-  about: 'Limits concurrent calls, and the rate of their starts.',
+  about: 'Limits the calls in flight, and the calls that start within a window.',
   place: 'Inside retry, outside the timeout of an attempt.',
   most: 1,
   initial: { concurrency: 20 },
   options: declared({ ...schemas.limit.options, aimd: schemas.aimd }, [
-    choice('kind', 'Concurrency', 'A fixed number, or one that is learned.', ['fixed', 'aimd']),
-    number('concurrency', 'At a time', 'count', [1, 500], 'Concurrent calls.', fixed),
-    number('aimd.initial', 'At first', 'count', [1, 200], 'The first limit.', { only: learnt, default: 20 }),
-    number('aimd.max', 'Most', 'count', [1, 1_000], 'The limit never grows beyond this.', { only: learnt }),
-    number('rate.count', 'Starts', 'count', [1, 1_000], 'Never more starts than this in any window.'),
-    number('rate.window', 'Window', 'ms', [100, 60_000, 100], 'The window of the rate.', { default: 1_000 }),
-    number('queue', 'Queue', 'count', [0, 5_000], 'Calls that may wait; one more is refused.'),
+    choice('kind', 'Concurrency', 'A fixed limit, or one that AIMD learns.', ['fixed', 'aimd']),
+    number('concurrency', 'At a time', 'count', [1, 500], 'Calls in flight.', fixed),
+    number('aimd.initial', 'Initial', 'count', [1, 200], 'The limit at the start.', { only: learned, default: 20 }),
+    number('aimd.max', 'Maximum', 'count', [1, 1_000], 'The highest limit.', { only: learned }),
+    number('rate.count', 'Starts', 'count', [1, 1_000], 'Calls that may start in any window.'),
+    number('rate.window', 'Window', 'ms', [100, 60_000, 100], 'The length of the window.', { default: 1_000 }),
+    number('queue', 'Queue', 'count', [0, 5_000], 'Calls that may wait; a further one is rejected.'),
   ]),
   express: (given) => {
     const count = given.value('rate.count');

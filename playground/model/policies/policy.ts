@@ -1,4 +1,4 @@
-/** What the page knows of a policy, and how its options become the policy itself. */
+/** The policies of the page: their descriptors, and how option values become the expression of a policy. */
 import { schemas, type OptionSchema, type PolicySchema } from 'kyoa/policy';
 
 import { call, group, members } from '../expression.ts';
@@ -6,15 +6,15 @@ import type { Call, Expression, Members } from '../expression.ts';
 import type { OptionDescriptor, OptionValue, OptionValues, PolicyDescriptor } from '../types.ts';
 
 export interface Policy extends PolicyDescriptor {
-  /** `origin`: where the calls go, for the policies that lead them elsewhere. */
+  /** `origin` is the origin of the calls, for the policies that change the URL. */
   readonly express: (given: Given, origin: string) => Call;
 }
 
-/** The options of an entry, without those that have no meaning beside the others. */
+/** Reads the options of a layer. An option that does not apply beside the others is `undefined`. */
 export interface Given {
   number(name: string): number | undefined;
   value(name: string): Expression | undefined;
-  /** With kyoa's default where there is none. */
+  /** The value, or the default of the descriptor if there is none. */
   choice(name: string): OptionValue | undefined;
 }
 
@@ -29,11 +29,11 @@ export function read(descriptors: readonly OptionDescriptor[], values: OptionVal
   return { choice, value, number: (name) => value(name) as number | undefined };
 }
 
-/** A descriptor without a default takes that of kyoa; one with a default has it in the editor only. */
+/** A descriptor without a default takes kyoa's default. A default in the descriptor applies only in the editor. */
 type Described = Omit<OptionDescriptor, 'default'> & Partial<Pick<OptionDescriptor, 'default'>>;
 type Extras = Partial<Pick<OptionDescriptor, 'default' | 'choices' | 'only'>>;
 
-/** Adds what kyoa declares: `budget.ratio` is the option `ratio` of the options of `budget`. */
+/** Adds the defaults and choices that kyoa declares. `budget.ratio` is the option `ratio` within the option `budget`. */
 export function declared(
   options: Readonly<Record<string, Partial<OptionSchema>>>,
   descriptors: readonly Described[],
@@ -46,7 +46,7 @@ export function declared(
     if (schema === undefined && !('default' in descriptor)) throw new Error(`kyoa has no option ${descriptor.name}`);
     const value = schema?.default as OptionValue | undefined;
     return {
-      // A switch is on unless the default is false: on is the object that kyoa has or makes.
+      // A switch is off only if kyoa's default is `false`. Otherwise the default is an object, or one that kyoa creates.
       default: descriptor.kind === 'switch' ? value !== false : value,
       ...(schema?.choices && { choices: schema.choices }),
       ...descriptor,
@@ -70,7 +70,7 @@ export function toggle(name: string, label: string, help: string): Described {
   return { name, label, kind: 'switch', unit: 'none', help };
 }
 
-/** Choices that are the editor's own begin with the default. */
+/** The first of `choices` is the default. Without `choices`, kyoa declares them. */
 export function choice(name: string, label: string, help: string, choices?: readonly string[]): Described {
   const own = choices && { choices, default: choices[0] };
   return { name, label, kind: 'choice', unit: 'none', help, ...own };
@@ -80,17 +80,13 @@ export function list(name: string, label: string, kind: 'numbers' | 'words', hel
   return { name, label, kind, unit: 'none', help };
 }
 
-/** The budget of `retry` and `hedge`: off, or with a ratio and a floor of its own. */
+/** The options for the budget of `retry` and `hedge`. */
 export function budgetOptions(ratio?: Extras, floor?: Extras): readonly Described[] {
   const only = { option: 'budget', is: [true] };
   return [
-    toggle(
-      'budget',
-      'Budget',
-      'Limits the extra requests of all calls together; without it, retries can overload a server.',
-    ),
+    toggle('budget', 'Budget', 'Limits the extra requests of all calls together.'),
     number('budget.ratio', 'Budget ratio', 'share', [0, 1, 0.01], 'Extra requests per call.', { only, ...ratio }),
-    number('budget.floor', 'Budget floor', 'per second', [0, 100], 'Extra requests per second that need no calls.', {
+    number('budget.floor', 'Budget floor', 'per second', [0, 100], 'Extra requests that are always allowed.', {
       only,
       ...floor,
     }),
@@ -103,7 +99,7 @@ export function budgetOf(given: Given): Expression | undefined {
   return options && call('budget', options);
 }
 
-/** Options that are kyoa's own, name for name. */
+/** Options that have the same name in kyoa. */
 export function plain(given: Given, ...names: readonly string[]): Members['of'] {
   return Object.fromEntries(names.map((name) => [name, given.value(name)]));
 }

@@ -5,7 +5,7 @@ import type { Policy } from './policy.ts';
 export const race: Policy = {
   name: 'race',
   title: 'race',
-  about: 'Sends a request to every region at once; the first good response wins.',
+  about: 'Sends a request to every region at once and takes the first good response.',
   place: 'Inside retry.',
   most: 1,
   initial: {},

@@ -15,13 +15,13 @@ export const retry: Policy = {
   options: declared({ ...schemas.retry.options, budget: schemas.budget }, [
     number('retries', 'Retries', 'count', [0, 10], 'Attempts after the first.'),
     choice('backoff', 'Backoff', 'How the delays grow.', ['exponential', 'decorrelated', 'constant']),
-    number('backoff.base', 'Base', 'ms', [0, 5_000, 10], 'The longest first delay.', { default: defaults.base }),
-    number('backoff.cap', 'Cap', 'ms', [0, 60_000, 100], 'No delay is longer.', {
+    number('backoff.base', 'Base', 'ms', [0, 5_000, 10], 'The maximum of the first delay.', { default: defaults.base }),
+    number('backoff.cap', 'Cap', 'ms', [0, 60_000, 100], 'The longest delay.', {
       only: growing,
       default: defaults.cap,
     }),
     list('statuses', 'Statuses', 'numbers', 'Statuses after which a retry follows.'),
-    number('maxRetryAfter', 'Longest Retry-After', 'ms', [0, 120_000, 500], 'A longer Retry-After ends the retries.'),
+    number('maxRetryAfter', 'Longest Retry-After', 'ms', [0, 120_000, 500], 'After a longer one there is no retry.'),
     ...budgetOptions(),
   ]),
   express: (given) =>

@@ -6,13 +6,13 @@ export const staleIfError: Policy = {
   name: 'staleIfError',
   title: 'staleIfError',
   about:
-    'Returns the last good response to a GET after a failure (RFC 5861). This API sends no-store, so nothing of it is stored.',
+    'Returns the last good response to a GET when all attempts fail (RFC 5861). Responses of this API are no-store.',
   place: 'Outside timeout and retry, inside fallback.',
   most: 1,
   initial: {},
   options: declared(schemas.staleIfError.options, [
-    number('ttl', 'Kept for', 'ms', [1_000, 86_400_000, 1_000], 'How long a response is stored.'),
-    choice('key', 'Key', 'byRoute returns the stored response of one item for another.', ['by URL', 'byRoute']),
+    number('ttl', 'Stored for', 'ms', [1_000, 86_400_000, 1_000], 'How long a response is stored.'),
+    choice('key', 'Key', 'byRoute uses the response to one item for all items.', ['by URL', 'byRoute']),
   ]),
   express: (given) =>
     call(

@@ -2,36 +2,36 @@ import { call, choice, declared, group, members, number, plain, schemas } from '
 import type { Given, Policy } from './policy.ts';
 import type { Expression } from '../expression.ts';
 
-const learnt = { only: { option: 'headers.kind', is: ['mean + 2 sd', 'p99', 'RFC 6298'] } };
+const learned = { only: { option: 'headers.kind', is: ['mean + 2 sd', 'p99', 'RFC 6298'] } };
 const fixed = { only: { option: 'headers.kind', is: ['fixed'] } };
 const ranked = { option: 'headers.kind', is: ['p99'] };
 
 export const timeout: Policy = {
   name: 'timeout',
   title: 'timeout',
-  about: 'Limits how long a call may take, and aborts it.',
+  about: 'Limits how long a call may take, and aborts it when the time is over.',
   place: 'Outermost it limits the whole call, innermost each attempt.',
   most: 2,
   initial: { total: 5_000 },
   options: declared({ ...schemas.timeout.options, headers: schemas.adaptive }, [
-    number('total', 'Total', 'ms', [100, 30_000, 100], 'To the last byte of the body.'),
-    choice('headers.kind', 'Headers', 'A fixed limit, or one that is learned.', [
+    number('total', 'Total', 'ms', [100, 30_000, 100], 'From the call to the last byte of the body.'),
+    choice('headers.kind', 'Headers', 'A fixed limit, or an adaptive one.', [
       'fixed',
       'p99',
       'mean + 2 sd',
       'RFC 6298',
     ]),
-    number('headers', 'Headers within', 'ms', [50, 10_000, 50], 'Until the headers have arrived.', fixed),
-    number('headers.factor', 'Times', 'times', [1, 5, 0.1], 'The factor over the quantile.', {
+    number('headers', 'Headers within', 'ms', [50, 10_000, 50], 'Until the headers arrive.', fixed),
+    number('headers.factor', 'Factor', 'times', [1, 5, 0.1], 'The limit is the quantile times this factor.', {
       only: ranked,
       default: 1.5,
     }),
-    number('headers.min', 'Least', 'ms', [10, 5_000, 10], 'The learned limit is never shorter.', learnt),
-    number('headers.max', 'Most', 'ms', [100, 30_000, 100], 'The learned limit is never longer.', learnt),
-    number('headers.initial', 'At first', 'ms', [50, 30_000, 50], 'The limit until there are enough samples.', learnt),
-    number('headers.minSamples', 'Samples', 'count', [1, 100], 'Samples before the limit is learned.', learnt),
-    number('headers.window', 'Window', 'count', [3, 1_000], 'How many of the latest latencies count.', learnt),
-    number('idle', 'Idle', 'ms', [50, 30_000, 50], 'The longest silence while the body is read.'),
+    number('headers.min', 'Minimum', 'ms', [10, 5_000, 10], 'The shortest adaptive limit.', learned),
+    number('headers.max', 'Maximum', 'ms', [100, 30_000, 100], 'The longest adaptive limit.', learned),
+    number('headers.initial', 'Initial', 'ms', [50, 30_000, 50], 'The limit until there are enough samples.', learned),
+    number('headers.minSamples', 'Samples', 'count', [1, 100], 'The samples that the adaptive limit needs.', learned),
+    number('headers.window', 'Window', 'count', [3, 1_000], 'How many of the latest latencies count.', learned),
+    number('idle', 'Idle', 'ms', [50, 30_000, 50], 'The longest gap between chunks of the body.'),
   ]),
   express: (given) =>
     call('timeout', members({ total: given.value('total'), headers: headersOf(given), idle: given.value('idle') })),
@@ -54,6 +54,6 @@ function estimateOf(given: Given): Expression | undefined {
     case 'RFC 6298':
       return call('rto');
     default:
-      return undefined; // mean + 2 sd is adaptive's own
+      return undefined; // mean + 2 sd is the default of `adaptive`
   }
 }

@@ -19,7 +19,7 @@ test('idempotency on Redis sends each request once, with one response for all, f
   const proof = [join(root, 'bench/proof-idempotency.ts'), '--smoke', 'redis'];
   const { status, stdout, stderr } = spawnSync(process.execPath, proof, { encoding: 'utf8' });
   expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-  expect(stdout).toContain('proved: each request was done once, with one answer for all');
+  expect(stdout).toContain('proved: each request was executed once, with one response for all callers');
 }, 60_000);
 
 const connectors = {

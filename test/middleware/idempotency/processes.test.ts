@@ -10,5 +10,5 @@ test('idempotency on a file sends each request once, with one response for all, 
   const proof = [join(root, 'bench/proof-idempotency.ts'), '--smoke', 'file'];
   const { status, stdout, stderr } = spawnSync(process.execPath, proof, { encoding: 'utf8' });
   expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-  expect(stdout).toContain('proved: each request was done once, with one answer for all');
+  expect(stdout).toContain('proved: each request was executed once, with one response for all callers');
 }, 60_000);

@@ -47,10 +47,10 @@ describe('a session', () => {
     const session = await open({ errors: { rate: 1 } }, [{ ...retry, options: { retries: 1, budget: false } }]);
     await drive(session, 100);
     const [call] = session.calls().toReversed();
-    expect(call).toMatchObject({ method: 'GET', outcome: 'bad answer', label: '503' });
+    expect(call).toMatchObject({ method: 'GET', outcome: 'error status', label: '503' });
     expect(call!.attempts.map(({ kind, outcome, status }) => [kind, outcome, status])).toEqual([
-      ['first', 'bad answer', 503],
-      ['retry', 'bad answer', 503],
+      ['first', 'error status', 503],
+      ['retry', 'error status', 503],
     ]);
     expect([...call!.marks]).toEqual(['retried']);
     expect(call!.events.map(({ type }) => type)).toEqual([
