@@ -155,7 +155,7 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(page, '.records tbody', /done/);
     await until(page, '.records tbody', /\d\d:\d\d:\d\d/);
 
-    const other = await guests.visit({}, page.context());
+    const other = await guests.visit({ hash: '#v=1&net=steady' }, page.context()); // a server has one network for all tabs
     await press(other, 'Pay with kyoa');
     await until(other, '.pay-lane:nth-child(2) .pay-last', /Replayed the first response/);
     await until(other, '.pay-lane:nth-child(2) .charged b', /^1×$/);
