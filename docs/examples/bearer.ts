@@ -22,7 +22,6 @@ export function bearer({ renew }: BearerOptions): Middleware {
 
   return async function bearer(ctx, next) {
     if (ctx.options['bearer'] === false) return next();
-    const spare = ctx.request.clone(); // sending a request consumes its body
     const used = token ?? fresh();
     const response = await next({ headers: { authorization: `Bearer ${await used}` } });
     if (response.status !== 401) return response;
@@ -30,6 +29,6 @@ export function bearer({ renew }: BearerOptions): Middleware {
     void response.body?.cancel();
     const renewed = token === used ? fresh() : (token ?? fresh()); // of several refused calls, one renews
     ctx.emit({ type: 'bearer.renewed' });
-    return next({ request: spare, headers: { authorization: `Bearer ${await renewed}` } });
+    return next({ headers: { authorization: `Bearer ${await renewed}` } });
   };
 }

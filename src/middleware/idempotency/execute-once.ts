@@ -3,7 +3,7 @@ import { maxBufferedBody } from '../../core/engine/http.ts';
 import type { Context } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { acquireLease, type LeaseOutcome, type LeaseOptions } from '../../lib/lease.ts';
+import { acquireLease, type LeaseOutcome, type LeaseOptions } from './lease.ts';
 import { restoreResponse, serializeResponse, type Serialized } from '../../lib/body/serialize-response.ts';
 import { sleep } from '../../core/engine/timers.ts';
 

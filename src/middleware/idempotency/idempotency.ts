@@ -15,7 +15,7 @@ import {
 } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { digest } from '../../lib/digest.ts';
-import { fingerprint } from '../../lib/request/fingerprint.ts';
+import { fingerprint } from './fingerprint.ts';
 import { keyProblem, longestKey, unusableKeyProblem } from './problem-response.ts';
 import { readKey, writeKey } from './key-header.ts';
 import { byOrigin } from '../../lib/keys.ts';

@@ -11,6 +11,12 @@ function withSource(body: string, init: RequestInit = {}): Request {
   return request;
 }
 
+function form(): FormData {
+  const form = new FormData();
+  form.append('a', 'body');
+  return form;
+}
+
 describe('derive', () => {
   test('keeps the referrer and its policy', () => {
     const request = new Request(url, { referrer: `${url}from`, referrerPolicy: 'no-referrer' });
@@ -39,6 +45,33 @@ describe('withHeaders', () => {
     expect(Object.fromEntries(changed.headers)).toMatchObject({ a: '1', b: '3' });
     expect(request.headers.get('b')).toBe('2');
     expect([changed.method, changed.referrer, bodySource(changed)]).toEqual(['POST', '', 'a body']);
+  });
+
+  test.each([
+    ['a string', () => 'a body'],
+    ['bytes', () => new TextEncoder().encode('a body')],
+    ['a Blob', () => new Blob(['a body'])],
+    ['parameters', () => new URLSearchParams({ a: 'body' })],
+    ['a form', form],
+  ])('sends %s again and again', async (_, body) => {
+    const request = new Request(url, { method: 'POST', body: body() });
+    setBodySource(request, body());
+    for (const a of ['1', '2']) {
+      const changed = withHeaders(request, { a });
+      expect(changed.headers.get('a')).toBe(a);
+      const type = changed.headers.get('content-type');
+      const text = await changed.text();
+      if (type?.startsWith('multipart/')) expect(text).toContain(type.replace(/.*boundary=/, ''));
+      else expect(text).toBe(await new Response(body()).text());
+    }
+  });
+
+  test('moves a stream, which can be sent once', async () => {
+    const init = { method: 'POST', body: new Blob(['a body']).stream(), duplex: 'half' } as const;
+    const request = new Request(url, init);
+    setBodySource(request, init.body);
+    expect(await withHeaders(request, { a: '1' }).text()).toBe('a body');
+    expect(request.bodyUsed).toBe(true);
   });
 
   test('removes a header whose value is undefined', () => {

@@ -3,9 +3,9 @@
  * fencing token: a holder whose lease has expired cannot overwrite its successor. Expiry is compared by the clocks of the
  * processes that share the storage, which may differ by half a lease.
  */
-import type { Entry, Storage, Version } from '../core/storage.ts';
-import { noop } from './noop.ts';
-import { afterUnref, type Timer } from '../core/engine/timers.ts';
+import type { Entry, Storage, Version } from '../../core/storage.ts';
+import { noop } from '../../lib/noop.ts';
+import { afterUnref, type Timer } from '../../core/engine/timers.ts';
 
 export interface LeaseOptions {
   readonly storage: Storage;

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 
-import { fingerprint } from '../../../src/lib/request/fingerprint.ts';
+import { fingerprint } from '../../../src/middleware/idempotency/fingerprint.ts';
 import { setBodySource } from '../../../src/core/engine/body-source.ts';
 
 const url = 'http://api.example/orders';

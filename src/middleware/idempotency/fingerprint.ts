@@ -1,9 +1,9 @@
 /** Identifies a request: a digest of its method, its URL and the first MiB of its body. */
 import { bodySource } from '../../core/engine/body-source.ts';
 import { maxBufferedBody } from '../../core/engine/http.ts';
-import { readUpTo, type Bytes } from '../body/streams.ts';
-import { digest } from '../digest.ts';
-import { noop } from '../noop.ts';
+import { readUpTo, type Bytes } from '../../lib/body/streams.ts';
+import { digest } from '../../lib/digest.ts';
+import { noop } from '../../lib/noop.ts';
 
 /** Leaves the request unread. `target` replaces the URL for a caller to whom only a part of the URL matters. */
 export async function fingerprint(request: Request, target: string = request.url): Promise<string> {

@@ -1,7 +1,12 @@
 import { memory, StorageError, type Storage } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { acquireLease, type LeaseOutcome, type LeaseOptions, type Lease } from '../../src/lib/lease.ts';
+import {
+  acquireLease,
+  type LeaseOutcome,
+  type LeaseOptions,
+  type Lease,
+} from '../../../src/middleware/idempotency/lease.ts';
 
 const lease = 30_000;
 const ttl = 3_600_000;
