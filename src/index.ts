@@ -1,4 +1,4 @@
-/** Public names; nothing else. */
+/** The public names of `kyoa`. */
 export { default } from './kyoa.ts';
 export type { InstanceExtension, InstanceOptions, Kyoa, Options } from './kyoa.ts';
 

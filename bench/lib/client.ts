@@ -1,11 +1,11 @@
 /**
- * One client under load, in a process of its own: no contender pays for another's garbage. Given the module with its
- * `contenders`, its name there, and the origin; then a message for every round.
+ * One client under load, in a process of its own, so that no contender pays for the garbage of another. Its arguments are
+ * the module of the contenders, the name of one, and the origin of the server. Each message starts a round.
  */
 import { items } from './json-server.ts';
 
 export interface Task {
-  /** How long to send, ms, and how many at a time. */
+  /** The duration of the round, ms, and the number of concurrent requests. */
   readonly time: number;
   readonly inFlight: number;
 }
@@ -13,9 +13,9 @@ export interface Task {
 export interface Figures {
   readonly requests: number;
   readonly wrong: number;
-  /** ms it took. */
+  /** The duration, ms. */
   readonly wall: number;
-  /** us of all threads, a request. */
+  /** CPU time of all threads per request, us. */
   readonly cpu: number;
   /** ms. */
   readonly p50: number;
@@ -23,13 +23,13 @@ export interface Figures {
 }
 
 export interface Contender {
-  /** What must be installed for it. */
+  /** Packages that must be installed. */
   readonly packages?: readonly string[];
-  /** Loads it: a process has but the one that it measures. */
+  /** Loads the contender. A process loads only the one that it measures. */
   readonly make: () => GetJson | Promise<GetJson>;
 }
 
-/** The body of the answer, parsed. */
+/** Resolves to the parsed body of the response. */
 export type GetJson = (url: string) => Promise<unknown>;
 
 export async function send(get: GetJson, origin: string, { time, inFlight }: Task): Promise<Figures> {
@@ -37,12 +37,12 @@ export async function send(get: GetJson, origin: string, { time, inFlight }: Tas
   let wrong = 0;
   const cpu = process.cpuUsage();
   const started = performance.now();
-  // Each its own: what is asked for twice at a time is sent once by some.
+  // Each lane has a URL of its own: some contenders send concurrent requests for one URL once.
   const lane = async (_: unknown, id: number): Promise<void> => {
     const url = `${origin}/items/${id}`;
     for (let now = performance.now(); now - started < time;) {
-      const answer = (await get(url)) as { items?: { length: number } };
-      if (answer.items?.length !== items) wrong += 1;
+      const body = (await get(url)) as { items?: { length: number } };
+      if (body.items?.length !== items) wrong += 1;
       const then = now;
       now = performance.now();
       latencies.push(now - then);

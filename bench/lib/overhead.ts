@@ -1,21 +1,21 @@
-/** What one contender adds to a transport that answers at once. Run by `bench/overhead.ts` in a process of its own. */
+/** Measures what one contender adds to a transport that responds at once. `bench/overhead.ts` runs it in a process of its own. */
 import type { GetJson } from './client.ts';
 import { contenders } from './contenders.ts';
 import { median } from './report.ts';
 
 export interface Task {
   readonly contender: string;
-  /** Of `calls` calls each, by turns with as many of the transport alone. */
+  /** Chunks of `calls` calls, in turn with as many calls of the transport alone. */
   readonly chunks: number;
   readonly calls: number;
 }
 
 export interface Figures {
-  /** ns a call. */
+  /** ns per call. */
   readonly time: number;
-  /** The transport alone, in the same process. */
+  /** ns per call of the transport alone, in the same process. */
   readonly stub: number;
-  /** Bytes a call. */
+  /** Bytes per call. */
   readonly allocated: number;
   readonly stubAllocated: number;
 }
@@ -46,7 +46,7 @@ export async function time(get: GetJson, calls: number): Promise<number> {
   return Number(process.hrtime.bigint() - started) / calls;
 }
 
-/** What the heap grows by in so few calls that nothing is collected meanwhile: see `--min-semi-space-size` there. */
+/** The growth of the heap in so few calls that no collection runs: the young generation is large from the start. */
 export async function allocation(get: GetJson): Promise<number> {
   const calls = 100;
   const samples: number[] = [];
@@ -61,5 +61,5 @@ export async function allocation(get: GetJson): Promise<number> {
 
 if (import.meta.main) {
   process.send!(await measure(JSON.parse(process.argv[2]!) as Task));
-  process.exit(); // some leave timers behind
+  process.exit(); // some contenders leave timers
 }
