@@ -26,7 +26,7 @@ export function copyBodySource(request: Request, from: Request): Request {
   return request;
 }
 
-export function isRereadable(body: BodyInit): body is Rereadable {
+export function isRereadable(body: BodyInit | undefined): body is Rereadable {
   return (
     typeof body === 'string' ||
     body instanceof ArrayBuffer ||

@@ -1,7 +1,7 @@
 /** Sends a request more than once: with its whole body each time, or not at all. */
 import { requestLikeOf, type Context } from '../../core/context.ts';
 import { bodySource, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
-import { copy, referrerOf } from '../../core/engine/derive.ts';
+import { derive, referrerOf, sameBody } from '../../core/engine/derive.ts';
 import { maxBufferedBody } from '../../core/engine/http.ts';
 import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
 import { readUpTo, type Bytes } from '../body/streams.ts';
@@ -33,7 +33,8 @@ function unchanged(requestLike: RequestLike): Resendable {
 }
 
 function fromSource(request: Request, body: Rereadable): Resendable {
-  return { next: async () => copy(request, body), close: noop };
+  const next = async (): Promise<Request> => derive(request, { ...sameBody(request, body), signal: request.signal });
+  return { next, close: noop };
 }
 
 /** For a Request whose body source is unknown: a clone of its body is kept while the first attempt sends it. */
