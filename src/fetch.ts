@@ -8,8 +8,8 @@ import { LazyAbortController } from './core/engine/lazy-abort.ts';
 import { lazyGet, type RequestLike } from './core/engine/lazy-request.ts';
 import { array, fn, knownKeys } from './core/options.ts';
 import type { Storage } from './core/storage.ts';
-import { emptyInit, noParts, partitionInit, type InitParts } from './init.ts';
-import { retainSignal, withCallerSignal } from './lib/signal.ts';
+import { emptyInit, noParts, partitionInit, type InitParts } from './request-init.ts';
+import { retainSignal, withCallerSignal } from './lib/caller-signal.ts';
 import { brand, transportHandler, type Fetch } from './transport.ts';
 
 export interface PipelineOptions {

@@ -6,7 +6,7 @@ import { createContext, type Context } from './core/context.ts';
 import { array, fn, knownKeys } from './core/options.ts';
 import type { PipelineOptions } from './fetch.ts';
 import { withoutWatch } from './lib/body/watch.ts';
-import { withCallerSignal } from './lib/signal.ts';
+import { withCallerSignal } from './lib/caller-signal.ts';
 
 export interface KyoaHandler {
   (request: Request): Promise<Response>;

@@ -16,7 +16,7 @@ import type { Middleware } from './core/context.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
 import { asKyoaFetch, createFetch, extendStack, type FetchExtension, type KyoaFetch } from './fetch.ts';
-import { retainSignal, withCallerSignals } from './lib/signal.ts';
+import { retainSignal, withCallerSignals } from './lib/caller-signal.ts';
 import type { Fetch } from './transport.ts';
 import { standard } from './standard.ts';
 

@@ -1,6 +1,6 @@
 /** The terminal of a pipeline: it passes the request to a fetch and emits the events of the attempt. */
 import { controllerOf, requestLikeOf, type Context, type Handler } from './core/context.ts';
-import { referrerOf } from './core/engine/derive.ts';
+import { referrerOf } from './core/engine/derive-request.ts';
 import { isUntouched } from './core/engine/lazy-request.ts';
 import { abortSource } from './core/engine/transport-protocol.ts';
 

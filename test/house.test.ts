@@ -379,7 +379,7 @@ import { standard } from './standard.ts';
 const kyoa: unknown = [ky, createFetch, standard];
 export default kyoa;
 `,
-  'src/policy/policy.ts': `
+  'src/policy/schemas.ts': `
 import { helper } from '../lib/helper.ts';
 import { tidy } from '../middleware/tidy.ts';
 

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { decodeText, encodeText } from '../../src/core/engine/text.ts';
+import { decodeText, encodeText } from '../../src/core/engine/storage-text.ts';
 import { StorageError } from '../../src/core/errors.ts';
 import { invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Storage, Version } from '../../src/core/storage.ts';

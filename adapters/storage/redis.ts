@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import pTimeout from 'p-timeout';
 
-import { decodeText, encodeText } from '../../src/core/engine/text.ts';
+import { decodeText, encodeText } from '../../src/core/engine/storage-text.ts';
 import { KyoaError, StorageError } from '../../src/core/errors.ts';
 import { duration, invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Storage } from '../../src/core/storage.ts';

@@ -1,5 +1,5 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
-import { withHeaders } from './engine/derive.ts';
+import { withHeaders } from './engine/derive-request.ts';
 import { LazyAbortController } from './engine/lazy-abort.ts';
 import { isUntouched, toRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';

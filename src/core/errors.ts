@@ -16,7 +16,7 @@ export interface KyoaErrorOptions {
   readonly cause?: unknown;
 }
 
-/** An error of kyoa. `code` is the kind of failure; the message states what to do. */
+/** An error of kyoa. `code` is the kind of failure. The message names what failed and, where there is one, the remedy. */
 export class KyoaError extends Error {
   override name = 'KyoaError';
   readonly code: KyoaErrorCode;

@@ -1,6 +1,6 @@
 /** Distinguishes an error of the network from a programming error, which no retry fixes. */
 import isKnownNetworkError from 'is-network-error';
-import { resetCodes } from '../core/engine/http.ts';
+import { resetCodes } from '../core/engine/http-constants.ts';
 import { originalCause } from './attempt-errors.ts';
 
 /**

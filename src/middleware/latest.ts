@@ -2,7 +2,7 @@
 import type { Middleware } from '../core/context.ts';
 import { fn, policyOptions, type PolicyOptions } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
-import { withCallerSignal } from '../lib/signal.ts';
+import { withCallerSignal } from '../lib/caller-signal.ts';
 
 export interface LatestOptions {
   /** A newer call replaces an older one with the same key. A call whose key is `undefined` replaces none. */

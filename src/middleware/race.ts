@@ -1,6 +1,6 @@
 /** Sends a request to several endpoints at once and returns the first good response. Placed inside `retry`. */
 import type { Middleware } from '../core/context.ts';
-import { safeMethods } from '../core/engine/http.ts';
+import { safeMethods } from '../core/engine/http-constants.ts';
 import { array, fn, invalid, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { attachAttemptErrors } from '../lib/attempt-errors.ts';
 import { attemptRace } from '../lib/attempt-race.ts';

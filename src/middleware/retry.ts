@@ -1,7 +1,7 @@
 /** Sends a request again after a failure. Placed inside the total `timeout` and outside the `timeout` of an attempt. */
 import pRetry from 'p-retry';
 import type { Context, Middleware, Next } from '../core/context.ts';
-import { idempotentMethods, transientStatuses } from '../core/engine/http.ts';
+import { idempotentMethods, transientStatuses } from '../core/engine/http-constants.ts';
 import { sleep } from '../core/engine/timers.ts';
 import {
   array,
@@ -68,8 +68,8 @@ export const retryOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions
 
 /**
  * Sends a request again after a network error, an attempt that timed out or a listed status. A programming error is
- * never retried. A `Retry-After` of the response (RFC 9110 §10.2.3), `retry-after-ms` and the rate-limit fields replace
- * the backoff. A delay that would reach the deadline is not begun. If no retry follows, the last outcome is the result:
+ * not retried unless `when` accepts it. A `Retry-After` of the response (RFC 9110 §10.2.3), `retry-after-ms` and the
+ * rate-limit fields replace the backoff. If the delay would reach the deadline, there is no retry. If no retry follows, the last outcome is the result:
  * a Response is returned, an error is thrown unchanged.
  *
  * It does not wait for the body of a discarded response, and it does not repeat a stream that is being uploaded.

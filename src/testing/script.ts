@@ -1,5 +1,5 @@
 /** A fetch that replies from a script and logs its requests: the transport of a test without a network. */
-import { retainSignal, withCallerSignal } from '../lib/signal.ts';
+import { retainSignal, withCallerSignal } from '../lib/caller-signal.ts';
 import { checkReply, deliver, type Ending, type Reply } from './reply.ts';
 import { route } from './route.ts';
 

@@ -2,8 +2,8 @@
 import type { Storage } from '../core/storage.ts';
 import { expiryClauses } from './storage/expiry.ts';
 import { operationClauses } from './storage/operations.ts';
-import { sharedClauses } from './storage/shared.ts';
-import { textClauses } from './storage/text.ts';
+import { sharedClauses } from './storage/several-instances.ts';
+import { textClauses } from './storage/round-trip.ts';
 
 /** One clause of the contract. */
 export interface Clause {

@@ -1,4 +1,4 @@
-/** Caches the addresses of the system's resolver, which is queried once a host and period for all connections. */
+/** Caches the addresses of the system's resolver, which is queried once per host and period for all connections. */
 import { lookup as resolve, type LookupAddress, type LookupOptions } from 'node:dns';
 
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void;

@@ -1,7 +1,7 @@
 /** One request on the wire and its response, as undici reports them, within the limits of each phase. */
 import { errors, type Dispatcher } from 'undici';
 
-import { maxDrainedBody, maxDrainTime, resetCodes } from '../../../src/core/engine/http.ts';
+import { maxDrainedBody, maxDrainTime, resetCodes } from '../../../src/core/engine/http-constants.ts';
 import type { LinkedList, ListNode } from '../../../src/core/engine/linked-list.ts';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
 import type { OriginSettings } from './options.ts';

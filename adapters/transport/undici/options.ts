@@ -76,7 +76,7 @@ export interface UndiciOptions extends OriginOptions {
   readonly dns?: number | false;
   /** Options for single origins, merged over the others: `{ 'https://slow.example': { headers: 20_000 } }`. */
   readonly origins?: Readonly<Record<string, OriginOptions>>;
-  /** Called when an origin comes under pressure, once an episode. */
+  /** Called when an origin comes under pressure, once per episode. */
   readonly onPressure?: (pressure: Pressure) => void;
 }
 

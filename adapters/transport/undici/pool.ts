@@ -7,7 +7,7 @@ import { Connection, type ConnectionOwner } from './connection.ts';
 import type { Lookup } from './dns-cache.ts';
 import type { Exchange, ExchangeQueue } from './exchange.ts';
 import type { OriginSettings, OriginStats, Pressure } from './options.ts';
-import { pressureMonitor, type PressureMonitor } from './pressure.ts';
+import { pressureMonitor, type PressureMonitor } from './pool-pressure.ts';
 
 /**
  * undici's own Pool cannot send a replay on a new connection, remove a request from its queue, or end a connection

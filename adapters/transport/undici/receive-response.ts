@@ -1,5 +1,5 @@
 /** Makes a Response of the head that has arrived, and connects its body to the exchange. */
-import { nullBodyStatuses } from '../../../src/core/engine/http.ts';
+import { nullBodyStatuses } from '../../../src/core/engine/http-constants.ts';
 import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { TimeoutError } from '../../../src/core/errors.ts';
 import { ContentDecoder, decodersOf } from './content-encoding.ts';

@@ -1,5 +1,5 @@
 /** Redirects (Fetch Standard, HTTP-redirect fetch). */
-import { isHttp, networkRequest, type NetworkRequest } from './request.ts';
+import { isHttp, networkRequest, type NetworkRequest } from './network-request.ts';
 
 /** The limit of the Fetch Standard. */
 export const maxRedirects = 20;

@@ -2,13 +2,13 @@
 import { toSignal } from '../../../src/core/engine/lazy-abort.ts';
 import { toRequest } from '../../../src/core/engine/lazy-request.ts';
 import { abortSource } from '../../../src/core/engine/transport-protocol.ts';
-import { Call } from './call.ts';
+import { Call } from './fetch-call.ts';
 import { cachedLookup } from './dns-cache.ts';
 import { abortSourceOf, requestLikeOf } from './fetch-arguments.ts';
 import { parseOptions, type OriginStats, type UndiciOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import { requestBody, type RequestBody } from './request-body.ts';
-import { isHttp, networkRequest, refuseBadPort, requestHeaders } from './request.ts';
+import { isHttp, networkRequest, refuseBadPort, requestHeaders } from './network-request.ts';
 
 export type { OriginOptions, OriginStats, Pressure, TlsOptions, TransportLimit, UndiciOptions } from './options.ts';
 

@@ -1,5 +1,5 @@
 /** Discards a response that no caller will read. */
-import { maxDrainedBody, maxDrainTime } from '../../core/engine/http.ts';
+import { maxDrainedBody, maxDrainTime } from '../../core/engine/http-constants.ts';
 import { afterUnref } from '../../core/engine/timers.ts';
 import { noop } from '../noop.ts';
 import { readUpTo } from './streams.ts';

@@ -2,7 +2,7 @@
  * Creates Responses from a head and a body: for several readers of the same bytes, and for a stored response. Their
  * `url`, `redirected` and `type` are those of the original, which `new Response` cannot set.
  */
-import { nullBodyStatuses } from '../../core/engine/http.ts';
+import { nullBodyStatuses } from '../../core/engine/http-constants.ts';
 import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { shadowPrototype } from './shadow-prototype.ts';

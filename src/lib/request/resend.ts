@@ -1,8 +1,8 @@
 /** Sends a request more than once: with its whole body each time, or not at all. */
 import { requestLikeOf, type Context } from '../../core/context.ts';
 import { bodySource, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
-import { derive, referrerOf, sameBody } from '../../core/engine/derive.ts';
-import { maxBufferedBody } from '../../core/engine/http.ts';
+import { derive, referrerOf, sameBody } from '../../core/engine/derive-request.ts';
+import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
 import { readUpTo, type Bytes } from '../body/streams.ts';
 import { noop } from '../noop.ts';

@@ -1,7 +1,7 @@
 /** Sends the same request to another URL: helpers for URLs, and a copy of a Request that differs only in its URL. */
 import { bodySource, setBodySource } from '../../core/engine/body-source.ts';
-import { headersFor, referrerOf } from '../../core/engine/derive.ts';
-import { maxBufferedBody } from '../../core/engine/http.ts';
+import { headersFor, referrerOf } from '../../core/engine/derive-request.ts';
+import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { readUpTo, resume, type Bytes } from '../body/streams.ts';
 
 /** Normalises what precedes the path of a request: `https://eu.example/v2` for `https://eu.example/v2/`. */

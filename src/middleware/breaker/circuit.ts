@@ -1,4 +1,9 @@
-/** A circuit: closed, open or half-open. Its state follows from the clock alone, so no timer is needed. */
+/**
+ * A circuit. It opens when too many calls of the window have failed or were slow. When its cooldown is over it is
+ * half-open: the clock is read at the next call, so no timer is needed. A half-open circuit gives up to `probes` calls a
+ * permit and refuses all others. If all probes succeed, it closes; if one fails, it opens again. A probe that neither
+ * succeeds nor fails loses its permit after the longest cooldown, at least 1 s.
+ */
 import { count, invalid, oneOf, knownKeys } from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
 import { rollingCounter } from '../../lib/rolling-counter.ts';

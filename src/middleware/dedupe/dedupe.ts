@@ -1,6 +1,6 @@
 /** Lets concurrent calls for the same thing share one request. Placed outside `idempotency` and `retry`. */
 import type { Middleware } from '../../core/context.ts';
-import { maxBufferedBody } from '../../core/engine/http.ts';
+import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { fn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
 import { byRequest, type Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';

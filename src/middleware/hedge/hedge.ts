@@ -1,7 +1,7 @@
 /** Sends a second copy of a request that is slow. Placed inside `retry` and outside the `timeout` of an attempt. */
 import type { Middleware } from '../../core/context.ts';
-import { derive } from '../../core/engine/derive.ts';
-import { safeMethods } from '../../core/engine/http.ts';
+import { derive } from '../../core/engine/derive-request.ts';
+import { safeMethods } from '../../core/engine/http-constants.ts';
 import {
   count,
   delay,
@@ -65,9 +65,9 @@ export const hedgeOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions
  * first good response wins and the other copies are aborted. If all copies fail, a response is returned rather than an
  * error, and the original's outcome rather than a copy's, unchanged.
  *
- * There are no copies before there are 20 samples, of a body that cannot be sent twice, beyond the budget, and right
- * after a response that asks for a pause. A response that is in the socket when the delay is over counts as in time:
- * after a pause of the program itself, such as a garbage collection, a copy would not have helped.
+ * No copy is sent while the route has fewer than 20 samples, if the body cannot be sent twice, when the budget is
+ * exhausted, and right after a response that requests a pause. If the program itself was blocked when the delay ended,
+ * for example by a garbage collection, it first reads what is already in the socket.
  *
  * Per call: `hedge: ratio`, `hedge: { ... }` or `hedge: false`.
  *
@@ -103,7 +103,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
         const failed = await race.failure(delay);
         if (race.isOver()) break;
         if (failed === undefined) slow = true;
-        else if (befallsEveryCopy(failed)) break;
+        else if (failsEveryCopy(failed)) break;
         else if (asksForPause(failed)) {
           ctx.emit({ type: 'hedge.suppressed', reason: 'retry-after' });
           break;
@@ -117,7 +117,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
         sent += 1;
         ctx.emit({ type: 'hedge.launched', copy: sent, delay: elapsed() });
         const attempt = ctx.attempt + sent - 1;
-        race.start((signal) => next({ request: pastCacheLock(request), signal, attempt }));
+        race.start((signal) => next({ request: bypassCacheLock(request), signal, attempt }));
       }
       const { outcome, copy, good } = await race.result();
       if (good && sent > 1) ctx.emit({ type: 'hedge.won', copy: copy + 1 });
@@ -127,13 +127,14 @@ export function hedge(options: HedgeOptions = {}): Middleware {
     } finally {
       race.cancel();
       copies.close();
+      // The original has no outcome: its latency is at least this.
       if (race.outcomes[0] === undefined && elapsed() > delay) route?.recordCensored(elapsed());
     }
   };
 }
 
 /** A programming error, or the refusal of an inner policy. */
-function befallsEveryCopy({ response, error }: Outcome): boolean {
+function failsEveryCopy({ response, error }: Outcome): boolean {
   return response === undefined && !isTransient(error);
 }
 
@@ -146,7 +147,7 @@ function asksForPause({ response }: Outcome): boolean {
  * cache can serve it; `no-store` bypasses that lock. Other runtimes have no such cache, and there the mode would only
  * add `Cache-Control: no-cache` to the request.
  */
-function pastCacheLock(request: Request): Request {
+function bypassCacheLock(request: Request): Request {
   const inBrowser = typeof document !== 'undefined' || 'WorkerGlobalScope' in globalThis;
   return inBrowser && request.cache === 'default' ? derive(request, { cache: 'no-store' }) : request;
 }

@@ -1,5 +1,5 @@
 /** Executes a request once per key: one call executes it under a lease, and its repeats get the stored response. */
-import { maxBufferedBody } from '../../core/engine/http.ts';
+import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import type { Context } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import { discard } from '../../lib/body/discard.ts';
@@ -8,8 +8,8 @@ import { restoreResponse, serializeResponse, type Serialized } from '../../lib/b
 import { sleep } from '../../core/engine/timers.ts';
 
 export interface ExecuteOnceOptions extends LeaseOptions {
-  /** The idempotency key, as the caller gave it; `key` is its name in the store. */
-  readonly name: string;
+  /** The idempotency key, as the caller gave it. `key` is the key of its entry in the store. */
+  readonly idempotencyKey: string;
   readonly request: Request;
   /** What a repeat does while another call holds the lease. */
   readonly conflict: 'wait' | 'throw';
@@ -30,13 +30,13 @@ export async function executeOnce(
   options: ExecuteOnceOptions,
   run: () => Promise<Response>,
 ): Promise<Response> {
-  const { name, conflict } = options;
+  const { idempotencyKey, conflict } = options;
   let executed: Serialized | undefined;
   try {
     for (;;) {
       const turn = await waitForLease(ctx, { ...options, conflict: executed === undefined ? conflict : 'wait' });
       if (turn.state === 'done') {
-        ctx.emit({ type: 'idempotency.replayed', key: name });
+        ctx.emit({ type: 'idempotency.replayed', key: idempotencyKey });
         return restore(turn.result);
       }
       const { lease } = turn;
@@ -52,7 +52,7 @@ export async function executeOnce(
     }
   } catch (error) {
     if (executed === undefined) throw error;
-    ctx.emit({ type: 'idempotency.unrecorded', key: name, error });
+    ctx.emit({ type: 'idempotency.unrecorded', key: idempotencyKey, error });
     return executed.response;
   }
 }
@@ -60,24 +60,24 @@ export async function executeOnce(
 type Turn = Extract<LeaseOutcome, { readonly state: 'acquired' | 'done' }>;
 
 async function waitForLease(ctx: Context, options: ExecuteOnceOptions): Promise<Turn> {
-  const { name, request, conflict } = options;
+  const { idempotencyKey, request, conflict } = options;
   for (let poll = shortestPoll; ; poll = Math.min(2 * poll, longestPoll)) {
     ctx.signal.throwIfAborted();
     const found = await acquireLease(options);
-    if (found.state === 'mismatch') throw new IdempotencyError('IDEMPOTENCY_MISMATCH', name, { request });
-    if (found.state === 'acquired' && found.inDoubt) ctx.emit({ type: 'idempotency.recovered', key: name });
+    if (found.state === 'mismatch') throw new IdempotencyError('IDEMPOTENCY_MISMATCH', idempotencyKey, { request });
+    if (found.state === 'acquired' && found.inDoubt) ctx.emit({ type: 'idempotency.recovered', key: idempotencyKey });
     if (found.state !== 'held') return found;
 
     const retryAt = Date.now() + found.retryIn;
-    if (conflict === 'throw') throw new IdempotencyError('IDEMPOTENCY_CONFLICT', name, { request, retryAt });
-    if (poll === shortestPoll) ctx.emit({ type: 'idempotency.awaited', key: name });
+    if (conflict === 'throw') throw new IdempotencyError('IDEMPOTENCY_CONFLICT', idempotencyKey, { request, retryAt });
+    if (poll === shortestPoll) ctx.emit({ type: 'idempotency.awaited', key: idempotencyKey });
     await sleep(Math.min(poll, found.retryIn), ctx.signal);
   }
 }
 
 async function executeAndSerialize(
   ctx: Context,
-  { name, isFinal }: ExecuteOnceOptions,
+  { idempotencyKey, isFinal }: ExecuteOnceOptions,
   run: () => Promise<Response>,
 ): Promise<Serialized> {
   const response = await run();
@@ -87,7 +87,7 @@ async function executeAndSerialize(
   }
   if (!isFinal(response)) return { response };
   const executed = await serializeResponse(response, maxBufferedBody);
-  if (executed.text === undefined) ctx.emit({ type: 'idempotency.unrecorded', key: name });
+  if (executed.text === undefined) ctx.emit({ type: 'idempotency.unrecorded', key: idempotencyKey });
   return executed;
 }
 

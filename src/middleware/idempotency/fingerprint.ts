@@ -1,6 +1,6 @@
 /** Identifies a request: a digest of its method, its URL and the first MiB of its body. */
 import { bodySource } from '../../core/engine/body-source.ts';
-import { maxBufferedBody } from '../../core/engine/http.ts';
+import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { readUpTo, type Bytes } from '../../lib/body/streams.ts';
 import { digest } from '../../lib/digest.ts';
 import { noop } from '../../lib/noop.ts';

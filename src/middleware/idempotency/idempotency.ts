@@ -35,7 +35,7 @@ export interface IdempotencyOptions {
   readonly ttl?: number;
   /**
    * A holder that has not renewed its lease for this long loses it to the next repeat, ms. @default 15_000; in a handler
-   * 60_000: a frozen process may resume its work after it lost the lease, and no further service would detect the duplicate
+   * 60_000: a frozen process may resume after its lease expired, and no downstream service detects the duplicate
    */
   readonly lease?: number;
   /** The store of results and leases. @default the storage of the entry point */
@@ -49,7 +49,7 @@ export interface IdempotencyOptions {
    * if another header, such as a session cookie, identifies the caller
    */
   readonly scope?: (ctx: Context) => string | undefined | Promise<string | undefined>;
-  /** Which responses are final, and stored. @default below 500, but not 408, 409, 425 and 429 */
+  /** Which responses are final and therefore stored. @default below 500, but not 408, 409, 425 and 429 */
   readonly when?: When;
 }
 
@@ -98,14 +98,14 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
 
 async function send(policy: Policy, ctx: Context, next: Next): Promise<Response> {
   const { header, format, generate, conflict = 'wait', lease = 15_000 } = policy;
-  const isNamed = ctx.options['requestId'] !== undefined;
+  const hasRequestId = ctx.options['requestId'] !== undefined;
   const given = readKey(ctx.header(header)) || undefined;
-  const key = given ?? (isNamed || generate ? ctx.id : undefined);
+  const key = given ?? (hasRequestId || generate ? ctx.id : undefined);
   if (key === undefined) return next();
 
   const fork = given === undefined ? { headers: { [header]: writeKey(key, format) } } : {};
-  if (!isNamed) return next(fork);
-  return executeOnce(ctx, { ...(await subject(policy, ctx, key)), conflict, lease }, async () => {
+  if (!hasRequestId) return next(fork);
+  return executeOnce(ctx, { ...(await executionOptions(policy, ctx, key)), conflict, lease }, async () => {
     ctx.signal.throwIfAborted();
     return next(fork);
   });
@@ -118,7 +118,7 @@ async function serve(policy: Policy, ctx: Context, next: Next): Promise<Response
   if (!key || key.length > longestKey) return unusableKeyProblem(header);
   // The work continues and its result is stored, even if the client disconnects.
   const { signal } = new AbortController();
-  const options = { ...(await subject(policy, ctx, key)), conflict, lease };
+  const options = { ...(await executionOptions(policy, ctx, key)), conflict, lease };
   try {
     return await executeOnce(ctx, options, () => next({ signal, deadline: Infinity }));
   } catch (error) {
@@ -127,15 +127,15 @@ async function serve(policy: Policy, ctx: Context, next: Next): Promise<Response
   }
 }
 
-async function subject(policy: Policy, ctx: Context, name: string) {
+async function executionOptions(policy: Policy, ctx: Context, idempotencyKey: string) {
   const { request } = ctx;
   const { storage = ctx.storage, scope, ttl, when } = policy;
   return {
-    name,
+    idempotencyKey,
     request,
     storage,
     ttl,
-    key: `idempotency ${JSON.stringify([await scope(ctx), name])}`,
+    key: `idempotency ${JSON.stringify([await scope(ctx), idempotencyKey])}`,
     fingerprint: await fingerprint(request, ctx.side === 'server' ? targetOf(request.url) : request.url),
     isFinal: (response: Response): boolean => when({ response }, ctx),
   };

@@ -1,4 +1,4 @@
-/** A learnt concurrency limit: it grows while the server keeps up, and shrinks when the server is overloaded. */
+/** A learned concurrency limit: it grows while the server keeps up, and shrinks when the server is overloaded. */
 import { count, invalid, object, positive, type Settings, type Shape } from '../../core/options.ts';
 
 export interface AimdOptions {

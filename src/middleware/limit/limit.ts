@@ -24,7 +24,7 @@ import { settle, unwrap } from '../../lib/outcome.ts';
 import { slidingWindowLog } from './sliding-window-log.ts';
 
 export interface LimitOptions extends LimitOverride {
-  /** Calls that run at the same time, or `aimd()` for a limit that is learnt. @default no bound */
+  /** Calls that run at the same time, or `aimd()` for a limit that is learned. @default no bound */
   readonly concurrency?: number | Aimd;
   /** Never more than `count` starts in any `window` ms. @default no bound */
   readonly rate?: { readonly count: number; readonly window: number };

@@ -1,5 +1,5 @@
 /** The last good response of a request, in a storage. A storage that fails does not affect the call. */
-import { maxBufferedBody } from '../../core/engine/http.ts';
+import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import type { Context } from '../../core/context.ts';
 import type { Storage } from '../../core/storage.ts';
 import { isEventStream, watchBody } from '../../lib/body/watch.ts';

@@ -1,4 +1,4 @@
-/** A limit of `timeout` that is learnt from the latency history of the route. */
+/** A limit of `timeout` that is learned from the latency history of the route. */
 import type { Context } from '../../core/context.ts';
 import { count, duration, fn, invalid, object, positive, type Shape } from '../../core/options.ts';
 import { meanPlusDeviation, type Estimate } from './estimators.ts';
@@ -64,7 +64,7 @@ function unmeasured(limit: number): Measurement {
 const gain = 1 / 8;
 
 /**
- * A limit that is learnt from the latencies of the route: `clamp(estimate(latencies), min, max)`. A wait that expired is
+ * A limit that is learned from the latencies of the route: `clamp(estimate(latencies), min, max)`. A wait that expired is
  * recorded as a latency of the limit, since it lasted at least that long. It also doubles the limit for the next call
  * (RFC 6298 §5.5), so that calls to a service that became slower for good succeed again. Every wait that finishes then
  * lowers the limit towards twice its latency. Within one window the limit is the estimate again.

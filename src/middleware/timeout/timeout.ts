@@ -8,7 +8,7 @@ import { isEventStream, watchBody } from '../../lib/body/watch.ts';
 import { idleTimer } from './idle-timer.ts';
 import { withTimeout } from './with-timeout.ts';
 
-/** ms, or learnt from history. A limit that is absent, `false` or `Infinity` does not apply. */
+/** ms, or learned from history. A limit that is absent, `false` or `Infinity` does not apply. */
 export type Limit = number | Adaptive | false;
 
 export interface TimeoutOptions {
@@ -72,7 +72,7 @@ interface Wait {
   readonly limits: Limits;
   readonly total: Measurement;
   readonly headers: Measurement;
-  /** By which the headers must be there. */
+  /** When the headers must have arrived, ms on the clock of `performance.now()`. */
   readonly deadline: number | undefined;
   readonly work: AbortController;
   /** ms since the call began. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
-import { derive } from '../../../src/core/engine/derive.ts';
+import { derive } from '../../../src/core/engine/derive-request.ts';
 import { resendable, type Resendable } from '../../../src/lib/request/resend.ts';
 import { contextOf } from '../../support/context.ts';
 import { origin, settled, type Exchange, type Origin } from '../../support/origin.ts';

@@ -76,7 +76,7 @@ describe('adaptive', () => {
     expect(limit.measure(ctx, 'headers').limit).toBe(4);
   });
 
-  test('is learnt by method, origin and path without query and ids, by kind of wait, and by storage', () => {
+  test('is learned by method, origin and path without query and ids, by kind of wait, and by storage', () => {
     const limit = adaptive();
     const storage = memory();
     feed(limit, context(storage, 'http://api.example/users/1?page=1'), [1_000, 1_000, 1_000]);

@@ -1,5 +1,5 @@
 /** One call of fetch, across redirects, until the body of its response has ended. */
-import { idempotentMethods } from '../../../src/core/engine/http.ts';
+import { idempotentMethods } from '../../../src/core/engine/http-constants.ts';
 import { LazyAbortController, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
 import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { fetchError } from './errors.ts';
@@ -8,7 +8,7 @@ import type { Pool } from './pool.ts';
 import { receiveResponse } from './receive-response.ts';
 import { followRedirect, maxRedirects, redirectUrl } from './redirect.ts';
 import type { RequestBody } from './request-body.ts';
-import type { NetworkRequest } from './request.ts';
+import type { NetworkRequest } from './network-request.ts';
 import type { BodySink, ResponseBody } from './response-body.ts';
 import type { RawHeaders } from './response-headers.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
-import { derive, headersFor, referrerOf, withHeaders } from '../../../src/core/engine/derive.ts';
+import { derive, headersFor, referrerOf, withHeaders } from '../../../src/core/engine/derive-request.ts';
 import { LazyGet } from '../../../src/core/engine/lazy-request.ts';
 
 const url = 'http://api.example/';

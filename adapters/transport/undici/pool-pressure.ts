@@ -1,4 +1,4 @@
-/** Reports that an origin comes under pressure, once an episode. */
+/** Reports that an origin comes under pressure, once per episode. */
 import type { Pressure } from './options.ts';
 
 const maxRunningShare = 0.8;

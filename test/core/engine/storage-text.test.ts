@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeText, encodeText } from '../../../src/core/engine/text.ts';
+import { decodeText, encodeText } from '../../../src/core/engine/storage-text.ts';
 
 describe('encodeText', () => {
   test.each(['', 'plain', 'é€😀', ' "quoted inside" ', '{"json":1}'])('leaves %j as it is', (text) => {

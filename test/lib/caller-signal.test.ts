@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { childOf } from '../../src/core/engine/lazy-abort.ts';
-import { withCallerSignal } from '../../src/lib/signal.ts';
+import { withCallerSignal } from '../../src/lib/caller-signal.ts';
 import { flood, origin, settled } from '../support/origin.ts';
 import { gcUntil } from '../support/sockets.ts';
 
