@@ -121,3 +121,23 @@ describe('bench/telemetry', { timeout: 70_000 }, () => {
     expect(Number(rows.get('with log + trace + metrics')?.[1])).toBeGreaterThan(0);
   });
 });
+
+describe('bench/engine', { timeout: 70_000 }, () => {
+  test('removes one mechanism at a time, and each call is still served', async () => {
+    const { code, stdout, stderr } = await smoke('engine');
+    expect([code, stderr]).toEqual([0, '']);
+    const rows = rowsOf(stdout);
+    expect(rows.size).toBe(5);
+    for (const cells of rows.values()) expect(Number(cells[4]!.replaceAll(',', ''))).toBeGreaterThan(0); // requests/s
+  });
+});
+
+describe('bench/walk', { timeout: 70_000 }, () => {
+  test('counts no more functions and files for one GET than it did before', async () => {
+    const { code, stdout, stderr } = await exitsByItself(`await import('./bench/walk.ts');`, { timeout: 60_000 });
+    expect([code, stderr]).toEqual([0, '']);
+    const count = (what: string): number => Number(new RegExp(`${what}\\s+(\\d+)`).exec(stdout)![1]);
+    expect(count('function calls')).toBeLessThanOrEqual(222);
+    expect(count('files')).toBeLessThanOrEqual(33);
+  });
+});

@@ -40,28 +40,28 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 async function measure({ without, chunks, calls, time: loadTime, origin }: Task): Promise<Figures> {
   if (without !== undefined) replaceEngine(without);
   const { createFetch, standard } = await import('../../src/index.ts');
-  const stubbed = createFetch({ use: standard(), fetch: stub });
-  const overStub: GetJson = async (to) => (await stubbed(to)).json();
-  const onTheWire = createFetch({ use: standard() });
-  const getJson: GetJson = async (to) => (await onTheWire(to)).json();
+  const fetch = createFetch({ use: standard() });
+  const getJson: GetJson = async (to) => (await fetch(to)).json();
+  const platformFetch = globalThis.fetch;
+  globalThis.fetch = stub;
 
-  await time(overStub, 10 * calls);
+  await time(getJson, 10 * calls);
   await time(alone, 10 * calls);
   const times: number[] = [];
-  for (let chunk = 0; chunk < chunks; chunk += 1)
-    times.push((await time(overStub, calls)) - (await time(alone, calls)));
-  const allocated = (await allocation(overStub)) - (await allocation(alone));
+  for (let chunk = 0; chunk < chunks; chunk += 1) times.push((await time(getJson, calls)) - (await time(alone, calls)));
+  const allocated = (await allocation(getJson)) - (await allocation(alone));
   const left = await leftInOldSpace(calls);
 
+  globalThis.fetch = platformFetch;
   await send(getJson, origin, { time: loadTime, inFlight });
   const { requests, wall, cpu } = await send(getJson, origin, { time: loadTime, inFlight });
   return { time: median(times), allocated, left, cpu, rate: (1_000 * requests) / wall };
 
   async function leftInOldSpace(count: number): Promise<number> {
-    const slow = createFetch({ use: standard(), fetch: async () => (await turn(), stub()) });
+    globalThis.fetch = async () => (await turn(), stub());
     const many = async (left: number): Promise<void> => {
       const lane = async (_: unknown, id: number): Promise<void> => {
-        while (left-- > 0) await (await slow(`${url}/${id}`)).json();
+        while (left-- > 0) await getJson(`${url}/${id}`);
       };
       await Promise.all(Array.from({ length: inFlight }).map(lane));
     };

@@ -1,5 +1,17 @@
 /** Every branch of a call has an AbortSignal from its start. */
 export class LazyAbortController extends AbortController {
+  readonly #followed: AbortSignal | undefined;
+
+  constructor(followed?: AbortSignal) {
+    super();
+    this.#followed = followed;
+    if (followed !== undefined) onAbort(followed, (reason) => this.abort(reason));
+  }
+
+  override get signal(): AbortSignal {
+    return this.#followed ?? super.signal;
+  }
+
   get aborted(): boolean {
     return this.signal.aborted;
   }
@@ -10,6 +22,10 @@ export class LazyAbortController extends AbortController {
 
   onAbort(listener: (reason: unknown) => void): void {
     onAbort(this.signal, listener);
+  }
+
+  child(): LazyAbortController {
+    return childOf(this);
   }
 }
 
