@@ -28,7 +28,8 @@ export function transportHandler(transport: Fetch | undefined): Handler {
       return fetch(request as Request, init);
     }
     // The platform makes a Request of its own in any case, also of a Request.
-    if (transport === undefined && isUntouched(request)) return fetch.call(globalThis, ctx.url, { signal: ctx.signal });
+    if (transport === undefined && isUntouched(request))
+      return fetch.call(globalThis, request.url, { signal: ctx.signal });
     return fetch.call(globalThis, ctx.request, { ...initOf(ctx), signal: ctx.signal });
   };
 

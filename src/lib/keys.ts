@@ -74,7 +74,8 @@ const perCallHeaders: ReadonlySet<string> = new Set([
  */
 export function byRequest(ctx: Context): string | undefined {
   const { requestId } = ctx.options;
-  if (requestId === undefined && isUntouched(requestLikeOf(ctx))) return ctx.url;
+  const requestLike = requestLikeOf(ctx);
+  if (requestId === undefined && isUntouched(requestLike)) return requestLike.url;
   const { request, init } = ctx;
   const { method, url, headers, redirect, credentials, cache, mode, integrity } = request;
   const reads = method === 'GET' || method === 'HEAD';

@@ -1,17 +1,5 @@
 /** Every branch of a call has an AbortSignal from its start. */
 export class LazyAbortController extends AbortController {
-  readonly #followed: AbortSignal | undefined;
-
-  constructor(followed?: AbortSignal) {
-    super();
-    this.#followed = followed;
-    if (followed !== undefined) onAbort(followed, (reason) => this.abort(reason));
-  }
-
-  override get signal(): AbortSignal {
-    return this.#followed ?? super.signal;
-  }
-
   get aborted(): boolean {
     return this.signal.aborted;
   }
@@ -26,6 +14,20 @@ export class LazyAbortController extends AbortController {
 
   child(): LazyAbortController {
     return childOf(this);
+  }
+}
+
+export class FollowingController extends LazyAbortController {
+  readonly #followed: AbortSignal;
+
+  constructor(followed: AbortSignal) {
+    super();
+    this.#followed = followed;
+    onAbort(followed, (reason) => this.abort(reason));
+  }
+
+  override get signal(): AbortSignal {
+    return this.#followed;
   }
 }
 

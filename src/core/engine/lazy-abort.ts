@@ -8,18 +8,8 @@ export class LazyAbortController implements AbortController {
   #controller: AbortController | undefined;
   #first: Listeners | undefined;
   #last: Listeners | undefined;
-  readonly #followed: AbortSignal | undefined;
-
-  /** `followed`: a signal with which it aborts, and which is its own signal. */
-  constructor(followed?: AbortSignal) {
-    this.#followed = followed;
-    if (followed === undefined) return;
-    if (followed.aborted) this.abort(followed.reason);
-    else followed.addEventListener('abort', () => this.abort(followed.reason), { once: true });
-  }
 
   get signal(): AbortSignal {
-    if (this.#followed !== undefined) return this.#followed;
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.aborted) this.#controller.abort(this.reason);
@@ -49,6 +39,21 @@ export class LazyAbortController implements AbortController {
     const child = new LazyAbortController();
     this.onAbort((reason) => child.abort(reason));
     return child;
+  }
+}
+
+/** Aborts with a signal of the platform, which is also its own signal. */
+export class FollowingController extends LazyAbortController {
+  readonly #followed: AbortSignal;
+
+  constructor(followed: AbortSignal) {
+    super();
+    this.#followed = followed;
+    onAbort(followed, (reason) => this.abort(reason));
+  }
+
+  override get signal(): AbortSignal {
+    return this.#followed;
   }
 }
 

@@ -20,8 +20,8 @@ export interface Resendable {
  */
 export function resendable(ctx: Context): Resendable | undefined {
   const requestLike = requestLikeOf(ctx);
-  const { method, body } = requestLike;
-  if (method === 'GET' || method === 'HEAD' || body === null) return unchanged(requestLike);
+  const { method } = requestLike;
+  if (method === 'GET' || method === 'HEAD' || requestLike.body === null) return unchanged(requestLike);
   const request = toRequest(requestLike);
   const source = bodySource(request);
   if (source === undefined) return recorded(request, ctx.signal);
@@ -29,7 +29,7 @@ export function resendable(ctx: Context): Resendable | undefined {
 }
 
 function unchanged(requestLike: RequestLike): Resendable {
-  return { next: () => Promise.resolve(toRequest(requestLike)), close: noop };
+  return { next: () => Promise.resolve(toRequest(requestLike)), close() {} };
 }
 
 function fromSource(request: Request, body: Rereadable): Resendable {
