@@ -59,7 +59,7 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
     const bad = caller && !(caller instanceof AbortSignal) ? { signal: caller } : undefined;
     const given = bad === undefined ? asGiven(input, members) : undefined;
     const request = given ?? new Request(input, { ...members.transport, ...members.request, ...bad });
-    if (members.request.body) setBodySource(request as Request, members.request.body);
+    if (members.request.body != null) setBodySource(request as Request, members.request.body);
     const call = { options, init: members.transport, storage, side: 'client', stack: use } as const;
     const run = (own: LazyAbortController): Promise<Response> => pipeline(createContext(call, request, own));
     return caller ? withCallerSignal(caller, run) : run(new LazyAbortController());

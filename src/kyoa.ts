@@ -174,7 +174,7 @@ function extended(parts: Parts, extension: InstanceExtension): Parts {
 
 /** A Request exposes its body as a stream only. ky still has the body's source, with which it can be sent again. */
 const noteBodySource: BeforeRequestHook = ({ request, options: { body } }) => {
-  if (body) setBodySource(request, body);
+  if (body != null) setBodySource(request, body);
 };
 
 /** The signals of the instance, of the call and of its Request, by ky's rules. */

@@ -22,11 +22,17 @@ export function compose(use: readonly Middleware[], terminal: Handler): Handler 
 function layer(middleware: Middleware, name: string, inner: Handler): Handler {
   return (ctx) => {
     let passed: Promise<Response> | undefined;
-    const next: Next = (changes) => (passed = inner(changes === undefined ? ctx : fork(ctx, changes)));
+    const next: Next = (changes) => {
+      try {
+        return (passed = inner(changes === undefined ? ctx : fork(ctx, changes)));
+      } catch (error) {
+        return Promise.reject(error); // a body that was sent cannot be sent again
+      }
+    };
     try {
       const result = middleware(ctx, next);
       // The inner layer has checked the promise that it returned.
-      if (result === passed) return result;
+      if (passed !== undefined && result === passed) return result;
       return Promise.resolve(result).then((response) =>
         response instanceof Response ? response : mustBeResponse(response, name, ctx),
       );

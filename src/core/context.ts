@@ -1,6 +1,6 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
 import { withHeaders } from './engine/derive-request.ts';
-import { FollowingController, LazyAbortController } from './engine/lazy-abort.ts';
+import { SignalController, LazyAbortController } from './engine/lazy-abort.ts';
 import { isUntouched, toRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
@@ -98,7 +98,7 @@ export function fork(ctx: Context, changes: Fork): Context {
   return new CallContext(
     shared,
     headers === undefined ? request : withHeaders(request, headers),
-    signal === undefined ? controller : lazily(signal),
+    signal ? lazily(signal) : controller,
     changes.deadline ?? limit,
     changes.attempt ?? attempt,
     changes.observers ?? observers,
@@ -107,7 +107,7 @@ export function fork(ctx: Context, changes: Fork): Context {
 
 function lazily(signal: AbortSignal | AbortController): LazyAbortController {
   if (signal instanceof LazyAbortController) return signal;
-  return new FollowingController('signal' in signal ? signal.signal : signal);
+  return new SignalController('signal' in signal ? signal.signal : signal);
 }
 
 const noListeners: readonly Listener[] = [];

@@ -1,6 +1,6 @@
 /** A race of several copies of a request: the first good outcome wins, and the other copies are aborted. */
 import { childOf } from '../core/engine/lazy-abort.ts';
-import { after } from '../core/engine/timers.ts';
+import { after, timerTolerance } from '../core/engine/timers.ts';
 import { noop } from './noop.ts';
 import { discardOutcome, settleThen, type Outcome } from './outcome.ts';
 
@@ -39,9 +39,6 @@ type End =
 
 /** One error for all losers: a new one takes 9 microseconds for its stack, and would keep the winning Response in memory. */
 const superseded = /* @__PURE__ */ new DOMException('Another copy of the request was answered first', 'AbortError');
-
-/** Node's timers fire up to a millisecond late when the program is idle, ms. */
-const punctual = 2;
 
 /**
  * A copy that loses while it is running is aborted. Of a loser that has a response, or gets one in spite of the abort,
@@ -95,7 +92,7 @@ export function attemptRace(parent: AbortSignal, isBad: (outcome: Outcome) => bo
       const due = performance.now() + ms;
       let timer = after(ms, () => {
         // If the program itself was busy, a response may be in the socket already: the event loop gets one turn to read it.
-        if (performance.now() - due > punctual) timer = after(0, () => wake());
+        if (performance.now() - due > timerTolerance) timer = after(0, () => wake());
         else wake();
       });
       wake = (failed) => {

@@ -100,6 +100,7 @@ export function retry(options: RetryOptions = {}): Middleware {
 /** Sends the retries. p-retry counts them and asks for the next one after each that throws `bad`; all else happens here. */
 async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Context, next: Next): Promise<Response> {
   let outcome = first;
+  let thrown: { readonly error: unknown } | undefined;
 
   /** One retry. Resolves to `undefined` after a good outcome, or to the reason why nothing is sent. */
   const attempt = async (retry: number): Promise<Reason | undefined> => {
@@ -120,16 +121,21 @@ async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Co
     return undefined;
   };
 
-  const reason = await pRetry(attempt, {
+  // p-retry replaces a rejection that is not an Error: it sees `bad` alone.
+  const attemptOrStop = (retry: number): Promise<Reason | undefined> =>
+    attempt(retry).catch((error: unknown) => {
+      if (error === bad) throw bad;
+      thrown = { error };
+      return undefined;
+    });
+
+  const reason = await pRetry(attemptOrStop, {
     retries: policy.retries - 1, // the first of p-retry's attempts is the first retry already
     minTimeout: 0,
-    shouldRetry: ({ error }) => error === bad,
   })
-    .catch((error: unknown): Reason => {
-      if (error === bad) return 'retries';
-      throw error;
-    })
+    .catch((): Reason => 'retries')
     .finally(() => copies.close());
+  if (thrown !== undefined) throw thrown.error;
   if (reason !== undefined && !ctx.aborted) {
     ctx.emit({ type: 'retry.abandoned', reason, ...outcomeFacts(outcome) });
   }

@@ -196,6 +196,15 @@ describe('compose', () => {
     );
   });
 
+  test('names a middleware, or a transport, that returns undefined without calling next', async () => {
+    await expect(compose([loose(function lazy() {})], terminal)(contextOf())).rejects.toThrow(
+      'the middleware lazy resolved to undefined',
+    );
+    await expect(compose([], (() => undefined) as never)(contextOf())).rejects.toThrow(
+      'the transport resolved to undefined',
+    );
+  });
+
   test('reports a middleware without a name as unnamed', async () => {
     await expect(compose([loose(async () => {})], terminal)(contextOf())).rejects.toThrow(
       'an unnamed middleware resolved to undefined',

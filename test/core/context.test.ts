@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { memory } from '../../adapters/storage/memory.ts';
 import { createContext, fork, notify, type Fork } from '../../src/core/context.ts';
@@ -230,5 +231,18 @@ describe('context', () => {
     const ctx = fork(contextOf({ request }), { headers: { 'x-key': undefined, 'X-New': 'n' } });
     expect([ctx.header('x-key'), ctx.header('x-new'), ctx.method]).toEqual([null, 'n', 'POST']);
     expect(await ctx.request.text()).toBe('text');
+  });
+
+  test('does not listen to the signal of a fork unless inner code does', () => {
+    const { signal } = new AbortController();
+    const ctx = fork(contextOf(), { signal });
+    expect([ctx.signal, ctx.aborted, getEventListeners(signal, 'abort').length]).toEqual([signal, false, 0]);
+    ctx.child();
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  });
+
+  test('keeps its own signal for a fork whose signal is null', () => {
+    const ctx = contextOf();
+    expect(fork(ctx, { signal: null as never }).signal).toBe(ctx.signal);
   });
 });

@@ -115,6 +115,11 @@ describe('retry', () => {
     }
   });
 
+  test('rejects with what its backoff throws, even if that is not an Error', async () => {
+    const { fetch } = stub([retry({ backoff: () => raise('no delay') })], () => responseOf(503));
+    expect(await reasonOf(fetch(url))).toBe('no delay');
+  });
+
   test('waits for the delay of its backoff, which receives the number of the retry and the random source', async () => {
     const { fetch, events } = stub(
       [retry({ retries: 3, backoff: (retry, random) => retry * 100 + random(), random: () => 0.5 })],

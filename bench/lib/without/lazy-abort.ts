@@ -17,17 +17,16 @@ export class LazyAbortController extends AbortController {
   }
 }
 
-export class FollowingController extends LazyAbortController {
-  readonly #followed: AbortSignal;
+export class SignalController extends LazyAbortController {
+  readonly #signal: AbortSignal;
 
-  constructor(followed: AbortSignal) {
+  constructor(signal: AbortSignal) {
     super();
-    this.#followed = followed;
-    onAbort(followed, (reason) => this.abort(reason));
+    this.#signal = signal;
   }
 
   override get signal(): AbortSignal {
-    return this.#followed;
+    return this.#signal;
   }
 }
 

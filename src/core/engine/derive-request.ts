@@ -27,7 +27,11 @@ export function withHeaders(from: RequestLike, headers: Readonly<Record<string, 
 
 function deriveWhole(request: Request): Request {
   const source = bodySource(request);
-  return derive(request, isRereadable(source) ? sameBody(request, source) : undefined);
+  if (!isRereadable(source)) return derive(request);
+  const derived = derive(request, sameBody(request, source));
+  // The platform adds the type of a body. A middleware or the caller may have removed it.
+  if (!request.headers.has('content-type')) derived.headers.delete('content-type');
+  return derived;
 }
 
 /** The headers of a request that gets a new body. A new form body has a new boundary, which the platform must set. */

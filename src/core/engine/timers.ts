@@ -7,6 +7,9 @@ import { LinkedList, type ListNode } from './linked-list.ts';
 /** A platform timer holds 31 bits. A longer delay would fire at once, so it means never. */
 export const longestDelay: number = 2 ** 31 - 1;
 
+/** Node's timers fire up to a millisecond late when the program is idle, ms. A later timer shows that it was blocked. */
+export const timerTolerance = 2;
+
 export type Timer = ReturnType<typeof setTimeout> | undefined;
 
 export function after(ms: number, run: () => void): Timer {

@@ -97,14 +97,18 @@ export function hedge(options: HedgeOptions = {}): Middleware {
     const race = attemptRace(ctx.signal, (outcome) => policy.when(outcome, ctx));
     let sent = 1;
     let slow = false;
+    let wait = delay;
     try {
       race.start((signal) => next({ signal }));
       while (sent <= policy.hedges) {
-        const failed = await race.failure(delay);
+        const failed = await race.failure(wait);
         if (race.isOver()) break;
         if (failed === undefined) slow = true;
-        else if (failsEveryCopy(failed)) break;
-        else if (asksForPause(failed)) {
+        else if (failsEveryCopy(failed)) {
+          if (race.outcomes.every((outcome) => outcome !== undefined)) break;
+          wait = Infinity; // a further copy follows only another failure
+          continue;
+        } else if (asksForPause(failed)) {
           ctx.emit({ type: 'hedge.suppressed', reason: 'retry-after' });
           break;
         }
@@ -115,6 +119,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
           break;
         }
         sent += 1;
+        wait = delay;
         ctx.emit({ type: 'hedge.launched', copy: sent, delay: elapsed() });
         const attempt = ctx.attempt + sent - 1;
         race.start((signal) => next({ request: bypassCacheLock(request), signal, attempt }));

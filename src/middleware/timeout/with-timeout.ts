@@ -1,7 +1,7 @@
 /** The race of a response against a limit. */
 import pTimeout from 'p-timeout';
 import type { Context } from '../../core/context.ts';
-import { SharedTimer } from '../../core/engine/timers.ts';
+import { after, SharedTimer, timerTolerance } from '../../core/engine/timers.ts';
 import { discard } from '../../lib/body/discard.ts';
 
 /**
@@ -19,10 +19,17 @@ export function withTimeout(
   expire: () => unknown,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
+    let settled = false;
     let expired = false;
-    const fallback = (): never => {
+    const expireNow = (): never => {
       expired = true;
       throw expire();
+    };
+    // If the program was blocked, the response may be in the socket: the event loop gets one turn to read it.
+    const fallback = (): Promise<Response> => {
+      if (performance.now() - timer.since - ms <= timerTolerance) return expireNow();
+      const turn = new Promise<void>((resolve) => after(0, resolve));
+      return Promise.race([response, turn.then(() => (settled || ctx.aborted ? response : expireNow()))]);
     };
     // The returned promise then follows p-timeout's, so resolving or rejecting it has no further effect.
     const race = (left: number): undefined => {
@@ -35,11 +42,13 @@ export function withTimeout(
     });
     response.then(
       (response) => {
+        settled = true;
         timer.cancel();
         if (expired || ctx.aborted) discard(response);
         else resolve(response);
       },
       (error: unknown) => {
+        settled = true;
         timer.cancel();
         reject(error);
       },

@@ -66,6 +66,14 @@ describe('withHeaders', () => {
     }
   });
 
+  test('does not restore a content type that was removed', async () => {
+    const request = withSource('a body');
+    request.headers.delete('content-type');
+    const changed = withHeaders(request, { a: '1' });
+    expect([...changed.headers]).toEqual([['a', '1']]);
+    expect(await changed.text()).toBe('a body');
+  });
+
   test('moves a stream, which can be sent once', async () => {
     const init = { method: 'POST', body: new Blob(['a body']).stream(), duplex: 'half' } as const;
     const request = new Request(url, init);

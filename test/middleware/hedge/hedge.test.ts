@@ -183,16 +183,6 @@ describe('hedge', () => {
     }
   });
 
-  test('sends no further copy after one that failed with an error that befalls every copy', async () => {
-    const { outcome, sent } = run({ delay: 50, hedges: 3 }, [
-      { ms: 200, status: 503 },
-      { ms: 10, error: new RangeError('oops') },
-    ]);
-    await vi.runAllTimersAsync();
-    expect(await outcome).toMatchObject({ status: 503, ms: 200 });
-    expect(sent).toHaveLength(2);
-  });
-
   test('does not wait for a body that is still being recorded for the copy', async () => {
     for (const [steps, expected] of [
       [[{ ms: 100 }], { text: 'copy 1', ms: 100 }],
@@ -362,6 +352,21 @@ describe('hedge', () => {
     await vi.runAllTimersAsync();
     expect(await (await answer).text()).toBe('good');
     expect(late.bodyUsed).toBe(true);
+  });
+
+  test('sends a further copy after a failure that another copy may mend, even if one copy failed for good', async () => {
+    const steps = [{ ms: 60, error: networkError('ECONNREFUSED') }, { ms: 1, error: new Error('a bug') }, { ms: 1 }];
+    const { outcome, sent } = run({ delay: 20, hedges: 2, budget: false }, steps);
+    await vi.runAllTimersAsync();
+    expect(await outcome).toMatchObject({ status: 200, text: 'copy 3' });
+    expect(sent.map(({ at }) => at - sent[0]!.at)).toEqual([0, 20, 60]);
+  });
+
+  test('sends no copy after all copies failed for good', async () => {
+    const { outcome, sent } = run({ delay: 20, hedges: 2, budget: false }, [{ ms: 1, error: new Error('a bug') }]);
+    await vi.runAllTimersAsync();
+    expect(await outcome).toMatchObject({ error: expect.objectContaining({ message: 'a bug' }) });
+    expect(sent).toHaveLength(1);
   });
 
   test.each([
