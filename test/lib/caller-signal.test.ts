@@ -3,19 +3,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { childOf } from '../../src/core/engine/lazy-abort.ts';
 import { withCallerSignal } from '../../src/lib/caller-signal.ts';
 import { flood, origin, settled } from '../support/origin.ts';
+import { reasonOf } from '../support/promises.ts';
 import { gcUntil } from '../support/sockets.ts';
 
 function listeners(signal: AbortSignal): number {
   return getEventListeners(signal, 'abort').length;
-}
-
-async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    (value) => {
-      throw new Error(`It resolved to ${String(value)}`);
-    },
-    (error: unknown) => error,
-  );
 }
 
 const reasons = [new Error('enough'), 'enough', null, 0, { why: 'enough' }];

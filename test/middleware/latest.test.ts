@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFetch, latest, retry } from '../../src/index.ts';
 import { deaf, stub } from '../support/call.ts';
+import { url } from '../support/http.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
 import { expectQuiet } from '../support/sockets.ts';
 
-const url = 'http://api.example/';
 const failed = (response: Promise<unknown>): Promise<unknown> => response.catch((error: unknown) => error);
 const search = latest({ key: () => 'search' });
 

@@ -31,16 +31,6 @@ export function calls(count: number, url: string, init: (n: number) => Init = ()
   return Array.from({ length: count }, (_, n) => fetch(url, init(n)));
 }
 
-/** Resolves to the reason of a rejection. */
-export async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    (value) => {
-      throw new Error(`It resolved to ${String(value)}`);
-    },
-    (error: unknown) => error,
-  );
-}
-
 /** The text of a body up to its end or its error. */
 export async function readBody(body: ReadableStream<Uint8Array> | null): Promise<{ text: string; error?: unknown }> {
   const decoder = new TextDecoder();

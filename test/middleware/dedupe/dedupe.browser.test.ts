@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, inject, test } from 'vitest';
 import { createFetch, dedupe, standard } from '../../../src/index.ts';
 import type { Plain } from '../../support/faults/control.ts';
+import { reasonOf } from '../../support/promises.ts';
 
 const origins = inject('origins');
 const at = (path: string): string => origins.origin + path;
@@ -13,15 +14,6 @@ const fetch = createFetch({ use: [dedupe()] });
 // Chromium delays a request while another one for the same URL may still fill its cache.
 const calls = (count: number, url: string, init: RequestInit = {}): Promise<Response>[] =>
   Array.from({ length: count }, () => fetch(url, { cache: 'no-store', ...init }));
-
-async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    (value) => {
-      throw new Error(`It resolved to ${String(value)}`);
-    },
-    (error: unknown) => error,
-  );
-}
 
 beforeEach(() => ask('/reset'));
 

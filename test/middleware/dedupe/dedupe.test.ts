@@ -13,7 +13,8 @@ import { watched } from '../../support/call.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
 import { flood, settled } from '../../support/origin.ts';
 import { expectQuiet, gcUntil, openSockets } from '../../support/sockets.ts';
-import { calls, fetch, manualServer, readBody, reasonOf } from './calls.ts';
+import { reasonOf } from '../../support/promises.ts';
+import { calls, fetch, manualServer, readBody } from './calls.ts';
 
 describe('dedupe of concurrent calls', () => {
   let server: FaultServer;
@@ -237,8 +238,8 @@ test('dedupe lets a retry wait beyond the deadline of the first caller, for call
   const fetch = createFetch({ use: [timeout(5_000), dedupe(), retry()] });
   await using server = await faultServer();
   const url = server.url('/retry-after?header=retry-after-ms&value=60');
-  const [hasty, patient] = [fetch(url, { timeout: { total: 30 } }), fetch(url)];
-  expect(await reasonOf(hasty)).toMatchObject({ name: 'TimeoutError', limit: 30 });
+  const [hasty, patient] = [reasonOf(fetch(url, { timeout: { total: 30 } })), fetch(url)];
+  expect(await hasty).toMatchObject({ name: 'TimeoutError', limit: 30 });
   expect((await patient).status).toBe(200);
   await (await patient).text();
   expect(server.count()).toBe(2);

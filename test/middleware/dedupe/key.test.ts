@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createFetch, dedupe, type Fetch, type Middleware } from '../../../src/index.ts';
 import { stub } from '../../support/call.ts';
+import { url } from '../../support/http.ts';
 import { settled } from '../../support/origin.ts';
 import type { Init } from './calls.ts';
 
 describe('the key of dedupe', () => {
-  const url = 'http://api.example/';
   /** The number of requests that are sent for these concurrent calls. */
   const sent = async (...inits: (Init & { url?: string })[]): Promise<number> => {
     let release = (): void => {};

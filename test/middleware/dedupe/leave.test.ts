@@ -2,7 +2,8 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { createFetch, dedupe, timeout } from '../../../src/index.ts';
 import { settled } from '../../support/origin.ts';
-import { calls, fetch, manualServer, reasonOf } from './calls.ts';
+import { reasonOf } from '../../support/promises.ts';
+import { calls, fetch, manualServer } from './calls.ts';
 
 describe('a caller of dedupe that leaves', () => {
   /** Three callers. `leave(n)` aborts the call of one, with its number in the reason. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { calls, manualServer, readBody, reasonOf, type ManualServer } from './calls.ts';
+import { reasonOf } from '../../support/promises.ts';
+import { calls, manualServer, readBody, type ManualServer } from './calls.ts';
 
 describe('a shared Response', () => {
   const readers: Record<string, (response: Response) => Promise<unknown>> = {

@@ -9,10 +9,9 @@ import {
   type KyoaEvent,
 } from '../../../src/index.ts';
 import { deaf, silent, stub, watched } from '../../support/call.ts';
+import { url } from '../../support/http.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
 import { exitsByItself, expectQuiet, gcUntil, openTimers } from '../../support/sockets.ts';
-
-const url = 'http://api.example/';
 
 describe('timeout', () => {
   beforeEach(() => {
