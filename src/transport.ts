@@ -1,5 +1,5 @@
 /** The terminal of a pipeline: it passes the request to a fetch and emits the events of the attempt. */
-import { controllerOf, requestLikeOf, type Context, type Handler } from './core/context.ts';
+import { abortSourceOf, requestLikeOf, type Context, type Handler } from './core/context.ts';
 import { referrerOf } from './core/engine/derive-request.ts';
 import { isUntouched } from './core/engine/lazy-request.ts';
 import { abortSource } from './core/engine/transport-protocol.ts';
@@ -24,7 +24,7 @@ export function transportHandler(transport: Fetch | undefined): Handler {
     const request = requestLikeOf(ctx);
     // kyoa's own transport takes a LazyGet, and the controller in place of its signal.
     if (abortSource in fetch) {
-      const init = { ...initOf(ctx), [abortSource]: controllerOf(ctx) };
+      const init = { ...initOf(ctx), [abortSource]: abortSourceOf(ctx) };
       return fetch(request as Request, init);
     }
     // The platform makes a Request of its own in any case, also of a Request.

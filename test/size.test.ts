@@ -21,6 +21,6 @@ describe('the size in min + gzip', () => {
   });
 
   test('of the file for script tags is within its budget', () => {
-    expect(sizeOf(readFileSync(join(root, 'dist/kyoa.global.js'))).gzipped).toBeLessThan(40_500);
+    expect(sizeOf(readFileSync(join(root, 'dist/kyoa.global.js'))).gzipped).toBeLessThan(39_700);
   });
 });

@@ -1,6 +1,6 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
 import { withHeaders } from './engine/derive-request.ts';
-import { SignalController, LazyAbortController } from './engine/lazy-abort.ts';
+import { childOf, onAbort, toSignal, type AbortSource } from './engine/lazy-abort.ts';
 import { isUntouched, toRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
@@ -73,12 +73,8 @@ export type Handler = (ctx: Context) => Promise<Response>;
 /** What all forks of a call have in common. */
 export type CallSettings = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
 
-export function createContext(
-  settings: CallSettings,
-  request: RequestLike,
-  abort: AbortSignal | LazyAbortController,
-): Context {
-  return new CallContext(new SharedState(settings), request, lazily(abort), undefined, 1, noListeners);
+export function createContext(settings: CallSettings, request: RequestLike, abort: AbortSource): Context {
+  return new CallContext(new SharedState(settings), request, abort, undefined, 1, noListeners);
 }
 
 /** What `ctx.request` is made of. */
@@ -86,28 +82,24 @@ export function requestLikeOf(ctx: Context): RequestLike {
   return (ctx as CallContext).requestLike;
 }
 
-/** The controller of `ctx.signal`. */
-export function controllerOf(ctx: Context): LazyAbortController {
-  return (ctx as CallContext).controller;
+/** What `ctx.signal` is made of. */
+export function abortSourceOf(ctx: Context): AbortSource {
+  return (ctx as CallContext).abortSource;
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
-  const { shared, requestLike, controller, limit, attempt, observers } = ctx as CallContext;
+  const { shared, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
   const { headers, signal } = changes;
   const request = changes.request ?? requestLike;
   return new CallContext(
     shared,
     headers === undefined ? request : withHeaders(request, headers),
-    signal ? lazily(signal) : controller,
+    // A platform's own controller has no `aborted`; its signal has.
+    signal ? ('aborted' in signal ? signal : signal.signal) : abortSource,
     changes.deadline ?? limit,
     changes.attempt ?? attempt,
     changes.observers ?? observers,
   );
-}
-
-function lazily(signal: AbortSignal | AbortController): LazyAbortController {
-  if (signal instanceof LazyAbortController) return signal;
-  return new SignalController('signal' in signal ? signal.signal : signal);
 }
 
 const noListeners: readonly Listener[] = [];
@@ -134,7 +126,7 @@ class CallContext implements Context {
   readonly shared: SharedState;
   readonly options: Readonly<Record<string, unknown>>;
   readonly requestLike: RequestLike;
-  readonly controller: LazyAbortController;
+  readonly abortSource: AbortSource;
   readonly limit: Deadline;
   readonly attempt: number;
   readonly observers: readonly Listener[];
@@ -142,7 +134,7 @@ class CallContext implements Context {
   constructor(
     shared: SharedState,
     requestLike: RequestLike,
-    controller: LazyAbortController,
+    abortSource: AbortSource,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
@@ -150,7 +142,7 @@ class CallContext implements Context {
     this.shared = shared;
     this.options = shared.settings.options;
     this.requestLike = requestLike;
-    this.controller = controller;
+    this.abortSource = abortSource;
     this.limit = limit;
     this.attempt = attempt;
     this.observers = observers;
@@ -169,19 +161,19 @@ class CallContext implements Context {
     return toRequest(this.requestLike);
   }
   get aborted(): boolean {
-    return this.controller.aborted;
+    return this.abortSource.aborted;
   }
   get reason(): unknown {
-    return this.controller.reason;
+    return this.abortSource.reason;
   }
   get signal(): AbortSignal {
-    return this.controller.signal;
+    return toSignal(this.abortSource);
   }
   onAbort(listener: (reason: unknown) => void): void {
-    this.controller.onAbort(listener);
+    onAbort(this.abortSource, listener);
   }
   child(): AbortController {
-    return this.controller.child();
+    return childOf(this.abortSource);
   }
   get deadline(): number | undefined {
     return typeof this.limit === 'function' ? this.limit() : this.limit;

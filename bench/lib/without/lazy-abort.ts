@@ -11,23 +11,6 @@ export class LazyAbortController extends AbortController {
   onAbort(listener: (reason: unknown) => void): void {
     onAbort(this.signal, listener);
   }
-
-  child(): LazyAbortController {
-    return childOf(this);
-  }
-}
-
-export class SignalController extends LazyAbortController {
-  readonly #signal: AbortSignal;
-
-  constructor(signal: AbortSignal) {
-    super();
-    this.#signal = signal;
-  }
-
-  override get signal(): AbortSignal {
-    return this.#signal;
-  }
 }
 
 export type AbortSource = LazyAbortController | AbortSignal;

@@ -7,9 +7,12 @@ export function derive(request: Request, init?: RequestInit): Request {
   return copyBodySource(new Request(request, { ...referrerOf(request), signal: null, ...init }), request);
 }
 
-/** The init of a further request with a body of this source. The body of the first one stays unread. */
-export function sameBody(request: Request, body: Rereadable): RequestInit {
-  return { headers: headersFor(body, request.headers), body };
+/** The same request with a new body of the same source. The body of the original stays unread. */
+export function resent(request: Request, body: Rereadable, signal: AbortSignal | null): Request {
+  const derived = derive(request, { headers: headersFor(body, request.headers), body, signal });
+  // The platform adds the type of a body. A middleware or the caller may have removed it.
+  if (!request.headers.has('content-type')) derived.headers.delete('content-type');
+  return derived;
 }
 
 /**
@@ -17,21 +20,17 @@ export function sameBody(request: Request, body: Rereadable): RequestInit {
  * original, any other moves to the new Request.
  */
 export function withHeaders(from: RequestLike, headers: Readonly<Record<string, string | undefined>>): Request {
-  const request = isUntouched(from) ? new Request(from.url) : deriveWhole(toRequest(from));
+  const source = isUntouched(from) ? undefined : bodySource(toRequest(from));
+  const request = isUntouched(from)
+    ? new Request(from.url)
+    : isRereadable(source)
+      ? resent(toRequest(from), source, null)
+      : derive(toRequest(from));
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) request.headers.delete(name);
     else request.headers.set(name, value);
   }
   return request;
-}
-
-function deriveWhole(request: Request): Request {
-  const source = bodySource(request);
-  if (!isRereadable(source)) return derive(request);
-  const derived = derive(request, sameBody(request, source));
-  // The platform adds the type of a body. A middleware or the caller may have removed it.
-  if (!request.headers.has('content-type')) derived.headers.delete('content-type');
-  return derived;
 }
 
 /** The headers of a request that gets a new body. A new form body has a new boundary, which the platform must set. */

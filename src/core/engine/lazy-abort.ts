@@ -3,76 +3,35 @@
  * the garbage collector cost as much as a small policy; of all branches of a call, often only the transport reads one.
  */
 export class LazyAbortController implements AbortController {
-  #aborted = false;
-  #reason: unknown;
+  aborted = false;
+  reason: unknown;
   #controller: AbortController | undefined;
   #first: Listeners | undefined;
   #last: Listeners | undefined;
 
-  get aborted(): boolean {
-    return this.#aborted;
-  }
-
-  get reason(): unknown {
-    return this.#reason;
-  }
-
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#reason);
+      if (this.aborted) this.#controller.abort(this.reason);
     }
     return this.#controller.signal;
   }
 
   abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
-    if (this.#aborted) return;
-    this.#aborted = true;
-    this.#reason = reason;
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
     this.#controller?.abort(reason);
     for (let at = this.#first; at !== undefined; at = at.next) at.listener(reason);
   }
 
   /** Calls `listener` once, at the abort, or now if it has aborted. The listener stays as long as the controller does. */
   onAbort(listener: (reason: unknown) => void): void {
-    if (this.#aborted) return listener(this.#reason);
+    if (this.aborted) return listener(this.reason);
     const last: Listeners = { listener, next: undefined };
     if (this.#last === undefined) this.#first = last;
     else this.#last.next = last;
     this.#last = last;
-  }
-
-  /** A controller that aborts with this one. Its abort does not affect this one. */
-  child(): LazyAbortController {
-    const child = new LazyAbortController();
-    this.onAbort((reason) => child.abort(reason));
-    return child;
-  }
-}
-
-/** The controller of a signal of the platform. It listens to the signal only for its own listeners and children. */
-export class SignalController extends LazyAbortController {
-  readonly #signal: AbortSignal;
-
-  constructor(signal: AbortSignal) {
-    super();
-    this.#signal = signal;
-  }
-
-  override get aborted(): boolean {
-    return this.#signal.aborted;
-  }
-
-  override get reason(): unknown {
-    return this.#signal.reason;
-  }
-
-  override get signal(): AbortSignal {
-    return this.#signal;
-  }
-
-  override onAbort(listener: (reason: unknown) => void): void {
-    onAbort(this.#signal, listener);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Sends a request more than once: with its whole body each time, or not at all. */
 import { requestLikeOf, type Context } from '../../core/context.ts';
 import { bodySource, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
-import { derive, referrerOf, sameBody } from '../../core/engine/derive-request.ts';
+import { referrerOf, resent } from '../../core/engine/derive-request.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
 import { readUpTo, type Bytes } from '../body/streams.ts';
@@ -33,8 +33,7 @@ function unchanged(requestLike: RequestLike): Resendable {
 }
 
 function fromSource(request: Request, body: Rereadable): Resendable {
-  const next = async (): Promise<Request> => derive(request, { ...sameBody(request, body), signal: request.signal });
-  return { next, close: noop };
+  return { next: async () => resent(request, body, request.signal), close: noop };
 }
 
 /** For a Request whose body source is unknown: a clone of its body is kept while the first attempt sends it. */

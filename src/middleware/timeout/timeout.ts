@@ -55,9 +55,10 @@ export function timeout(options: number | TimeoutOptions): Middleware {
       return limitHeaders(next({ signal: wait.work, deadline: wait.deadline }), wait).then((response) => {
         const waited = wait.elapsed();
         wait.headers.finished(waited);
-        const left = isEventStream(response) ? Infinity : wait.total.limit - waited;
+        const hasTotal = limits.total !== never && !isEventStream(response);
+        const left = hasTotal ? wait.total.limit - waited : Infinity;
         limitBody(response, left, wait);
-        limitSilence(response, left, wait);
+        if (limits.idle !== never) limitSilence(response, left, wait);
         return response;
       });
     } satisfies Middleware,
@@ -73,6 +74,8 @@ class Wait {
   readonly total: Measurement;
   readonly headers: Measurement;
   readonly work: AbortController;
+  /** When the headers must have arrived, ms on the clock of `performance.now()`. */
+  readonly deadline: number | undefined;
   readonly #started = performance.now();
 
   constructor(ctx: Context, limits: Limits) {
@@ -81,13 +84,8 @@ class Wait {
     this.total = limits.total.measure(ctx, 'total');
     this.headers = limits.headers.measure(ctx, 'headers');
     this.work = ctx.child();
-  }
-
-  /** When the headers must have arrived, ms on the clock of `performance.now()`. */
-  get deadline(): number | undefined {
-    const { deadline } = this.ctx;
     const own = this.#started + Math.min(this.total.limit, this.headers.limit);
-    return own === Infinity ? deadline : Math.min(deadline ?? Infinity, own);
+    this.deadline = own === Infinity ? ctx.deadline : Math.min(ctx.deadline ?? Infinity, own);
   }
 
   /** ms since the call began. */
