@@ -24,7 +24,7 @@ export interface BreakerOptions extends BreakerOverride {
   readonly probes?: number;
   /** Draws from [0, 1) for the jitter. @default Math.random */
   readonly random?: () => number;
-  /** The state to begin with: the result of `snapshot()`, also from another process. */
+  /** The state to begin with: a result of `snapshot()`, which another process may have written. */
   readonly initial?: BreakerSnapshot;
 }
 

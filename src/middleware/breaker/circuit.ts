@@ -160,7 +160,7 @@ function cooldownTime(cooldown: number | Backoff, openings: number, random: () =
   return typeof cooldown === 'function' ? cooldown(openings, random) : (cooldown / 2) * (1 + random());
 }
 
-/** Checks a snapshot that may come from a file or from another process. */
+/** Checks a snapshot, which another process may have written. */
 export function checkedSnapshot(name: string, snapshot: CircuitSnapshot): CircuitSnapshot {
   knownKeys(name, snapshot, [...counts, 'state', 'retryAt']);
   for (const member of counts) count(`${name} ${member}`, snapshot[member]);
