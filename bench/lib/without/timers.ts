@@ -1,7 +1,7 @@
 /** Every wait has a platform timer from its start. */
 import type { Timer } from '../../../src/core/engine/timers.ts';
 
-export { after, afterUnref, longestDelay, sleep, type Timer } from '../../../src/core/engine/timers.ts';
+export * from '../../../src/core/engine/timers.ts';
 
 export class SharedTimer {
   readonly since: number = performance.now();
