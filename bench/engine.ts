@@ -11,7 +11,7 @@ import { median, printHead, printTable, save, versionsOf } from './lib/report.ts
 import { inProcess, interleaved } from './lib/rounds.ts';
 
 const smoke = process.argv.includes('--smoke');
-const rounds = smoke ? 1 : 5;
+const rounds = smoke ? 1 : 3;
 const load = smoke ? { chunks: 2, calls: 200, time: 200 } : { chunks: 20, calls: 1_000, time: 3_000 };
 const execArgv = ['--expose-gc', '--min-semi-space-size=16'];
 
