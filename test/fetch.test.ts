@@ -147,6 +147,24 @@ describe('createFetch', () => {
     await expect(fetch(url, { requestId: '' })).rejects.toThrow('requestId must be a string that is not empty, got ""');
     expect(sent).toHaveLength(0);
   });
+
+  test.each(['', 'a body'])('sends the body %j each time a middleware calls next with other headers', async (body) => {
+    const bodies: string[] = [];
+    const fetch = createFetch({
+      use: [
+        async (_ctx, next) => {
+          await next({ headers: { a: '1' } });
+          return next({ headers: { a: '2' } });
+        },
+      ],
+      fetch: async (input) => {
+        bodies.push(await (input as Request).text());
+        return new Response();
+      },
+    });
+    await fetch(url, { method: 'POST', body });
+    expect(bodies).toEqual([body, body]);
+  });
 });
 
 describe('the signal of a caller', () => {
