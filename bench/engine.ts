@@ -19,7 +19,6 @@ const variants: Readonly<Record<string, string | undefined>> = {
   'as it is': undefined,
   'a Request for every call': 'lazy-request',
   'an AbortSignal for every branch': 'lazy-abort',
-  'a platform timer for every wait': 'timers',
   'a WeakMap for private state': 'private-state',
 };
 

@@ -1,6 +1,6 @@
 /** A race of several copies of a request: the first good outcome wins, and the other copies are aborted. */
 import { childOf } from '../core/engine/lazy-abort.ts';
-import { after, timerTolerance } from '../core/engine/timers.ts';
+import { after, LimitTimer } from '../core/engine/timers.ts';
 import { noop } from './noop.ts';
 import { discardOutcome, settleThen, type Outcome } from './outcome.ts';
 
@@ -89,14 +89,9 @@ export function attemptRace(parent: AbortSignal, isBad: (outcome: Outcome) => bo
   const failure = (ms: number): Promise<Outcome | undefined> => {
     if (end !== undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      const due = performance.now() + ms;
-      let timer = after(ms, () => {
-        // If the program itself was busy, a response may be in the socket already: the event loop gets one turn to read it.
-        if (performance.now() - due > timerTolerance) timer = after(0, () => wake());
-        else wake();
-      });
+      const timer = new LimitTimer(ms, (rest) => after(rest, () => wake()));
       wake = (failed) => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve(failed);
       };
     });

@@ -1,10 +1,10 @@
 /** Limits one phase of a call. It can be started again, and it never keeps the process alive. */
-import { afterUnref, SharedTimer } from '../../../src/core/engine/timers.ts';
+import { after, LimitTimer } from '../../../src/core/engine/timers.ts';
 
 export class PhaseTimer {
   readonly #limit: number;
   readonly #expired: (elapsed: number) => void;
-  #timer: SharedTimer | undefined;
+  #timer: LimitTimer | undefined;
 
   /** `limit` in ms; Infinity for none. `expired` is called with the time since the start, ms. */
   constructor(limit: number, expired: (elapsed: number) => void) {
@@ -14,9 +14,9 @@ export class PhaseTimer {
 
   start(): void {
     if (this.#limit === Infinity) return;
-    const expire = (): void => this.#expired(performance.now() - timer.since);
-    const timer = new SharedTimer(this.#limit, expire, afterUnref);
-    this.#timer = timer;
+    const started = performance.now();
+    const expire = (): void => this.#expired(performance.now() - started);
+    this.#timer = new LimitTimer(this.#limit, (rest) => after(rest, expire)).unref();
   }
 
   /** Starts a running timer again, and leaves a stopped one stopped. */

@@ -1,14 +1,7 @@
-/**
- * Timers. A platform timer costs 2 us where no other timer has the same delay, as much as a small policy, and most waits
- * of a call end within milliseconds. A `SharedTimer` therefore starts in a list that one platform timer scans every 50 ms.
- */
-import { LinkedList, type ListNode } from './linked-list.ts';
+/** Timers. */
 
 /** A platform timer holds 31 bits. A longer delay would fire at once, so it means never. */
 export const longestDelay: number = 2 ** 31 - 1;
-
-/** Node's timers fire up to a millisecond late when the program is idle, ms. A later timer shows that it was blocked. */
-export const timerTolerance = 2;
 
 export type Timer = ReturnType<typeof setTimeout> | undefined;
 
@@ -18,7 +11,11 @@ export function after(ms: number, run: () => void): Timer {
 
 /** Like `after`, but the timer does not keep a Node process alive. */
 export function afterUnref(ms: number, run: () => void): Timer {
-  const timer = after(ms, run);
+  return unref(after(ms, run));
+}
+
+/** Only Node's timers, and those of runtimes that follow it, keep a process alive. */
+function unref(timer: Timer): Timer {
   (timer as { unref?: () => void } | undefined)?.unref?.();
   return timer;
 }
@@ -41,65 +38,31 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** ms. */
-const scanInterval = 50;
-/** A timer leaves the list at the first scan after this time, ms. Most responses come earlier. */
-const listTime = 150;
-
-const list = new LinkedList<SharedTimer>();
-let scanning = false;
-
-/** Fake timers of a test may drop the scan or never run it. While they are installed, no timer enters the list. */
-const platformTimeout = globalThis.setTimeout;
-
 /**
- * A timer for a wait that nearly always ends early. It gets a platform timer of its own only when it leaves the list, or
- * at once if it may be due before it would leave. In the list it keeps a Node process alive, for 200 ms at most.
+ * The timer of a limit. It is due a millisecond before the limit, and then `last` waits for the rest. After a process was
+ * frozen or blocked, timers are late, and what the limit waits for may already be in the socket: the event loop reads it
+ * before the limit expires, because Node reads its sockets before it runs a timer that another timer has set.
  */
-export class SharedTimer implements ListNode<SharedTimer> {
-  list: LinkedList<SharedTimer> | undefined;
-  prev: SharedTimer | undefined;
-  next: SharedTimer | undefined;
-  /** When the timer was started, on the clock of `performance.now()`. */
-  readonly since: number = performance.now();
-  readonly #ms: number;
-  readonly #run: () => void;
-  readonly #start: StartTimer;
+export class LimitTimer {
   #timer: Timer;
 
-  /** Calls `run` once, after `ms`. `start` starts the timer's own platform timer with the time that is left. */
-  constructor(ms: number, run: () => void, start: StartTimer) {
-    this.#ms = ms;
-    this.#run = run;
-    this.#start = start;
-    if (ms < listTime + scanInterval || globalThis.setTimeout !== platformTimeout) this.#timer = start(ms, run);
+  /** `last` is called once, with the rest of the limit, 1 ms at most. It may return the timer of this rest. */
+  constructor(ms: number, last: (rest: number) => Timer) {
+    if (ms <= 1) this.#timer = last(ms);
     else if (ms <= longestDelay) {
-      list.add(this);
-      if (!scanning) scanLater();
+      this.#timer = after(ms - 1, () => {
+        this.#timer = last(1);
+      });
     }
   }
 
   cancel(): void {
-    if (!list.delete(this)) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
   }
 
-  leaveList(now: number): void {
-    list.delete(this);
-    this.#timer = this.#start(this.since + this.#ms - now, this.#run);
+  /** From now on it does not keep a Node process alive. */
+  unref(): this {
+    unref(this.#timer);
+    return this;
   }
-}
-
-type StartTimer = (ms: number, run: () => void) => Timer;
-
-function scanLater(): void {
-  scanning = true;
-  platformTimeout(() => {
-    scanning = false;
-    const now = performance.now();
-    for (const timer of list) {
-      if (timer.since > now - listTime) break;
-      timer.leaveList(now);
-    }
-    if (list.size > 0) scanLater();
-  }, scanInterval);
 }

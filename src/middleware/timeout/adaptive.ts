@@ -64,8 +64,8 @@ function unmeasured(limit: number): Measurement {
 const gain = 1 / 8;
 
 /**
- * A limit that is learned from the latencies of the route: `clamp(estimate(latencies), min, max)`. A wait that expired is
- * recorded as a latency of the limit, since it lasted at least that long. It also doubles the limit for the next call
+ * A limit that is learned from the latencies of the route: `clamp(estimate(latencies), min, max)`, rounded up to two
+ * significant digits. A wait that expired is recorded as a latency of the limit, since it lasted at least that long. It also doubles the limit for the next call
  * (RFC 6298 §5.5), so that calls to a service that became slower for good succeed again. Every wait that finishes then
  * lowers the limit towards twice its latency. Within one window the limit is the estimate again.
  *
@@ -80,7 +80,7 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
 
   const estimated = ({ window }: Series): number => {
     if (window.size < minSamples) return initial;
-    return clamp(estimate.fromWindow?.(window) ?? estimate(window.samples), min, max);
+    return roundUp(estimate.fromWindow?.(window) ?? estimate(window.samples), min, max);
   };
   const lower = (series: Series, doubled: DoubledLimit, ms: number): void => {
     doubled.finished += 1;
@@ -93,7 +93,8 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
       const route = key(ctx);
       if (route === undefined) return unmeasured(initial);
       const series = latencyHistory(ctx.storage).series(what, route, window);
-      const limit = Math.max(estimated(series), Math.min(doubledLimits.get(series)?.limit ?? 0, max));
+      const doubled = doubledLimits.get(series);
+      const limit = doubled ? Math.max(estimated(series), roundUp(doubled.limit, min, max)) : estimated(series);
       return {
         limit,
         finished(ms) {
@@ -119,6 +120,8 @@ interface DoubledLimit {
   finished: number;
 }
 
-function clamp(ms: number, min: number, max: number): number {
-  return Math.min(Math.max(ms, min), max);
+/** To two significant digits, and within the bounds: limits that differ little shall be equal, as Node keeps a list per delay. */
+function roundUp(ms: number, min: number, max: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(ms)) - 1);
+  return Math.min(Math.max(Math.ceil(ms / unit) * unit, min), max);
 }

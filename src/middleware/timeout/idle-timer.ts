@@ -1,5 +1,5 @@
 /** Limits the server's silence while a body is read. The clock runs only while the reader waits for a chunk. */
-import { afterUnref, type Timer } from '../../core/engine/timers.ts';
+import { after, LimitTimer } from '../../core/engine/timers.ts';
 import type { BodyWatcher } from '../../lib/body/watch.ts';
 import type { Measurement } from './adaptive.ts';
 
@@ -12,23 +12,23 @@ export interface IdleTimerOptions {
 }
 
 export function idleTimer({ silence, isProgress, onExpired }: IdleTimerOptions): Required<BodyWatcher> {
-  let timer: Timer;
+  let timer: LimitTimer | undefined;
   let waitingSince = 0;
   /** ms of this silence, up to the last chunk that did not end it. */
   let silent = 0;
   return {
     wait() {
       waitingSince = performance.now();
-      clearTimeout(timer);
-      timer = afterUnref(silence.limit - silent, onExpired);
+      timer?.cancel();
+      timer = new LimitTimer(silence.limit - silent, (rest) => after(rest, onExpired)).unref();
     },
     chunk(bytes) {
-      clearTimeout(timer);
+      timer?.cancel();
       silent += performance.now() - waitingSince;
       if (isProgress !== undefined && !isProgress(bytes)) return;
       silence.finished(silent);
       silent = 0;
     },
-    end: () => clearTimeout(timer),
+    end: () => timer?.cancel(),
   };
 }

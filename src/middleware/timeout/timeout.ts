@@ -1,12 +1,14 @@
 /** Limits how long a call may take. Outside `retry` it limits the whole call, inside `retry` each attempt. */
+import pTimeout from 'p-timeout';
 import type { Context, Middleware } from '../../core/context.ts';
+import { LimitTimer } from '../../core/engine/timers.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import { duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
-import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
-import { afterUnref, SharedTimer } from '../../core/engine/timers.ts';
+import { discard } from '../../lib/body/discard.ts';
 import { isEventStream, watchBody } from '../../lib/body/watch.ts';
+import { noop } from '../../lib/noop.ts';
+import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
 import { idleTimer } from './idle-timer.ts';
-import { withTimeout } from './with-timeout.ts';
 
 /** ms, or learned from history. A limit that is absent, `false` or `Infinity` does not apply. */
 export type Limit = number | Adaptive | false;
@@ -51,15 +53,9 @@ export function timeout(options: number | TimeoutOptions): Middleware {
     function timeout(ctx, next) {
       const limits = limitsFor(ctx, self);
       if (limits === none) return next();
-      const wait = new Wait(ctx, limits);
-      return limitHeaders(next({ signal: wait.work, deadline: wait.deadline }), wait).then((response) => {
-        const waited = wait.elapsed();
-        wait.headers.finished(waited);
-        const hasTotal = limits.total !== never && !isEventStream(response);
-        const left = hasTotal ? wait.total.limit - waited : Infinity;
-        limitBody(response, left, wait);
-        if (limits.idle !== never) limitSilence(response, left, wait);
-        return response;
+      return new Promise((resolve, reject) => {
+        const call = new LimitedCall(ctx, limits, reject);
+        call.limit(next({ signal: call.work, deadline: call.deadline }), resolve);
       });
     } satisfies Middleware,
     { limits: own },
@@ -67,68 +63,117 @@ export function timeout(options: number | TimeoutOptions): Middleware {
   return self;
 }
 
-/** What the limits of one call share. A class, because closures would allocate 0.6 kB more per call. */
-class Wait {
-  readonly ctx: Context;
-  readonly limits: Limits;
-  readonly total: Measurement;
-  readonly headers: Measurement;
+/** A call under its limits. A class, because closures would allocate 0.6 kB more per call. */
+class LimitedCall {
+  /** Aborts what is inside the limits. */
   readonly work: AbortController;
   /** When the headers must have arrived, ms on the clock of `performance.now()`. */
   readonly deadline: number | undefined;
+  readonly #ctx: Context;
+  readonly #total: Measurement;
+  readonly #headers: Measurement;
+  readonly #idle: Measurement;
+  readonly #isProgress: Limits['isProgress'];
   readonly #started = performance.now();
+  #totalTimer: LimitTimer | undefined;
+  #headersTimer: LimitTimer | undefined;
+  /** Rejects what the caller waits for: the response, and after the headers each read of the body. */
+  #reject: (error: unknown) => void;
+  #failed = false;
 
-  constructor(ctx: Context, limits: Limits) {
-    this.ctx = ctx;
-    this.limits = limits;
-    this.total = limits.total.measure(ctx, 'total');
-    this.headers = limits.headers.measure(ctx, 'headers');
+  constructor(ctx: Context, limits: Limits, reject: (error: unknown) => void) {
+    this.#ctx = ctx;
+    this.#total = limits.total.measure(ctx, 'total');
+    this.#headers = limits.headers.measure(ctx, 'headers');
+    this.#idle = limits.idle.measure(ctx, 'idle');
+    this.#isProgress = limits.isProgress;
+    this.#reject = reject;
     this.work = ctx.child();
-    const own = this.#started + Math.min(this.total.limit, this.headers.limit);
+    const own = this.#started + Math.min(this.#total.limit, this.#headers.limit);
     this.deadline = own === Infinity ? ctx.deadline : Math.min(ctx.deadline ?? Infinity, own);
   }
 
+  /** Resolves with the response, unless a limit or an abort comes first: then a response that still comes is discarded. */
+  limit(response: Promise<Response>, resolve: (response: Response) => void): void {
+    const lastByte = response.then((response) => {
+      if (this.#failed) return discard(response);
+      const end = this.#limitBody(response);
+      resolve(response);
+      return end;
+    });
+    // No closure: while the body is read, timer and context must not hold the Response, as `resolve` does.
+    const fail = this.#fail.bind(this);
+    lastByte.catch(fail);
+    this.#ctx.onAbort(fail);
+    this.#totalTimer = this.#timer('total', this.#total, lastByte);
+    if (this.#headers.limit < this.#total.limit) this.#headersTimer = this.#timer('headers', this.#headers, response);
+  }
+
+  /**
+   * p-timeout races the wait for the last millisecond only. It assigns a function to a property of its promise, V8 makes
+   * such a function in the old space, and there it keeps the whole call alive until a full collection.
+   */
+  #timer(phase: Phase, measurement: Measurement, wait: Promise<unknown>): LimitTimer | undefined {
+    const { limit } = measurement;
+    if (limit === Infinity) return undefined;
+    return new LimitTimer(limit, (milliseconds) => {
+      const fallback = (): void => this.#expire(phase, measurement);
+      pTimeout(wait, { milliseconds, signal: this.#ctx.signal, fallback }).catch(noop);
+      return undefined;
+    });
+  }
+
+  /** Resolves with the last byte, if `total` limits it. */
+  #limitBody(response: Response): Promise<void> | undefined {
+    const waited = this.#elapsed();
+    this.#headersTimer?.cancel();
+    this.#headers.finished(waited);
+    this.#reject = noop;
+    const isLimited = this.#totalTimer !== undefined && !isEventStream(response);
+    const lastByte = isLimited ? this.#limitLastByte(response) : undefined;
+    if (!isLimited) this.#totalTimer?.cancel();
+    const left = isLimited ? this.#total.limit - waited : Infinity;
+    if (this.#idle.limit < left) this.#limitSilence(response); // otherwise `total` expires first
+    return lastByte;
+  }
+
+  #limitLastByte(response: Response): Promise<void> {
+    this.#totalTimer!.unref();
+    let end!: (complete: boolean) => void;
+    const ended = new Promise<boolean>((resolve) => (end = resolve));
+    this.#reject = watchBody(response, { end });
+    return ended.then((complete) => {
+      this.#totalTimer!.cancel();
+      if (complete) this.#total.finished(this.#elapsed());
+    });
+  }
+
+  #limitSilence(response: Response): void {
+    const silence = this.#idle;
+    const onExpired = (): void => this.#expire('idle', silence);
+    this.#reject = watchBody(response, idleTimer({ silence, isProgress: this.#isProgress, onExpired }));
+  }
+
+  #expire(phase: Phase, measurement: Measurement): void {
+    const facts = { phase, limit: measurement.limit, elapsed: this.#elapsed() };
+    const error = new TimeoutError(facts, { request: this.#ctx.request });
+    measurement.expired();
+    this.#ctx.emit({ type: 'timeout.exceeded', ...facts });
+    this.work.abort(error);
+    this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true;
+    this.#totalTimer?.cancel();
+    this.#headersTimer?.cancel();
+    this.#reject(error);
+  }
+
   /** ms since the call began. */
-  elapsed(): number {
+  #elapsed(): number {
     return performance.now() - this.#started;
   }
-
-  /** Aborts the work, and returns the error for the caller. */
-  expire(phase: Phase, limit: Measurement): TimeoutError {
-    const facts = { phase, limit: limit.limit, elapsed: this.elapsed() };
-    const error = new TimeoutError(facts, { request: this.ctx.request });
-    limit.expired();
-    this.ctx.emit({ type: 'timeout.exceeded', ...facts });
-    this.work.abort(error);
-    return error;
-  }
-}
-
-/** Limits the time to the headers by `headers` or `total`, whichever is shorter. */
-function limitHeaders(response: Promise<Response>, wait: Wait): Promise<Response> {
-  const phase = wait.headers.limit < wait.total.limit ? 'headers' : 'total';
-  const limit = wait[phase];
-  return withTimeout(response, limit.limit, wait.ctx, () => wait.expire(phase, limit));
-}
-
-/** Limits the time from the headers to the last byte by what is `left` of `total`, ms. */
-function limitBody(response: Response, left: number, wait: Wait): void {
-  if (left === Infinity) return;
-  const timer = new SharedTimer(left, () => fail(wait.expire('total', wait.total)), afterUnref);
-  const fail = watchBody(response, {
-    end(complete) {
-      timer.cancel();
-      if (complete) wait.total.finished(wait.elapsed());
-    },
-  });
-}
-
-/** Limits the silences in the body by `idle`, unless `total` expires before `idle` can. */
-function limitSilence(response: Response, left: number, wait: Wait): void {
-  const idle = wait.limits.idle.measure(wait.ctx, 'idle');
-  if (idle.limit >= left) return;
-  const onExpired = (): void => fail(wait.expire('idle', idle));
-  const fail = watchBody(response, idleTimer({ silence: idle, isProgress: wait.limits.isProgress, onExpired }));
 }
 
 type Phase = 'total' | 'headers' | 'idle';

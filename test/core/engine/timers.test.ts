@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { after, afterUnref, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
+import { after, afterUnref, LimitTimer, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
 import { exitsByItself } from '../../support/sockets.ts';
 
 /** The state of a promise once every timer that is due has run. */
@@ -68,6 +68,80 @@ describe('a timer', () => {
       console.log('done');
     `);
     expect(exit).toMatchObject({ code: 0, stdout: 'done\n' });
+  });
+});
+
+describe('the timer of a limit', () => {
+  const limited = (ms: number, run: () => void): LimitTimer => new LimitTimer(ms, (rest) => after(rest, run));
+
+  test.each([1, 2, 50, 199, 30_000, longestDelay])('runs once, after its %d ms', (ms) => {
+    const run = vi.fn<() => void>();
+    limited(ms, run);
+    vi.advanceTimersByTime(ms - 1);
+    expect(run).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(run).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(100_000);
+    expect(run).toHaveBeenCalledOnce();
+  });
+
+  test.each([
+    [1_000, 999, 1],
+    [1.5, 0.5, 1],
+    [1, 0, 1],
+    [0.5, 0, 0.5],
+    [0, 0, 0],
+  ])('of %d ms has a rest after %d ms, of %d', (ms, at, rest) => {
+    const last = vi.fn<() => undefined>();
+    void new LimitTimer(ms, last);
+    if (at >= 1) vi.advanceTimersByTime(at - 1);
+    expect(last).toHaveBeenCalledTimes(at === 0 ? 1 : 0);
+    vi.advanceTimersByTime(1);
+    expect(last).toHaveBeenCalledExactlyOnceWith(rest);
+  });
+
+  test.each([0, 500, 998, 999])('never runs if it is cancelled after %d of its 1,000 ms', (ms) => {
+    const timer = limited(1_000, () => expect.unreachable());
+    vi.advanceTimersByTime(ms);
+    timer.cancel();
+    timer.cancel();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(100_000);
+  });
+
+  test.each([Infinity, 2 ** 31])('never runs after %d ms, and needs no timer', (ms) => {
+    limited(ms, () => expect.unreachable());
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('lets the event loop read its sockets before it runs, also if other timers are late and slow', async () => {
+    vi.useRealTimers();
+    const block = (ms: number): void => {
+      for (const until = performance.now() + ms; performance.now() < until;);
+    };
+    const order: string[] = [];
+    await new Promise<void>((resolve) => {
+      limited(20, () => {
+        order.push('limit');
+        resolve();
+      });
+      for (let n = 0; n < 5; n += 1) setTimeout(() => block(3), 19 + n);
+      setImmediate(() => {
+        block(50);
+        setImmediate(() => order.push('sockets'));
+      });
+    });
+    expect(order).toEqual(['sockets', 'limit']);
+    vi.useFakeTimers(); // for the hook after each test
+  });
+
+  test('keeps a process alive until it runs, and not after unref()', async () => {
+    const code = (ms: number, unref: string): string => `
+      import { after, LimitTimer } from './src/core/engine/timers.ts';
+      new LimitTimer(${ms}, (rest) => after(rest, () => console.log('run')))${unref};`;
+    const [idle, awake] = await Promise.all([exitsByItself(code(60_000, '.unref()')), exitsByItself(code(250, ''))]);
+    expect(idle).toMatchObject({ code: 0, signal: null, stdout: '' });
+    expect(awake).toMatchObject({ code: 0, signal: null, stdout: 'run\n' });
   });
 });
 

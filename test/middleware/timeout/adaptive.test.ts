@@ -41,11 +41,36 @@ describe('adaptive', () => {
     expect(limit.measure(ctx, 'headers').limit).toBe(1_000);
   });
 
-  test('is mean plus two sample standard deviations, to the millisecond', () => {
+  test('is mean plus two sample standard deviations, rounded up to two significant digits', () => {
     const limit = adaptive();
     const ctx = context();
     feed(limit, ctx, [600, 700, 800, 900, 1_500]); // mean 900, sample sd 353.553
-    expect(limit.measure(ctx, 'headers').limit).toBeCloseTo(900 + 2 * 353.5533905932738, 9);
+    expect(limit.measure(ctx, 'headers').limit).toBe(1_700); // of 1,607.1
+  });
+
+  test.each([
+    [0.4, 1],
+    [9.1, 10],
+    [99.5, 100],
+    [100, 100],
+    [101, 110],
+    [1_234.5, 1_300],
+    [1_300, 1_300],
+    [98_765, 99_000],
+    [99_001, 99_500],
+  ])('of %d ms is rounded up to %d, and never beyond `max`', (estimate, expected) => {
+    const limit = adaptive({ min: 0.1, max: 99_500, estimate: () => estimate });
+    const ctx = context();
+    feed(limit, ctx, [1, 1, 1]);
+    expect(limit.measure(ctx, 'headers').limit).toBe(expected);
+  });
+
+  test('is rounded up as well after it was doubled, and not while it is `initial`', () => {
+    const limit = adaptive({ initial: 1_234 });
+    const ctx = context();
+    expect(limit.measure(ctx, 'headers').limit).toBe(1_234);
+    limit.measure(ctx, 'headers').expired();
+    expect(limit.measure(ctx, 'headers').limit).toBe(2_500); // of 2,468
   });
 
   test('is clamped to 500..5000', () => {
