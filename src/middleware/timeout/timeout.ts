@@ -142,6 +142,7 @@ class LimitedCall {
     let end!: (complete: boolean) => void;
     const ended = new Promise<boolean>((resolve) => (end = resolve));
     this.#reject = watchBody(response, { end });
+    // A reaction of a promise runs in the async context of this call, and `end` in that of a socket.
     return ended.then((complete) => {
       this.#totalTimer!.cancel();
       if (complete) this.#total.finished(this.#elapsed());
