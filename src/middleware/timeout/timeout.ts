@@ -104,9 +104,9 @@ class LimitedCall {
     // No closure: while the body is read, timer and context must not hold the Response, as `resolve` does.
     const fail = this.#fail.bind(this);
     lastByte.catch(fail);
-    this.#ctx.onAbort(fail);
     this.#totalTimer = this.#timer('total', this.#total, lastByte);
     if (this.#headers.limit < this.#total.limit) this.#headersTimer = this.#timer('headers', this.#headers, response);
+    this.#ctx.onAbort(fail);
   }
 
   /**
@@ -118,7 +118,7 @@ class LimitedCall {
     if (limit === Infinity) return undefined;
     return new LimitTimer(limit, (milliseconds) => {
       const fallback = (): void => this.#expire(phase, measurement);
-      pTimeout(wait, { milliseconds, signal: this.#ctx.signal, fallback }).catch(noop);
+      pTimeout(wait, { milliseconds, signal: this.#ctx.signal, fallback }).catch((error: unknown) => this.#fail(error));
       return undefined;
     });
   }
@@ -128,23 +128,24 @@ class LimitedCall {
     const waited = this.#elapsed();
     this.#headersTimer?.cancel();
     this.#headers.finished(waited);
+    const total = this.#totalTimer;
+    const unlimited = total === undefined || isEventStream(response);
+    if (unlimited) total?.cancel();
     this.#reject = noop;
-    const isLimited = this.#totalTimer !== undefined && !isEventStream(response);
-    const lastByte = isLimited ? this.#limitLastByte(response) : undefined;
-    if (!isLimited) this.#totalTimer?.cancel();
-    const left = isLimited ? this.#total.limit - waited : Infinity;
+    const lastByte = unlimited ? undefined : this.#limitLastByte(response, total);
+    const left = unlimited ? Infinity : this.#total.limit - waited;
     if (this.#idle.limit < left) this.#limitSilence(response); // otherwise `total` expires first
     return lastByte;
   }
 
-  #limitLastByte(response: Response): Promise<void> {
-    this.#totalTimer!.unref();
+  #limitLastByte(response: Response, timer: LimitTimer): Promise<void> {
     let end!: (complete: boolean) => void;
     const ended = new Promise<boolean>((resolve) => (end = resolve));
     this.#reject = watchBody(response, { end });
+    timer.unref();
     // A reaction of a promise runs in the async context of this call, and `end` in that of a socket.
     return ended.then((complete) => {
-      this.#totalTimer!.cancel();
+      timer.cancel();
       if (complete) this.#total.finished(this.#elapsed());
     });
   }

@@ -223,6 +223,24 @@ describe('timeout', () => {
     }
   });
 
+  test('rejects with the error of a limit that throws when it expires', async () => {
+    const broken: Adaptive = {
+      measure: () => ({
+        limit: 100,
+        finished() {},
+        expired() {
+          throw new Error('no history');
+        },
+      }),
+    };
+    for (const phase of ['total', 'headers']) {
+      const { fetch } = watched([timeout({ [phase]: broken })], silent);
+      const error = fetch(url).catch((error: unknown) => error);
+      await vi.advanceTimersByTimeAsync(100);
+      expect(await error).toMatchObject({ message: 'no history' });
+    }
+  });
+
   test.each([
     ['timeout total', () => timeout(0)],
     ['timeout total', () => timeout(Number.NaN)],
@@ -321,6 +339,14 @@ describe('timeout on a real server', () => {
       expect(await reading).toBe('after the collection');
     }
     await server.until(({ aborted }) => aborted.length === 2);
+  });
+
+  test('lets a response be collected that is dropped unread, while its limits run', async () => {
+    const use = [timeout({ total: 60_000, headers: 50_000 }), timeout({ idle: 40_000 })];
+    const fetch = createFetch({ use, fetch: async () => new Response(new ReadableStream()) });
+    const dropped = async (): Promise<WeakRef<Response>> => new WeakRef(await fetch(url));
+    const response = await dropped();
+    await gcUntil(() => response.deref() === undefined);
   });
 
   test('gives a retry after an expired attempt a new signal', async () => {
