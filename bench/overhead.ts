@@ -1,49 +1,52 @@
 /**
  * `npm run bench:overhead`: the time and the allocations that a contender adds to a transport that responds at once, for
- * a GET to parsed JSON.
+ * each shape of a call (bench/lib/shapes.ts), to the last byte of the body.
  *
- * Every contender is measured once per round, in a new process, alternating with the transport alone. The table shows
- * medians of 9 rounds; bench/results/overhead.json has all figures.
+ * The contenders take turns of 500 calls, in processes that each make the calls of all shapes. Ratios are computed within
+ * a round. The tables show medians; bench/results/overhead.json has all figures.
  *
- * `--only=kyoa` measures the contenders whose name matches, and the closure written by hand. `--smoke` runs one small
- * round and writes nothing.
+ * Contenders other than the main ones are measured in GET only, unless `--shapes=GET,POST of JSON` or `--only=kyoa` limits
+ * the run; plain fetch and the closure written by hand are always measured. `--smoke` runs one short round. A run that is
+ * limited writes nothing.
  */
-import { parseArgs } from 'node:util';
 import { contenders } from './lib/contenders.ts';
 import type { Figures, Task } from './lib/overhead.ts';
-import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
-import { inProcess, interleaved } from './lib/rounds.ts';
+import { printHead, printLeftOut, printMedians, printTable, printWithout, printWrong } from './lib/report.ts';
+import { save, versionsOf } from './lib/report.ts';
+import { planOf, selection } from './lib/selection.ts';
+import { takeTurns } from './lib/turns.ts';
 
-const { smoke, only } = parseArgs({
-  options: { smoke: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
-}).values;
-const [rounds, chunks, calls] = smoke ? [1, 2, 200] : [9, 20, 1_000];
+const selected = selection();
+const { smoke, isWhole } = selected;
+const [processes, rounds, calls] = smoke ? [1, 1, 20] : [selected.processes ?? 2, 10, 500];
 /** The young generation has its full size from the start, so that no collection runs while allocations are counted. */
 const execArgv = ['--expose-gc', '--min-semi-space-size=16'];
-const reference = 'by hand, one closure';
+const [plain, closure] = ['raw fetch', 'by hand, one closure'] as const;
 
 const stubbed = Object.fromEntries(Object.entries(contenders).filter(([, { ownTransport }]) => !ownTransport));
 const versions = await versionsOf(Object.values(stubbed).flatMap(({ packages = [] }) => packages));
-const chosen = new RegExp(only);
-const present = installed(stubbed, versions).filter(([name]) => name === reference || chosen.test(name));
-
-const names = present.map(([name]) => name);
-const measured = await interleaved(rounds, names, (contender) =>
-  inProcess<Figures>('overhead', { contender, chunks, calls } satisfies Task, execArgv),
-);
-
-printHead(`GET to JSON over a stubbed fetch, medians of ${rounds} rounds of ${chunks} x ${calls} calls`, versions);
-const totals = (name: string): number[] =>
-  measured.filter((one) => one.name === name).map(({ figures }) => figures.time);
-const rows = present.map(([name, { features }]) => {
-  const mine = measured.filter((one) => one.name === name).map(({ figures }) => figures);
-  const total = median(mine.map(({ time }) => time));
-  const over = median(mine.map(({ time, stub }) => time - stub));
-  const ratio = median(totals(name).map((time, round) => time / totals(reference)[round]!));
-  const allocated = median(mine.map(({ allocated, stubAllocated }) => allocated - stubAllocated));
-  return [name, features, (total / 1_000).toFixed(1), (over / 1_000).toFixed(1), ratio.toFixed(2), allocated];
+const plan = planOf(stubbed, versions, selected, [plain, closure]);
+const results = await takeTurns<Omit<Task, 'shape'>, Figures>(plan, {
+  module: 'overhead',
+  execArgv,
+  processes,
+  rounds,
+  task: { calls },
+  warmUp: () => ({ calls: 5 * calls }),
 });
-printTable(['features', 'total, us', 'over the stub, us', 'total / by hand', 'over the stub, bytes'], rows);
-if (only === '') printLeftOut(stubbed, present);
 
-if (!smoke) await save('overhead', { versions, rounds, chunks, calls, measured });
+printHead(`Over a stubbed fetch, medians of ${processes} x ${rounds} rounds of ${calls} calls`, versions);
+printTable(
+  ['features'],
+  Object.keys(results).map((name) => [name, stubbed[name]!.features]),
+);
+const total = ({ time }: Figures): number => time / 1_000;
+printMedians('total, us', results, total, { decimals: 1 });
+printMedians('total, us', results, total, { over: closure });
+printMedians('over the stub, us', results, ({ time, stub }) => (time - stub) / 1_000, { decimals: 1 });
+printMedians('over the stub, bytes', results, ({ allocated, stubAllocated }) => allocated - stubAllocated);
+printWithout(results, stubbed);
+printWrong(results);
+if (isWhole) printLeftOut(stubbed, Object.entries(results));
+
+if (isWhole) await save('overhead', { versions, processes, rounds, calls, results });

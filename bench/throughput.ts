@@ -1,51 +1,50 @@
 /**
- * `npm run bench:throughput`: requests per second and CPU time for GETs of a short JSON document over loopback, 64 in
- * flight. The contenders use the global fetch or, where they have one, their own transport.
+ * `npm run bench:throughput`: requests per second and CPU time over loopback, 64 in flight, for each shape of a call
+ * (bench/lib/shapes.ts). The contenders use the global fetch or, where they have one, their own transport.
  *
- * The server has a process of its own. Every contender has five processes, one after another, which take turns with those
- * of the others. Ratios are computed within a round. The table shows medians; bench/results/throughput.json has all
- * figures.
+ * The server has a process of its own. The contenders take turns of 300 ms, in processes that each make the calls of all
+ * shapes. Ratios are computed within a round. The tables show medians; bench/results/throughput.json has all figures.
  *
- * `--only=kyoa` measures the contenders whose name matches, and also plain fetch and the closure written by hand.
- * `--smoke` runs one short round of kyoa and of these two. Both write nothing.
+ * Contenders other than the main ones are measured in GET only, unless `--shapes=GET,POST of JSON` or `--only=kyoa` limits
+ * the run; plain fetch and the closure written by hand are always measured. `--smoke` runs one short round. A run that is
+ * limited writes nothing.
  */
-import { parseArgs } from 'node:util';
 import { contenders } from './lib/contenders.ts';
-import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
-import { rate, ratios, underLoad } from './lib/under-load.ts';
+import { inFlight, type Figures } from './lib/client.ts';
+import { printHead, printLeftOut, printMedians, printTable, printWithout, printWrong } from './lib/report.ts';
+import { save, versionsOf } from './lib/report.ts';
+import { planOf, selection } from './lib/selection.ts';
+import { rate, underLoad } from './lib/under-load.ts';
 
-const { smoke, only } = parseArgs({
-  options: { smoke: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
-}).values;
-/** ms. V8 compiles for about four seconds under load; in that time `standard()` becomes four times as fast. */
-const warmUp = smoke ? 200 : 4_000;
-const [processes, rounds, time] = smoke ? [1, 1, 200] : [5, 1, 1_000];
-const inFlight = 64;
+const selected = selection();
+const { smoke, isWhole } = selected;
+/** V8 compiles for about four seconds under load; in that time `standard()` becomes four times as fast. */
+const load = smoke
+  ? { processes: 1, rounds: 1, time: 50, warmUp: 400 }
+  : { processes: selected.processes ?? 2, rounds: 5, time: 300, warmUp: 4_000 };
 const [plain, closure] = ['raw fetch', 'by hand, one closure'] as const;
 
 const versions = await versionsOf(Object.values(contenders).flatMap(({ packages = [] }) => packages));
-const chosen = new RegExp(smoke ? '^kyoa' : only);
-const present = installed(contenders, versions).filter(
-  ([name]) => name === plain || name === closure || chosen.test(name),
-);
-
-const names = present.map(([name]) => name);
-const all = await underLoad('./contenders.ts', names, { processes, warmUp, rounds, time, inFlight });
+const plan = planOf(contenders, versions, selected, [plain, closure]);
+const results = await underLoad('./contenders.ts', plan, load);
 
 printHead(
-  `GET of JSON over loopback, ${inFlight} in flight, medians of ${processes} x ${rounds} rounds of ${time} ms, after ${warmUp} ms`,
+  `Over loopback, ${inFlight} in flight, medians of ${load.processes} x ${load.rounds} rounds of ${load.time} ms, after ${load.warmUp} ms`,
   versions,
 );
-const rows = present.map(([name, { features }]) => {
-  const mine = all.get(name)!;
-  const to = (other: string): string => median(ratios(mine, all.get(other)!, rate)).toFixed(2);
-  const wrong = mine.reduce((sum, { wrong }) => sum + wrong, 0);
-  return [name, features, median(mine.map(rate)), to(plain), to(closure), median(mine.map(({ cpu }) => cpu)), wrong];
-});
 printTable(
-  ['features', 'requests/s', "over raw fetch's", "over the closure's", 'CPU, us a request', 'wrong responses'],
-  rows,
+  ['features'],
+  Object.keys(results).map((name) => [name, contenders[name]!.features]),
 );
-if (!smoke && only === '') printLeftOut(contenders, present);
+printMedians('requests/s', results, rate);
+printMedians('requests/s', results, rate, { over: plain });
+printMedians('requests/s', results, rate, { over: closure });
+const cpu = (figures: Figures): number => figures.cpu;
+printMedians('CPU, us a request', results, cpu);
+printMedians('CPU, us a request', results, cpu, { over: plain });
+printMedians('CPU, us a request', results, cpu, { over: closure });
+printWithout(results, contenders);
+printWrong(results);
+if (isWhole) printLeftOut(contenders, Object.entries(results));
 
-if (!smoke && only === '') await save('throughput', { versions, inFlight, time, rounds: Object.fromEntries(all) });
+if (isWhole) await save('throughput', { versions, inFlight, ...load, results });

@@ -1,5 +1,10 @@
 /** A small round of each benchmark. The tests check the rows and the responses, and never a speed. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
+import { shapeNames } from '../bench/lib/shapes.ts';
 import { exitsByItself } from './support/sockets.ts';
 
 const smoke = (name: string): ReturnType<typeof exitsByItself> =>
@@ -11,6 +16,29 @@ function rowsOf(stdout: string): Map<string, string[]> {
   return new Map(
     rows.map((line) => line.split('|').map((cell) => cell.trim())).map(([, name, ...cells]) => [name!, cells]),
   );
+}
+
+/** The figures of each table that has a title, by row and column. */
+function tablesOf(stdout: string): Map<string, Map<string, Record<string, string>>> {
+  const tables = new Map<string, Map<string, Record<string, string>>>();
+  for (const [, title, head, rows] of stdout.matchAll(/^\| ([^|]+) \| (.*) \|\n\|---.*\n((?:\|.*\n)+)/gm)) {
+    const cells = Array.from(rowsOf(rows!), ([name, cells]) => {
+      return [name, Object.fromEntries(head!.split(' | ').map((column, index) => [column, cells[index]!]))] as const;
+    });
+    tables.set(title!, new Map(cells));
+  }
+  return tables;
+}
+
+/** Every figure is there and is positive. */
+function expectFigures(rows: Map<string, Record<string, string>> | undefined, columns: readonly string[]): void {
+  for (const [name, figures] of rows!) {
+    expect(Object.keys(figures), name).toEqual(columns);
+    for (const [shape, figure] of Object.entries(figures)) {
+      if (`${name}: ${shape}` === 'undici.request: Request given') expect(figure).toBe('-');
+      else expect(Number(figure.replaceAll(',', '')), `${name}: ${shape}`).toBeGreaterThan(0);
+    }
+  }
 }
 
 describe('bench/dedupe', { timeout: 70_000 }, () => {
@@ -49,48 +77,76 @@ describe('bench/outage', { timeout: 70_000 }, () => {
 });
 
 describe('bench/transport', { timeout: 70_000 }, () => {
-  test('prints a row for each transport, without a wrong response, and without the peers', async () => {
+  test('measures each transport in each shape of a call, without a wrong response', async () => {
     const { code, stdout, stderr } = await smoke('transport');
     expect([code, stderr]).toEqual([0, '']);
-    const rows = rowsOf(stdout);
-    expect([...rows.keys()]).toEqual([
+    const tables = tablesOf(stdout);
+    expect([...tables.get('requests/s, over global fetch')!.keys()]).toEqual([
       'global fetch',
       'kyoa undici()',
       'createFetch on undici()',
       'standard() on undici()',
-      'kyoa.get on undici()',
+      'kyoa on undici()',
       'standard() on the global fetch',
+      'undici.request',
     ]);
-    for (const cells of rows.values()) {
-      expect(Number(cells[0]!.replace(',', ''))).toBeGreaterThan(0);
-      expect(cells.at(-2)).toBe('0'); // wrong responses
-    }
+    for (const rows of tables.values()) expectFigures(rows, shapeNames);
+    expect(stdout).toContain('\nWrong responses: none\n');
   });
 });
 
 describe('bench/overhead', { timeout: 70_000 }, () => {
-  test('prints a row for each installed client over a stubbed fetch, and for the closure by hand', async () => {
+  test('measures the main clients over a stubbed fetch in each shape, beside the closure by hand', async () => {
     const { code, stdout, stderr } = await smoke('overhead');
     expect([code, stderr]).toEqual([0, '']);
-    const rows = rowsOf(stdout);
-    for (const name of ['raw fetch', 'by hand, one closure', 'kyoa createFetch, standard()', 'kyoa', 'ky'])
-      expect(Number(rows.get(name)![1]), name).toBeGreaterThan(0);
+    const tables = tablesOf(stdout);
+    expect([...tables.get('total, us')!.keys()]).toEqual(
+      expect.arrayContaining(['raw fetch', 'by hand, one closure', 'kyoa createFetch, standard()', 'kyoa', 'ky']),
+    );
+    expectFigures(tables.get('total, us'), shapeNames);
+    expect(stdout).toContain('\nWrong responses: none\n');
   });
 });
 
 describe('bench/throughput', { timeout: 70_000 }, () => {
-  test('prints a row for the standard stack beside the closure by hand, without a wrong response', async () => {
+  test('measures the standard stack in each shape beside the closure by hand, without a wrong response', async () => {
     const { code, stdout, stderr } = await smoke('throughput');
     expect([code, stderr]).toEqual([0, '']);
-    const rows = rowsOf(stdout);
-    expect([...rows.keys()]).toEqual(
+    const tables = tablesOf(stdout);
+    const overClosure = tables.get('requests/s, over by hand, one closure')!;
+    expect([...overClosure.keys()]).toEqual(
       expect.arrayContaining(['raw fetch', 'by hand, one closure', 'kyoa createFetch, standard()']),
     );
-    expect(Number(rows.get('by hand, one closure')![3])).toBe(1);
-    for (const cells of rows.values()) {
-      expect(Number(cells[3])).toBeGreaterThan(0);
-      expect(cells[5]).toBe('0'); // wrong responses
-    }
+    expect(new Set(Object.values(overClosure.get('by hand, one closure')!))).toEqual(new Set(['1.00']));
+    for (const rows of tables.values()) expectFigures(rows, shapeNames);
+    expect(stdout).toContain('\nWrong responses: none\n');
+  });
+
+  test('names the shapes that exist if one is named that does not', async () => {
+    const { code, stderr } = await exitsByItself(
+      `process.argv.push('--shapes=GET,PUT'); await import('./bench/throughput.ts');`,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain(`--shapes: no shape "PUT". There are: ${shapeNames.join(', ')}`);
+  });
+});
+
+describe('bench/lib/json-server', { timeout: 20_000 }, () => {
+  test('responds once to each request: in parts, pipelined, and with a body of either kind', async () => {
+    const server = fork(new URL('../bench/lib/json-server.ts', import.meta.url), { execArgv: [] });
+    const [origin] = (await once(server, 'message')) as [string];
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1');
+    const received = text(socket);
+    const write = (bytes: string): Promise<void> => new Promise((resolve) => socket.write(bytes, () => resolve()));
+    await write('GET /items/1 HTTP/1.1\r\nhost: x\r\n');
+    await write('\r\nGET /stream/1 HTTP/1.1\r\n\r\nPOST /items/1 HTTP/1.1\r\nContent-Length: 9\r\n\r\n\r\n\r\nGET');
+    await write(' /POST /items/1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n0\r');
+    await write('\n\r\n');
+    socket.end();
+    const responses = (await received).split(/(?=HTTP\/1\.1 200 OK\r\n)/);
+    expect(responses.map((response) => /[{"]ok"/.test(response))).toEqual([true, false, true, true]);
+    expect(responses[1]!.length).toBeGreaterThan(65_536);
+    server.disconnect();
   });
 });
 
@@ -126,9 +182,10 @@ describe('bench/engine', { timeout: 70_000 }, () => {
   test('removes one mechanism at a time, and each call is still served', async () => {
     const { code, stdout, stderr } = await smoke('engine');
     expect([code, stderr]).toEqual([0, '']);
-    const rows = rowsOf(stdout);
-    expect(rows.size).toBe(4);
-    for (const cells of rows.values()) expect(Number(cells[4]!.replaceAll(',', ''))).toBeGreaterThan(0); // requests/s
+    const tables = tablesOf(stdout);
+    expect(tables.get('requests/s')!.size).toBe(4);
+    expectFigures(tables.get('requests/s'), ['GET', 'POST of JSON']);
+    expect(stdout).toContain('\nWrong responses: none\n');
   });
 });
 

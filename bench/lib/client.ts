@@ -1,13 +1,13 @@
 /**
  * One client under load, in a process of its own, so that no contender pays for the garbage of another. Its arguments are
- * the module of the contenders, the name of one, and the origin of the server. Each message starts a round.
+ * the name of the contender, the module that exports it, and the origin of the server. Each message starts a round.
  */
-import { items } from './json-server.ts';
+import { shapes, type Client, type ShapeName } from './shapes.ts';
 
 export interface Task {
-  /** The duration of the round, ms, and the number of concurrent requests. */
+  readonly shape: ShapeName;
+  /** The duration of the round, ms. */
   readonly time: number;
-  readonly inFlight: number;
 }
 
 export interface Figures {
@@ -25,24 +25,28 @@ export interface Figures {
 export interface Contender {
   /** Packages that must be installed. */
   readonly packages?: readonly string[];
+  /** The shapes that its API does not have. */
+  readonly without?: readonly ShapeName[];
+  /** It is measured in all shapes; the others in GET only, unless the command line names shapes or contenders. */
+  readonly main?: true;
   /** Loads the contender. A process loads only the one that it measures. */
-  readonly make: () => GetJson | Promise<GetJson>;
+  readonly make: () => Client | Promise<Client>;
 }
 
-/** Resolves to the parsed body of the response. */
-export type GetJson = (url: string) => Promise<unknown>;
+/** The number of concurrent requests. */
+export const inFlight = 64;
 
-export async function send(get: GetJson, origin: string, { time, inFlight }: Task): Promise<Figures> {
+export async function load(client: Client, origin: string, { shape, time }: Task): Promise<Figures> {
+  const { path, send } = shapes[shape];
   const latencies: number[] = [];
   let wrong = 0;
   const cpu = process.cpuUsage();
   const started = performance.now();
   // Each lane has a URL of its own: some contenders send concurrent requests for one URL once.
   const lane = async (_: unknown, id: number): Promise<void> => {
-    const url = `${origin}/items/${id}`;
+    const url = `${origin}${path}/${id}`;
     for (let now = performance.now(); now - started < time;) {
-      const body = (await get(url)) as { items?: { length: number } };
-      if (body.items?.length !== items) wrong += 1;
+      if (!(await send(client, url))) wrong += 1;
       const then = now;
       now = performance.now();
       latencies.push(now - then);
@@ -58,11 +62,11 @@ export async function send(get: GetJson, origin: string, { time, inFlight }: Tas
 }
 
 if (import.meta.main) {
-  const [module, name, origin] = process.argv.slice(2) as [string, string, string];
+  const [name, module, origin] = process.argv.slice(2) as [string, string, string];
   const { contenders } = (await import(module)) as { contenders: Readonly<Record<string, Contender>> };
-  const get = await contenders[name]!.make();
+  const client = await contenders[name]!.make();
   process.on('message', (task: Task) => {
-    void send(get, origin, task).then((figures) => process.send!(figures));
+    void load(client, origin, task).then((figures) => process.send!(figures));
   });
   process.on('disconnect', () => process.exit());
   process.send!('ready');

@@ -1,18 +1,34 @@
 /**
- * The reference of the benchmarks: a GET of JSON with most of what kyoa's standard stack does, written by hand as one
- * closure. It has two timeouts, retries with backoff, a retry budget and `Retry-After`, deduplication, a circuit breaker
- * and the caller's signal. It has no layers, options, overrides or events, and no idempotency. Everything that can be
- * omitted without losing one of its features is omitted, so its cost is about the least that these features can have.
+ * The reference of the benchmarks: most of what kyoa's standard stack does, written by hand as one closure. It has two
+ * timeouts, retries with backoff, a retry budget and `Retry-After`, deduplication, a circuit breaker and the caller's signal.
+ * It has no layers, options, overrides or events, and no idempotency. It does not return the Response: the caller passes a
+ * function that reads it, at whose end the call ends. Everything that can be omitted without losing one of its features is
+ * omitted, so its cost is about the least that these features can have.
  *
- * A call passes, from the outside to the inside: `get` (deduplication), `call` (total timeout), `withRetries`,
- * `throughBreaker` and `attempt` (timeout for the headers, then fetch).
+ * A call passes, from the outside to the inside: `shared` (deduplication), `call` (total timeout, the caller's signal),
+ * `withRetries`, `throughBreaker` and `attempt` (timeout for the headers, then fetch).
  */
-type GetJson = (url: string, signal?: AbortSignal) => Promise<unknown>;
+import { lengthOf } from './clients.ts';
+import type { Client, Init } from './shapes.ts';
+
+type Read<T> = (response: Response) => Promise<T>;
+
+/** What aborts a call: its total timeout, its caller's signal, or the last caller that shares it. */
+class Work {
+  aborted = false;
+  /** That of the present attempt. A timeout of the attempt aborts it, and the call goes on with a new one. */
+  controller = new AbortController();
+
+  abort(reason: unknown): void {
+    this.aborted = true;
+    this.controller.abort(reason);
+  }
+}
 
 /** A request in flight. All calls for its URL share it until its body has been parsed. */
 interface Flight {
   readonly json: Promise<unknown>;
-  readonly controller: AbortController;
+  readonly work: Work;
   /** How many callers have joined and have not aborted. The request is aborted when this becomes 0. */
   sharers: number;
 }
@@ -37,65 +53,92 @@ const volume = 20;
 const cooldown = 2_000;
 const transient = new Set([408, 429, 500, 502, 503, 504]);
 
-export function handFused(): GetJson {
+export function handFused(): Client {
   const flights = new Map<string, Flight>();
   const circuits = new Map<string, Circuit>();
   /** A token bucket for retries, shared by all calls: each call adds 0.2 of a retry, up to 100. */
   let budget = 100;
 
-  return async function get(url, signal) {
+  const parse: Read<unknown> = (response) => response.json();
+  const length: Read<number> = (response) => lengthOf(response.body!);
+  return {
+    json(input, init) {
+      // The key is the URL, so a call is shared only if nothing else identifies it.
+      const isBare = typeof input === 'string' && !(init && (init.method || init.headers || init.body));
+      return isBare ? shared(input, init?.signal) : call(input, init, parse);
+    },
+    // A body that is read as it arrives has one reader.
+    read: (url) => call(url, undefined, length),
+  };
+
+  async function shared(url: string, signal: AbortSignal | undefined): Promise<unknown> {
     signal?.throwIfAborted();
     let flight = flights.get(url);
     if (flight === undefined) {
-      const controller = new AbortController();
-      const json = call(url, controller).finally(() => flights.delete(url));
-      flights.set(url, (flight = { json, controller, sharers: 0 }));
+      const work = new Work();
+      const json = call(url, undefined, parse, work).finally(() => flights.delete(url));
+      flights.set(url, (flight = { json, work, sharers: 0 }));
     }
     flight.sharers += 1;
     return signal === undefined ? flight.json : withSignal(flight, signal);
-  };
+  }
 
   /** One request with its retries, to the last byte of the body, within the total timeout. */
-  async function call(url: string, controller: AbortController): Promise<unknown> {
+  async function call<T>(
+    input: string | Request,
+    init: Init | undefined,
+    read: Read<T>,
+    work: Work = new Work(),
+  ): Promise<T> {
+    const signal = init?.signal ?? (typeof input === 'string' ? undefined : input.signal);
+    signal?.throwIfAborted();
+    const follow = (): void => work.abort(signal!.reason);
+    signal?.addEventListener('abort', follow);
     const deadline = performance.now() + total;
-    const expire = (): void => controller.abort(new DOMException(`No response within ${total} ms`, 'TimeoutError'));
+    const expire = (): void => work.abort(new DOMException(`No response within ${total} ms`, 'TimeoutError'));
     const timer = setTimeout(expire, total);
     budget = Math.min(100, budget + 0.2);
     try {
-      const response = await withRetries(url, controller.signal, deadline);
-      return await response.json();
+      return await read(await withRetries(input, init, work, deadline));
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', follow); // the signal may outlive the call
     }
   }
 
   /** The last outcome is the result: a response is returned even if its status is an error, and an error is thrown. */
-  async function withRetries(url: string, signal: AbortSignal, deadline: number): Promise<Response> {
+  async function withRetries(
+    input: string | Request,
+    init: Init | undefined,
+    work: Work,
+    deadline: number,
+  ): Promise<Response> {
     for (let attempt = 1; ; attempt += 1) {
       let response: Response | undefined;
       let failure: unknown;
       try {
-        response = await throughBreaker(url, signal);
+        response = await throughBreaker(input, init, work);
         if (!transient.has(response.status)) return response;
       } catch (error) {
         failure = error;
       }
       const wait = delayBefore(attempt, response);
       // A retry that would start after the deadline is not worth the wait.
-      const isLast = attempt > retries || budget < 1 || signal.aborted || performance.now() + wait >= deadline;
-      if (isLast || wait > longestRetryAfter) {
+      const isLast = attempt > retries || budget < 1 || work.aborted || performance.now() + wait >= deadline;
+      if (isLast || wait > longestRetryAfter || methodOf(input, init) !== 'GET') {
         if (response !== undefined) return response;
         throw failure;
       }
       budget -= 1;
+      work.controller = new AbortController();
       await response?.body?.cancel(); // an unread body would keep its connection
-      await sleep(wait, signal);
+      await sleep(wait, work.controller.signal);
     }
   }
 
   /** Rejects at once while the circuit of the origin is open. */
-  async function throughBreaker(url: string, signal: AbortSignal): Promise<Response> {
-    const { origin } = new URL(url);
+  async function throughBreaker(input: string | Request, init: Init | undefined, work: Work): Promise<Response> {
+    const { origin } = new URL(typeof input === 'string' ? input : input.url);
     const now = performance.now();
     let circuit = circuits.get(origin);
     if (circuit === undefined) circuits.set(origin, (circuit = { calls: 0, failures: 0, windowEnds: 0, openUntil: 0 }));
@@ -106,32 +149,34 @@ export function handFused(): GetJson {
     if (now > circuit.windowEnds) Object.assign(circuit, { calls: 0, failures: 0, windowEnds: now + window });
     circuit.calls += 1;
     try {
-      const response = await attempt(url, signal);
+      const response = await attempt(input, init, work);
       if (response.status >= 500) countFailure(circuit);
       else circuit.openUntil = 0;
       return response;
     } catch (error) {
-      // Only the caller and the total timeout abort this signal, and neither counts as a failure of the server. A timeout
-      // of the attempt does not abort it, and counts.
-      if (!signal.aborted) countFailure(circuit);
+      // Only the caller and the total timeout abort the work, and neither counts as a failure of the server. A timeout of
+      // the attempt does not abort it, and counts.
+      if (!work.aborted) countFailure(circuit);
       throw error;
     }
   }
 
   /** One fetch, with the timeout for its headers. */
-  async function attempt(url: string, signal: AbortSignal): Promise<Response> {
-    const controller = new AbortController();
-    const follow = (): void => controller.abort(signal.reason);
-    // The listener is not removed: it must also abort the body. The signal and its listeners end with the call.
-    signal.addEventListener('abort', follow);
+  async function attempt(input: string | Request, init: Init | undefined, { controller }: Work): Promise<Response> {
     const expire = (): void => controller.abort(new DOMException(`No headers within ${headers} ms`, 'TimeoutError'));
     const timer = setTimeout(expire, headers);
+    const { signal } = controller;
     try {
-      return await fetch(url, { signal: controller.signal });
+      return await fetch(input, init === undefined ? { signal } : { ...init, signal });
     } finally {
       clearTimeout(timer);
     }
   }
+}
+
+/** Only a GET is sent again. */
+function methodOf(input: string | Request, init: Init | undefined): string {
+  return init?.method ?? (typeof input === 'string' ? 'GET' : input.method);
 }
 
 /** Opens the circuit after a failed probe, or when at least half of the calls in the window have failed. */
@@ -172,7 +217,7 @@ function withSignal(flight: Flight, signal: AbortSignal): Promise<unknown> {
     const abort = (): void => {
       reject(signal.reason);
       flight.sharers -= 1;
-      if (flight.sharers === 0) flight.controller.abort(signal.reason);
+      if (flight.sharers === 0) flight.work.abort(signal.reason);
     };
     signal.addEventListener('abort', abort, { once: true });
     // A signal that outlives the call must not keep its listener.

@@ -1,102 +1,103 @@
 /** The contenders of `bench/transport.ts`. */
 import type { Middleware } from '../../src/index.ts';
-import type { Contender, GetJson } from './client.ts';
+import type { Contender } from './client.ts';
+import { asAxios, asFetch, asGot, asKy, asOfetch, asUndiciRequest } from './clients.ts';
+import type { Axios, Got, Ofetch, UndiciRequest } from './clients.ts';
 import { load } from './load.ts';
-
-const json = async (response: Promise<Response>): Promise<unknown> => (await response).json();
+import type { Client } from './shapes.ts';
 
 export const contenders: Readonly<Record<string, Contender>> = {
-  'global fetch': { make: () => (url) => json(fetch(url)) },
+  'global fetch': { main: true, make: () => asFetch(fetch) },
   'kyoa undici()': {
+    main: true,
     async make() {
       const { undici } = await import('../../adapters/transport/undici/undici.ts');
-      const fetch = undici();
-      return (url) => json(fetch(url));
+      return asFetch(undici());
     },
   },
-  'createFetch on undici()': { make: () => onUndici([]) },
+  'createFetch on undici()': { main: true, make: () => onUndici([]) },
   'standard() on undici()': {
+    main: true,
     async make() {
       const { standard } = await import('../../src/index.ts');
       return onUndici(standard());
     },
   },
-  'kyoa.get on undici()': {
+  'kyoa on undici()': {
+    main: true,
     async make() {
       const { undici } = await import('../../adapters/transport/undici/undici.ts');
       const { default: kyoa } = await import('../../src/kyoa.ts');
-      const api = kyoa.create({ fetch: undici() });
-      return (url) => api.get(url).json();
+      return asKy(kyoa.create({ fetch: undici() }));
     },
   },
   'standard() on the global fetch': {
+    main: true,
     async make() {
       const { createFetch, standard } = await import('../../src/index.ts');
-      const fetch = createFetch({ use: standard() });
-      return (url) => json(fetch(url));
+      return asFetch(createFetch({ use: standard() }));
     },
   },
   'undici.request': {
     packages: ['undici'],
+    without: ['Request given'],
+    main: true,
     async make() {
       const { request, Agent } = await load<Undici>('undici');
-      const dispatcher = new Agent();
-      return async (url) => (await request(url, { dispatcher })).body.json();
+      return asUndiciRequest(request, new Agent());
     },
   },
   'undici.fetch': {
     packages: ['undici'],
+    without: ['Request given'], // it accepts those of its own class
     async make() {
       const { fetch, Agent } = await load<Undici>('undici');
       const dispatcher = new Agent();
-      return (url) => json(fetch(url, { dispatcher }));
+      return asFetch((url, init) => fetch(url, { ...init, dispatcher }));
     },
   },
   ky: {
     packages: ['ky'],
     async make() {
-      const { default: ky } = await load<{ default: { get(url: string): { json: () => Promise<unknown> } } }>('ky');
-      return (url) => ky.get(url).json();
+      const { default: ky } = await import('ky');
+      return asKy(ky);
     },
   },
   ofetch: {
     packages: ['ofetch'],
     async make() {
-      const { ofetch } = await load<{ ofetch: GetJson }>('ofetch');
-      return (url) => ofetch(url);
+      const { ofetch } = await load<{ ofetch: Ofetch }>('ofetch');
+      return asOfetch(ofetch);
     },
   },
   axios: {
     packages: ['axios'],
+    without: ['Request given'],
     async make() {
-      const { default: axios } = await load<{ default: { create(options: object): { get: GetJson } } }>('axios');
+      const { default: axios } = await load<{ default: { create(options: object): Axios } }>('axios');
       const { Agent } = await import('node:http');
-      const api = axios.create({ httpAgent: new Agent({ keepAlive: true }), proxy: false });
-      return async (url) => ((await api.get(url)) as { data: unknown }).data;
+      return asAxios(axios.create({ httpAgent: new Agent({ keepAlive: true }), proxy: false }));
     },
   },
   got: {
     packages: ['got'],
+    without: ['Request given'],
     async make() {
-      const { default: got } = await load<{
-        default: { extend(options: object): { get(url: string): { json: GetJson } } };
-      }>('got');
+      const { default: got } = await load<{ default: { extend(options: object): Got } }>('got');
       const { Agent } = await import('node:http');
-      const api = got.extend({ agent: { http: new Agent({ keepAlive: true }) } });
-      return (url) => api.get(url).json(url);
+      return asGot(got.extend({ agent: { http: new Agent({ keepAlive: true }) } }));
     },
   },
 };
 
-async function onUndici(use: readonly Middleware[]): Promise<GetJson> {
+async function onUndici(use: readonly Middleware[]): Promise<Client> {
   const { createFetch } = await import('../../src/index.ts');
   const { undici } = await import('../../adapters/transport/undici/undici.ts');
-  const fetch = createFetch({ use, fetch: undici() });
-  return (url) => json(fetch(url));
+  return asFetch(createFetch({ use, fetch: undici() }));
 }
 
 interface Undici {
   readonly Agent: new () => object;
-  readonly request: (url: string, options: object) => Promise<{ readonly body: { json(): Promise<unknown> } }>;
-  readonly fetch: (url: string, options: object) => Promise<Response>;
+  readonly request: UndiciRequest;
+  readonly fetch: (url: string | Request, options: object) => Promise<Response>;
 }
