@@ -131,6 +131,19 @@ describe('bench/throughput', { timeout: 70_000 }, () => {
   });
 });
 
+describe('bench/cold', { timeout: 70_000 }, () => {
+  test('measures the first calls of a process over loopback and over a stub, without a wrong response', async () => {
+    const { code, stdout, stderr } = await smoke('cold');
+    expect([code, stderr]).toEqual([0, '']);
+    const tables = tablesOf(stdout);
+    for (const title of ['over loopback, ms', 'over a stub, ms']) {
+      expectFigures(tables.get(title), ['GET', 'POST of JSON']);
+      expect(tables.get(`${title}, over by hand, one closure`)!.get('kyoa createFetch, standard()')).toBeDefined();
+    }
+    expect(stdout.match(/^Wrong responses: .*/gm)).toEqual(['Wrong responses: none', 'Wrong responses: none']);
+  });
+});
+
 describe('bench/lib/json-server', { timeout: 20_000 }, () => {
   test('responds once to each request: in parts, pipelined, and with a body of either kind', async () => {
     const server = fork(new URL('../bench/lib/json-server.ts', import.meta.url), { execArgv: [] });
