@@ -35,7 +35,7 @@ const transports = { 'over loopback': { origin }, 'over a stub': {} };
 const all: Record<string, object> = {};
 for (const [where, transport] of Object.entries(transports)) {
   const results = await inRounds<Figures>(plan, rounds, (contender, shape) =>
-    inProcess<Figures>('cold', { contender, shape, calls, ...transport } satisfies Task),
+    inProcess<Figures>('cold', { contender, shape, calls, ...transport } satisfies Task, selected.execArgv),
   );
   const time = (figures: Figures): number => figures.calls;
   printMedians(`${where}, ms`, results, time, { decimals: 1 });

@@ -13,10 +13,10 @@ import { inProcess } from './lib/rounds.ts';
 import { selection } from './lib/selection.ts';
 import { inRounds } from './lib/turns.ts';
 
-const { smoke, shapes, processes, isWhole } = selection(['GET', 'POST of JSON']);
+const { smoke, shapes, processes, execArgv: flags, isWhole } = selection(['GET', 'POST of JSON']);
 const rounds = smoke ? 1 : (processes ?? 3);
 const load = smoke ? { chunks: 2, calls: 200, time: 200 } : { chunks: 20, calls: 1_000, time: 3_000 };
-const execArgv = ['--expose-gc', '--min-semi-space-size=16'];
+const execArgv = ['--expose-gc', '--min-semi-space-size=16', ...flags];
 
 const variants: Readonly<Record<string, string | undefined>> = {
   'as it is': undefined,

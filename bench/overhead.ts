@@ -20,7 +20,7 @@ const selected = selection();
 const { smoke, isWhole } = selected;
 const [processes, rounds, calls] = smoke ? [1, 1, 20] : [selected.processes ?? 2, 10, 500];
 /** The young generation has its full size from the start, so that no collection runs while allocations are counted. */
-const execArgv = ['--expose-gc', '--min-semi-space-size=16'];
+const execArgv = ['--expose-gc', '--min-semi-space-size=16', ...selected.execArgv];
 const [plain, closure] = ['raw fetch', 'by hand, one closure'] as const;
 
 const stubbed = Object.fromEntries(Object.entries(contenders).filter(([, { ownTransport }]) => !ownTransport));

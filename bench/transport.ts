@@ -16,19 +16,19 @@ import { contenders } from './lib/transport.ts';
 import { rate, underLoad } from './lib/under-load.ts';
 
 const selected = selection();
-const { smoke, isWhole } = selected;
-/** V8 compiles for about four seconds under load; in that time `standard()` becomes four times as fast. */
+const { smoke, isWhole, execArgv } = selected;
+/** V8 compiles during the first 25,000 requests; `standard()` becomes four times as fast. */
 const load = smoke
-  ? { processes: 1, rounds: 1, time: 50, warmUp: 400 }
-  : { processes: selected.processes ?? 2, rounds: 6, time: 300, warmUp: 4_000 };
+  ? { processes: 1, rounds: 1, time: 50, warmUp: 2_000 }
+  : { processes: selected.processes ?? 2, rounds: 4, time: 300, warmUp: 25_000 };
 const reference = 'global fetch';
 
 const versions = await versionsOf(Object.values(contenders).flatMap(({ packages = [] }) => packages));
 const plan = planOf(contenders, versions, selected, [reference]);
-const results = await underLoad('./transport.ts', plan, load);
+const results = await underLoad('./transport.ts', plan, { ...load, execArgv });
 
 printHead(
-  `Over loopback, ${inFlight} in flight, medians of ${load.processes} x ${load.rounds} rounds of ${load.time} ms, after ${load.warmUp} ms`,
+  `Over loopback, ${inFlight} in flight, medians of ${load.processes} x ${load.rounds} rounds of ${load.time} ms, after ${load.warmUp} requests`,
   versions,
 );
 const figures: Readonly<Record<string, (figures: Figures) => number>> = {

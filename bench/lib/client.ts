@@ -7,7 +7,9 @@ import { shapes, type Client, type ShapeName } from './shapes.ts';
 export interface Task {
   readonly shape: ShapeName;
   /** The duration of the round, ms. */
-  readonly time: number;
+  readonly time?: number;
+  /** The number of requests after which the round ends earlier. */
+  readonly requests?: number;
 }
 
 export interface Figures {
@@ -36,7 +38,11 @@ export interface Contender {
 /** The number of concurrent requests. */
 export const inFlight = 64;
 
-export async function load(client: Client, origin: string, { shape, time }: Task): Promise<Figures> {
+export async function load(
+  client: Client,
+  origin: string,
+  { shape, time = Infinity, requests: most = Infinity }: Task,
+): Promise<Figures> {
   const { path, send } = shapes[shape];
   const latencies: number[] = [];
   let wrong = 0;
@@ -45,7 +51,7 @@ export async function load(client: Client, origin: string, { shape, time }: Task
   // Each lane has a URL of its own: some contenders send concurrent requests for one URL once.
   const lane = async (_: unknown, id: number): Promise<void> => {
     const url = `${origin}${path}/${id}`;
-    for (let now = performance.now(); now - started < time;) {
+    for (let now = performance.now(); now - started < time && latencies.length < most;) {
       if (!(await send(client, url))) wrong += 1;
       const then = now;
       now = performance.now();

@@ -1,6 +1,8 @@
 /**
  * What a command line selects. `--shapes=GET,POST of JSON` names shapes, `--only=kyoa` is a pattern for the names of
  * contenders, `--processes=9` repeats all with so many new processes, and `--smoke` asks for a short run.
+ * `--v8=--no-allocation-site-pretenuring` gives the processes of the contenders a flag; with this one, V8 does not allocate
+ * the objects of a call in the old space, which it otherwise starts to do in one process and not in the next.
  */
 import { parseArgs } from 'node:util';
 import type { Contender } from './client.ts';
@@ -13,17 +15,19 @@ export interface Selection {
   readonly shapes: readonly ShapeName[];
   readonly only: RegExp;
   readonly processes: number | undefined;
+  readonly execArgv: readonly string[];
   /** All contenders and all shapes: a run whose figures are kept. */
   readonly isWhole: boolean;
 }
 
 export function selection(defaults: readonly ShapeName[] = shapeNames): Selection {
-  const { smoke, shapes, only, processes } = parseArgs({
+  const { smoke, shapes, only, processes, v8 } = parseArgs({
     options: {
       smoke: { type: 'boolean', default: false },
       shapes: { type: 'string' },
       only: { type: 'string' },
       processes: { type: 'string' },
+      v8: { type: 'string' },
     },
   }).values;
   const unknown = shapes?.split(',').find((name) => !isShape(name));
@@ -33,7 +37,8 @@ export function selection(defaults: readonly ShapeName[] = shapeNames): Selectio
     shapes: shapes?.split(',').filter(isShape) ?? defaults,
     only: new RegExp(only ?? ''),
     processes: processes === undefined ? undefined : Number(processes),
-    isWhole: !smoke && shapes === undefined && only === undefined,
+    execArgv: v8?.split(' ') ?? [],
+    isWhole: !smoke && shapes === undefined && only === undefined && v8 === undefined,
   };
 }
 

@@ -9,25 +9,27 @@ export interface Load {
   readonly rounds: number;
   /** The duration of a turn, ms. */
   readonly time: number;
-  /** How long each process sends requests before its first round, ms. */
+  /** How many requests each process sends before its first round. V8 compiles by calls, so a time would be too short under other load. */
   readonly warmUp: number;
+  readonly execArgv: readonly string[];
 }
 
 /** `module` is the module in this folder that exports the contenders. */
 export async function underLoad(
   module: string,
   plan: Plan,
-  { processes, rounds, time, warmUp }: Load,
+  { processes, rounds, time, warmUp, execArgv }: Load,
 ): Promise<Results<Figures>> {
   const server = fork(new URL('json-server.ts', import.meta.url), { execArgv: [] });
   const [origin] = (await once(server, 'message')) as [string];
   const results = await takeTurns<Omit<Task, 'shape'>, Figures>(plan, {
     module: 'client',
     args: [module, origin],
+    execArgv,
     processes,
     rounds,
     task: { time },
-    warmUp: (shapes) => ({ time: warmUp / shapes / 2 }),
+    warmUp: (shapes) => ({ requests: warmUp / shapes / 2 }),
   });
   server.disconnect();
   return results;
