@@ -5,6 +5,8 @@
  * figures. `--smoke` runs one small round and writes nothing.
  */
 import { createContext, type Context, type Handler, type Middleware } from '../src/core/context.ts';
+import { LazyAbortController } from '../src/core/engine/lazy-abort.ts';
+import { GivenRequest } from '../src/core/engine/lazy-request.ts';
 import { compose, memory } from '../src/index.ts';
 import { installed, median, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
 
@@ -14,8 +16,8 @@ const layers = 12;
 
 const response = new Response(null);
 const terminal: Handler = async () => response;
-const call = { options: {}, init: {}, storage: memory(), side: 'client', stack: [] } as const;
-const ctx = createContext(call, new Request('http://api.example/'), new AbortController().signal);
+const call = { options: {}, transport: {}, storage: memory(), side: 'client', stack: [] } as const;
+const ctx = createContext(call, new GivenRequest(new Request('http://api.example/')), new LazyAbortController());
 
 type KoaLayer = (context: Context, next: () => Promise<unknown>) => Promise<unknown>;
 type Onion = (depth: number) => () => Promise<unknown>;

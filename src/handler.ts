@@ -3,6 +3,7 @@ import { memory } from '../adapters/storage/memory.ts';
 import type { CallOptions } from './call-options.ts';
 import { compose } from './core/compose.ts';
 import { createContext, type Context } from './core/context.ts';
+import { GivenRequest } from './core/engine/lazy-request.ts';
 import { array, fn, knownKeys } from './core/options.ts';
 import type { PipelineOptions } from './fetch.ts';
 import { withoutWatch } from './lib/body/watch.ts';
@@ -31,10 +32,12 @@ export function createHandler(
   const pipeline = compose(use, async (ctx) => handler(ctx.request, ctx));
 
   const withOptions = (options: CallOptions): KyoaHandler => {
-    const call = { options: { ...options }, init: {}, storage, side: 'server', stack: use } as const;
+    const call = { options: { ...options }, transport: {}, storage, side: 'server', stack: use } as const;
     const handle = (request: Request): Promise<Response> =>
       // A platform reads the body without calling the members of the Response: it needs one that is not watched.
-      withCallerSignal(request.signal, (own) => pipeline(createContext(call, request, own))).then(withoutWatch);
+      withCallerSignal(request.signal, (own) => pipeline(createContext(call, new GivenRequest(request), own))).then(
+        withoutWatch,
+      );
     return Object.assign(handle, { with: (more: CallOptions) => withOptions({ ...options, ...more }) });
   };
   return withOptions({});

@@ -11,11 +11,13 @@ import ky, {
 } from 'ky';
 import { memory } from '../adapters/storage/memory.ts';
 import { callOptionNames, type CallOptions } from './call-options.ts';
-import { setBodySource } from './core/engine/body-source.ts';
+import { GivenRequest, lazyCopy, type RequestLike } from './core/engine/lazy-request.ts';
+import { privateState } from './core/engine/private-state.ts';
+import { isStream, isTyped, snapshot } from './core/engine/request-body.ts';
 import type { Middleware } from './core/context.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
-import { asKyoaFetch, createFetch, extendStack, type FetchExtension, type KyoaFetch } from './fetch.ts';
+import { asKyoaFetch, createPipeline, extendStack, fetchOf, type FetchExtension, type KyoaFetch } from './fetch.ts';
 import { retainSignal, withCallerSignals } from './lib/caller-signal.ts';
 import type { Fetch } from './transport.ts';
 import { standard } from './standard.ts';
@@ -97,33 +99,37 @@ const off = { timeout: false, totalTimeout: false, retry: 0 } as const;
 
 function assemble(parts: Parts): Kyoa {
   const { use, storage, transport, overrides } = parts;
-  const pipeline = createFetch({ use, storage, ...(transport && { fetch: transport }) });
+  const pipeline = createPipeline({ use, storage, ...(transport && { fetch: transport }) });
+  const plainFetch = fetchOf(pipeline, use);
   const names = ourNames(use);
   // Signals do not pass through ky, which derives one for every call. In Node 22 a derived signal leaves memory on a
   // long-lived signal, and it loses its abort to a garbage collection while the body is read.
   const { signal: own, ...defaults } = parts.defaults;
   const withoutBody = ky.create(off).extend(defaults);
-  const withBody = ky.create({ ...off, hooks: { beforeRequest: [noteBodySource] } }).extend(defaults);
+  const withBody = ky.create({ ...off, hooks: { beforeRequest: [noteBody] } }).extend(defaults);
 
   const through =
     (send: (url: Input, options: KyOptions) => ResponsePromise<never>): Call =>
     (url, options = {}) => {
       const [{ fetch, ...ours }, { signal: _, ...kys }] = split(options, names);
       const call = fromKyOptions(merge(overrides, ours));
-      const to = fetch === undefined ? pipeline : pipeline.extend({ fetch: fetch as Fetch });
+      const to = fetch === undefined ? pipeline : createPipeline({ use, storage, fetch: fetch as Fetch });
       const callers = signalsOf(own, options, url);
       const hooks = [defaults.hooks, content(kys.hooks)].filter((hooks) => hooks !== undefined);
 
-      const transmit: Fetch = (request, init) => {
+      const transmit = (request: Request, init: object): Promise<Response> => {
         // Without hooks, the request's signal is one that ky never aborts. A hook may have set another one.
-        const all = hooks.length === 0 ? callers : [...callers, retainSignal(request as Request)];
-        const run = (signal: AbortSignal | null): Promise<Response> => to(request, { ...init, ...call, signal });
-        return all.length > 1 ? withCallerSignals(all, run) : run(all[0] ?? null);
+        const all = hooks.length === 0 ? callers : [...callers, retainSignal(request)];
+        const run = (signal: AbortSignal | undefined): Promise<Response> =>
+          to(asWritten(request), signal, { options: call, transport: init as Record<string, unknown> });
+        return all.length > 1 ? withCallerSignals(all, run) : run(all[0]);
       };
       // Hooks receive the signal, and a forced retry stops waiting when it aborts.
       const seen = hooks.length > 0 && callers.length > 0 && { signal: AbortSignal.any(callers) };
       const forced = hooks.some(({ afterResponse }) => afterResponse?.length) && forcedRetries(call['retry']);
-      return send(url, { ...kys, ...seen, ...forced, fetch: transmit });
+      // What the caller changes later is not sent.
+      const copy = kys.body != null && { body: snapshot(kys.body) };
+      return send(url, { ...kys, ...copy, ...seen, ...forced, fetch: transmit as Fetch });
     };
 
   const extend = (extension: Parameters<Kyoa['extend']>[0]): Kyoa => {
@@ -134,7 +140,7 @@ function assemble(parts: Parts): Kyoa {
   const fetch: KyoaFetch = asKyoaFetch(
     (input, init = {}) => {
       const [ours, platforms] = split(init, names);
-      return pipeline(input, { ...(platforms as RequestInit), ...fromKyOptions(merge(overrides, ours)) });
+      return plainFetch(input, { ...(platforms as RequestInit), ...fromKyOptions(merge(overrides, ours)) });
     },
     (extension) => extend(extension).fetch,
   );
@@ -173,9 +179,21 @@ function extended(parts: Parts, extension: InstanceExtension): Parts {
 }
 
 /** A Request exposes its body as a stream only. ky still has the body's source, with which it can be sent again. */
-const noteBodySource: BeforeRequestHook = ({ request, options: { body } }) => {
-  if (body != null) setBodySource(request, body);
+const noteBody: BeforeRequestHook = ({ request, options: { body } }) => {
+  if (body != null) bodies.set(request, body);
 };
+
+const bodies = privateState<BodyInit>();
+
+/** ky's Request as a URL and an init, with the body that ky has created it from. */
+function asWritten(request: Request): RequestLike {
+  const body = bodies.get(request);
+  if (body === undefined) return new GivenRequest(request);
+  if (isStream(body)) return lazyCopy(request, request.body);
+  const copy = lazyCopy(request, body);
+  const isTypeRemoved = isTyped(body) && !request.headers.has('content-type');
+  return isTypeRemoved ? copy.derive({ headers: { 'content-type': undefined } }) : copy;
+}
 
 /** The signals of the instance, of the call and of its Request, by ky's rules. */
 function signalsOf(own: AbortSignal | null | undefined, options: Options, url: Input): AbortSignal[] {

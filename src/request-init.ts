@@ -18,9 +18,7 @@ const requestMembers: ReadonlySet<string> = new Set([
   'duplex',
 ]);
 
-/** The init of a call without one. */
-export const emptyInit: RequestInit & CallOptions = {};
-/** The parts of `emptyInit`. */
+/** The parts of an init that is absent. */
 export const noParts: InitParts = {
   signal: undefined,
   request: Object.freeze({}),
@@ -30,7 +28,7 @@ export const noParts: InitParts = {
 
 export interface InitParts {
   readonly signal: AbortSignal | null | undefined;
-  /** For the constructor of Request. */
+  /** Members that the Fetch Standard defines for a Request. */
   readonly request: RequestInit;
   /** Per-call overrides. */
   readonly options: Record<string, unknown>;

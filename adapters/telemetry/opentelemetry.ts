@@ -96,8 +96,8 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
 
   async function opentelemetry(...[ctx, next]: Parameters<Middleware>): Promise<Response> {
     if (isOff(ctx)) return next();
-    const common = requestAttributes(ctx.request);
-    const attributes = { ...common, 'url.full': redact.url(ctx.request.url), 'kyoa.request.id': ctx.id };
+    const common = requestAttributes(ctx);
+    const attributes = { ...common, 'url.full': redact.url(ctx.url), 'kyoa.request.id': ctx.id };
     const span = tracer.startSpan(`kyoa ${spanName(common)}`, { attributes });
     const otelContext = trace.setSpan(context.active(), span);
     stateOf(ctx).otelContext = otelContext;
@@ -119,15 +119,15 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
     const call = stateOf(ctx);
     const active = context.active();
     const parent = trace.getSpan(active) === undefined ? (call.otelContext ?? active) : active;
-    const common = requestAttributes(ctx.request);
+    const common = requestAttributes(ctx);
     const span = tracer.startSpan(
       spanName(common),
       {
         kind: SpanKind.CLIENT,
         attributes: {
           ...common,
-          'url.full': redact.url(ctx.request.url),
-          ...(common['http.request.method'] === otherValue && { 'http.request.method_original': ctx.request.method }),
+          'url.full': redact.url(ctx.url),
+          ...(common['http.request.method'] === otherValue && { 'http.request.method_original': ctx.method }),
           ...(call.attempts > 0 && { 'http.request.resend_count': call.attempts }),
         },
       },
@@ -143,7 +143,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
     };
     try {
       const response = await context.with(otelContext, next, undefined, {
-        request: withTraceHeaders(ctx.request, otelContext),
+        headers: traceHeaders(otelContext),
       });
       end({ status: response.status }, response.status >= 400);
       return response;
@@ -156,7 +156,9 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
   return Object.assign(opentelemetry, { attempt });
 }
 
-function requestAttributes(request: Request): Attributes & { readonly 'http.request.method': string } {
+function requestAttributes(
+  request: Pick<Context, 'method' | 'url'>,
+): Attributes & { readonly 'http.request.method': string } {
   const { address, port } = serverAddress(request.url);
   return {
     'http.request.method': requestMethod(request),
@@ -181,15 +183,11 @@ function endSpan(span: Span, attributes: Attributes, failed: boolean): void {
   span.end();
 }
 
-/** The request with the headers of the registered propagator; without a propagator, the request itself. */
-function withTraceHeaders(request: Request, otelContext: OtelContext): Request {
+/** The headers of the registered propagator; without a propagator, none. */
+function traceHeaders(otelContext: OtelContext): Record<string, string> | undefined {
   const headers: Record<string, string> = {};
   propagation.inject(otelContext, headers);
-  const entries = Object.entries(headers);
-  if (entries.length === 0) return request;
-  const copy = new Request(request);
-  for (const [name, value] of entries) copy.headers.set(name, value);
-  return copy;
+  return Object.keys(headers).length === 0 ? undefined : headers;
 }
 
 function decisionCounter(meter: Meter): (event: KyoaEvent) => void {

@@ -165,11 +165,11 @@ function pooled(connections: number) {
     },
   });
   const fetch: Fetch = async (input, init) => {
-    const { url } = input as Request;
+    const url = input instanceof Request ? input.url : String(input);
     const { origin } = new URL(url);
     const mine = holds.get(origin) ?? new Set();
     holds.set(origin, mine);
-    const response = await undiciFetch(url, { signal: init!.signal!, dispatcher: agent });
+    const response = await undiciFetch(url, { signal: init?.signal ?? null, dispatcher: agent });
     const since = performance.now();
     mine.add(since);
     const text = response.text().finally(() => mine.delete(since));

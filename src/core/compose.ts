@@ -15,7 +15,7 @@ export function compose(use: readonly Middleware[], terminal: Handler): Handler 
   fn('terminal', terminal);
   return use.reduceRight<Handler>(
     (inner, middleware) => layer(middleware, nameOf(middleware), inner),
-    layer((ctx) => terminal(ctx), 'the transport', unreachable),
+    layer(terminal, 'the transport', unreachable),
   );
 }
 
@@ -52,5 +52,5 @@ function mustBeResponse(response: Response, by: string, ctx: Context): Response 
   // A polyfill's Response, and one of another realm, is recognized by its tag.
   if (Object.prototype.toString.call(response) === '[object Response]') return response;
   const message = `${by} resolved to ${show(response)}; return what next() resolves to, or a Response`;
-  throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx.request });
+  throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx });
 }

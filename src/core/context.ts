@@ -1,7 +1,6 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
-import { withHeaders } from './engine/derive-request.ts';
-import { childOf, onAbort, toSignal, type AbortSource } from './engine/lazy-abort.ts';
-import { isUntouched, toRequest, type RequestLike } from './engine/lazy-request.ts';
+import { childOf, LazyAbortController, SignalSource, type AbortSource } from './engine/lazy-abort.ts';
+import { GivenRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
 import type { Storage } from './storage.ts';
@@ -13,7 +12,13 @@ export interface Context {
   readonly url: string;
   /** The value of a request header, or `null`. */
   header(name: string): string | null;
-  /** The request that will be sent. */
+  /** All request headers, to be read: a middleware changes them by `next({ headers })`. */
+  readonly headers: Headers;
+  /** The request body as the caller passed it to fetch, or `null`. `undefined` if it is known only as the stream of `request`. */
+  readonly body: BodyInit | null | undefined;
+  /** The other members of the caller's init: those of fetch that do not have their defaults, and those that only the transport knows. */
+  readonly init: Readonly<Record<string, unknown>>;
+  /** The request as a Request. It shows the body as a stream. */
   readonly request: Request;
 
   /** Whether this branch of the call has been aborted. */
@@ -35,8 +40,6 @@ export interface Context {
   readonly id: string;
   /** Per-call overrides: a policy named `x` reads `options.x`. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Members of the caller's init that neither fetch nor a policy knows. They go to the transport. */
-  readonly init: Readonly<Record<string, unknown>>;
   readonly storage: Storage;
   /** `'server'` inside a handler. */
   readonly side: 'client' | 'server';
@@ -52,8 +55,14 @@ export interface Context {
 
 /** What a middleware changes for the middleware inside it. A member that is absent or undefined stays as it was. */
 export interface Fork {
-  /** Merged over the present headers; `undefined` removes one. */
+  /** An absolute URL. */
+  readonly url?: string | undefined;
+  /** Merged over the present headers; `undefined` removes one. The body can still be sent again. */
   readonly headers?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly body?: BodyInit | null | undefined;
+  /** Merged over the other members of the init of fetch. */
+  readonly init?: RequestInit | undefined;
+  /** Replaces the request. The members above are changes of this one. */
   readonly request?: Request | undefined;
   /** Of a controller the signal is created only when inner code reads it: pass `ctx.child()` itself. */
   readonly signal?: AbortSignal | AbortController | undefined;
@@ -70,36 +79,44 @@ export type Next = (fork?: Fork) => Promise<Response>;
 export type Middleware = (ctx: Context, next: Next) => Promise<Response>;
 export type Handler = (ctx: Context) => Promise<Response>;
 
-/** What all forks of a call have in common. */
-export type CallSettings = Pick<Context, 'options' | 'init' | 'storage' | 'side' | 'stack'>;
+/** What all forks of a call have in common. `transport` are the members of the caller's init that only the transport knows. */
+export interface CallSettings extends Pick<Context, 'options' | 'storage' | 'side' | 'stack'> {
+  readonly transport: Readonly<Record<string, unknown>>;
+}
 
 export function createContext(settings: CallSettings, request: RequestLike, abort: AbortSource): Context {
   return new CallContext(new SharedState(settings), request, abort, undefined, 1, noListeners);
 }
 
-/** What `ctx.request` is made of. */
-export function requestLikeOf(ctx: Context): RequestLike {
-  return (ctx as CallContext).requestLike;
+/** What the transport needs of a context. */
+export function attemptOf(ctx: Context): Attempt {
+  return ctx as CallContext;
 }
 
-/** What `ctx.signal` is made of. */
-export function abortSourceOf(ctx: Context): AbortSource {
-  return (ctx as CallContext).abortSource;
+export interface Attempt {
+  readonly requestLike: RequestLike;
+  readonly abortSource: AbortSource;
+  readonly shared: { readonly settings: CallSettings };
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
   const { shared, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
-  const { headers, signal } = changes;
-  const request = changes.request ?? requestLike;
+  const { url, headers, body, init, signal } = changes;
+  const request = changes.request === undefined ? requestLike : new GivenRequest(changes.request);
   return new CallContext(
     shared,
-    headers === undefined ? request : withHeaders(request, headers),
-    // A platform's own controller has no `aborted`; its signal has.
-    signal ? ('aborted' in signal ? signal : signal.signal) : abortSource,
+    url === undefined && headers === undefined && body === undefined && init === undefined
+      ? request
+      : request.derive(changes),
+    signal == null ? abortSource : signal instanceof LazyAbortController ? signal : signalSource(signal),
     changes.deadline ?? limit,
     changes.attempt ?? attempt,
     changes.observers ?? observers,
   );
+}
+
+function signalSource(signal: AbortSignal | AbortController): AbortSource {
+  return new SignalSource('signal' in signal ? signal.signal : signal);
 }
 
 const noListeners: readonly Listener[] = [];
@@ -107,12 +124,17 @@ const noListeners: readonly Listener[] = [];
 /** What the forks of a call share. */
 class SharedState {
   readonly settings: CallSettings;
-  readonly state: Record<string, unknown> = {};
+  #state: Record<string, unknown> | undefined;
   #id: string | undefined;
 
   constructor(settings: CallSettings) {
     this.settings = settings;
-    this.#id = requestId(settings.options['requestId']);
+    const { requestId } = settings.options;
+    if (requestId !== undefined) this.#id = checkedId(requestId);
+  }
+
+  get state(): Record<string, unknown> {
+    return (this.#state ??= {});
   }
 
   /** A new id is created when it is first read: most calls never need one. */
@@ -124,6 +146,8 @@ class SharedState {
 /** A class with getters on its prototype: one fork is created for every middleware that changes something. */
 class CallContext implements Context {
   readonly shared: SharedState;
+  readonly method: string;
+  readonly url: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly requestLike: RequestLike;
   readonly abortSource: AbortSource;
@@ -140,6 +164,8 @@ class CallContext implements Context {
     observers: readonly Listener[],
   ) {
     this.shared = shared;
+    this.method = requestLike.method;
+    this.url = requestLike.url;
     this.options = shared.settings.options;
     this.requestLike = requestLike;
     this.abortSource = abortSource;
@@ -148,17 +174,20 @@ class CallContext implements Context {
     this.observers = observers;
   }
 
-  get method(): string {
-    return this.requestLike.method;
-  }
-  get url(): string {
-    return this.requestLike.url;
-  }
   header(name: string): string | null {
-    return isUntouched(this.requestLike) ? null : this.requestLike.headers.get(name);
+    return this.requestLike.header(name);
+  }
+  get headers(): Headers {
+    return this.requestLike.headers;
+  }
+  get body(): BodyInit | null | undefined {
+    return this.requestLike.body;
+  }
+  get init(): Readonly<Record<string, unknown>> {
+    return { ...this.requestLike.members, ...this.shared.settings.transport };
   }
   get request(): Request {
-    return toRequest(this.requestLike);
+    return this.requestLike.request;
   }
   get aborted(): boolean {
     return this.abortSource.aborted;
@@ -167,10 +196,10 @@ class CallContext implements Context {
     return this.abortSource.reason;
   }
   get signal(): AbortSignal {
-    return toSignal(this.abortSource);
+    return this.abortSource.signal;
   }
   onAbort(listener: (reason: unknown) => void): void {
-    onAbort(this.abortSource, listener);
+    this.abortSource.onAbort(listener);
   }
   child(): AbortController {
     return childOf(this.abortSource);
@@ -180,9 +209,6 @@ class CallContext implements Context {
   }
   get id(): string {
     return this.shared.id;
-  }
-  get init(): Readonly<Record<string, unknown>> {
-    return this.shared.settings.init;
   }
   get storage(): Storage {
     return this.shared.settings.storage;
@@ -218,8 +244,8 @@ function report(error: unknown): void {
   console.error('kyoa: a listener threw', error);
 }
 
-function requestId(given: unknown): string | undefined {
-  if (given === undefined || (typeof given === 'string' && given !== '')) return given;
+function checkedId(given: unknown): string {
+  if (typeof given === 'string' && given !== '') return given;
   throw invalid('requestId', given, 'a string that is not empty');
 }
 

@@ -11,21 +11,35 @@ export type KyoaErrorCode =
   | 'STORAGE';
 
 export interface KyoaErrorOptions {
-  /** The request that failed, if there was one. */
-  readonly request?: Request | undefined;
+  /** The request that failed, if there was one, or the context of its call. */
+  readonly request?: Request | Requested | undefined;
   readonly cause?: unknown;
+}
+
+/** A context is one. The Request is created when the error's `request` is read. */
+interface Requested {
+  readonly method: string;
+  readonly url: string;
+  readonly request: Request;
 }
 
 /** An error of kyoa. `code` is the kind of failure. The message names what failed and, where there is one, the remedy. */
 export class KyoaError extends Error {
   override name = 'KyoaError';
   readonly code: KyoaErrorCode;
-  readonly request: Request | undefined;
+  /** Private: a log of the error must not contain the headers of the request. */
+  readonly #request: Request | Requested | undefined;
 
   constructor(code: KyoaErrorCode, message: string, { request, ...options }: KyoaErrorOptions = {}) {
     super(message, options);
     this.code = code;
-    this.request = request;
+    this.#request = request;
+  }
+
+  /** The request that failed, if there was one. */
+  get request(): Request | undefined {
+    const request = this.#request;
+    return request !== undefined && 'request' in request ? request.request : request;
   }
 }
 

@@ -1,5 +1,5 @@
 /** A race of several copies of a request: the first good outcome wins, and the other copies are aborted. */
-import { childOf } from '../core/engine/lazy-abort.ts';
+import { childOf, SignalSource } from '../core/engine/lazy-abort.ts';
 import { after, LimitTimer } from '../core/engine/timers.ts';
 import { noop } from './noop.ts';
 import { discardOutcome, settleThen, type Outcome } from './outcome.ts';
@@ -79,7 +79,7 @@ export function attemptRace(parent: AbortSignal, isBad: (outcome: Outcome) => bo
 
   const start = (send: Send): void => {
     if (end !== undefined) return;
-    const controller = childOf(parent);
+    const controller = childOf(new SignalSource(parent));
     controllers.push(controller);
     const copy = outcomes.push(undefined) - 1;
     running += 1;

@@ -1,7 +1,5 @@
 /** Key functions, which policies share. */
-import { bodySource } from '../core/engine/body-source.ts';
-import { requestLikeOf, type Context } from '../core/context.ts';
-import { isUntouched } from '../core/engine/lazy-request.ts';
+import type { Context } from '../core/context.ts';
 
 /** Calls with the same key share state. The policy does not act on a call whose key is `undefined`, or uses no state. */
 export type Key = (ctx: Context) => string | undefined;
@@ -73,23 +71,18 @@ const perCallHeaders: ReadonlySet<string> = new Set([
  * has a key if its method is GET or HEAD, or if it has a `requestId` and its body is empty or text.
  */
 export function byRequest(ctx: Context): string | undefined {
+  const { method, url } = ctx;
   const { requestId } = ctx.options;
-  const requestLike = requestLikeOf(ctx);
-  if (requestId === undefined && isUntouched(requestLike)) return requestLike.url;
-  const { request, init } = ctx;
-  const { method, url, headers, redirect, credentials, cache, mode, integrity } = request;
-  const reads = method === 'GET' || method === 'HEAD';
-  const body = reads || request.body === null ? null : bodySource(request);
-  if (!(reads || requestId !== undefined) || (body !== null && typeof body !== 'string')) return undefined;
-  const extras = Object.entries(init);
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (!isRead && requestId === undefined) return undefined;
+  const body = isRead ? null : ctx.body;
+  if (body !== null && typeof body !== 'string') return undefined;
+  const members = Object.entries(ctx.init);
   // An object such as a dispatcher cannot be compared.
-  if (extras.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return undefined;
-  const identity = [...headers].filter(([name]) => !perCallHeaders.has(name));
-  const isBare = identity.length + extras.length === 0 && requestId === undefined && body === null && integrity === '';
+  if (members.some(([, value]) => typeof value === 'object' || typeof value === 'function')) return undefined;
+  const identity = [...ctx.headers].filter(([name]) => !perCallHeaders.has(name));
   // The key of most calls is their URL alone, since a long key costs more. No other key begins like a URL.
-  const isUsual = method === 'GET' && redirect === 'follow' && credentials === 'same-origin' && cache === 'default';
-  if (isBare && isUsual && mode === 'cors') return url;
-  // JSON, so that no value can look like two values. The parts outside it are single words, and the URL is the rest.
-  const particular = isBare ? '' : JSON.stringify([requestId, body, integrity, identity, extras]);
-  return `${method} ${redirect} ${credentials} ${cache} ${mode} ${particular} ${url}`;
+  if (method === 'GET' && requestId === undefined && members.length + identity.length === 0) return url;
+  // JSON, so that no value can look like two values.
+  return JSON.stringify([method, url, requestId, body, members, identity]);
 }

@@ -1,12 +1,12 @@
 /** Sends a request to several endpoints at once and returns the first good response. Placed inside `retry`. */
 import type { Middleware } from '../core/context.ts';
 import { safeMethods } from '../core/engine/http-constants.ts';
+import { isStream } from '../core/engine/request-body.ts';
 import { array, fn, invalid, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { attachAttemptErrors } from '../lib/attempt-errors.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When } from '../lib/outcome.ts';
-import { resendable, type Resendable } from '../lib/request/resend.ts';
-import { baseOf, rebase, rewriteUrl } from '../lib/request/rewrite-url.ts';
+import { baseOf, portableBody, rebase } from '../lib/request/rewrite-url.ts';
 
 export interface RaceOptions {
   /** Methods that are sent to all endpoints; any other method is sent to the first endpoint alone. @default the safe ones of RFC 9110 §9.2.1, and QUERY */
@@ -42,35 +42,22 @@ export function race(urls: readonly (string | URL)[], options: RaceOptions = {})
   return async function race(ctx, next) {
     const policy = raceOptions.forCall(ctx, own);
     if (policy === undefined || !ctx.url.startsWith('http')) return next();
-    const copies = policy.methods.includes(ctx.method) ? resendable(ctx) : undefined;
-    const send = async (index: number, signal: AbortSignal): Promise<Response> => {
-      const request = index === 0 ? ctx.request : await copyOf(copies);
-      const rewritten = await rewriteUrl(request, rebase(ctx.url, bases[index]!));
-      signal.throwIfAborted();
-      return next({ request: rewritten, signal, attempt: ctx.attempt + index });
-    };
-    if (copies === undefined) return send(0, ctx.signal);
+    const send = (body: BodyInit | undefined, index: number, signal: AbortSignal): Promise<Response> =>
+      next({ url: rebase(ctx.url, bases[index]!), body, signal, attempt: ctx.attempt + index });
+    const body = await portableBody(ctx);
+    ctx.signal.throwIfAborted();
+    if (isStream(body ?? ctx.body) || !policy.methods.includes(ctx.method)) return send(body, 0, ctx.signal);
 
     const race = attemptRace(ctx.signal, (outcome) => policy.when(outcome, ctx));
-    try {
-      for (const index of bases.keys()) race.start((signal) => send(index, signal));
-      const { outcome, copy, good } = await race.result();
-      if (good) ctx.emit({ type: 'race.won', url: bases[copy]! });
-      else if (bases.length > 1) {
-        const failures = bases.map((url, index) => ({ url, error: race.outcomes[index]?.error }));
-        attachAttemptErrors(outcome.error, failures);
-      }
-      return unwrap(outcome);
-    } finally {
-      copies.close();
+    for (const index of bases.keys()) race.start((signal) => send(body, index, signal));
+    const { outcome, copy, good } = await race.result();
+    if (good) ctx.emit({ type: 'race.won', url: bases[copy]! });
+    else if (bases.length > 1) {
+      const failures = bases.map((url, index) => ({ url, error: race.outcomes[index]?.error }));
+      attachAttemptErrors(outcome.error, failures);
     }
+    return unwrap(outcome);
   };
-}
-
-async function copyOf(copies: Resendable | undefined): Promise<Request> {
-  const copy = await copies?.next();
-  if (copy === undefined) throw new Error('The body of the request is too long to be sent more than once');
-  return copy;
 }
 
 function parseBase(url: string | URL): string {

@@ -89,7 +89,7 @@ export function retry(options: RetryOptions = {}): Middleware {
     if (copies === undefined) return next();
     if (policy.budget) policy.budget.deposit();
 
-    return settleThen(next({ attempt: 1 }), (first) => {
+    return settleThen(next(), (first) => {
       if (isBad(first, ctx, policy)) return again(first, copies, policy, ctx, next);
       copies.close();
       return unwrap(first);
@@ -110,13 +110,13 @@ async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Co
     if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) return 'deadline';
     // An inner breaker is open: the present outcome at once is better than the breaker's error after the delay.
     if (Date.now() + wait < (notBefore(outcome) ?? 0)) return 'breaker';
-    const request = await copies.next();
-    if (request === undefined) return 'body';
+    const copy = await copies.next();
+    if (copy === undefined) return 'body';
     if (policy.budget && !policy.budget.withdraw()) return 'budget';
 
     ctx.emit({ type: 'retry.scheduled', retry, delay: wait, ...outcomeFacts(outcome) });
     discardOutcome(outcome);
-    outcome = await settle(sleep(wait, ctx.signal).then(() => next({ request, attempt: retry + 1 })));
+    outcome = await settle(sleep(wait, ctx.signal).then(() => next({ ...copy, attempt: ctx.attempt + retry })));
     if (isBad(outcome, ctx, policy)) throw bad;
     return undefined;
   };

@@ -25,9 +25,10 @@ function watch(inner: readonly Middleware[], respond: (sent: Request) => Respons
   const policy = metrics();
   const fetch = createFetch({
     use: [log({ write: (line) => lines.push(JSON.parse(line) as Line) }), policy, ...inner],
-    fetch: async (input) => {
-      sent.push(input as Request);
-      return respond(input as Request);
+    fetch: async (input, init) => {
+      const request = new Request(input, init);
+      sent.push(request);
+      return respond(request);
     },
   });
   return { fetch, lines, sent, snapshot: () => policy.snapshot() };
@@ -45,7 +46,7 @@ describe('telemetry', () => {
     const policy = log({ write: (line) => lines.push(JSON.parse(line) as Line) });
     const fetch = createFetch({
       use: place([policy, retry({ retries: 1, backoff: constant(0) })]),
-      fetch: async (input) => (sent.push(input as Request), new Response(null, { status: 503 })),
+      fetch: async (input, init) => (sent.push(new Request(input, init)), new Response(null, { status: 503 })),
     });
     await fetch(url);
     await fetch(url);

@@ -101,7 +101,7 @@ describe('timeout', () => {
     const { fetch, events } = watched(
       [race(['http://a.example', 'http://b.example']), timeout({ headers: 100 })],
       (input, init) =>
-        (input as Request).url.startsWith('http://a.') ? silent(input, init) : delayed(new Response('from b'), 90),
+        new Request(input).url.startsWith('http://a.') ? silent(input, init) : delayed(new Response('from b'), 90),
     );
     const body = fetch(url).then((response) => response.text());
     await vi.advanceTimersByTimeAsync(200);

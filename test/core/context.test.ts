@@ -1,9 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { memory } from '../../adapters/storage/memory.ts';
-import { createContext, fork, notify, type Fork } from '../../src/core/context.ts';
-import { LazyAbortController } from '../../src/core/engine/lazy-abort.ts';
-import { lazyGet } from '../../src/core/engine/lazy-request.ts';
+import { fork, notify, type Fork } from '../../src/core/context.ts';
+import { requestOf } from '../../src/core/engine/lazy-request.ts';
 import type { KyoaEvent, Listener } from '../../src/core/events.ts';
 import { contextOf } from '../support/context.ts';
 
@@ -26,10 +25,10 @@ describe('context', () => {
     expect(ctx.signal).toBe(signal);
   });
 
-  test('has the options, init, storage, side and stack of its call', () => {
+  test('has the options, storage, side and stack of its call, and the members of init that the transport takes', () => {
     const call = {
       options: { retry: 2 },
-      init: { priority: 'low' },
+      transport: { priority: 'low' },
       storage: memory(),
       side: 'server',
       stack: [],
@@ -37,7 +36,7 @@ describe('context', () => {
     const ctx = contextOf(call);
     for (const of of [ctx, fork(ctx, {})]) {
       expect(of.options).toBe(call.options);
-      expect(of.init).toBe(call.init);
+      expect(of.init).toEqual({ priority: 'low' });
       expect(of.storage).toBe(call.storage);
       expect(of.side).toBe('server');
       expect(of.stack).toBe(call.stack);
@@ -61,12 +60,14 @@ describe('context', () => {
     }
   });
 
-  test.for<Exclude<keyof Fork, 'headers'>>(['request', 'signal', 'deadline', 'attempt', 'observers'])(
+  test.for<keyof Fork>(['url', 'headers', 'body', 'request', 'signal', 'deadline', 'attempt', 'observers'])(
     'keeps the %s in a fork that does not change it',
     (member) => {
       const parent = fork(contextOf(), { deadline: 1_000, attempt: 2, observers: [() => {}] });
-      expect(fork(parent, {})[member]).toBe(parent[member]);
-      expect(fork(parent, { [member]: undefined })[member]).toBe(parent[member]);
+      for (const child of [fork(parent, {}), fork(parent, { [member]: undefined })]) {
+        if (member === 'headers') expect([...child.headers]).toEqual([...parent.headers]);
+        else expect(child[member]).toBe(parent[member]);
+      }
     },
   );
 
@@ -181,13 +182,61 @@ describe('context', () => {
 });
 
 describe('context', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
   const post = (): Request => new Request('http://api.example/a?b=1', { method: 'POST', headers: { 'X-Key': 'k' } });
 
-  test('has the method, the URL and the headers without creating a Request', () => {
-    const untouched = lazyGet('http://api.example/a?b=1')!;
-    const ctx = createContext(contextOf(), untouched, new LazyAbortController());
-    expect([ctx.method, ctx.url, ctx.header('x-key')]).toEqual(['GET', 'http://api.example/a?b=1', null]);
-    expect(untouched.isUntouched).toBe(true);
+  test('has the parts of its request without creating a Request', () => {
+    const create = vi.spyOn(globalThis, 'Request');
+    const init = { method: 'POST', headers: { 'X-Key': 'k' }, body: 'text', redirect: 'manual', mode: 'cors' } as const;
+    const ctx = contextOf({ request: requestOf('http://api.example/a?b=1', init), transport: { priority: 'low' } });
+    expect([ctx.method, ctx.url, ctx.header('x-key'), ctx.header('x-other')]).toEqual([
+      'POST',
+      'http://api.example/a?b=1',
+      'k',
+      null,
+    ]);
+    expect([...ctx.headers]).toEqual([['x-key', 'k']]);
+    expect(ctx.body).toBe('text');
+    expect(ctx.init).toEqual({ redirect: 'manual', priority: 'low' });
+    expect(create).not.toHaveBeenCalled();
+    expect(ctx.request).toBeInstanceOf(Request);
+    expect(create).toHaveBeenCalledOnce();
+  });
+
+  test('forks with other parts of the request, without creating a Request', () => {
+    const create = vi.spyOn(globalThis, 'Request');
+    const init = { method: 'POST', headers: { a: '1' }, body: 'text', redirect: 'manual' } as const;
+    const parent = contextOf({ request: requestOf('http://api.example/', init) });
+    const child = fork(parent, {
+      url: 'http://api.example/other',
+      headers: { b: '2' },
+      body: 'another',
+      init: { redirect: 'error', cache: 'no-store' },
+    });
+    expect([child.method, child.url, child.body]).toEqual(['POST', 'http://api.example/other', 'another']);
+    expect([...child.headers]).toEqual([
+      ['a', '1'],
+      ['b', '2'],
+    ]);
+    expect(child.init).toEqual({ redirect: 'error', cache: 'no-store' });
+    expect([parent.url, parent.body, [...parent.headers], parent.init]).toEqual([
+      'http://api.example/',
+      'text',
+      [['a', '1']],
+      { redirect: 'manual' },
+    ]);
+    expect(create).not.toHaveBeenCalled();
+  });
+
+  test('forks with changes of a Request that replaces its own', async () => {
+    const request = new Request('http://b.example/', { method: 'PUT', headers: { a: '1' } });
+    const ctx = fork(contextOf(), { request, headers: { b: '2' }, body: 'text' });
+    expect([ctx.method, ctx.url, ctx.header('a'), ctx.header('b')]).toEqual(['PUT', 'http://b.example/', '1', '2']);
+    expect(await ctx.request.text()).toBe('text');
+    expect(request.headers.has('b')).toBe(false);
   });
 
   test('reads the headers of its Request, in any case', () => {

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { childOf } from '../../src/core/engine/lazy-abort.ts';
+import { childOf, LazyAbortController, NeverAborted, SignalSource } from '../../src/core/engine/lazy-abort.ts';
 import { withCallerSignal } from '../../src/lib/caller-signal.ts';
 import { flood, origin, settled } from '../support/origin.ts';
 import { reasonOf } from '../support/promises.ts';
@@ -19,24 +19,26 @@ afterEach(() => {
 describe('a child controller', () => {
   test.for(reasons)('aborts with its parent, with the same reason: %o', (reason) => {
     const parent = new AbortController();
-    const child = childOf(parent.signal);
-    const grandchild = childOf(child.signal);
-    expect(grandchild.signal.aborted).toBe(false);
+    const child = childOf(new SignalSource(parent.signal));
+    const grandchild = childOf(child);
+    expect([grandchild.aborted, grandchild.signal.aborted]).toEqual([false, false]);
     parent.abort(reason);
     expect([child, grandchild].map(({ signal }) => signal.reason as unknown)).toEqual([reason, reason]);
-    expect(grandchild.signal.aborted).toBe(true);
+    expect([child.reason, grandchild.reason]).toEqual([reason, reason]);
+    expect([grandchild.aborted, grandchild.signal.aborted]).toEqual([true, true]);
   });
 
   test('is aborted from the beginning if its parent is', () => {
     const parent = AbortSignal.abort('enough');
-    const child = childOf(parent);
+    const child = childOf(new SignalSource(parent));
     expect([child.signal.aborted, child.signal.reason]).toEqual([true, 'enough']);
     expect(listeners(parent)).toBe(0);
+    expect(childOf(child).signal.reason).toBe('enough');
   });
 
   test('does not abort its parent or its siblings', () => {
-    const parent = new AbortController();
-    const [child, sibling] = [childOf(parent.signal), childOf(parent.signal)];
+    const parent = new LazyAbortController();
+    const [child, sibling] = [childOf(parent), childOf(parent)];
     child.abort('enough');
     expect([parent.signal.aborted, sibling.signal.aborted]).toEqual([false, false]);
     parent.abort('all of it');
@@ -45,9 +47,17 @@ describe('a child controller', () => {
 
   test('leaves no listener on its parent after an abort of the parent', () => {
     const parent = new AbortController();
-    childOf(parent.signal);
+    childOf(new SignalSource(parent.signal));
+    expect(listeners(parent.signal)).toBe(1);
     parent.abort();
     expect(listeners(parent.signal)).toBe(0);
+  });
+
+  test('of a call that nothing aborts from outside aborts alone', () => {
+    const parent = new NeverAborted();
+    const child = childOf(parent);
+    child.abort('enough');
+    expect([child.signal.reason, parent.aborted, parent.signal.aborted]).toEqual(['enough', false, false]);
   });
 });
 

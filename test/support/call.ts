@@ -16,7 +16,7 @@ export function stub(use: readonly Middleware[], respond: (attempt: number) => R
   const sent: Request[] = [];
   const signals: AbortSignal[] = [];
   const transport: Fetch = async (input, init) => {
-    sent.push(input as Request);
+    sent.push(new Request(input, init));
     signals.push(init!.signal!);
     return respond(sent.length);
   };

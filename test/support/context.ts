@@ -1,17 +1,19 @@
 /** A context for tests that call no entry point. */
 import { memory } from '../../adapters/storage/memory.ts';
 import { createContext, type CallSettings, type Context } from '../../src/core/context.ts';
+import { SignalSource } from '../../src/core/engine/lazy-abort.ts';
+import { GivenRequest, requestOf, type RequestLike } from '../../src/core/engine/lazy-request.ts';
 import { url } from './http.ts';
 
 export interface ContextParts extends Partial<CallSettings> {
-  readonly request?: Request;
+  readonly request?: Request | RequestLike;
   readonly signal?: AbortSignal;
 }
 
-export function contextOf({ request, signal, ...settings }: ContextParts = {}): Context {
+export function contextOf({ request = requestOf(url, {}), signal, ...settings }: ContextParts = {}): Context {
   return createContext(
-    { options: {}, init: {}, storage: memory(), side: 'client', stack: [], ...settings },
-    request ?? new Request(url),
-    signal ?? new AbortController().signal,
+    { options: {}, transport: {}, storage: memory(), side: 'client', stack: [], ...settings },
+    request instanceof Request ? new GivenRequest(request) : request,
+    new SignalSource(signal ?? new AbortController().signal),
   );
 }

@@ -1,5 +1,5 @@
 /** Errors in the form in which fetch reports them: a TypeError whose `cause` is the original error. */
-import { toRequest, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { TimeoutError } from '../../../src/core/errors.ts';
 
 /**
@@ -8,6 +8,6 @@ import { TimeoutError } from '../../../src/core/errors.ts';
  */
 export function fetchError(message: 'fetch failed' | 'terminated', error: Error, request: RequestLike): Error {
   return error instanceof TimeoutError && error.request === undefined
-    ? new TimeoutError(error, { request: toRequest(request) })
+    ? new TimeoutError(error, { request })
     : new TypeError(message, { cause: error });
 }

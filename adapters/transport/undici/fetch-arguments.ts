@@ -1,45 +1,29 @@
-/** Reads the arguments of fetch: the request, and what aborts it. */
-import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
-import { isUntouched, LazyGet, lazyGet, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
-import { abortSource } from '../../../src/core/engine/transport-protocol.ts';
+/** Reads the arguments of fetch: the request, and the signal that aborts it. */
+import { requestOf, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import { isStream } from '../../../src/core/engine/request-body.ts';
 
-/** Members of init that have no effect on the Request as this transport sends it. */
-const ignoredMembers: ReadonlySet<string> = new Set([
-  'signal',
-  'referrer',
-  'referrerPolicy',
-  'priority',
-  'dispatcher',
-  'window',
-]);
+/** Members of init that have no effect on the request as this transport sends it. */
+const ignoredMembers = ['signal', 'referrer', 'referrerPolicy', 'priority', 'dispatcher', 'window'] as const;
 
-/** The signal is left out of the Request: a Request that follows a signal costs several times as much as one without. */
-export function requestLikeOf(input: RequestLike | string | URL, init: RequestInit = {}): RequestLike {
+export function readRequest(input: RequestInfo | URL, init: RequestInit = {}): RequestLike {
   // The constructor throws the platform's own error for a signal that is none.
-  if (init.signal != null && !(init.signal instanceof AbortSignal)) return new Request(fetchInput(input), init);
-  if (changesNothing(init)) {
-    const plain = isUntouched(input) ? input : lazyGet(input);
-    if (plain !== undefined) return plain;
-    // The constructor throws the platform's own error for a body that was read before.
-    if (input instanceof Request) return input.bodyUsed || input.body?.locked === true ? new Request(input) : input;
-  }
-  const { signal: _, ...others } = init;
-  return new Request(fetchInput(input), others);
+  if (init.signal != null && !(init.signal instanceof AbortSignal)) void new Request(input, init);
+  const members: Record<string, unknown> = { ...init };
+  // A Request that follows a signal costs several times as much as one without.
+  for (const name of ignoredMembers) delete members[name];
+  return requestOf(input, members);
 }
 
-/** The controller that kyoa's entry points pass, or the signal of the caller. */
-export function abortSourceOf(
-  input: RequestLike | string | URL,
-  init: RequestInit & { readonly [abortSource]?: AbortSource } = {},
-): AbortSource | null | undefined {
-  return init[abortSource] ?? (init.signal !== undefined || !(input instanceof Request) ? init.signal : input.signal);
+export function readSignal(input: RequestInfo | URL, init?: RequestInit): AbortSignal | null | undefined {
+  return init?.signal !== undefined || !(input instanceof Request) ? init?.signal : input.signal;
 }
 
-function fetchInput(input: RequestLike | string | URL): RequestInfo | URL {
-  return input instanceof LazyGet ? input.request : input;
-}
-
-function changesNothing(init: RequestInit): boolean {
-  for (const name in init) if (!ignoredMembers.has(name)) return false;
-  return true;
+/** Throws as the constructor of Request does, which has not seen the parts of a lazy request. */
+export function checkRequest(request: RequestLike): void {
+  const { url, body, members } = request;
+  if (body === undefined) {
+    const given = request.request;
+    if (given.bodyUsed || given.body?.locked === true) void new Request(given);
+  } else if (isStream(body)) void request.request;
+  else for (const _ in members) return void new Request(url, members);
 }

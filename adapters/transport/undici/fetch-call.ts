@@ -1,6 +1,6 @@
 /** One call of fetch, across redirects, until the body of its response has ended. */
 import { idempotentMethods } from '../../../src/core/engine/http-constants.ts';
-import { LazyAbortController, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
 import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { fetchError } from './errors.ts';
 import { Exchange, type ResponseHandler } from './exchange.ts';
@@ -14,7 +14,7 @@ import type { RawHeaders } from './response-headers.ts';
 
 export interface CallInput {
   readonly request: RequestLike;
-  readonly source: AbortSource | null | undefined;
+  readonly source: AbortSource | AbortSignal | null | undefined;
   readonly body: RequestBody | undefined;
   readonly poolOf: (origin: string) => Pool;
 }
@@ -40,15 +40,16 @@ export class Call implements ResponseHandler {
     this.#input = input;
     this.#deferred = deferred;
     this.#sent = first;
-    if (input.source instanceof LazyAbortController) input.source.onAbort(this.#abort);
-    else input.source?.addEventListener('abort', this.#abort);
+    if (input.source instanceof AbortSignal) input.source.addEventListener('abort', this.#abort);
+    else input.source?.onAbort(this.#abort);
     this.#send();
   }
 
   onHeaders(status: number, statusText: string, headers: RawHeaders): BodySink | undefined {
     const { request } = this.#input;
     try {
-      const location = request.redirect === 'manual' ? undefined : redirectUrl(status, headers['location'], this.#sent);
+      const location =
+        request.members.redirect === 'manual' ? undefined : redirectUrl(status, headers['location'], this.#sent);
       if (location !== undefined) return this.#redirect(status, location);
       const head = { status, statusText, headers, url: this.#sent.url, redirected: this.#redirects > 0 };
       const received = receiveResponse(request, head, this.#exchange, this.#pool.settings.body, this.#end);
@@ -75,7 +76,7 @@ export class Call implements ResponseHandler {
     const { body, request } = this.#input;
     const { method, origin, path, headers, hasBody } = this.#sent;
     const pool = this.#pool;
-    const replayable = idempotentMethods.includes(method) || request.headers.has('idempotency-key');
+    const replayable = idempotentMethods.includes(method) || request.header('idempotency-key') !== null;
     this.#exchange = new Exchange(
       { method, origin, path, headers, body: hasBody ? body : undefined, replayable },
       pool,
@@ -85,7 +86,7 @@ export class Call implements ResponseHandler {
   }
 
   #redirect(status: number, to: URL): undefined {
-    if (this.#input.request.redirect === 'error') throw new Error('unexpected redirect');
+    if (this.#input.request.members.redirect === 'error') throw new Error('unexpected redirect');
     if (this.#redirects === maxRedirects) throw new Error('redirect count exceeded');
     if (status !== 303 && this.#sent.hasBody && this.#input.body?.replayable === false) {
       throw new Error('a body that can be sent once was redirected');
@@ -116,7 +117,7 @@ export class Call implements ResponseHandler {
     this.#deferred = undefined;
   }
 
-  /** A signal may live longer than the call. A LazyAbortController belongs to the call and keeps its listeners. */
+  /** A signal may live longer than the call. An AbortSource belongs to the call and keeps its listeners. */
   readonly #end = (): void => {
     this.#ended = true;
     const { source } = this.#input;

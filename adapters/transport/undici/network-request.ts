@@ -1,5 +1,5 @@
 /** One request as it goes over the network: its URL in parts, and the headers that fetch adds. */
-import { isUntouched, toRequest, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { acceptEncoding } from './content-encoding.ts';
 
 /** The first request of a call, or one that follows a redirect. */
@@ -37,22 +37,10 @@ export function isHttp(url: string): boolean {
   return url.startsWith('http:') || url.startsWith('https:');
 }
 
-const defaultHeaders = ['accept', '*/*', 'accept-encoding', acceptEncoding, 'user-agent', 'node'];
-
 /** The caller's headers and those that fetch adds (Fetch Standard, HTTP-network-or-cache fetch). Names and values alternate. */
-export function requestHeaders(requestLike: RequestLike): readonly string[] {
-  if (isUntouched(requestLike)) return defaultHeaders;
-  const request = toRequest(requestLike);
+export function requestHeaders(request: RequestLike): readonly string[] {
   const list: string[] = [];
-  let [accept, encoding, agent, range, conditional, control, pragma] = [
-    false,
-    false,
-    false,
-    false,
-    false,
-    false,
-    false,
-  ];
+  let [accept, encoding, agent, range, conditional, control, pragma, type] = Array<boolean>(8).fill(false);
   request.headers.forEach((value, name) => {
     list.push(name, value);
     if (name === 'accept') accept = true;
@@ -61,12 +49,15 @@ export function requestHeaders(requestLike: RequestLike): readonly string[] {
     else if (name === 'range') range = true;
     else if (name === 'cache-control') control = true;
     else if (name === 'pragma') pragma = true;
+    else if (name === 'content-type') type = true;
     else if (name.startsWith('if-')) conditional = true;
   });
   if (!accept) list.push('accept', '*/*');
   if (!encoding) list.push('accept-encoding', range ? 'identity' : acceptEncoding);
   if (!agent) list.push('user-agent', 'node');
-  const cache = request.cache === 'default' && conditional ? 'no-store' : request.cache;
+  const bodyType = type || request.body === null ? null : request.header('content-type');
+  if (bodyType !== null) list.push('content-type', bodyType);
+  const { cache = conditional ? 'no-store' : 'default' } = request.members;
   if (cache === 'no-cache' && !control) list.push('cache-control', 'max-age=0');
   if (cache === 'no-store' || cache === 'reload') {
     if (!pragma) list.push('pragma', 'no-cache');

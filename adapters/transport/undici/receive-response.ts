@@ -27,6 +27,7 @@ export function receiveResponse(
   limit: number,
   ended: () => void,
 ): ReceivedResponse {
+  const { integrity } = request.members;
   const contentType = headerValue(head.headers, 'content-type');
   const toReadError = (error: Error): Error => fetchError('terminated', error, request);
   const expire = (elapsed: number): void => exchange.fail(new TimeoutError({ phase: 'idle', limit, elapsed }));
@@ -34,7 +35,7 @@ export function receiveResponse(
 
   if (request.method === 'HEAD' || nullBodyStatuses.has(head.status)) {
     const sink = new ResponseBody({ contentType, source: exchange, idleTimer, toReadError, ended });
-    if (request.integrity !== '') checkIntegrity(request.integrity, new Uint8Array());
+    if (integrity !== undefined) checkIntegrity(integrity, new Uint8Array());
     return { response: lazyResponse(head, null), body: undefined, sink };
   }
 
@@ -43,7 +44,7 @@ export function receiveResponse(
   const decoder = decoders.length === 0 ? undefined : new ContentDecoder(decoders, exchange);
   const body = new ResponseBody({ contentType, source: decoder ?? exchange, idleTimer, toReadError, ended });
   if (decoder !== undefined) decoder.sink = body;
-  const response = request.integrity === '' ? unchecked(head, body) : checked(head, body, request.integrity);
+  const response = integrity === undefined ? unchecked(head, body) : checked(head, body, integrity);
   return { response, body, sink: decoder ?? body };
 }
 

@@ -1,5 +1,6 @@
 /** The body of a request in the form in which undici sends it: as bytes, or in pieces. */
-import { bodySource, isRereadable, type Rereadable } from '../../../src/core/engine/body-source.ts';
+import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import { isStream } from '../../../src/core/engine/request-body.ts';
 import { encodeMultipart } from './multipart.ts';
 
 type Pieces = AsyncIterable<Uint8Array>;
@@ -17,21 +18,20 @@ export interface RequestBody {
 /** Bytes that a socket buffers before its peer has read any. A longer body is sent in pieces, which the `write` limit covers. */
 const pieceLength = 64 * 1024;
 
-/** `source` is what the body was made of, if that is known. */
-export function requestBody(
-  request: Request,
-  source: BodyInit | null | undefined = bodySource(request),
-): RequestBody | Promise<RequestBody> {
-  return source != null && isRereadable(source) ? ofSource(request, source) : ofStream(request.body!);
+/** `undefined` for a request without a body. */
+export function requestBody(request: RequestLike): RequestBody | Promise<RequestBody> | undefined {
+  const { body } = request;
+  if (body === null) return undefined;
+  return body === undefined || isStream(body) ? ofStream(request.request.body!) : ofSource(request, body);
 }
 
-function ofSource(request: Request, source: Rereadable): RequestBody {
-  if (typeof source === 'string') return ofBytes(Buffer.from(source));
+function ofSource(request: RequestLike, source: BodyInit): RequestBody {
   if (source instanceof URLSearchParams) return ofBytes(Buffer.from(source.toString()));
   if (source instanceof Blob) return { length: source.size, replayable: true, open: () => source.stream() };
   if (source instanceof FormData) return { ...encodeMultipart(source, boundaryOf(request)), replayable: true };
   if (source instanceof ArrayBuffer) return ofBytes(new Uint8Array(source));
-  return ofBytes(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
+  if (ArrayBuffer.isView(source)) return ofBytes(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
+  return ofBytes(Buffer.from(source as unknown as string));
 }
 
 function ofBytes(bytes: Uint8Array): RequestBody {
@@ -78,6 +78,6 @@ function nextTurn(): Promise<undefined> {
   return new Promise((resolve) => setImmediate(resolve, undefined));
 }
 
-function boundaryOf(request: Request): string {
-  return /boundary=("?)([^";]+)\1/i.exec(request.headers.get('content-type') ?? '')?.[2] ?? crypto.randomUUID();
+function boundaryOf(request: RequestLike): string {
+  return /boundary=("?)([^";]+)\1/i.exec(request.header('content-type') ?? '')?.[2] ?? crypto.randomUUID();
 }

@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 
-import { bodyArrival, unopenedBody, type BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
+import { bodyArrival, type BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
 import type { ResponseBody } from './response-body.ts';
 import { headerValue, ImmutableHeaders, type RawHeaders } from './response-headers.ts';
 
@@ -64,10 +64,6 @@ class LazyResponse extends ResponseShape {
 
   get [bodyArrival](): BodyArrival | undefined {
     return this.#body;
-  }
-
-  get [unopenedBody](): boolean {
-    return this.#stream === undefined && !this.#consumed;
   }
 
   override get body(): ReadableStream<Bytes> | null {

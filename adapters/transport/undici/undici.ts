@@ -1,10 +1,10 @@
 /** A fetch for Node on undici's connections: faster than the global fetch, with limits per phase and a pool per origin. */
-import { toSignal } from '../../../src/core/engine/lazy-abort.ts';
-import { toRequest } from '../../../src/core/engine/lazy-request.ts';
-import { abortSource } from '../../../src/core/engine/transport-protocol.ts';
+import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import { sendRequest } from '../../../src/core/engine/transport-protocol.ts';
 import { Call } from './fetch-call.ts';
 import { cachedLookup } from './dns-cache.ts';
-import { abortSourceOf, requestLikeOf } from './fetch-arguments.ts';
+import { checkRequest, readRequest, readSignal } from './fetch-arguments.ts';
 import { parseOptions, type OriginStats, type UndiciOptions } from './options.ts';
 import { Pool } from './pool.ts';
 import { requestBody, type RequestBody } from './request-body.ts';
@@ -55,23 +55,30 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
   };
 
   // Not async: an async function that returns a promise awaits it once more.
-  const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
+  const send = (request: RequestLike, source: AbortSource | AbortSignal | null | undefined): Promise<Response> =>
     new Promise((resolve, reject) => {
-      const request = requestLikeOf(input, init);
-      const source = abortSourceOf(input, init);
+      checkRequest(request);
       if (source?.aborted === true) throw source.reason;
-      if (!isHttp(request.url))
-        return resolve(platformFetch(toRequest(request), { signal: source ? toSignal(source) : null }));
-
-      const send = (body: RequestBody | undefined): void => {
+      if (!isHttp(request.url)) {
+        const signal = source == null || source instanceof AbortSignal ? source : source.signal;
+        return resolve(platformFetch(...request.fetchArguments({ signal: signal ?? null })));
+      }
+      const start = (body: RequestBody | undefined): void => {
         const headers = requestHeaders(request);
         const first = networkRequest(request.url, { method: request.method, headers, hasBody: body !== undefined });
         void new Call({ request, source, body, poolOf }, first, { resolve, reject });
       };
-      const body = request.body === null ? undefined : requestBody(toRequest(request), init?.body);
-      if (body instanceof Promise) body.then(send).catch(reject);
-      else send(body);
+      const body = requestBody(request);
+      if (body instanceof Promise) body.then(start).catch(reject);
+      else start(body);
     });
+  const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    try {
+      return send(readRequest(input, init), readSignal(input, init));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
 
   const end = async (how: (pool: Pool) => Promise<void>): Promise<void> => {
     ended = true;
@@ -82,7 +89,7 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
     stats: () => Object.fromEntries(Array.from(pools, ([origin, pool]) => [origin, pool.stats()])),
     close,
     destroy: (reason: Error = new Error('The transport was destroyed')) => end((pool) => pool.destroy(reason)),
-    [abortSource]: true,
+    [sendRequest]: send,
     [Symbol.asyncDispose]: close,
   });
 }

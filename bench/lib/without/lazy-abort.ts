@@ -1,5 +1,9 @@
 /** Every branch of a call has an AbortSignal from its start. */
-export class LazyAbortController extends AbortController {
+import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+
+export { SignalSource, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+
+export class LazyAbortController extends AbortController implements AbortSource {
   get aborted(): boolean {
     return this.signal.aborted;
   }
@@ -9,24 +13,16 @@ export class LazyAbortController extends AbortController {
   }
 
   onAbort(listener: (reason: unknown) => void): void {
-    onAbort(this.signal, listener);
+    const { signal } = this;
+    if (signal.aborted) listener(signal.reason);
+    else signal.addEventListener('abort', () => listener(signal.reason), { once: true });
   }
 }
 
-export type AbortSource = LazyAbortController | AbortSignal;
-
-export function toSignal(source: AbortSource): AbortSignal {
-  return source instanceof LazyAbortController ? source.signal : source;
-}
-
-export function onAbort(source: AbortSource, listener: (reason: unknown) => void): void {
-  const signal = toSignal(source);
-  if (signal.aborted) listener(signal.reason);
-  else signal.addEventListener('abort', () => listener(signal.reason), { once: true });
-}
+export class NeverAborted extends LazyAbortController {}
 
 export function childOf(parent: AbortSource): LazyAbortController {
   const child = new LazyAbortController();
-  onAbort(parent, (reason) => child.abort(reason));
+  parent.onAbort((reason) => child.abort(reason));
   return child;
 }

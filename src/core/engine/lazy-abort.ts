@@ -1,8 +1,18 @@
+/** What aborts a branch of a call. Its AbortSignal is created when code reads it. */
+
+export interface AbortSource {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  readonly signal: AbortSignal;
+  /** Calls `listener` once, at the abort, or now if it has aborted. The listener stays as long as the source does. */
+  onAbort(listener: (reason: unknown) => void): void;
+}
+
 /**
  * An AbortController whose signal is created when it is first read. An AbortSignal, its listeners and what they keep for
  * the garbage collector cost as much as a small policy; of all branches of a call, often only the transport reads one.
  */
-export class LazyAbortController implements AbortController {
+export class LazyAbortController implements AbortController, AbortSource {
   aborted = false;
   reason: unknown;
   #controller: AbortController | undefined;
@@ -25,7 +35,6 @@ export class LazyAbortController implements AbortController {
     for (let at = this.#first; at !== undefined; at = at.next) at.listener(reason);
   }
 
-  /** Calls `listener` once, at the abort, or now if it has aborted. The listener stays as long as the controller does. */
   onAbort(listener: (reason: unknown) => void): void {
     if (this.aborted) return listener(this.reason);
     const last: Listeners = { listener, next: undefined };
@@ -41,18 +50,39 @@ interface Listeners {
   next: Listeners | undefined;
 }
 
-/** What aborts a branch of a call: a controller of ours, or a signal of the platform. */
-export type AbortSource = LazyAbortController | AbortSignal;
+/** The source of a call whose caller has no signal: nothing aborts it from outside, so a transport needs no signal. */
+export class NeverAborted implements AbortSource {
+  readonly aborted = false;
+  readonly reason: undefined;
+  #signal: AbortSignal | undefined;
 
-export function toSignal(source: AbortSource): AbortSignal {
-  return source instanceof LazyAbortController ? source.signal : source;
+  get signal(): AbortSignal {
+    return (this.#signal ??= new AbortController().signal);
+  }
+
+  onAbort(): void {}
 }
 
-/** `LazyAbortController.onAbort`, for either. */
-export function onAbort(source: AbortSource, listener: (reason: unknown) => void): void {
-  if (source instanceof LazyAbortController) source.onAbort(listener);
-  else if (source.aborted) listener(source.reason);
-  else source.addEventListener('abort', () => listener(source.reason), { once: true });
+/** A signal of the platform. */
+export class SignalSource implements AbortSource {
+  readonly signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  get aborted(): boolean {
+    return this.signal.aborted;
+  }
+  get reason(): unknown {
+    return this.signal.reason;
+  }
+
+  onAbort(listener: (reason: unknown) => void): void {
+    const { signal } = this;
+    if (signal.aborted) listener(signal.reason);
+    else signal.addEventListener('abort', () => listener(signal.reason), { once: true });
+  }
 }
 
 /**
@@ -61,6 +91,6 @@ export function onAbort(source: AbortSource, listener: (reason: unknown) => void
  */
 export function childOf(parent: AbortSource): LazyAbortController {
   const child = new LazyAbortController();
-  onAbort(parent, (reason) => child.abort(reason));
+  parent.onAbort((reason) => child.abort(reason));
   return child;
 }

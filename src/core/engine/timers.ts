@@ -50,9 +50,9 @@ export class LimitTimer {
   constructor(ms: number, last: (rest: number) => Timer) {
     if (ms <= 1) this.#timer = last(ms);
     else if (ms <= longestDelay) {
-      this.#timer = after(ms - 1, () => {
+      this.#timer = setTimeout(() => {
         this.#timer = last(1);
-      });
+      }, ms - 1);
     }
   }
 

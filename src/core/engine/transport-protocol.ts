@@ -1,13 +1,13 @@
 /**
  * What a transport of ours (`undici()`) and the policies exchange beyond the contract of fetch, to save objects that
  * most calls do not need. A response reports when its body has arrived whole (`bodyArrival`), so that a policy need not
- * observe its reader. It reports that its stream has not been created yet (`unopenedBody`), so that a policy need not
- * read `body`, which would create the stream. The transport accepts the abort source of the call in place of a signal
- * (`abortSource`), so that no AbortSignal is created. A GET through `standard()` on `undici()` allocates 24 kB in Node
- * 24, 36 kB without `bodyArrival`, and 25 kB with a signal; of the 12 kB a stream is 9. Each member is optional: any
- * other fetch works without them. The symbols are registered, because the transport may have been loaded with another
- * copy of this module.
+ * observe its reader. The transport takes the request and the abort source of the call (`sendRequest`), so that no
+ * AbortSignal is created and no init is read again. A GET through `standard()` on `undici()` allocates 24 kB in Node 24, 36
+ * kB without `bodyArrival`, and 25 kB with a signal; of the 12 kB a stream is 9. Any other fetch works without them. The
+ * symbols are registered, because the transport may have been loaded with another copy of this module.
  */
+import type { AbortSource } from './lazy-abort.ts';
+import type { RequestLike } from './lazy-request.ts';
 
 /** A member of a Response. */
 export const bodyArrival: unique symbol = Symbol.for('kyoa.bodyArrival') as never;
@@ -21,21 +21,17 @@ export interface BodyArrival {
   abort(error: unknown): void;
 }
 
-/** `undefined` for the response of any other transport. */
-export function bodyArrivalOf(response: Response): BodyArrival | undefined {
-  return (response as { readonly [bodyArrival]?: BodyArrival })[bodyArrival];
-}
-
-/** A member of a Response: whether it has a body that has not been read and whose stream has not been created. */
-export const unopenedBody: unique symbol = Symbol.for('kyoa.unopenedBody') as never;
-
-/** `false` also for the response of any other transport. */
-export function hasUnopenedBody(response: Response): boolean {
-  return (response as { readonly [unopenedBody]?: boolean })[unopenedBody] === true;
+/** A response, which may be one of a transport of ours. */
+export interface Arriving {
+  readonly [bodyArrival]?: BodyArrival;
 }
 
 /**
- * A member of a transport, with any value: its init may have a member of this name, with the abort source of the call, in
- * place of `signal`.
+ * A member of a transport: sends a request as the pipeline has it. The arguments of fetch would be parsed again, and the
+ * signal created.
  */
-export const abortSource: unique symbol = Symbol.for('kyoa.abortSource') as never;
+export const sendRequest: unique symbol = Symbol.for('kyoa.sendRequest') as never;
+
+export interface KyoaTransport {
+  readonly [sendRequest]: (request: RequestLike, abortSource: AbortSource) => Promise<Response>;
+}

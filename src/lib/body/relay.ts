@@ -26,10 +26,10 @@ export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): R
     start(own: Controller) {
       controller = own;
       if (body.failure !== undefined) fail(body.failure.error);
-      else body.readers.add(weak(fail));
+      else body.readers.push(weak(fail));
     },
     async pull() {
-      body.readers.add(fail); // a pending read keeps its stream alive
+      body.readers.push(fail); // a pending read keeps its stream alive
       if (length === body.length && !body.waiting) {
         body.waiting = true;
         for (const watcher of body.watchers) watcher.wait?.();
@@ -54,7 +54,8 @@ export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): R
         endBody(body, false);
         throw error;
       } finally {
-        body.readers.delete(fail);
+        const index = body.readers.indexOf(fail);
+        if (index >= 0) body.readers.splice(index, 1);
       }
     },
     cancel(reason: unknown) {

@@ -18,7 +18,7 @@
  * Setting `ended` notifies every watcher and empties `watchers` and `readers`. After a `failure` each read rejects with
  * its error.
  */
-import { bodyArrivalOf, hasUnopenedBody } from '../../core/engine/transport-protocol.ts';
+import { bodyArrival, type Arriving } from '../../core/engine/transport-protocol.ts';
 import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { relay } from './relay.ts';
@@ -44,14 +44,15 @@ const responses = privateState<WatchedResponse>();
  * is aborted by its signal, not by that function. The function holds no Response, so an abandoned one can be collected.
  */
 export function watchBody(response: Response, watcher: BodyWatcher): (error: unknown) => void {
-  const arrival = watcher.chunk === undefined ? bodyArrivalOf(response) : undefined;
+  const arrival = watcher.chunk === undefined ? (response as Arriving)[bodyArrival] : undefined;
   if (arrival !== undefined) {
-    arrival.onEnd((complete) => watcher.end(complete));
+    // A reaction of a promise runs in the async context of this call, and the listener in that of a socket.
+    void new Promise<boolean>((resolve) => arrival.onEnd(resolve)).then((complete) => watcher.end(complete));
     return (error) => arrival.abort(error);
   }
   const known = responses.get(response);
   // The end of a body that was read before it is watched cannot be observed: it counts as complete.
-  const ended = known !== undefined ? known.body.ended : isUnread(response) ? undefined : true;
+  const ended = known !== undefined ? known.body.ended : !response.body || response.bodyUsed ? true : undefined;
   if (ended !== undefined) {
     watcher.end(ended);
     return noop;
@@ -69,13 +70,9 @@ export function withoutWatch(response: Response): Response {
 
 /** An event stream has no end to wait for. */
 export function isEventStream(response: Response): boolean {
-  const arrival = bodyArrivalOf(response);
+  const arrival = (response as Arriving)[bodyArrival];
   const type = arrival === undefined ? response.headers.get('content-type') : arrival.contentType;
   return type?.startsWith('text/event-stream') === true;
-}
-
-function isUnread(response: Response): boolean {
-  return hasUnopenedBody(response) || (Boolean(response.body) && !response.bodyUsed);
 }
 
 function watch(response: Response, body: WatchedBody): WatchedResponse {
@@ -131,13 +128,14 @@ function reading(method: Method, base: Response) {
     const { body } = state;
     if (body.failure !== undefined) return Promise.reject(body.failure.error);
     const ours = body.hasChunkWatcher || state.relayed !== undefined ? relayed(this, state, base) : undefined;
-    const read = (): Promise<unknown> => (ours === undefined ? base[method].call(this) : ours[method]());
-    const stream = ours === undefined ? Reflect.get(base, 'body', this) : ours.body;
-    if (this.bodyUsed || stream!.locked) return read(); // rejects with the platform's own error
+    const [members, response] = ours === undefined ? [base, this] : [ours, ours];
+    const isRead = Reflect.get(members, 'bodyUsed', response) || Reflect.get(members, 'body', response)!.locked;
+    const read = members[method].call(response); // rejects with the platform's own error if it has been read before
+    if (isRead) return read;
 
     return new Promise((resolve, reject) => {
-      body.readers.add(reject); // not through the stream: Chromium turns the error of a stream into a TypeError
-      read().then(
+      body.readers.push(reject); // not through the stream: Chromium turns the error of a stream into a TypeError
+      read.then(
         (value) => {
           endBody(body, true);
           resolve(value);

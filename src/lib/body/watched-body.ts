@@ -17,7 +17,7 @@ export interface BodyWatcher {
 export interface WatchedBody {
   readonly watchers: BodyWatcher[];
   /** How to reject each pending read, and how to fail each stream of ours. */
-  readonly readers: Set<(error: unknown) => void>;
+  readonly readers: ((error: unknown) => void)[];
   /** The responses that may still read the body: the original and its clones, minus those that were cancelled. */
   copies: number;
   /** Whether a watcher has a `chunk` member. */
@@ -34,7 +34,7 @@ export interface WatchedBody {
 export function newBody(): WatchedBody {
   return {
     watchers: [],
-    readers: new Set(),
+    readers: [],
     copies: 0,
     hasChunkWatcher: false,
     length: 0,
@@ -47,7 +47,7 @@ export function newBody(): WatchedBody {
 export function endBody(body: WatchedBody, complete: boolean): void {
   if (body.ended !== undefined) return;
   body.ended = complete;
-  body.readers.clear();
+  body.readers.length = 0;
   for (const watcher of body.watchers) watcher.end(complete);
   body.watchers.length = 0; // a caller that keeps the response must not keep the whole call with it
 }
@@ -56,6 +56,6 @@ export function endBody(body: WatchedBody, complete: boolean): void {
 export function failBody(body: WatchedBody, error: unknown): void {
   if (body.ended !== undefined) return;
   body.failure = { error };
-  for (const fail of body.readers) fail(error);
+  for (const fail of body.readers.slice()) fail(error); // one that fails leaves the list
   endBody(body, false);
 }

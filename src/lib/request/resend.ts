@@ -1,15 +1,13 @@
 /** Sends a request more than once: with its whole body each time, or not at all. */
-import { requestLikeOf, type Context } from '../../core/context.ts';
-import { bodySource, isRereadable, type Rereadable } from '../../core/engine/body-source.ts';
-import { referrerOf, resent } from '../../core/engine/derive-request.ts';
+import type { Context, Fork } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
-import { toRequest, type RequestLike } from '../../core/engine/lazy-request.ts';
+import { isStream } from '../../core/engine/request-body.ts';
 import { readUpTo, type Bytes } from '../body/streams.ts';
 import { noop } from '../noop.ts';
 
 export interface Resendable {
-  /** Resolves to the Request for one more attempt, or to `undefined` if the body could not be kept. */
-  next(): Promise<Request | undefined>;
+  /** Resolves to what `next` needs for one more attempt, or to `undefined` if the body could not be kept. */
+  next(): Promise<Pick<Fork, 'body'> | undefined>;
   /** Frees the kept body. No further attempt may follow. */
   close(): void;
 }
@@ -19,31 +17,21 @@ export interface Resendable {
  * must be.
  */
 export function resendable(ctx: Context): Resendable | undefined {
-  const requestLike = requestLikeOf(ctx);
-  const { method } = requestLike;
-  if (method === 'GET' || method === 'HEAD' || requestLike.body === null) return unchanged(requestLike);
-  const request = toRequest(requestLike);
-  const source = bodySource(request);
-  if (source === undefined) return recorded(request, ctx.signal);
-  return isRereadable(source) ? fromSource(request, source) : undefined;
+  const { body } = ctx;
+  if (body === undefined) return recorded(ctx.request, ctx.signal);
+  return body !== null && isStream(body) ? undefined : unchanged;
 }
 
-function unchanged(requestLike: RequestLike): Resendable {
-  return { next: () => Promise.resolve(toRequest(requestLike)), close() {} };
-}
+const unchanged: Resendable = { next: () => Promise.resolve({}), close: noop };
 
-function fromSource(request: Request, body: Rereadable): Resendable {
-  return { next: async () => resent(request, body, request.signal), close: noop };
-}
-
-/** For a Request whose body source is unknown: a clone of its body is kept while the first attempt sends it. */
+/** For the body of a Request: a clone of it is kept while the first attempt sends it. */
 function recorded(request: Request, signal: AbortSignal): Resendable {
   const recording = record(request.clone());
   signal.addEventListener('abort', recording.stop, { once: true }); // the body may be endless
   return {
     async next() {
       const body = await recording.bytes;
-      return body === undefined ? undefined : new Request(request, { ...referrerOf(request), body });
+      return body && { body };
     },
     close: recording.stop,
   };

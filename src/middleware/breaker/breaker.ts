@@ -15,7 +15,7 @@ import type { Backoff } from '../../lib/backoff.ts';
 import { checkedSnapshot, circuit, type CircuitSnapshot, type Rules, type Verdict } from './circuit.ts';
 import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
-import { isTransient, setNotBefore, settleThen, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
+import { isTransient, setNotBefore, type Outcome, type When } from '../../lib/outcome.ts';
 
 export interface BreakerOptions extends BreakerOverride {
   /** How long a call counts, ms. @default 10_000 */
@@ -107,7 +107,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     if (permit === undefined) {
       const retryAt = circuit.retryAt!;
       ctx.emit({ type: 'breaker.rejected', key, retryAt });
-      throw new CircuitOpenError(key, retryAt, { request: ctx.request });
+      throw new CircuitOpenError(key, retryAt, { request: ctx });
     }
     const record = (verdict: Verdict | undefined): void => {
       const transition = circuit.record(permit, verdict, settings);
@@ -127,7 +127,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
     }
 
     const started = settings.slow === false ? 0 : performance.now();
-    return settleThen(next(), (outcome) => {
+    const judge = (outcome: Outcome): void => {
       if (permit.expires !== undefined) ctx.signal.removeEventListener('abort', recordAbort);
       if (ctx.aborted) recordAbort();
       else {
@@ -137,8 +137,17 @@ export function breaker(options: BreakerOptions = {}): Breaker {
         const { retryAt } = circuit;
         if (retryAt !== undefined) setNotBefore(outcome, retryAt);
       }
-      return unwrap(outcome);
-    });
+    };
+    return next().then(
+      (response) => {
+        judge({ response });
+        return response;
+      },
+      (error: unknown) => {
+        judge({ error });
+        throw error;
+      },
+    );
   };
 
   const snapshot = (): BreakerSnapshot =>

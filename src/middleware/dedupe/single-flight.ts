@@ -1,7 +1,6 @@
 /** One request for several callers. A caller that leaves does not affect the others; the last one to leave aborts it. */
 import type { Context } from '../../core/context.ts';
 import { LazyAbortController } from '../../core/engine/lazy-abort.ts';
-import { LinkedList, type ListNode } from '../../core/engine/linked-list.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { responseFactory, responseHead } from '../../lib/body/synthetic-response.ts';
 import { isEventStream } from '../../lib/body/watch.ts';
@@ -13,21 +12,11 @@ export interface Slot {
 }
 
 /** A caller that shares the request. */
-class Sharer implements ListNode<Sharer> {
-  list: LinkedList<Sharer> | undefined;
-  prev: Sharer | undefined;
-  next: Sharer | undefined;
+interface Sharer {
   readonly deadline: number;
   readonly sendAlone: () => Promise<Response>;
   readonly resolve: (response: Response | Promise<Response>) => void;
   readonly reject: (error: unknown) => void;
-
-  constructor(deadline: number, sendAlone: Sharer['sendAlone'], resolve: Sharer['resolve'], reject: Sharer['reject']) {
-    this.deadline = deadline;
-    this.sendAlone = sendAlone;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
 }
 
 /** A class, because every call has one, also the many calls that share with no other. */
@@ -36,7 +25,7 @@ export class SingleFlight {
   readonly work: LazyAbortController = new LazyAbortController();
   readonly #slot: Slot;
   readonly #maxBody: number;
-  readonly #sharers = new LinkedList<Sharer>();
+  readonly #sharers: Sharer[] = [];
 
   /** A body of more than `maxBody` bytes is not shared. */
   constructor(slot: Slot, maxBody: number) {
@@ -46,7 +35,7 @@ export class SingleFlight {
 
   /** The latest deadline of all sharers. `Infinity` until the first one has joined: a later one may have any deadline. */
   get deadline(): number {
-    let latest = this.#sharers.size === 0 ? Infinity : -Infinity;
+    let latest = this.#sharers.length === 0 ? Infinity : -Infinity;
     for (const { deadline } of this.#sharers) latest = Math.max(latest, deadline);
     return latest;
   }
@@ -54,16 +43,7 @@ export class SingleFlight {
   /** Occupies the slot until `response` settles, or until the last sharer leaves. */
   start(response: Promise<Response>): void {
     this.#slot.flight = this;
-    response.then(
-      (response) => {
-        try {
-          this.#resolve(response);
-        } catch (error) {
-          this.#reject(error);
-        }
-      },
-      (error: unknown) => this.#reject(error),
-    );
+    response.then((response) => this.#resolve(response)).catch((error: unknown) => this.#reject(error));
   }
 
   /**
@@ -72,8 +52,8 @@ export class SingleFlight {
    */
   join(ctx: Context, sendAlone: () => Promise<Response>): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const sharer = new Sharer(ctx.deadline ?? Infinity, sendAlone, resolve, reject);
-      this.#sharers.add(sharer);
+      const sharer = { deadline: ctx.deadline ?? Infinity, sendAlone, resolve, reject };
+      this.#sharers.push(sharer);
       ctx.onAbort((reason) => {
         reject(reason);
         this.#leave(sharer, reason);
@@ -82,9 +62,16 @@ export class SingleFlight {
   }
 
   #leave(sharer: Sharer, reason: unknown): void {
-    if (!this.#sharers.delete(sharer) || this.#sharers.size > 0) return;
+    if (!this.#remove(sharer) || this.#sharers.length > 0) return;
     this.#clearSlot();
     this.work.abort(reason);
+  }
+
+  /** Whether the caller had not left yet. */
+  #remove(sharer: Sharer): boolean {
+    const index = this.#sharers.indexOf(sharer);
+    if (index >= 0) this.#sharers.splice(index, 1);
+    return index >= 0;
   }
 
   #clearSlot(): void {
@@ -93,11 +80,11 @@ export class SingleFlight {
 
   #resolve(response: Response): void {
     this.#clearSlot();
-    const { first } = this.#sharers;
+    const first = this.#sharers[0];
     if (first === undefined) return discard(response);
-    // A sharer that stays in the list still aborts the request, and with it the body, when it leaves.
-    if (this.#sharers.size === 1) return first.resolve(response);
-    const others = [...this.#sharers].slice(1);
+    // A sharer that stays still aborts the request, and with it the body, when it leaves.
+    if (this.#sharers.length === 1) return first.resolve(response);
+    const others = this.#sharers.slice(1);
     if (response.body && canBeShared(response, this.#maxBody))
       return this.#share(response, response.body, first, others);
     this.#release(others, response.body ? undefined : () => response.clone());
@@ -118,7 +105,7 @@ export class SingleFlight {
     shared.whole.then(
       (content) => {
         this.#release(others, content && (() => respond(content)));
-        if (content !== undefined) this.#sharers.delete(first); // the request is over, and leaving must not abort it
+        if (content !== undefined) this.#remove(first); // the request is over, and leaving must not abort it
       },
       () => this.#release(others, () => respond(shared.again())),
     );
@@ -127,8 +114,8 @@ export class SingleFlight {
   /** Resolves those that have not left, each to a response of its own, or to a request of its own if there is none. */
   #release(sharers: readonly Sharer[], response: (() => Response) | undefined): void {
     for (const sharer of sharers) {
-      if (sharer.list === this.#sharers) sharer.resolve((response ?? sharer.sendAlone)());
-      this.#sharers.delete(sharer);
+      if (this.#sharers.includes(sharer)) sharer.resolve((response ?? sharer.sendAlone)());
+      this.#remove(sharer);
     }
   }
 }

@@ -16,7 +16,7 @@ import { ejectShape, outlierDetection, type EjectOptions, type EjectionRule } fr
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 import { isFailure, isTransient, settle, outcomeFacts, unwrap, type Outcome } from '../../lib/outcome.ts';
 import { weightedRandom, powerOfTwoChoices, leastTriedNearest } from './load-balancer.ts';
-import { rebase, rewriteUrl } from '../../lib/request/rewrite-url.ts';
+import { portableBody, rebase } from '../../lib/request/rewrite-url.ts';
 import {
   endpointList,
   beginCall,
@@ -105,7 +105,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
 
   const policy: Middleware = async function endpoints(ctx, next) {
     const settings = endpointsOptions.forCall(ctx, own);
-    if (settings === undefined || !ctx.request.url.startsWith('http')) return next();
+    if (settings === undefined || !ctx.url.startsWith('http')) return next();
 
     let tried = calls.get(ctx.state);
     if (tried === undefined) calls.set(ctx.state, (tried = new Map()));
@@ -115,7 +115,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
     tried.set(endpoint, attempts);
     ctx.emit({ type: 'endpoint.picked', url, ...(zone !== undefined && { zone }) });
 
-    const request = await rewriteUrl(ctx.request, rebase(ctx.request.url, endpoint.base));
+    const body = await portableBody(ctx);
     ctx.signal.throwIfAborted();
     const started = performance.now();
     const endCall = beginCall(endpoint);
@@ -130,7 +130,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
     };
     ctx.signal.addEventListener('abort', onAbort, { once: true });
 
-    const outcome = await settle(next({ request }));
+    const outcome = await settle(next({ url: rebase(ctx.url, endpoint.base), body }));
     judgeOnce(outcome);
     if (outcome.response) watchBody(outcome.response, { end: endCall });
     else endCall();

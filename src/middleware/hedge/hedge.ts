@@ -1,6 +1,5 @@
 /** Sends a second copy of a request that is slow. Placed inside `retry` and outside the `timeout` of an attempt. */
-import type { Middleware } from '../../core/context.ts';
-import { derive } from '../../core/engine/derive-request.ts';
+import type { Context, Fork, Middleware } from '../../core/context.ts';
 import { safeMethods } from '../../core/engine/http-constants.ts';
 import {
   count,
@@ -112,17 +111,17 @@ export function hedge(options: HedgeOptions = {}): Middleware {
           ctx.emit({ type: 'hedge.suppressed', reason: 'retry-after' });
           break;
         }
-        const request = await race.unlessOver(copies.next());
+        const again = await race.unlessOver(copies.next());
         if (race.isOver()) break;
-        if (request === undefined || (policy.budget && !policy.budget.withdraw())) {
-          ctx.emit({ type: 'hedge.suppressed', reason: request === undefined ? 'body' : 'budget' });
+        if (again === undefined || (policy.budget && !policy.budget.withdraw())) {
+          ctx.emit({ type: 'hedge.suppressed', reason: again === undefined ? 'body' : 'budget' });
           break;
         }
         sent += 1;
         wait = delay;
         ctx.emit({ type: 'hedge.launched', copy: sent, delay: elapsed() });
         const attempt = ctx.attempt + sent - 1;
-        race.start((signal) => next({ request: bypassCacheLock(request), signal, attempt }));
+        race.start((signal) => next({ ...again, ...bypassCacheLock(ctx), signal, attempt }));
       }
       const { outcome, copy, good } = await race.result();
       if (good && sent > 1) ctx.emit({ type: 'hedge.won', copy: copy + 1 });
@@ -152,7 +151,7 @@ function asksForPause({ response }: Outcome): boolean {
  * cache can serve it; `no-store` bypasses that lock. Other runtimes have no such cache, and there the mode would only
  * add `Cache-Control: no-cache` to the request.
  */
-function bypassCacheLock(request: Request): Request {
+function bypassCacheLock({ init }: Context): Pick<Fork, 'init'> {
   const inBrowser = typeof document !== 'undefined' || 'WorkerGlobalScope' in globalThis;
-  return inBrowser && request.cache === 'default' ? derive(request, { cache: 'no-store' }) : request;
+  return inBrowser && init['cache'] === undefined ? { init: { cache: 'no-store' } } : {};
 }

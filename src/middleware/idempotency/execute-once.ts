@@ -10,7 +10,6 @@ import { sleep } from '../../core/engine/timers.ts';
 export interface ExecuteOnceOptions extends LeaseOptions {
   /** The idempotency key, as the caller gave it. `key` is the key of its entry in the store. */
   readonly idempotencyKey: string;
-  readonly request: Request;
   /** What a repeat does while another call holds the lease. */
   readonly conflict: 'wait' | 'throw';
   /** Whether a response is stored. After any other response the key is free again. */
@@ -60,16 +59,18 @@ export async function executeOnce(
 type Turn = Extract<LeaseOutcome, { readonly state: 'acquired' | 'done' }>;
 
 async function waitForLease(ctx: Context, options: ExecuteOnceOptions): Promise<Turn> {
-  const { idempotencyKey, request, conflict } = options;
+  const { idempotencyKey, conflict } = options;
   for (let poll = shortestPoll; ; poll = Math.min(2 * poll, longestPoll)) {
     ctx.signal.throwIfAborted();
     const found = await acquireLease(options);
-    if (found.state === 'mismatch') throw new IdempotencyError('IDEMPOTENCY_MISMATCH', idempotencyKey, { request });
+    if (found.state === 'mismatch')
+      throw new IdempotencyError('IDEMPOTENCY_MISMATCH', idempotencyKey, { request: ctx });
     if (found.state === 'acquired' && found.inDoubt) ctx.emit({ type: 'idempotency.recovered', key: idempotencyKey });
     if (found.state !== 'held') return found;
 
     const retryAt = Date.now() + found.retryIn;
-    if (conflict === 'throw') throw new IdempotencyError('IDEMPOTENCY_CONFLICT', idempotencyKey, { request, retryAt });
+    if (conflict === 'throw')
+      throw new IdempotencyError('IDEMPOTENCY_CONFLICT', idempotencyKey, { request: ctx, retryAt });
     if (poll === shortestPoll) ctx.emit({ type: 'idempotency.awaited', key: idempotencyKey });
     await sleep(Math.min(poll, found.retryIn), ctx.signal);
   }

@@ -1,26 +1,28 @@
 /** Identifies a request: a digest of its method, its URL and the first MiB of its body. */
-import { bodySource } from '../../core/engine/body-source.ts';
+import type { Context } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
+import { isStream } from '../../core/engine/request-body.ts';
 import { readUpTo, type Bytes } from '../../lib/body/streams.ts';
 import { digest } from '../../lib/digest.ts';
 import { noop } from '../../lib/noop.ts';
 
 /** Leaves the request unread. `target` replaces the URL for a caller to whom only a part of the URL matters. */
-export async function fingerprint(request: Request, target: string = request.url): Promise<string> {
-  return digest(new Blob([`${request.method} ${target}\n`, await comparableBody(request)]));
+export async function fingerprint(ctx: Context, target: string = ctx.url): Promise<string> {
+  return digest(new Blob([`${ctx.method} ${target}\n`, await comparableBody(ctx)]));
 }
 
-async function comparableBody(request: Request): Promise<Blob | string> {
-  if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return '';
-  const source = bodySource(request);
-  const start =
-    typeof source === 'string' ? new Blob([source]).slice(0, maxBufferedBody) : await startOfBody(request.clone());
+async function comparableBody(ctx: Context): Promise<Blob | string> {
+  const { body } = ctx;
+  if (body === null) return '';
+  if (typeof body === 'string') return new Blob([body]).slice(0, maxBufferedBody);
+  const copy = body === undefined || isStream(body) ? ctx.request.clone() : new Response(body);
+  const start = await startOfBody(copy);
   // The boundary of a form is random: the same form has another one in each Request.
-  const boundary = /^multipart\/.*boundary="?([^";]+)/i.exec(request.headers.get('content-type') ?? '')?.[1];
+  const boundary = /^multipart\/.*boundary="?([^";]+)/i.exec(copy.headers.get('content-type') ?? '')?.[1];
   return boundary === undefined ? start : withoutBoundary(boundary, start);
 }
 
-async function startOfBody(copy: Request): Promise<Blob> {
+async function startOfBody(copy: Request | Response): Promise<Blob> {
   if (!copy.body) return (await copy.blob()).slice(0, maxBufferedBody); // Firefox has no `Request.body`
   const reader = copy.body.getReader();
   const chunks: Bytes[] = [];

@@ -128,15 +128,13 @@ async function serve(policy: Policy, ctx: Context, next: Next): Promise<Response
 }
 
 async function executionOptions(policy: Policy, ctx: Context, idempotencyKey: string) {
-  const { request } = ctx;
   const { storage = ctx.storage, scope, ttl, when } = policy;
   return {
     idempotencyKey,
-    request,
     storage,
     ttl,
     key: `idempotency ${JSON.stringify([await scope(ctx), idempotencyKey])}`,
-    fingerprint: await fingerprint(request, ctx.side === 'server' ? targetOf(request.url) : request.url),
+    fingerprint: await fingerprint(ctx, ctx.side === 'server' ? targetOf(ctx.url) : ctx.url),
     isFinal: (response: Response): boolean => when({ response }, ctx),
   };
 }
@@ -153,5 +151,5 @@ function headerName(name: string, value: string): string {
 }
 
 async function principal(ctx: Context): Promise<string> {
-  return ctx.side === 'client' ? byOrigin(ctx) : digest(ctx.request.headers.get('authorization') ?? '');
+  return ctx.side === 'client' ? byOrigin(ctx) : digest(ctx.header('authorization') ?? '');
 }

@@ -89,7 +89,7 @@ export function limit(options: LimitOptions): Limiter {
       const reason = permits.waiting >= settings.queue ? 'queue' : isLate ? 'deadline' : undefined;
       if (reason !== undefined) {
         ctx.emit({ type: 'limit.rejected', key, reason });
-        throw new LimitError(key, reason, { request: ctx.request });
+        throw new LimitError(key, reason, { request: ctx });
       }
       ctx.emit({ type: 'limit.queued', key, ahead });
       await permits.acquire(priority, ctx.signal);

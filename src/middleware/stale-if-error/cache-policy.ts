@@ -20,38 +20,38 @@ const perCallHeaders =
  * The URL, `credentials`, `redirect`, and all other headers: those that `Vary` may name, and those that identify a user.
  * `dedupe` compares more (modes, integrity, the headers of caching, the `requestId`), because it shares one request.
  */
-export function cacheKey({ request }: Context): string {
-  const { url, headers, credentials, redirect } = request;
+export function cacheKey({ url, headers, init }: Context): string {
+  const { credentials, redirect } = init;
   const relevant = [...headers].filter(([name]) => !perCallHeaders.test(name));
   return JSON.stringify([url.replace(/#.*/s, ''), credentials, redirect, ...relevant]);
 }
 
 /** Whether a response to the request may be stored: only to a GET without a range. */
-export function mayStore({ method, headers, cache }: Request): boolean {
-  if (method !== 'GET' || headers.has('range') || cache === 'no-store') return false;
+export function mayStore({ method, headers, init }: Context): boolean {
+  if (method !== 'GET' || headers.has('range') || init['cache'] === 'no-store') return false;
   return !directivesOf(headers).has('no-store');
 }
 
 /** How long a response with status 200 may be stored, ms: while it is fresh, and while it may replace a failure. 0: not at all. */
-export function staleTtl(response: Response, { request, side }: Context, ttl: number): number {
+export function staleTtl(response: Response, ctx: Context, ttl: number): number {
   const { headers } = response;
   const directives = directivesOf(headers);
   const has = (name: string): boolean => directives.has(name);
   if (has('no-store') || has('no-cache') || has('must-revalidate')) return 0;
-  if (side === 'server') {
+  if (ctx.side === 'server') {
     // A shared cache (RFC 9111 §3.5). A cookie belongs to one user (§7.3).
     if (has('private') || has('proxy-revalidate') || has('s-maxage') || headers.has('set-cookie')) return 0;
-    if (request.headers.has('authorization') && !has('public')) return 0;
+    if (ctx.header('authorization') !== null && !has('public')) return 0;
   }
-  if (variesByUnknown(request, headers)) return 0;
+  if (variesByUnknown(ctx, headers)) return 0;
   const stale = seconds(directives.get('stale-if-error'));
   return stale === undefined ? ttl : Math.max(0, Math.min(ttl, (freshness(headers) + stale) * 1_000));
 }
 
 /** For how many seconds the request accepts a stale response: its own `stale-if-error`, or 0 if it demands a new response. */
-export function staleness({ headers, cache }: Request): number {
+export function staleness({ headers, init }: Context): number {
   const directives = directivesOf(headers);
-  if (directives.has('no-cache') || cache === 'reload' || cache === 'no-cache') return 0;
+  if (directives.has('no-cache') || init['cache'] === 'reload' || init['cache'] === 'no-cache') return 0;
   return seconds(directives.get('stale-if-error')) ?? Infinity;
 }
 
@@ -68,10 +68,10 @@ export function ageOf(headers: Headers): number {
 }
 
 /** Whether `Vary` names a header that is not in the key: one of `perCallHeaders`, or the cookie that a browser adds. */
-function variesByUnknown(request: Request, headers: Headers): boolean {
+function variesByUnknown(ctx: Context, headers: Headers): boolean {
   const names = (headers.get('vary') ?? '').split(',').map((name) => name.trim().toLowerCase());
   return names.some(
-    (name) => name === '*' || perCallHeaders.test(name) || (name === 'cookie' && !request.headers.has('cookie')),
+    (name) => name === '*' || perCallHeaders.test(name) || (name === 'cookie' && ctx.header('cookie') === null),
   );
 }
 

@@ -72,7 +72,7 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
     const { at, response: stored } = JSON.parse(value) as Entry;
     const response = restoreResponse(stored);
     const elapsed = Math.max(0, Math.floor((Date.now() - at) / 1_000));
-    if (elapsed - freshness(response.headers) > staleness(ctx.request)) return undefined;
+    if (elapsed - freshness(response.headers) > staleness(ctx)) return undefined;
     response.headers.set('Age', String(ageOf(response.headers) + elapsed));
     response.headers.append('Warning', '111 kyoa "Revalidation Failed"');
     return response;

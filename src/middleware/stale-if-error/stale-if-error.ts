@@ -50,7 +50,7 @@ export function staleIfError(options: StaleIfErrorOptions = {}): Middleware {
 
   return async function staleIfError(ctx, next) {
     const policy = staleIfErrorOptions.forCall(ctx, own);
-    const name = policy && mayStore(ctx.request) ? policy.key(ctx) : undefined;
+    const name = policy && mayStore(ctx) ? policy.key(ctx) : undefined;
     if (policy === undefined || name === undefined) return next();
     const store = responseStore(ctx, policy.storage ?? ctx.storage, name);
 

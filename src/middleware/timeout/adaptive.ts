@@ -3,6 +3,7 @@ import type { Context } from '../../core/context.ts';
 import { count, duration, fn, invalid, object, positive, type Shape } from '../../core/options.ts';
 import { meanPlusDeviation, type Estimate } from './estimators.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
+import { noop } from '../../lib/noop.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 
 export interface AdaptiveOptions {
@@ -57,7 +58,7 @@ export function fixed(limit: number): Adaptive {
 export const never: Adaptive = fixed(Infinity);
 
 function unmeasured(limit: number): Measurement {
-  return { limit, finished() {}, expired() {} };
+  return { limit, finished: noop, expired: noop };
 }
 
 /** How fast a doubled limit comes down again: alpha of RFC 6298 §2. */
@@ -65,9 +66,10 @@ const gain = 1 / 8;
 
 /**
  * A limit that is learned from the latencies of the route: `clamp(estimate(latencies), min, max)`, rounded up to two
- * significant digits. A wait that expired is recorded as a latency of the limit, since it lasted at least that long. It also doubles the limit for the next call
- * (RFC 6298 §5.5), so that calls to a service that became slower for good succeed again. Every wait that finishes then
- * lowers the limit towards twice its latency. Within one window the limit is the estimate again.
+ * significant digits. A wait that expired is recorded as a latency of the limit, since it lasted at least that long. It
+ * also doubles the limit for the next call (RFC 6298 §5.5), so that calls to a service that became slower for good succeed
+ * again. Every wait that finishes then lowers the limit towards twice its latency. Within one window the limit is the
+ * estimate again.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  */

@@ -5,7 +5,7 @@ import { LimitTimer } from '../../core/engine/timers.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import { duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
 import { discard } from '../../lib/body/discard.ts';
-import { isEventStream, watchBody } from '../../lib/body/watch.ts';
+import { isEventStream, watchBody, type BodyWatcher } from '../../lib/body/watch.ts';
 import { noop } from '../../lib/noop.ts';
 import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
 import { idleTimer } from './idle-timer.ts';
@@ -64,7 +64,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
 }
 
 /** A call under its limits. A class, because closures would allocate 0.6 kB more per call. */
-class LimitedCall {
+class LimitedCall implements BodyWatcher {
   /** Aborts what is inside the limits. */
   readonly work: AbortController;
   /** When the headers must have arrived, ms on the clock of `performance.now()`. */
@@ -80,12 +80,14 @@ class LimitedCall {
   /** Rejects what the caller waits for: the response, and after the headers each read of the body. */
   #reject: (error: unknown) => void;
   #failed = false;
+  /** Ends the race of `total` in its last millisecond. */
+  #onEnd: (() => void) | undefined;
 
   constructor(ctx: Context, limits: Limits, reject: (error: unknown) => void) {
     this.#ctx = ctx;
-    this.#total = limits.total.measure(ctx, 'total');
-    this.#headers = limits.headers.measure(ctx, 'headers');
-    this.#idle = limits.idle.measure(ctx, 'idle');
+    this.#total = limits.total === never ? unlimited : limits.total.measure(ctx, 'total');
+    this.#headers = limits.headers === never ? unlimited : limits.headers.measure(ctx, 'headers');
+    this.#idle = limits.idle === never ? unlimited : limits.idle.measure(ctx, 'idle');
     this.#isProgress = limits.isProgress;
     this.#reject = reject;
     this.work = ctx.child();
@@ -95,59 +97,64 @@ class LimitedCall {
 
   /** Resolves with the response, unless a limit or an abort comes first: then a response that still comes is discarded. */
   limit(response: Promise<Response>, resolve: (response: Response) => void): void {
-    const lastByte = response.then((response) => {
-      if (this.#failed) return discard(response);
-      const end = this.#limitBody(response);
-      resolve(response);
-      return end;
-    });
-    // No closure: while the body is read, timer and context must not hold the Response, as `resolve` does.
     const fail = this.#fail.bind(this);
-    lastByte.catch(fail);
-    this.#totalTimer = this.#timer('total', this.#total, lastByte);
+    response.then((response) => {
+      if (this.#failed) return discard(response);
+      try {
+        this.#limitBody(response);
+        resolve(response);
+      } catch (error) {
+        fail(error);
+      }
+    }, fail);
+    this.#totalTimer = this.#timer('total', this.#total);
     if (this.#headers.limit < this.#total.limit) this.#headersTimer = this.#timer('headers', this.#headers, response);
     this.#ctx.onAbort(fail);
   }
 
   /**
    * p-timeout races the wait for the last millisecond only. It assigns a function to a property of its promise, V8 makes
-   * such a function in the old space, and there it keeps the whole call alive until a full collection.
+   * such a function in the old space, and there it keeps the whole call alive until a full collection. A timer that runs
+   * on after the headers must not hold the Response, which a caller may drop unread: `total` waits for `end`.
    */
-  #timer(phase: Phase, measurement: Measurement, wait: Promise<unknown>): LimitTimer | undefined {
+  #timer(phase: Phase, measurement: Measurement, response?: Promise<Response>): LimitTimer | undefined {
     const { limit } = measurement;
     if (limit === Infinity) return undefined;
     return new LimitTimer(limit, (milliseconds) => {
       const fallback = (): void => this.#expire(phase, measurement);
-      pTimeout(wait, { milliseconds, signal: this.#ctx.signal, fallback }).catch((error: unknown) => this.#fail(error));
+      const { signal } = this.#ctx;
+      const wait: Promise<unknown> = response ?? new Promise<void>((resolve) => (this.#onEnd = resolve));
+      pTimeout(wait, { milliseconds, signal, fallback }).catch((error: unknown) => this.#fail(error));
       return undefined;
     });
   }
 
-  /** Resolves with the last byte, if `total` limits it. */
-  #limitBody(response: Response): Promise<void> | undefined {
+  #limitBody(response: Response): void {
     const waited = this.#elapsed();
     this.#headersTimer?.cancel();
     this.#headers.finished(waited);
     const total = this.#totalTimer;
-    const unlimited = total === undefined || isEventStream(response);
-    if (unlimited) total?.cancel();
-    this.#reject = noop;
-    const lastByte = unlimited ? undefined : this.#limitLastByte(response, total);
-    const left = unlimited ? Infinity : this.#total.limit - waited;
+    let left = Infinity;
+    if (total === undefined || isEventStream(response)) {
+      this.#endTotal();
+      this.#reject = noop;
+    } else {
+      this.#reject = watchBody(response, this);
+      total.unref();
+      left = this.#total.limit - waited;
+    }
     if (this.#idle.limit < left) this.#limitSilence(response); // otherwise `total` expires first
-    return lastByte;
   }
 
-  #limitLastByte(response: Response, timer: LimitTimer): Promise<void> {
-    let end!: (complete: boolean) => void;
-    const ended = new Promise<boolean>((resolve) => (end = resolve));
-    this.#reject = watchBody(response, { end });
-    timer.unref();
-    // A reaction of a promise runs in the async context of this call, and `end` in that of a socket.
-    return ended.then((complete) => {
-      timer.cancel();
-      if (complete) this.#total.finished(this.#elapsed());
-    });
+  /** The body has ended. */
+  end(complete: boolean): void {
+    this.#endTotal();
+    if (complete) this.#total.finished(this.#elapsed());
+  }
+
+  #endTotal(): void {
+    this.#totalTimer?.cancel();
+    this.#onEnd?.();
   }
 
   #limitSilence(response: Response): void {
@@ -158,7 +165,7 @@ class LimitedCall {
 
   #expire(phase: Phase, measurement: Measurement): void {
     const facts = { phase, limit: measurement.limit, elapsed: this.#elapsed() };
-    const error = new TimeoutError(facts, { request: this.#ctx.request });
+    const error = new TimeoutError(facts, { request: this.#ctx });
     measurement.expired();
     this.#ctx.emit({ type: 'timeout.exceeded', ...facts });
     this.work.abort(error);
@@ -167,7 +174,7 @@ class LimitedCall {
 
   #fail(error: unknown): void {
     this.#failed = true;
-    this.#totalTimer?.cancel();
+    this.#endTotal();
     this.#headersTimer?.cancel();
     this.#reject(error);
   }
@@ -185,6 +192,7 @@ type Limits = Readonly<Record<Phase, Adaptive>> & Pick<TimeoutOptions, 'isProgre
 type Instance = Middleware & { readonly limits: Limits };
 
 const none: Limits = { total: never, headers: never, idle: never };
+const unlimited: Measurement = { limit: Infinity, finished: noop, expired: noop };
 
 function parse(given: number | TimeoutOptions): Partial<Limits> {
   return timeoutOptions.parse(typeof given === 'number' ? { total: given } : given);

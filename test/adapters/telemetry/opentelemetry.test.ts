@@ -49,8 +49,8 @@ function setup(between: readonly Middleware[], answer: (attempt: number) => Resp
   const tracer = provider.getTracer('test');
   const otel = opentelemetry({ tracer, meter: meters.getMeter('test'), redact: ['pet_name'] });
   const sent: Request[] = [];
-  const transport: Fetch = async (input) => {
-    sent.push(input as Request);
+  const transport: Fetch = async (input, init) => {
+    sent.push(new Request(input, init));
     return answer(sent.length);
   };
   return {
@@ -252,7 +252,7 @@ describe('opentelemetry', () => {
 
   test('lets each part work without the other', async () => {
     const { otel, spans, sent } = setup([], () => new Response(null));
-    const transport: Fetch = async (input) => ((sent as Request[]).push(input as Request), new Response(null));
+    const transport: Fetch = async (...call) => ((sent as Request[]).push(new Request(...call)), new Response(null));
     await createFetch({ use: [otel], fetch: transport })(url);
     await createFetch({ use: [retry(), otel.attempt], fetch: transport })(url);
     expect(spans().map(({ kind }) => kind)).toEqual([SpanKind.INTERNAL, SpanKind.CLIENT]);

@@ -1,29 +1,41 @@
 import { describe, expect, test } from 'vitest';
-import { bodySource, setBodySource } from '../../../src/core/engine/body-source.ts';
-import { derive } from '../../../src/core/engine/derive-request.ts';
-import { resendable, type Resendable } from '../../../src/lib/request/resend.ts';
+import { attemptOf, fork, type Context, type Fork } from '../../../src/core/context.ts';
+import { requestOf, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
+import { resendable } from '../../../src/lib/request/resend.ts';
 import { contextOf } from '../../support/context.ts';
 import { origin, settled, type Exchange, type Origin } from '../../support/origin.ts';
 
-interface Copies extends Resendable {
-  /** The request of the first attempt. */
-  readonly first: Request;
+interface Copies {
+  /** The context of the first attempt. */
+  readonly first: Context;
+  /** The context of one more attempt. */
+  next(): Promise<Context | undefined>;
+  close(): void;
 }
 
 /** `resendable` for a call that is not aborted. */
-function copiesOf(first: Request): Copies | undefined {
-  const copies = resendable(contextOf({ request: first }));
-  return copies && { first, ...copies };
+function copiesOf(request: Request | RequestLike, changes: Fork = {}): Copies | undefined {
+  const first = fork(contextOf({ request }), changes);
+  const copies = resendable(first);
+  if (copies === undefined) return undefined;
+  const next = async (): Promise<Context | undefined> => {
+    const again = await copies.next();
+    return again && fork(first, again);
+  };
+  return { first, next, close: () => copies.close() };
+}
+
+/** Sends a request as the transport does. */
+function send(ctx: Context): Promise<Response> {
+  return fetch(...attemptOf(ctx).requestLike.fetchArguments({}));
 }
 
 const cap = 1024 * 1024;
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
-/** A request whose body source is known, as the entry points create it. */
-function withSource(url: string, body: BodyInit, init: RequestInit = {}): Request {
-  const request = new Request(url, { method: 'POST', body, ...init });
-  setBodySource(request, body);
-  return request;
+/** A URL and an init, as most callers write a request. */
+function written(url: string, body: BodyInit, init: RequestInit = {}): RequestLike {
+  return requestOf(url, { method: 'POST', body, ...init });
 }
 
 function form(): FormData {
@@ -90,9 +102,9 @@ async function arrived(server: Origin): Promise<readonly Arrived[]> {
 
 /** Sends three attempts. */
 async function sendThrice(copies: Copies, between: () => void = () => {}): Promise<void> {
-  await (await fetch(copies.first)).text();
+  await (await send(copies.first)).text();
   between();
-  for (let n = 0; n < 2; n += 1) await (await fetch((await copies.next())!)).text();
+  for (let n = 0; n < 2; n += 1) await (await send((await copies.next())!)).text();
   copies.close();
 }
 
@@ -122,7 +134,7 @@ describe('resendable', () => {
   test.for(Object.keys(bodies))('sends %s whole each time', async (name) => {
     await using server = await origin(echo);
     const [make, type, arrives] = bodies[name]!;
-    await sendThrice(copiesOf(withSource(server.url, make()))!);
+    await sendThrice(copiesOf(written(server.url, make()))!);
     const each = { method: 'POST', type, body: arrives };
     expect(await arrived(server)).toEqual([each, each, each]);
   });
@@ -135,7 +147,7 @@ describe('resendable', () => {
     ['a FormData', form(), (body: FormData) => body.set('field', 'after')],
   ])('sends %s as it was at first, although the caller has changed it since', async ([, body, change]) => {
     await using server = await origin(echo);
-    const copies = copiesOf(withSource(server.url, body))!;
+    const copies = copiesOf(written(server.url, body))!;
     await sendThrice(copies, () => change(body as never));
     const [first, ...others] = await arrived(server);
     expect(others).toEqual([first, first]);
@@ -148,7 +160,7 @@ describe('resendable', () => {
     ['a FormData', form(), (body: FormData) => body.set('field', 'after')],
   ])('sends %s as it was when the call was made, not when the policy ran', async ([, body, change]) => {
     await using server = await origin(echo);
-    const request = withSource(server.url, body);
+    const request = written(server.url, body);
     change(body as never); // while an outer policy waits for its storage
     await sendThrice(copiesOf(request)!);
     const [first, ...others] = await arrived(server);
@@ -157,7 +169,7 @@ describe('resendable', () => {
 
   test('names the boundary of each form in its header', async () => {
     await using server = await origin(echo);
-    await sendThrice(copiesOf(withSource(server.url, form()))!);
+    await sendThrice(copiesOf(written(server.url, form()))!);
     const boundaries = await Promise.all(
       server.exchanges.map(async ({ request, body }) => {
         const boundary = /boundary=(.+)$/.exec(request.headers['content-type']!)![1]!;
@@ -169,45 +181,46 @@ describe('resendable', () => {
   });
 
   test.for([
-    ['known', withSource],
-    ['unknown', streaming],
-  ] as const)('sends the whole body after a first attempt whose connection broke, with %s source', async ([, make]) => {
+    ['a URL and an init', written],
+    ['a Request', streaming],
+  ] as const)('sends the whole body after a first attempt whose connection broke, for %s', async ([, make]) => {
     await using server = await origin((exchange) => {
       const { request } = exchange;
       if (server.exchanges.length > 1) echo(exchange);
       else request.once('data', () => request.socket.resetAndDestroy());
     });
     const copies = copiesOf(make(server.url, new Uint8Array(cap).fill(120)))!;
-    await expect(fetch(copies.first)).rejects.toThrow('fetch failed');
-    await (await fetch((await copies.next())!)).text();
+    await expect(send(copies.first)).rejects.toThrow('fetch failed');
+    await (await send((await copies.next())!)).text();
     expect(await server.exchanges[1]!.body).toHaveLength(cap);
   });
 
   test.for([
-    ['known', withSource],
-    ['unknown', streaming],
-  ] as const)('sends the whole body after a response that came before its end, with %s source', async ([, make]) => {
+    ['a URL and an init', written],
+    ['a Request', streaming],
+  ] as const)('sends the whole body after a response that came before its end, for %s', async ([, make]) => {
     await using server = await origin((exchange) => {
       if (server.exchanges.length > 1) echo(exchange);
       else exchange.answer.writeHead(503).end();
     });
     const copies = copiesOf(make(server.url, new Uint8Array(cap).fill(120)))!;
-    expect((await fetch(copies.first)).status).toBe(503);
-    await (await fetch((await copies.next())!)).text();
+    expect((await send(copies.first)).status).toBe(503);
+    await (await send((await copies.next())!)).text();
     expect(await server.exchanges[1]!.body).toHaveLength(cap);
   });
 
-  test('has no limit for a body whose source is known', async () => {
+  test('has no limit for a body that the caller passed beside the URL', async () => {
     await using server = await origin(echo);
-    await sendThrice(copiesOf(withSource(server.url, new Uint8Array(8 * cap)))!);
+    await sendThrice(copiesOf(written(server.url, new Uint8Array(8 * cap)))!);
     const lengths = await Promise.all(server.exchanges.map(async ({ body }) => (await body).length));
     expect(lengths).toEqual([8 * cap, 8 * cap, 8 * cap]);
   });
 
-  test('keeps all other members of the request', async () => {
-    const controller = new AbortController();
-    const request = withSource('http://api.example/path?a=1', form(), {
+  test.for(['a URL and an init', 'a Request'])('keeps all other members of %s', async (kind) => {
+    const url = 'http://api.example/path?a=1';
+    const init = {
       method: 'PUT',
+      body: form(),
       headers: { 'x-kind': 'kept', authorization: 'Bearer token' },
       credentials: 'include',
       cache: 'no-store',
@@ -216,49 +229,26 @@ describe('resendable', () => {
       referrerPolicy: 'no-referrer',
       integrity: 'sha256-abc',
       keepalive: true,
-      signal: controller.signal,
-    });
-    const again = (await copiesOf(request)!.next())!;
-    for (const member of [
-      'method',
-      'url',
-      'credentials',
-      'cache',
-      'redirect',
-      'integrity',
-      'keepalive',
-      'mode',
-      'referrer',
-      'referrerPolicy',
-    ] as const) {
-      expect([member, again[member]]).toEqual([member, request[member]]);
-    }
-    expect(again.headers.get('x-kind')).toBe('kept');
-    expect(again.headers.get('authorization')).toBe('Bearer token');
-    controller.abort('enough');
-    expect(again.signal.reason).toBe('enough');
-  });
-
-  test.for<[string, Request]>([
-    ['a GET', new Request('http://api.example/')],
-    ['a HEAD', new Request('http://api.example/', { method: 'HEAD' })],
-    ['a POST without a body', new Request('http://api.example/', { method: 'POST' })],
-  ])('returns %s itself each time and copies nothing', async ([, request]) => {
-    const copies = copiesOf(request)!;
-    expect([await copies.next(), await copies.next()]).toEqual([request, request]);
-    expect(await copies.next()).toBe(request);
+    } as const;
+    const copies = copiesOf(kind === 'a Request' ? new Request(url, init) : requestOf(url, init))!;
+    const again = (await copies.next())!;
+    const { body: _body, headers, ...members } = init;
+    expect(new Request(...attemptOf(again).requestLike.fetchArguments({}))).toMatchObject({ url, ...members });
+    expect(Object.fromEntries(again.headers)).toMatchObject(headers);
     copies.close();
   });
 
-  test('keeps the body source, so that its request can be sent again', async () => {
-    const again = (await copiesOf(withSource('http://api.example/', 'text'))!.next())!;
-    expect(bodySource(again)).toBe('text');
-  });
-
-  test('does not read a body whose source is known', () => {
-    const request = withSource('http://api.example/', 'text');
-    expect(copiesOf(request)).toBeDefined();
-    expect(request.bodyUsed).toBe(false);
+  test.for<[string, Request | RequestLike]>([
+    ['a GET', requestOf('http://api.example/', {})],
+    ['a POST', written('http://api.example/', 'text')],
+    ['a Request of a GET', new Request('http://api.example/')],
+    ['a Request of a HEAD', new Request('http://api.example/', { method: 'HEAD' })],
+    ['a Request of a POST without a body', new Request('http://api.example/', { method: 'POST' })],
+  ])('changes nothing of %s and copies nothing', async ([, request]) => {
+    const copies = resendable(contextOf({ request }))!;
+    for (let n = 0; n < 3; n += 1) expect(await copies.next()).toEqual({});
+    copies.close();
+    if (request instanceof Request) expect(request.bodyUsed).toBe(false);
   });
 
   test.for<[string, () => BodyInit]>([
@@ -273,14 +263,14 @@ describe('resendable', () => {
         }) as unknown as BodyInit,
     ],
   ])('is undefined for %s, which stays unread', ([, make]) => {
-    const body = make();
-    const request = withSource('http://api.example/', body, { duplex: 'half' } as RequestInit);
-    expect(copiesOf(request)).toBeUndefined();
+    const lazy = written('http://api.example/', make(), { duplex: 'half' } as RequestInit);
+    expect(copiesOf(lazy)).toBeUndefined();
+    const { request } = lazy;
     expect([request.bodyUsed, request.body!.locked]).toEqual([false, false]);
   });
 });
 
-describe('resendable for a body of unknown source', () => {
+describe('resendable for the body of a Request', () => {
   test.for(Object.keys(bodies))('sends %s whole each time', async (name) => {
     await using server = await origin(echo);
     const [make, type, arrives] = bodies[name]!;
@@ -303,7 +293,7 @@ describe('resendable for a body of unknown source', () => {
     await using server = await origin(echo);
     const { stream } = source(cap + 1);
     const copies = copiesOf(streaming(server.url, stream))!;
-    await (await fetch(copies.first)).text();
+    await (await send(copies.first)).text();
     expect(await copies.next()).toBeUndefined();
     copies.close();
     expect(await server.exchanges[0]!.body).toHaveLength(cap + 1);
@@ -324,7 +314,7 @@ describe('resendable for a body of unknown source', () => {
     const copies = copiesOf(streaming('http://api.example/', stream))!;
     expect(await copies.next()).toBeUndefined();
     expect(record.cancelled).toBeUndefined();
-    await copies.first.body!.cancel('enough');
+    await copies.first.request.body!.cancel('enough');
     expect(record.cancelled).toBeDefined();
   });
 
@@ -335,7 +325,7 @@ describe('resendable for a body of unknown source', () => {
     const pulled = record.pulled;
     await settled();
     expect(record.pulled).toBeLessThanOrEqual(pulled + 65_536);
-    await copies.first.body!.cancel('enough');
+    await copies.first.request.body!.cancel('enough');
     expect(record.cancelled).toBeDefined();
   });
 
@@ -368,40 +358,35 @@ describe('resendable for a body of unknown source', () => {
     });
     const copies = copiesOf(streaming('http://api.example/', stream))!;
     expect(await copies.next()).toBeUndefined();
-    await expect(copies.first.text()).rejects.toThrow('of the source');
-  });
-
-  test('keeps the referrer and its policy', async () => {
-    const members = { referrer: 'http://api.example/from', referrerPolicy: 'no-referrer' } as const;
-    const request = new Request('http://api.example/', { method: 'POST', body: 'text', ...members });
-    expect(await copiesOf(request)!.next()).toMatchObject(members);
+    await expect(copies.first.request.text()).rejects.toThrow('of the source');
   });
 
   test('can be closed twice', async () => {
     const copies = copiesOf(new Request('http://api.example/', { method: 'POST', body: 'text' }))!;
-    expect(await (await copies.next())!.text()).toBe('text');
+    expect(await (await copies.next())!.request.text()).toBe('text');
     copies.close();
     copies.close();
     await settled();
   });
 });
 
-describe('resendable for a derived request', () => {
-  test('keeps the body source', async () => {
-    const body = 'x'.repeat(2 * cap); // longer than what is kept of an unknown source
-    const derived = derive(withSource('http://api.example/', body), { headers: { 'x-attempt': '2' } });
-    const again = (await copiesOf(derived)!.next())!;
-    expect(again.headers.get('x-attempt')).toBe('2');
-    expect(await again.text()).toHaveLength(2 * cap);
+describe('resendable for a fork with other headers', () => {
+  const changes = { headers: { 'x-attempt': '2' } };
+
+  test('has no limit for a body that the caller passed beside the URL', async () => {
+    const body = 'x'.repeat(2 * cap); // longer than what is kept of a Request
+    const again = (await copiesOf(written('http://api.example/', body), changes)!.next())!;
+    expect(again.header('x-attempt')).toBe('2');
+    expect(await again.request.text()).toHaveLength(2 * cap);
   });
 
-  test('is undefined if the source is a stream', () => {
-    const request = withSource('http://api.example/', source().stream, { duplex: 'half' } as RequestInit);
-    expect(copiesOf(derive(request, {}))).toBeUndefined();
+  test('is undefined for a stream', () => {
+    const request = written('http://api.example/', source().stream, { duplex: 'half' } as RequestInit);
+    expect(copiesOf(request, changes)).toBeUndefined();
   });
 
-  test('keeps the body if the source is unknown', async () => {
-    const derived = derive(new Request('http://api.example/', { method: 'POST', body: 'text' }), {});
-    expect(await (await copiesOf(derived)!.next())!.text()).toBe('text');
+  test('keeps the body of a Request', async () => {
+    const again = (await copiesOf(streaming('http://api.example/', 'text'), changes)!.next())!;
+    expect([again.header('x-attempt'), await again.request.text()]).toEqual(['2', 'text']);
   });
 });

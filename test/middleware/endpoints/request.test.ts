@@ -32,8 +32,8 @@ describe('endpoints', () => {
     const bodies = ['text', new TextEncoder().encode('bytes'), new Blob(['blob']), new URLSearchParams('p=1'), form];
     const texts: string[] = [];
     for (const body of bodies) {
-      const { fetch } = watched([eager, endpoints(list)], async (input) => {
-        const request = input as Request;
+      const { fetch } = watched([eager, endpoints(list)], async (input, init) => {
+        const request = new Request(input, init);
         texts.push(body === form ? ((await request.formData()).get('name') as string) : await request.text());
         return new Response(null, { status: texts.length % 2 === 1 ? 503 : 200 });
       });
@@ -45,8 +45,8 @@ describe('endpoints', () => {
 
   test('keeps the body of a Request that the caller made, short or long, and of a stream', async () => {
     const lengths: number[] = [];
-    const { fetch } = watched([endpoints(list)], async (input) => {
-      lengths.push((await (input as Request).arrayBuffer()).byteLength);
+    const { fetch } = watched([endpoints(list)], async (input, init) => {
+      lengths.push((await new Request(input, init).arrayBuffer()).byteLength);
       return new Response();
     });
     for (const length of [0, 10, 3_000_000])

@@ -13,7 +13,7 @@ type Respond = () => Response | Promise<Response>;
 export function byOrigin(use: Parameters<typeof watched>[0], origins: Record<string, Respond> = {}) {
   const sent: string[] = [];
   const transport: Fetch = async (input) => {
-    const { origin } = new URL((input as Request).url);
+    const { origin } = new URL(input instanceof Request ? input.url : input);
     sent.push(origin);
     return (origins[origin] ?? (() => new Response('fine')))();
   };

@@ -37,7 +37,7 @@ describe('hedge in Chromium', () => {
   test('keeps headers, credentials mode and referrer policy in the copy, and the caller’s own cache mode', async () => {
     const sent: Request[] = [];
     const { fetch } = watched([hedge({ delay: 50 })], (input, init) => {
-      sent.push(input as Request);
+      sent.push(new Request(input, init));
       return globalThis.fetch(input, init);
     });
     const init = { headers: { accept: 'text/x' }, credentials: 'omit', referrerPolicy: 'no-referrer' } as const;

@@ -16,8 +16,9 @@ export function scripted(...steps: readonly Step[]) {
   const sent: { readonly request: Request; readonly signal: AbortSignal; readonly at: number }[] = [];
   const transport: Fetch = (input, init) =>
     new Promise((resolve, reject) => {
-      const { signal } = init as { signal: AbortSignal };
-      const copy = sent.push({ request: input as Request, signal, at: performance.now() });
+      const request = new Request(input, init);
+      const { signal } = request;
+      const copy = sent.push({ request, signal, at: performance.now() });
       const { ms, status = 200, error, headers } = steps[Math.min(copy, steps.length) - 1]!;
       const timer = setTimeout(() => {
         if (error !== undefined) reject(error);

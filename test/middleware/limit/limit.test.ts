@@ -21,10 +21,10 @@ function upstream(options: LimitOptions) {
   const calls: Call[] = [];
   const policy = limit(options);
   const { fetch, events } = watched([policy], (input, init) => {
-    const { signal } = init!;
+    const { signal, url } = new Request(input, init);
     return new Promise((resolve, reject) => {
       const call: Call = {
-        name: new URL((input as Request).url).pathname.slice(1),
+        name: new URL(url).pathname.slice(1),
         at: performance.now(),
         respond(response = new Response(null)) {
           call.over = true;
@@ -32,9 +32,9 @@ function upstream(options: LimitOptions) {
         },
         over: false,
       };
-      signal!.addEventListener('abort', () => {
+      signal.addEventListener('abort', () => {
         call.over = true;
-        reject(signal!.reason);
+        reject(signal.reason);
       });
       calls.push(call);
     });

@@ -8,7 +8,8 @@ import {
   staleTtl,
   staleness,
 } from '../../../src/middleware/stale-if-error/cache-policy.ts';
-import { fork } from '../../../src/core/context.ts';
+import { fork, type Context } from '../../../src/core/context.ts';
+import { requestOf } from '../../../src/core/engine/lazy-request.ts';
 import { contextOf } from '../../support/context.ts';
 
 const day = 86_400_000;
@@ -83,46 +84,51 @@ describe('freshness', () => {
 });
 
 describe('the cache policy of a request', () => {
-  const request = (init: RequestInit, url = 'http://api.example/a'): Request => new Request(url, init);
-  const keyOf = (init: RequestInit, url?: string): string =>
-    cacheKey(fork(contextOf(), { request: request(init, url) }));
+  describe.each([
+    ['a URL and an init', requestOf],
+    ['a Request', (url: string, init: RequestInit) => new Request(url, init)],
+  ])('that was given as %s', (_, make) => {
+    const request = (init: RequestInit, url = 'http://api.example/a'): Context =>
+      contextOf({ request: make(url, init) });
+    const keyOf = (init: RequestInit, url?: string): string => cacheKey(request(init, url));
 
-  test('allows its response to be stored if the request is a whole GET without no-store', () => {
-    expect(mayStore(request({}))).toBe(true);
-    const others: RequestInit[] = [
-      { method: 'HEAD' },
-      { method: 'POST' },
-      { headers: { range: 'bytes=0-1' } },
-      { headers: { 'cache-control': 'no-store' } },
-      { cache: 'no-store' },
-    ];
-    for (const init of others) expect(mayStore(request(init))).toBe(false);
-  });
+    test('allows its response to be stored if the request is a whole GET without no-store', () => {
+      expect(mayStore(request({}))).toBe(true);
+      const others: RequestInit[] = [
+        { method: 'HEAD' },
+        { method: 'POST' },
+        { headers: { range: 'bytes=0-1' } },
+        { headers: { 'cache-control': 'no-store' } },
+        { cache: 'no-store' },
+      ];
+      for (const init of others) expect(mayStore(request(init))).toBe(false);
+    });
 
-  test('accepts a stale response, unless a header or the cache mode forbids it', () => {
-    expect(staleness(request({}))).toBe(Infinity);
-    expect(staleness(request({ headers: { 'cache-control': 'stale-if-error=60' } }))).toBe(60);
-    for (const init of [
-      { cache: 'reload' },
-      { cache: 'no-cache' },
-      { headers: { 'cache-control': 'no-cache' } },
-    ] as const)
-      expect(staleness(request(init))).toBe(0);
-  });
+    test('accepts a stale response, unless a header or the cache mode forbids it', () => {
+      expect(staleness(request({}))).toBe(Infinity);
+      expect(staleness(request({ headers: { 'cache-control': 'stale-if-error=60' } }))).toBe(60);
+      for (const init of [
+        { cache: 'reload' },
+        { cache: 'no-cache' },
+        { headers: { 'cache-control': 'no-cache' } },
+      ] as const)
+        expect(staleness(request(init))).toBe(0);
+    });
 
-  test('has a key of its URL, its modes and every header but those of one call', () => {
-    const base = keyOf({});
-    expect(keyOf({}, 'http://api.example/a#there')).toBe(base);
-    for (const name of ['traceparent', 'x-request-id', 'if-none-match', 'cache-control'])
-      expect(keyOf({ headers: { [name]: 'x' } })).toBe(base);
-    const different = [
-      keyOf({}, 'http://api.example/b'),
-      keyOf({}, 'http://api.example/a?q'),
-      keyOf({ credentials: 'omit' }),
-      ...['authorization', 'cookie', 'accept', 'x-api-key', 'x-tenant'].map((name) =>
-        keyOf({ headers: { [name]: 'x' } }),
-      ),
-    ];
-    expect(new Set([base, ...different]).size).toBe(different.length + 1);
+    test('has a key of its URL, its modes and every header but those of one call', () => {
+      const base = keyOf({});
+      expect(keyOf({}, 'http://api.example/a#there')).toBe(base);
+      for (const name of ['traceparent', 'x-request-id', 'if-none-match', 'cache-control'])
+        expect(keyOf({ headers: { [name]: 'x' } })).toBe(base);
+      const different = [
+        keyOf({}, 'http://api.example/b'),
+        keyOf({}, 'http://api.example/a?q'),
+        keyOf({ credentials: 'omit' }),
+        ...['authorization', 'cookie', 'accept', 'x-api-key', 'x-tenant'].map((name) =>
+          keyOf({ headers: { [name]: 'x' } }),
+        ),
+      ];
+      expect(new Set([base, ...different]).size).toBe(different.length + 1);
+    });
   });
 });
