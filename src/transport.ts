@@ -1,4 +1,5 @@
 /** The terminal of a pipeline: it passes the request to a fetch and emits the events of the attempt. */
+import { isResponse } from './core/compose.ts';
 import { attemptOf, type Handler, type Context } from './core/context.ts';
 import { NeverAborted } from './core/engine/lazy-abort.ts';
 import { sendRequest, type KyoaTransport } from './core/engine/transport-protocol.ts';
@@ -36,7 +37,9 @@ function observed(send: Handler, ctx: Context): Promise<Response> {
   const duration = (): number => performance.now() - started;
   return promiseOf(send, ctx).then(
     (response) => {
-      ctx.emit({ type: 'attempt.answered', attempt, method, url, status: response.status, duration: duration() });
+      if (!isResponse(response)) return response; // compose reports it
+      const { status } = response;
+      ctx.emit({ type: 'attempt.answered', attempt, method, url, status, duration: duration() });
       return response;
     },
     (error: unknown) => {

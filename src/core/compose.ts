@@ -13,44 +13,87 @@ import { fn, show } from './options.ts';
 export function compose(use: readonly Middleware[], terminal: Handler): Handler {
   use.forEach((middleware, index) => fn(`use[${index}]`, middleware));
   fn('terminal', terminal);
-  return use.reduceRight<Handler>(
-    (inner, middleware) => layer(middleware, nameOf(middleware), inner),
-    layer(terminal, 'the transport', unreachable),
+  const outermost = use.reduceRight<Layer>(
+    (inner, middleware, index) => layer(middleware, index, inner),
+    layer(terminal, use.length, unreachable),
   );
+
+  return (ctx) => {
+    const results: Results = [];
+    return outermost(ctx, results).then(
+      (response) => {
+        if (!isResponse(response)) return blame(use, results, ctx, response);
+        results.length = 0; // a middleware that keeps its `next` must not keep the Response
+        return response;
+      },
+      // What fails on a result that is no Response fails with a TypeError, or with the absent error of its outcome.
+      (error: unknown) => {
+        if (error === undefined || error instanceof TypeError) return blame(use, results, ctx, undefined, { error });
+        throw error;
+      },
+    );
+  };
 }
 
-function layer(middleware: Middleware, name: string, inner: Handler): Handler {
-  return (ctx) => {
-    let passed: Promise<Response> | undefined;
+type Layer = (ctx: Context, results: Results) => Promise<Response>;
+
+/**
+ * The latest result of each layer, by which a bad one is found after the call has failed. A check in each layer would cost
+ * a promise each: a GET through `standard()` on the global fetch took 6 % longer.
+ */
+type Results = (Promise<Response> | undefined)[];
+
+function layer(middleware: Middleware, index: number, inner: Layer): Layer {
+  return (ctx, results) => {
     const next: Next = (changes) => {
       try {
-        return (passed = inner(changes === undefined ? ctx : fork(ctx, changes)));
+        return inner(changes === undefined ? ctx : fork(ctx, changes), results);
       } catch (error) {
         return Promise.reject(error); // a body that was sent cannot be sent again
       }
     };
+    let result: unknown;
     try {
-      const result = middleware(ctx, next);
-      // The inner layer has checked the promise that it returned.
-      if (passed !== undefined && result === passed) return result;
-      return Promise.resolve(result).then((response) =>
-        response instanceof Response ? response : mustBeResponse(response, name, ctx),
-      );
+      result = middleware(ctx, next);
     } catch (error) {
-      return Promise.reject(error);
+      result = Promise.reject(error);
     }
+    return (results[index] = result instanceof Promise ? result : Promise.resolve(result));
   };
 }
 
-const unreachable: Handler = () => Promise.reject(new Error('The transport has no inner middleware'));
+const unreachable: Layer = () => Promise.reject(new Error('The transport has no inner middleware'));
 
-function nameOf({ name }: Middleware): string {
-  return name === '' ? 'an unnamed middleware' : `the middleware ${name}`;
+/** Throws the error that names the innermost layer whose result is no Response; if there is none, the failure itself. */
+async function blame(
+  use: readonly Middleware[],
+  results: Results,
+  ctx: Context,
+  result: unknown,
+  failure?: { readonly error: unknown },
+): Promise<never> {
+  let culprit = failure === undefined ? 0 : -1;
+  let bad = result;
+  for (const [index, settled] of results.entries()) {
+    if (settled === undefined) continue;
+    const found = await Promise.race<unknown>([settled, Promise.resolve(pending)]).catch(() => pending);
+    if (found === pending || isResponse(found)) continue;
+    culprit = index;
+    bad = found;
+  }
+  if (culprit < 0) throw failure!.error;
+  const message = `${nameOf(use[culprit])} resolved to ${show(bad)}; return what next() resolves to, or a Response`;
+  throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx });
 }
 
-function mustBeResponse(response: Response, by: string, ctx: Context): Response {
-  // A polyfill's Response, and one of another realm, is recognized by its tag.
-  if (Object.prototype.toString.call(response) === '[object Response]') return response;
-  const message = `${by} resolved to ${show(response)}; return what next() resolves to, or a Response`;
-  throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx });
+const pending: unique symbol = Symbol('pending');
+
+function nameOf(middleware: Middleware | undefined): string {
+  if (middleware === undefined) return 'the transport';
+  return middleware.name === '' ? 'an unnamed middleware' : `the middleware ${middleware.name}`;
+}
+
+/** A polyfill's Response, and one of another realm, is recognized by its tag. */
+export function isResponse(value: unknown): boolean {
+  return value instanceof Response || Object.prototype.toString.call(value) === '[object Response]';
 }

@@ -8,7 +8,8 @@ export interface LruMap<State> extends Iterable<readonly [string, State]> {
 const maxSize = 1_000;
 
 /**
- * With more than 1,000 keys, the least recently used states are deleted. A state for which `isIdle` returns false is
+ * With more than 1,000 keys, the least recently used states are deleted. While there are few, a use is not recorded: moving
+ * a key to the end costs as much as a small policy. A state for which `isIdle` returns false is
  * never deleted, however many there are: it is in use, or it must not be lost.
  */
 export function lruMap<State>(create: (key: string) => State, isIdle: (state: State) => boolean): LruMap<State> {
@@ -27,7 +28,7 @@ export function lruMap<State>(create: (key: string) => State, isIdle: (state: St
       if (state === undefined) {
         makeRoom();
         state = create(key);
-      } else if (states.size === 1) return state;
+      } else if (states.size <= maxSize / 2) return state;
       else states.delete(key);
       states.set(key, state); // the most recently used one is last
       return state;

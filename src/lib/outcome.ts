@@ -1,4 +1,5 @@
 /** The outcome of `next()`: a response or an error, as a value that a policy can judge, keep and pass on. */
+import { isResponse } from '../core/compose.ts';
 import type { Context } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { discard } from './body/discard.ts';
@@ -22,7 +23,7 @@ export function settleThen<Result>(
   then: (outcome: Outcome) => Result | Promise<Result>,
 ): Promise<Result> {
   return response.then(
-    (response) => then({ response }),
+    (response) => then(isResponse(response) ? { response } : { error: new TypeError('The result is no Response') }),
     (error: unknown) => then({ error }),
   );
 }
