@@ -22,15 +22,12 @@ export function compose(use: readonly Middleware[], terminal: Handler): Handler 
     const results: Results = [];
     return outermost(ctx, results).then(
       (response) => {
-        if (!isResponse(response)) return blame(use, results, ctx, response);
+        if (!isResponse(response)) return blame(use, results, ctx, undefined);
         results.length = 0; // a middleware that keeps its `next` must not keep the Response
         return response;
       },
-      // What fails on a result that is no Response fails with a TypeError, or with the absent error of its outcome.
-      (error: unknown) => {
-        if (error === undefined || error instanceof TypeError) return blame(use, results, ctx, undefined, { error });
-        throw error;
-      },
+      // What fails on a result that is no Response fails with a TypeError.
+      (error: unknown) => (error instanceof TypeError ? blame(use, results, ctx, error) : Promise.reject(error)),
     );
   };
 }
@@ -64,34 +61,25 @@ function layer(middleware: Middleware, index: number, inner: Layer): Layer {
 
 const unreachable: Layer = () => Promise.reject(new Error('The transport has no inner middleware'));
 
-/** Throws the error that names the innermost layer whose result is no Response; if there is none, the failure itself. */
-async function blame(
-  use: readonly Middleware[],
-  results: Results,
-  ctx: Context,
-  result: unknown,
-  failure?: { readonly error: unknown },
-): Promise<never> {
-  let culprit = failure === undefined ? 0 : -1;
-  let bad = result;
-  for (const [index, settled] of results.entries()) {
-    if (settled === undefined) continue;
-    const found = await Promise.race<unknown>([settled, Promise.resolve(pending)]).catch(() => pending);
-    if (found === pending || isResponse(found)) continue;
-    culprit = index;
-    bad = found;
+/** Throws the error that names the innermost layer whose result is no Response; if there is none, the present error. */
+async function blame(use: readonly Middleware[], results: Results, ctx: Context, error: unknown): Promise<never> {
+  for (let index = use.length; index >= 0; index -= 1) {
+    const pending = Promise.resolve(unsettled);
+    const result: unknown = await Promise.race([results[index] ?? pending, pending]).catch(() => unsettled);
+    if (result === unsettled || isResponse(result)) continue;
+    const name = nameOf(use[index]);
+    const message = `${name} resolved to ${show(result)}; return what next() resolves to, or a Response`;
+    throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx });
   }
-  if (culprit < 0) throw failure!.error;
-  const message = `${nameOf(use[culprit])} resolved to ${show(bad)}; return what next() resolves to, or a Response`;
-  throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx });
+  throw error;
 }
-
-const pending: unique symbol = Symbol('pending');
 
 function nameOf(middleware: Middleware | undefined): string {
   if (middleware === undefined) return 'the transport';
   return middleware.name === '' ? 'an unnamed middleware' : `the middleware ${middleware.name}`;
 }
+
+const unsettled: unique symbol = Symbol('unsettled');
 
 /** A polyfill's Response, and one of another realm, is recognized by its tag. */
 export function isResponse(value: unknown): boolean {

@@ -23,7 +23,7 @@ export function settleThen<Result>(
   then: (outcome: Outcome) => Result | Promise<Result>,
 ): Promise<Result> {
   return response.then(
-    (response) => then(isResponse(response) ? { response } : { error: new TypeError('The result is no Response') }),
+    (response) => then(isResponse(response) ? { response } : { error: new TypeError('No Response') }),
     (error: unknown) => then({ error }),
   );
 }

@@ -2,7 +2,7 @@
 import { errors, type Dispatcher } from 'undici';
 
 import { maxDrainedBody, maxDrainTime, resetCodes } from '../../../src/core/engine/http-constants.ts';
-import type { LinkedList, ListNode } from '../../../src/core/engine/linked-list.ts';
+import type { LinkedList, ListNode } from './linked-list.ts';
 import { TimeoutError, type TimeoutPhase } from '../../../src/core/errors.ts';
 import type { OriginSettings } from './options.ts';
 import { PhaseTimer } from './phase-timer.ts';

@@ -1,7 +1,7 @@
 /** The connections to one origin, the exchanges that hold them, and the queue of those that wait for one. */
 import { errors } from 'undici';
 
-import { LinkedList } from '../../../src/core/engine/linked-list.ts';
+import { LinkedList } from './linked-list.ts';
 import { connector, type Connector } from './connector.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { Lookup } from './dns-cache.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { LinkedList, type ListNode } from '../../../src/core/engine/linked-list.ts';
+import { LinkedList, type ListNode } from '../../../../adapters/transport/undici/linked-list.ts';
 
 class Member implements ListNode<Member> {
   list: LinkedList<Member> | undefined;
