@@ -1,6 +1,6 @@
 /** A race of several copies of a request: the first good outcome wins, and the other copies are aborted. */
 import { childOf, SignalSource } from '../core/engine/lazy-abort.ts';
-import { after, LimitTimer } from '../core/engine/timers.ts';
+import { afterRest, LimitTimer } from '../core/engine/timers.ts';
 import { noop } from './noop.ts';
 import { discardOutcome, settleThen, type Outcome } from './outcome.ts';
 
@@ -89,7 +89,7 @@ export function attemptRace(parent: AbortSignal, isBad: (outcome: Outcome) => bo
   const failure = (ms: number): Promise<Outcome | undefined> => {
     if (end !== undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      const timer = new LimitTimer(ms, (rest) => after(rest, () => wake()));
+      const timer = new LimitTimer(ms, (rest) => afterRest(rest, () => wake()));
       wake = (failed) => {
         timer.cancel();
         resolve(failed);

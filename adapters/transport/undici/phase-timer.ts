@@ -1,5 +1,5 @@
 /** Limits one phase of a call. It can be started again, and it never keeps the process alive. */
-import { after, LimitTimer } from '../../../src/core/engine/timers.ts';
+import { afterRest, LimitTimer } from '../../../src/core/engine/timers.ts';
 
 export class PhaseTimer {
   readonly #limit: number;
@@ -16,7 +16,7 @@ export class PhaseTimer {
     if (this.#limit === Infinity) return;
     const started = performance.now();
     const expire = (): void => this.#expired(performance.now() - started);
-    this.#timer = new LimitTimer(this.#limit, (rest) => after(rest, expire)).unref();
+    this.#timer = new LimitTimer(this.#limit, (rest) => afterRest(rest, expire)).unref();
   }
 
   /** Starts a running timer again, and leaves a stopped one stopped. */

@@ -39,6 +39,18 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
+ * ms; `undefined` means now: the timer was early, so a test moves the timers and not the clock. The mock timers of `node:test`
+ * would run a timer for the rest only at the next move.
+ */
+export type Rest = number | undefined;
+
+export function afterRest(rest: Rest, run: () => void): Timer {
+  if (rest !== undefined) return after(rest, run);
+  run();
+  return undefined;
+}
+
+/**
  * The timer of a limit. It is due a millisecond before the limit, and then `last` waits for the rest. After a process was
  * frozen or blocked, timers are late, and what the limit waits for may already be in the socket: the event loop reads it
  * before the limit expires, because Node reads its sockets before it runs a timer that another timer has set.
@@ -47,11 +59,12 @@ export class LimitTimer {
   #timer: Timer;
 
   /** `last` is called once, with the rest of the limit, 1 ms at most. It may return the timer of this rest. */
-  constructor(ms: number, last: (rest: number) => Timer) {
+  constructor(ms: number, last: (rest: Rest) => Timer) {
+    const started = performance.now();
     if (ms <= 1) this.#timer = last(ms);
     else if (ms <= longestDelay) {
       this.#timer = setTimeout(() => {
-        this.#timer = last(1);
+        this.#timer = last(performance.now() - started < ms - 2 ? undefined : 1);
       }, ms - 1);
     }
   }

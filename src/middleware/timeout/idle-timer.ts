@@ -1,5 +1,5 @@
 /** Limits the server's silence while a body is read. The clock runs only while the reader waits for a chunk. */
-import { after, LimitTimer } from '../../core/engine/timers.ts';
+import { afterRest, LimitTimer } from '../../core/engine/timers.ts';
 import type { BodyWatcher } from '../../lib/body/watch.ts';
 import type { Measurement } from './adaptive.ts';
 
@@ -20,7 +20,7 @@ export function idleTimer({ silence, isProgress, onExpired }: IdleTimerOptions):
     wait() {
       waitingSince = performance.now();
       timer?.cancel();
-      timer = new LimitTimer(silence.limit - silent, (rest) => after(rest, onExpired)).unref();
+      timer = new LimitTimer(silence.limit - silent, (rest) => afterRest(rest, onExpired)).unref();
     },
     chunk(bytes) {
       timer?.cancel();

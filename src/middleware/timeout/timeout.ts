@@ -123,6 +123,10 @@ class LimitedCall implements BodyWatcher {
     return new LimitTimer(limit, (milliseconds) => {
       const fallback = (): void => this.#expire(phase, measurement);
       const { signal } = this.#ctx;
+      if (milliseconds === undefined) {
+        new Promise<void>((resolve) => resolve(fallback())).catch((error: unknown) => this.#fail(error));
+        return undefined;
+      }
       const wait: Promise<unknown> = response ?? new Promise<void>((resolve) => (this.#onEnd = resolve));
       pTimeout(wait, { milliseconds, signal, fallback }).catch((error: unknown) => this.#fail(error));
       return undefined;

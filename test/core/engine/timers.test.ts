@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { after, afterUnref, LimitTimer, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
+import { after, afterRest, afterUnref, LimitTimer, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
 import { exitsByItself } from '../../support/sockets.ts';
 
 /** The state of a promise once every timer that is due has run. */
@@ -72,7 +72,7 @@ describe('a timer', () => {
 });
 
 describe('the timer of a limit', () => {
-  const limited = (ms: number, run: () => void): LimitTimer => new LimitTimer(ms, (rest) => after(rest, run));
+  const limited = (ms: number, run: () => void): LimitTimer => new LimitTimer(ms, (rest) => afterRest(rest, run));
 
   test.each([1, 2, 50, 199, 30_000, longestDelay])('runs once, after its %d ms', (ms) => {
     const run = vi.fn<() => void>();
@@ -98,6 +98,15 @@ describe('the timer of a limit', () => {
     expect(last).toHaveBeenCalledTimes(at === 0 ? 1 : 0);
     vi.advanceTimersByTime(1);
     expect(last).toHaveBeenCalledExactlyOnceWith(rest);
+  });
+
+  test('has no rest if a test moves the timers and not the clock', () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const last = vi.fn<() => undefined>();
+    void new LimitTimer(1_000, last);
+    vi.advanceTimersByTime(999);
+    expect(last).toHaveBeenCalledExactlyOnceWith(undefined);
+    vi.useFakeTimers();
   });
 
   test.each([0, 500, 998, 999])('never runs if it is cancelled after %d of its 1,000 ms', (ms) => {
