@@ -8,9 +8,9 @@ export interface LruMap<State> extends Iterable<readonly [string, State]> {
 const maxSize = 1_000;
 
 /**
- * With more than 1,000 keys, the least recently used states are deleted. While there are few, a use is not recorded: moving
- * a key to the end costs as much as a small policy. A state for which `isIdle` returns false is
- * never deleted, however many there are: it is in use, or it must not be lost.
+ * With more than 1,000 keys, the least recently used states are deleted. Up to half as many, a use is not recorded, because
+ * moving a key to the end costs as much as a small policy. A state for which `isIdle` returns false is never deleted,
+ * however many there are: it is in use, or it must not be lost.
  */
 export function lruMap<State>(create: (key: string) => State, isIdle: (state: State) => boolean): LruMap<State> {
   const states = new Map<string, State>();

@@ -1,7 +1,7 @@
 /** Every branch of a call has an AbortSignal from its start. */
-import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+import { SignalSource, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
 
-export { SignalSource, type AbortSource } from '../../../src/core/engine/lazy-abort.ts';
+export { SignalSource, type AbortSource };
 
 export class LazyAbortController extends AbortController implements AbortSource {
   get aborted(): boolean {
@@ -13,9 +13,7 @@ export class LazyAbortController extends AbortController implements AbortSource 
   }
 
   onAbort(listener: (reason: unknown) => void): void {
-    const { signal } = this;
-    if (signal.aborted) listener(signal.reason);
-    else signal.addEventListener('abort', () => listener(signal.reason), { once: true });
+    new SignalSource(this.signal).onAbort(listener);
   }
 }
 

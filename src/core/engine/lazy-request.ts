@@ -78,7 +78,9 @@ export class LazyRequest implements RequestLike {
     const all = body instanceof FormData ? { 'content-type': undefined, ...changes } : changes;
     const merged = all === undefined ? headers : mergeHeaders(new Headers(headers), all);
     if (body !== undefined) return new LazyRequest(url, this.method, merged, body, withDuplex(members, body));
-    const removed = changes !== undefined && Object.keys(changes).some((name) => isContentType(name) && !changes[name]);
+    const removed =
+      changes !== undefined &&
+      Object.entries(changes).some(([name, value]) => isContentType(name) && value === undefined);
     return new LazyRequest(url, this.method, merged, removed ? withoutType(present) : present, members);
   }
 

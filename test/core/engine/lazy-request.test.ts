@@ -284,6 +284,11 @@ describe('the arguments of a fetch', () => {
     expect(new Request(...lazy.fetchArguments({})).headers.get('content-type')).toBe('x/y');
   });
 
+  test('keep a content-type that is empty, and the body with it', async () => {
+    const derived = post('text').derive({ headers: { 'content-type': '' } });
+    expect([derived.header('content-type'), derived.body]).toEqual(['', 'text']);
+  });
+
   test('keep the referrer and its policy', () => {
     const members = { referrer: `${url}from`, referrerPolicy: 'no-referrer' } as const;
     const removed = post('a body', members);
