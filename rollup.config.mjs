@@ -25,7 +25,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const dependencies = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
 
 const modules = {
-  input: Object.values(entries),
+  input: [...Object.values(entries), 'src/commonjs.ts'],
   external: (id) => id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
   plugins: [declarations(), typescript(), exportsAreBuilt()],
   onwarn: fail,
@@ -60,6 +60,7 @@ const scriptTag = (input, output) => ({
   plugins: [
     virtual({ 'script-tag:everything': everything, 'script-tag:client': client }),
     resolve({ browser: true }),
+    inPages(),
     typescript(),
     terser({ ecma: 2022, module: output.format === 'es', compress: { passes: 3 }, keep_fnames: policies }),
   ],
@@ -107,13 +108,24 @@ function typescript() {
   };
 }
 
+/** A page is no Worker, so the minifier removes from its files what is for Workers. */
+function inPages() {
+  return {
+    name: 'in-pages',
+    transform: (code, id) =>
+      id.endsWith('lib/request-bound.ts')
+        ? { code: code.replace(/return 'WebSocketPair'.*/, 'return false;'), map: null }
+        : null,
+  };
+}
+
 /** Fails the build when package.json promises a path that is not there, or an entry is not exported. */
 function exportsAreBuilt() {
   return {
     name: 'exports-are-built',
     writeBundle() {
       for (const [path, target] of Object.entries(manifest.exports)) {
-        const files = typeof target === 'string' ? [target] : Object.values(target);
+        const files = pathsOf(target);
         for (const file of files) {
           if (!existsSync(join(root, file)))
             this.error(`package.json exports "${path}" as ${file}, which is not built`);
@@ -124,6 +136,11 @@ function exportsAreBuilt() {
       }
     },
   };
+}
+
+/** The paths of an export, which may have conditions inside conditions. */
+function pathsOf(target) {
+  return typeof target === 'string' ? [target] : Object.values(target).flatMap(pathsOf);
 }
 
 function fail(warning) {

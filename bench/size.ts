@@ -4,18 +4,16 @@
  */
 import { readFileSync } from 'node:fs';
 import { bundled, sizeOf } from './lib/bundle.ts';
+import { stacks } from './lib/imports.ts';
 import { installed, printHead, printLeftOut, printTable, save, versionsOf } from './lib/report.ts';
 
 const smoke = process.argv.includes('--smoke');
 
-const stack = `import { createFetch, timeout, retry, dedupe } from 'kyoa';
-export default createFetch({ use: [timeout(30_000), dedupe(), retry()] });`;
-
 const imports: Record<string, { readonly packages?: readonly string[]; readonly code: string }> = {
-  'kyoa: createFetch': { code: `export { createFetch } from 'kyoa';` },
-  'kyoa: createFetch, timeout, retry, dedupe': { code: stack },
-  'kyoa: createFetch, standard': { code: `export { createFetch, standard } from 'kyoa';` },
-  'kyoa: the client': { code: `export { default } from 'kyoa';` },
+  'kyoa: createFetch': { code: stacks['createFetch']! },
+  'kyoa: createFetch, timeout, retry, dedupe': { code: stacks['createFetch, timeout, retry, dedupe']! },
+  'kyoa: createFetch, standard': { code: stacks['createFetch, standard']! },
+  'kyoa: the client': { code: stacks['kyoa']! },
   'p-retry + p-timeout': {
     packages: ['p-retry', 'p-timeout'],
     code: `export { default as a } from 'p-retry'; export { default as b } from 'p-timeout';`,

@@ -59,13 +59,15 @@ async function main(): Promise<void> {
 
 function introduce({ name, preset, seed, seconds, rate }: Flags, { url }: Flaky): void {
   const calls = `${count(rate)} a second for ${seconds} s through each of the two`;
+  const lost = `a call without a complete response in ${PATIENCE / 1_000} s is lost, and counts as endless in p50, p95 and p99`;
   say(
     '',
     `${paint('bold', 'kyoa')}      the same calls through plain fetch and through kyoa`,
     '',
     `server    ${paint('cyan', url)}`,
     `preset    ${name}: ${preset.about}`,
-    `calls     ${calls}; a call without a complete response in ${PATIENCE / 1_000} s is lost`,
+    `calls     ${calls};`,
+    `          ${lost}`,
     `seed      ${seed}: both get the same faults in the same order`,
     '',
   );

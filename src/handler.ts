@@ -1,14 +1,21 @@
 /** The handler entry point: `createHandler`. */
 import { memory } from '../adapters/storage/memory.ts';
 import type { CallOptions } from './call-options.ts';
-import { compose } from './core/compose.ts';
-import { createContext, type Context } from './core/context.ts';
+import { compose, stackOf } from './core/compose.ts';
+import { checkedBackground, createContext, type Context } from './core/context.ts';
+import { NeverAborted, type AbortSource } from './core/engine/lazy-abort.ts';
 import { GivenRequest } from './core/engine/lazy-request.ts';
-import { array, fn, knownKeys } from './core/options.ts';
+import { defined, fn, invalid, knownKeys, storage as checkedStorage } from './core/options.ts';
 import type { PipelineOptions } from './fetch.ts';
 import { withoutWatch } from './lib/body/watch.ts';
 import { withCallerSignal } from './lib/caller-signal.ts';
+import { refuseUnused } from './request-init.ts';
 
+/**
+ * A request handler with middleware, as `createHandler()` returns it. It resolves to the response for a Request.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/idempotency.md#the-handler
+ */
 export interface KyoaHandler {
   (request: Request): Promise<Response>;
   /** The same handler with per-call overrides: `handle.with({ timeout: 60_000 })`. */
@@ -20,25 +27,51 @@ export interface KyoaHandler {
  * is; further arguments that a platform passes are ignored. The call is aborted with the request's own signal.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const handle = createHandler({ use: [limit({ concurrency: 100 }), timeout(10_000)] }, async (request) => {
+ *   return Response.json({ path: new URL(request.url).pathname });
+ * });
+ * const response = await handle(new Request('https://shop.example/orders'));
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md#three-entry-points
  */
 export function createHandler(
   options: PipelineOptions,
   handler: (request: Request, ctx: Context) => Response | Promise<Response>,
 ): KyoaHandler {
-  knownKeys('createHandler', options, ['use', 'storage']);
-  const { storage = memory() } = options;
-  const use = [...array('createHandler use', options.use ?? [])];
+  const members = ['use', 'storage', 'background'];
+  knownKeys('createHandler', options, members, 'called with { use: [] } and then the handler');
+  const { storage = memory(), background } = options;
+  if (background !== undefined) checkedBackground(background);
+  checkedStorage('storage', storage);
+  const use = stackOf(options.use ?? []);
   fn('createHandler handler', handler);
   const pipeline = compose(use, async (ctx) => handler(ctx.request, ctx));
 
   const withOptions = (options: CallOptions): KyoaHandler => {
-    const call = { options: { ...options }, transport: {}, storage, side: 'server', stack: use } as const;
-    const handle = (request: Request): Promise<Response> =>
+    const call = { options: { ...options }, transport: {}, storage, background, side: 'server', stack: use } as const;
+    const handle = async (request: Request): Promise<Response> => {
+      if (typeof request?.headers?.get !== 'function') {
+        throw invalid(
+          'the request of a handler',
+          request,
+          'a Request, which getRequestListener of @hono/node-server makes of one of node:http',
+        );
+      }
+      const run = (own: AbortSource): Promise<Response> =>
+        pipeline(createContext(call, new GivenRequest(request), own));
+      // A Request that is not the platform's may have no signal.
+      const signal = request.signal as AbortSignal | null | undefined;
+      const response = await (signal == null ? run(new NeverAborted()) : withCallerSignal(signal, run));
       // A platform reads the body without calling the members of the Response: it needs one that is not watched.
-      withCallerSignal(request.signal, (own) => pipeline(createContext(call, new GivenRequest(request), own))).then(
-        withoutWatch,
-      );
-    return Object.assign(handle, { with: (more: CallOptions) => withOptions({ ...options, ...more }) });
+      return withoutWatch(response);
+    };
+    const withMore = (more: CallOptions): KyoaHandler => {
+      refuseUnused({ ...more }, use);
+      return withOptions({ ...options, ...defined(more) });
+    };
+    return Object.assign(handle, { with: withMore });
   };
   return withOptions({});
 }

@@ -1,6 +1,6 @@
 /** The public names of `kyoa`. */
 export { default } from './kyoa.ts';
-export type { InstanceExtension, InstanceOptions, Kyoa, Options } from './kyoa.ts';
+export type { InstanceExtension, InstanceOptions, Kyoa, Kyoa as KyInstance, Options } from './kyoa.ts';
 
 export { createFetch } from './fetch.ts';
 export { createHandler } from './handler.ts';
@@ -11,10 +11,12 @@ export type { Fetch } from './transport.ts';
 export { standard } from './standard.ts';
 export type { StandardOptions } from './standard.ts';
 export { compose } from './core/compose.ts';
-export type { Context, Fork, Handler, Middleware, Next } from './core/context.ts';
+export type { Background, Context, Fork, Handler, Middleware, Next } from './core/context.ts';
 
 export { breaker } from './middleware/breaker/breaker.ts';
 export type { Breaker, BreakerOptions, BreakerOverride, BreakerSnapshot } from './middleware/breaker/breaker.ts';
+export { chaos } from './middleware/chaos.ts';
+export type { ChaosError, ChaosOptions, ChaosOverride } from './middleware/chaos.ts';
 export { dedupe } from './middleware/dedupe/dedupe.ts';
 export type { DedupeOptions } from './middleware/dedupe/dedupe.ts';
 export { endpoints } from './middleware/endpoints/endpoints.ts';
@@ -25,6 +27,8 @@ export { hedge } from './middleware/hedge/hedge.ts';
 export type { HedgeOptions } from './middleware/hedge/hedge.ts';
 export { idempotency } from './middleware/idempotency/idempotency.ts';
 export type { IdempotencyOptions } from './middleware/idempotency/idempotency.ts';
+export { maxBody } from './middleware/max-body.ts';
+export type { MaxBodyOptions } from './middleware/max-body.ts';
 export { latest } from './middleware/latest.ts';
 export type { LatestOptions } from './middleware/latest.ts';
 export { limit } from './middleware/limit/limit.ts';
@@ -34,12 +38,16 @@ export type { LogLevel, LogOptions } from './middleware/log.ts';
 export { metrics } from './middleware/metrics/metrics.ts';
 export type { Metrics, MetricsOptions, MetricsSnapshot, RouteSnapshot } from './middleware/metrics/metrics.ts';
 export { observe } from './middleware/observe.ts';
+export { explain } from './telemetry/explain.ts';
+export type { ExplainOptions } from './telemetry/explain.ts';
 export { race } from './middleware/race.ts';
 export type { RaceOptions } from './middleware/race.ts';
 export { retry } from './middleware/retry.ts';
 export type { RetryOptions } from './middleware/retry.ts';
 export { staleIfError } from './middleware/stale-if-error/stale-if-error.ts';
 export type { StaleIfErrorOptions } from './middleware/stale-if-error/stale-if-error.ts';
+export { timeline } from './telemetry/timeline.ts';
+export type { TimelineOptions } from './telemetry/timeline.ts';
 export { trace } from './middleware/trace.ts';
 export { timeout } from './middleware/timeout/timeout.ts';
 export type { Limit, TimeoutOptions } from './middleware/timeout/timeout.ts';
@@ -48,7 +56,7 @@ export { adaptive } from './middleware/timeout/adaptive.ts';
 export type { Adaptive, AdaptiveOptions, Measurement } from './middleware/timeout/adaptive.ts';
 export { meanPlusDeviation, quantile, rto } from './middleware/timeout/estimators.ts';
 export type { Estimate } from './middleware/timeout/estimators.ts';
-export { byOrigin, byRoute } from './lib/keys.ts';
+export { byOrigin, byRequest, byRoute } from './lib/keys.ts';
 export type { Key } from './lib/keys.ts';
 export { flush } from './lib/latency/history.ts';
 export type { EjectOptions } from './middleware/endpoints/outlier-detection.ts';
@@ -70,6 +78,7 @@ export type { DeleteOptions, Entry, SetOptions, Storage, Version } from './core/
 
 export type { CustomFact, Fact, KyoaEvent, Listener } from './core/events.ts';
 export {
+  BodySizeError,
   CircuitOpenError,
   IdempotencyError,
   KyoaError,

@@ -1,22 +1,13 @@
 /** The init of a call, divided by who takes each member: Request, kyoa's policies, the transport. */
 import type { CallOptions } from './call-options.ts';
+import { isPolicyName, mayHavePolicy } from './core/compose.ts';
+import type { Middleware } from './core/context.ts';
+import { listed, requestMembers } from './core/engine/init-members.ts';
+import { KyoaError } from './core/errors.ts';
+import { knownKeys, show } from './core/options.ts';
 
-/** The members of the Fetch Standard's RequestInit, except the signal and `priority`, which the transport takes. */
-const requestMembers: ReadonlySet<string> = new Set([
-  'method',
-  'headers',
-  'body',
-  'mode',
-  'credentials',
-  'cache',
-  'redirect',
-  'referrer',
-  'referrerPolicy',
-  'integrity',
-  'keepalive',
-  'window',
-  'duplex',
-]);
+/** No overrides. */
+export const noNames: ReadonlySet<string> = new Set();
 
 /** The parts of an init that is absent. */
 export const noParts: InitParts = {
@@ -36,18 +27,54 @@ export interface InitParts {
   readonly transport: Record<string, unknown>;
 }
 
-/** `policies` are the names of `CallOptions` and of all middleware in the stack. */
-export function partitionInit(init: RequestInit & CallOptions, policies: ReadonlySet<string>): InitParts {
+/**
+ * `policies` are the names of the overrides: those of `CallOptions` and of all middleware in the stack. They are beside
+ * the members of RequestInit, or inside `member`.
+ */
+export function partitionInit(
+  init: RequestInit & CallOptions,
+  policies: ReadonlySet<string>,
+  member?: string,
+): InitParts {
   const parts = {
     signal: init.signal,
     request: {} as Record<string, unknown>,
     options: {} as Record<string, unknown>,
     transport: {} as Record<string, unknown>,
   };
-  for (const [name, value] of Object.entries(init)) {
+  const members = listed(init);
+  for (const name in members) {
     if (name === 'signal') continue;
-    const where = requestMembers.has(name) ? 'request' : policies.has(name) ? 'options' : 'transport';
-    parts[where][name] = value;
+    const value = members[name as keyof typeof init];
+    const isOverride = member === undefined && policies.has(name);
+    const where = requestMembers.has(name) ? 'request' : isOverride ? 'options' : 'transport';
+    if (name === member) {
+      if (value !== undefined) parts.options = knownKeys(name, value as Record<string, unknown>, [...policies]);
+    } else parts[where][name] = value;
   }
   return parts;
+}
+
+/** Refuses an option that no policy of the stack would read, unless it only switches its policy off. */
+export function refuseUnused(options: Readonly<Record<string, unknown>>, use: readonly Middleware[]): void {
+  for (const [option, value] of Object.entries(options)) {
+    const name = option === 'totalTimeout' ? 'timeout' : option;
+    if (isOff(value) || !isUnused(name, use)) continue;
+    const advice = `add ${name}() or ...standard() to \`use\``;
+    throw new KyoaError(
+      'INVALID_OPTION',
+      `${option} is ${show(value)}, but there is no ${name} in the stack: ${advice}`,
+    );
+  }
+}
+
+/** `false`, 0, and ky's `{ limit: 0 }`. */
+function isOff(value: unknown): boolean {
+  const { limit, retries = limit } = Object(value) as Readonly<Record<string, unknown>>;
+  return !value || retries === 0;
+}
+
+/** Whether it is the option of a policy of kyoa that is not in the stack. */
+export function isUnused(name: string, use: readonly Middleware[]): boolean {
+  return isPolicyName(name) && !mayHavePolicy(name, use);
 }

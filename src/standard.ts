@@ -21,30 +21,42 @@ const adaptiveHeaders: Adaptive = adaptive({
   estimate: quantile(0.99, { factor: 2 }),
 });
 
-/** The policies' own options, by policy name. `false` omits a policy. */
+/**
+ * The options of `standard()`. The policies' own options, by policy name. `false` omits a policy.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md#the-order
+ */
 export interface StandardOptions {
   /** `headers` limits each attempt, the others limit the call. @default { total: 30_000, idle: 30_000, headers: adaptive, 1_000 to 10_000 } */
-  readonly timeout?: number | TimeoutOptions | false;
-  readonly dedupe?: DedupeOptions | false;
+  readonly timeout?: number | TimeoutOptions | false | undefined;
+  readonly dedupe?: DedupeOptions | false | undefined;
   /** It acts only on a key that the caller gives: only the caller can know that the server supports it. @default { generate: false } */
-  readonly idempotency?: IdempotencyOptions | false;
-  readonly retry?: RetryOptions | false;
-  readonly breaker?: BreakerOptions | false;
+  readonly idempotency?: IdempotencyOptions | false | undefined;
+  readonly retry?: RetryOptions | false | undefined;
+  readonly breaker?: BreakerOptions | false | undefined;
 }
 
 /**
- * The stack that `kyoa` itself runs, outermost first.
+ * The default stack: the list of middleware that `kyoa` itself runs, outermost first. It has a limit for the call,
+ * `dedupe`, `idempotency` for keys that the caller gives, `retry`, `breaker` and a limit for each attempt.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [...standard({ timeout: { total: 60_000 }, dedupe: false }), hedge()] });
+ * await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md#the-order
  */
 export function standard(options: StandardOptions = {}): Middleware[] {
   knownKeys('standard', options, ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker']);
   const limits = typeof options.timeout === 'number' ? { total: options.timeout } : options.timeout;
   const { headers, ...whole } = limits || {};
   return [
-    limits !== false && timeout({ total: 30_000, idle: 30_000, ...whole }),
+    limits !== false && timeout({ ...whole, total: whole.total ?? 30_000, idle: whole.idle ?? 30_000 }),
     options.dedupe !== false && dedupe(options.dedupe),
-    options.idempotency !== false && idempotency({ generate: false, ...options.idempotency }),
+    options.idempotency !== false &&
+      idempotency({ ...options.idempotency, generate: options.idempotency?.generate ?? false }),
     options.retry !== false && retry(options.retry),
     options.breaker !== false && breaker(options.breaker),
     limits !== false && timeout({ headers: headers ?? adaptiveHeaders }),

@@ -207,7 +207,18 @@ describe('bench/walk', { timeout: 70_000 }, () => {
     const { code, stdout, stderr } = await exitsByItself(`await import('./bench/walk.ts');`, { timeout: 60_000 });
     expect([code, stderr]).toEqual([0, '']);
     const count = (what: string): number => Number(new RegExp(`${what}\\s+(\\d+)`).exec(stdout)![1]);
-    expect(count('function calls')).toBeLessThanOrEqual(168);
+    expect(count('function calls')).toBeLessThanOrEqual(171);
     expect(count('files')).toBeLessThanOrEqual(30);
+  });
+});
+
+describe('bench/proof-soak', { timeout: 70_000 }, () => {
+  test('leaves nothing after two short rounds', async () => {
+    const { code, stdout, stderr } = await exitsByItself(
+      `process.argv.push('--minutes=0.05', '--rounds=2'); await import('./bench/proof-soak.ts');`,
+      { timeout: 60_000 },
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    expect([...rowsOf(stdout).keys()]).toEqual(['round', '1', '2']);
   });
 });

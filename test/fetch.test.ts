@@ -171,6 +171,17 @@ describe('createFetch', () => {
 });
 
 describe('the signal of a caller', () => {
+  test('may be one of a polyfill, which the platform refuses', async () => {
+    const signal = new EventTarget();
+    Object.assign(signal, { aborted: false, reason: undefined });
+    const fetch = createFetch({ use: standard(), fetch: () => new Promise(() => undefined) });
+    const call = fetch(url, { signal: signal as AbortSignal });
+    const reason = new Error('of the polyfill');
+    Object.assign(signal, { aborted: true, reason });
+    signal.dispatchEvent(new Event('abort'));
+    await expect(call).rejects.toBe(reason);
+  });
+
   test('rejects the call with its reason before the headers, during the body, and before the start', async () => {
     const fetch = createFetch({ use: standard() });
     const reason = { why: 'not an Error' };
@@ -186,16 +197,26 @@ describe('the signal of a caller', () => {
     expect(server.count('/ok')).toBe(0);
   });
 
+  test.each<[string, RequestInit, RequestInit]>([
+    ['a body', { method: 'POST' }, { body: 'text' }],
+    ['a cache mode', { mode: 'same-origin' }, { cache: 'only-if-cached' }],
+  ])('that has aborted is the reason also if an init gives a Request %s', async (_, own, init) => {
+    const signal = AbortSignal.abort('why');
+    await expect(createFetch()(new Request(url, own), { ...init, signal })).rejects.toBe('why');
+  });
+
   test('can be that of a Request, and an init overrides it as in fetch', async () => {
     const fetch = createFetch({ fetch: silent });
     const own = new AbortController();
     const other = new AbortController();
     const given = reasonOf(fetch(new Request(url, { signal: own.signal })));
     const overridden = reasonOf(fetch(new Request(url, { signal: own.signal }), { signal: other.signal }));
+    const removed = createFetch()(new Request(server.url('/ok'), { signal: AbortSignal.abort() }), { signal: null });
     own.abort('own');
     other.abort('other');
     expect(await given).toBe('own');
     expect(await overridden).toBe('other');
+    expect((await removed).status).toBe(200);
   });
 
   test('rejects the call at once if the transport ignores it, and the late response is discarded', async () => {
@@ -257,6 +278,50 @@ describe('the signal of a caller', () => {
     );
     for await (const _chunk of (await fetch(server.url('/ok'), { signal })).body!);
     expect(left()).toBe(0);
+  });
+});
+
+describe('the overrides of a call', () => {
+  const use = [retry({ backoff: constant(0) })];
+  const at503 = (): string => server.url('/status/503');
+  const sent = async (call: () => Promise<Response>): Promise<number> => {
+    const before = server.requests.length;
+    await (await call()).text();
+    return server.requests.length - before;
+  };
+
+  test.each([
+    ['ofetch', { retry: 0, retryDelay: 0, timeout: 1, baseURL: '/', responseType: 'json', onRequest: undefined }],
+    ['gaxios', { retry: false, timeout: 1, url: '/', params: {}, validateStatus: () => true }],
+    ['node-fetch', { timeout: 0, size: 0, compress: true, follow: 20, agent: undefined }],
+  ])('are not taken from the options of %s with overrides: false', async (_name, others) => {
+    const seen: unknown[] = [];
+    const transport: Fetch = (input, init) => (seen.push(init), fetch(input, init));
+    const plain = createFetch({ use, fetch: transport, overrides: false });
+    expect(await sent(() => plain(at503(), { headers: { a: 'b' }, ...others }))).toBe(4);
+    expect(seen).toHaveLength(4);
+    for (const init of seen) expect(init).toMatchObject(others);
+  });
+
+  test('are taken from one member if `overrides` is its name', async () => {
+    const named = createFetch({ use, overrides: 'kyoa' });
+    expect(await sent(() => named(at503(), { retry: 0 }))).toBe(4);
+    expect(await sent(() => named(at503(), { retry: 9, kyoa: { retry: 1 } } as RequestInit))).toBe(2);
+    expect(await sent(() => named(at503(), { kyoa: { retry: false } } as RequestInit))).toBe(1);
+    await expect(named(at503(), { kyoa: { retires: 1 } } as RequestInit)).rejects.toThrow(/kyoa has no option retires/);
+    await expect(named(at503(), { kyoa: 3 } as RequestInit)).rejects.toThrow(/kyoa must be an object/);
+  });
+
+  test('have their place in an extended fetch, too, unless it gets another', async () => {
+    const plain = createFetch({ overrides: false }).extend({ use });
+    expect(await sent(() => plain(at503(), { retry: 0 }))).toBe(4);
+    expect(await sent(() => plain.extend({ overrides: true })(at503(), { retry: 0 }))).toBe(1);
+  });
+
+  test.each([1, null])('have no place %j', (overrides) => {
+    expect(() => createFetch({ overrides: overrides as never })).toThrow(
+      `overrides must be true, false or the name of a member of init, got ${JSON.stringify(overrides)}`,
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 /** Handlers in the servers of the examples of the docs, on real connections. */
 import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { IncomingMessage, type Server } from 'node:http';
+import { Socket, type AddressInfo } from 'node:net';
 
 import {
   constant,
@@ -12,8 +12,11 @@ import {
   observe,
   retry,
   timeout,
+  trace,
   type KyoaHandler,
+  type Middleware,
 } from 'kyoa';
+import { Request as ForeignRequest } from 'undici';
 import { afterEach, describe, expect, test } from 'vitest';
 
 import { shop } from '../docs/examples/hono.ts';
@@ -220,4 +223,35 @@ test('a handler under Hono receives no request of another route', async () => {
   );
   expect(await (await fetch(new URL('/', url))).text()).toBe('open');
   expect((await fetch(url)).status).toBe(404);
+});
+
+test('a middleware changes the headers of a Request that is not the platform’s, as bridges of node:http make', async () => {
+  const use: Middleware = (_ctx, next) => next({ headers: { 'x-tenant': 'seven' } });
+  const handle = createHandler({ use: [trace(), use] }, async (request) =>
+    Response.json([request.headers.get('x-tenant'), request.headers.has('traceparent'), await request.text()]),
+  );
+  const foreign = new ForeignRequest('http://shop.example/orders', { method: 'POST', body: 'a ticket' });
+  expect(foreign).not.toBeInstanceOf(Request);
+  const response = await handle(foreign as unknown as Request);
+  expect(await response.json()).toEqual(['seven', true, 'a ticket']);
+});
+
+test.each([undefined, null])(
+  'a handler takes a Request whose signal is %s, of a bridge that has none',
+  async (signal) => {
+    const { headers } = new Request('http://shop.example/orders');
+    const handle = createHandler({ use: [timeout(5_000)] }, ({ method }) => new Response(method));
+    const request = { method: 'GET', url: 'http://shop.example/orders', headers, signal };
+    expect(await (await handle(request as unknown as Request)).text()).toBe('GET');
+  },
+);
+
+test('a handler refuses a request of node:http, and says what makes a Request of it', async () => {
+  const handle = createHandler({}, () => new Response('ok'));
+  for (const request of [new IncomingMessage(new Socket()), undefined]) {
+    await expect(handle(request as never)).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/^the request of a handler must be a Request, which getRequestListener/) as string,
+    });
+  }
 });

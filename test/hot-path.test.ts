@@ -79,7 +79,7 @@ describe.each([
     ['with JSON', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }],
     ['with an idempotency key', { method: 'POST', body: new Uint8Array(9), requestId: 'order-1' }],
   ])('creates no Request %s', async (_, init) => {
-    await using server = await origin(({ answer }) => answer.end('{"ok":true}'));
+    await using server = await origin(({ response }) => response.end('{"ok":true}'));
     await using transport = make();
     const fetch = createFetch({ use: standard(), ...(transport && { fetch: transport }) });
     let requests = 0;
@@ -101,7 +101,7 @@ describe.each([
   });
 
   test('sends the headers that a middleware adds to its Request', async () => {
-    await using server = await origin(({ answer }) => answer.end());
+    await using server = await origin(({ response }) => response.end());
     await using transport = make();
     const tenant: Middleware = (ctx, next) => {
       ctx.request.headers.set('x-tenant', 'blue');
@@ -114,9 +114,9 @@ describe.each([
   });
 
   test('is retried unchanged', async () => {
-    await using server = await origin(({ answer }) => {
-      if (server.exchanges.length === 1) answer.writeHead(503, { 'retry-after-ms': '1' });
-      answer.end();
+    await using server = await origin(({ response }) => {
+      if (server.exchanges.length === 1) response.writeHead(503, { 'retry-after-ms': '1' });
+      response.end();
     });
     await using transport = make();
     const { status } = await createFetch({ use: standard(), ...(transport && { fetch: transport }) })(server.url);

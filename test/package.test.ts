@@ -18,10 +18,16 @@ import { runInThisContext } from 'node:vm';
 import type * as kyoa from 'kyoa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { page } from './docs/pages.ts';
 import { root } from './support/lanes.ts';
 
+type Target = string | { readonly [condition: string]: Target };
+
 interface Manifest {
-  readonly exports: Record<string, string | { readonly types: string; readonly default: string }>;
+  readonly exports: Record<string, Target>;
+  readonly homepage: string;
+  readonly bugs: { readonly url: string };
+  readonly repository: object;
   readonly dependencies: Record<string, string>;
   readonly peerDependencies: Record<string, string>;
 }
@@ -50,6 +56,7 @@ beforeAll(() => {
   execFileSync('tar', ['-xzf', join(consumer, filename), '-C', modules]);
   execFileSync('mv', [join(modules, 'package'), join(modules, 'kyoa')]);
   for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(name);
+  link('@types/node');
 });
 
 afterAll(() => {
@@ -77,7 +84,9 @@ function compileFiles(options: object, files: readonly string[]): string {
 
 describe('the package', () => {
   test('contains each file that it exports, and exports no pattern', () => {
-    const files = targets.flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)));
+    const pathsOf = (target: Target): string[] =>
+      typeof target === 'string' ? [target] : Object.values(target).flatMap(pathsOf);
+    const files = targets.flatMap(pathsOf);
     expect(files.filter((file) => !existsSync(join(consumer, 'node_modules/kyoa', file)))).toEqual([]);
     expect(JSON.stringify(manifest.exports)).not.toContain('*');
   });
@@ -87,7 +96,7 @@ describe('the package', () => {
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
       /^docs\/operations(\.md|\/(alerts\.yml|dashboard\.json))$/,
       /^dist\/kyoa\.(bundle|global)\.js(\.map)?$/,
-      /^dist\/(src|adapters)\/([a-z-]+\/)*[a-z-]+\.(js|js\.map|d\.ts)$/,
+      /^dist\/(src|adapters)\/([a-z-]+\/)*[a-z0-9-]+\.(js|js\.map|d\.ts)$/,
     ];
     const files = globSync('**/*.*', { cwd: join(consumer, 'node_modules/kyoa') });
     expect(files.filter((file) => !kinds.some((kind) => kind.test(file)))).toEqual([]);
@@ -95,6 +104,20 @@ describe('the package', () => {
     const beside = modules.flatMap((file) => [`${file}.map`, file.replace(/js$/, 'd.ts')]);
     expect(modules.length).toBeGreaterThan(50);
     expect(beside.filter((file) => !files.includes(file))).toEqual([]);
+  });
+
+  // npm resolves a relative link of a README against the GitHub repository, if the member is an object, and the link a path
+  // from the root.
+  test('has a README whose links lead to the repository', () => {
+    expect(manifest.repository).toEqual({
+      type: 'git',
+      url: expect.stringMatching(/^git\+https:\/\/github\.com\/.*\.git$/),
+    });
+    expect(manifest.bugs.url).toBe(manifest.homepage.replace('#readme', '/issues'));
+    const { links } = page('README.md');
+    const relative = links.filter((link) => !/^(https:|#)/.test(link));
+    expect(relative.length).toBeGreaterThan(20);
+    expect(relative.filter((link) => !/^(docs\/|\.ci\/|[A-Z]+(\.md)?$)/.test(link))).toEqual([]);
   });
 
   test('keeps each documented default for editors to show', () => {
@@ -113,6 +136,30 @@ describe('the package', () => {
       cwd: consumer,
       encoding: 'utf8',
     });
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  });
+
+  test('gives the client to require, with each export as a member', () => {
+    const code = `
+      const assert = require('node:assert');
+      const kyoa = require('kyoa');
+      const { default: client, createFetch, KyoaError, retry } = kyoa;
+      const transport = async () => Response.json(['Ada']);
+      (async () => {
+        assert.equal(retry().name, 'retry');
+        assert.deepEqual(await kyoa('http://a.example', { fetch: transport }).json(), ['Ada']);
+        assert.deepEqual(await kyoa.get('http://a.example', { fetch: transport }).json(), ['Ada']);
+        assert.equal((await createFetch({ fetch: transport })('http://a.example')).status, 200);
+        const imported = await import('kyoa');
+        assert.equal(imported.default, client);
+        assert.equal(imported.KyoaError, KyoaError);
+        assert.equal('createFetch' in client, false);
+        assert.equal(kyoa.__esModule, true); // a compiled \`import kyoa from 'kyoa'\` takes \`default\`
+        assert.deepEqual(Object.keys(imported).filter((name) => kyoa[name] !== imported[name]), []);
+        assert.equal('module.exports' in imported, false);
+      })();`;
+    writeFileSync(join(consumer, 'required.cjs'), code);
+    const { stderr, status } = spawnSync(process.execPath, ['required.cjs'], { cwd: consumer, encoding: 'utf8' });
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   });
 
@@ -135,14 +182,20 @@ describe('the package', () => {
       expect(compileFiles({ ...resolution, lib, skipLibCheck: true }, files)).toBe('');
     });
 
-    test('has no import in its declarations that cannot be resolved', () => {
-      const lines = names.map((name, i) => `import * as it${i} from '${name}';\nexport { it${i} };`);
-      const options = {
-        ...resolution,
-        lib: ['es2023', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'],
-      };
-      expect(compile({ ...options, skipLibCheck: false }, lines.join('\n'))).toBe('');
-    });
+    const everything = names.map((name, i) => `import * as it${i} from '${name}';\nexport { it${i} };`).join('\n');
+    const dom = ['es2023', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'];
+
+    test.each([
+      { project: 'of a browser', lib: dom, types: [] },
+      { project: 'of Node, without the DOM library', lib: ['es2023'], types: ['node'] },
+    ])(
+      'has no fault in its declarations in a project $project',
+      ({ lib, types }) => {
+        const options = { ...resolution, lib, types, skipLibCheck: false, exactOptionalPropertyTypes: true };
+        expect(compile(options, everything)).toBe('');
+      },
+      60_000,
+    );
   });
 });
 

@@ -1,20 +1,23 @@
-/** The page shows the recipes of test/recipes, which `npm run proof:package` runs with the real SDKs. */
+/** The pages show the recipes of test/recipes, which `npm run proof:package` runs with the real libraries. */
 import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 
 import { expect, test } from 'vitest';
 
 import { root } from './support/lanes.ts';
 
-const page = readFileSync(join(root, 'docs/recipes.md'), 'utf8');
+const pages = globSync(['docs/recipes.md', 'docs/{recipes,migrating}/*.md'], { cwd: root }).map((file) => ({
+  file,
+  text: readFileSync(join(root, file), 'utf8'),
+}));
 const recipes = globSync('test/recipes/*.recipe.ts', { cwd: root });
 
 test('test/recipes has recipes', () => {
-  expect(recipes.length).toBeGreaterThan(8);
+  expect(recipes.length).toBeGreaterThan(12);
 });
 
-test.each(recipes)('docs/recipes.md shows the first lines of %s and links to it', (file) => {
-  const [lines = ''] = readFileSync(join(root, file), 'utf8').split('\n/**', 1);
-  expect(page).toContain(`\`\`\`typescript\n${lines.trim()}\n\`\`\``);
-  expect(page).toContain(`](../${file})`);
+test.each(recipes)('a page of recipes shows the first lines of %s and links to it', (recipe) => {
+  const [lines = ''] = readFileSync(join(root, recipe), 'utf8').split('\n/**', 1);
+  const page = pages.find(({ text }) => text.includes(`\`\`\`typescript\n${lines.trim()}\n\`\`\``));
+  expect(page?.text).toContain(`](${relative(dirname(page!.file), recipe)})`);
 });

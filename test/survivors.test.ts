@@ -15,7 +15,7 @@ import { origin, type Origin } from './support/origin.ts';
 
 let server: Origin;
 beforeAll(async () => {
-  server = await origin(({ answer }) => void answer.end('{"ok":true}'));
+  server = await origin(({ response }) => void response.end('{"ok":true}'));
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

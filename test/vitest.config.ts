@@ -40,6 +40,8 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
+    // Files run beside each other: most of their time is spent waiting. Without this, two cores have one worker.
+    maxWorkers: 2,
     testTimeout: 10_000,
     hookTimeout: 20_000,
     projects: [

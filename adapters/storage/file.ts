@@ -1,5 +1,5 @@
 /** A storage in an SQLite file, through Node's own `node:sqlite`. Several processes of one machine may share the file. */
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,15 +7,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeText, encodeText } from '../../src/core/engine/storage-text.ts';
 import { StorageError } from '../../src/core/errors.ts';
 import { invalid, delay, knownKeys } from '../../src/core/options.ts';
-import type { Storage, Version } from '../../src/core/storage.ts';
+import type { Entry, Storage, Version } from '../../src/core/storage.ts';
 
+/**
+ * The options of `file()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
+ */
 export interface FileOptions {
   /**
    * What an acknowledged write survives. `'power'`: a power failure (synchronous FULL, a disk flush per write).
    * `'process'`: the end of the process; a power failure may lose the last writes (synchronous NORMAL).
    * @default 'power'
    */
-  readonly durability?: 'power' | 'process';
+  readonly durability?: 'power' | 'process' | undefined;
 }
 
 const synchronous = { power: 'FULL', process: 'NORMAL' };
@@ -65,16 +70,28 @@ const statements = {
 
 interface Database extends Readonly<Record<keyof typeof statements, StatementSync>> {
   readonly db: DatabaseSync;
+  /** Which file the database is, as `fileAt` names it. */
+  readonly file: string;
 }
 
 /**
  * Keeps entries in an SQLite file. The first operation creates the file and its folder, so that every failure is a
- * rejection with `StorageError`, and the next operation tries again. A file that is damaged, that belongs to another
- * application or that a newer kyoa has written is refused and left unchanged. Operations block the event loop, as
- * `node:sqlite` does. The file must be on a local disk: SQLite's write-ahead log needs shared memory, which a network
- * drive does not have.
+ * rejection with `StorageError`, and the next operation tries again. Only the user of the process can read what it creates.
+ * A file that is damaged, that belongs to another application or that a newer kyoa has written is refused and left
+ * unchanged, and so is an entry that kyoa did not write. Operations block the event loop, as `node:sqlite` does. The file
+ * must be on a local disk: SQLite's write-ahead log needs shared memory, which a network drive does not have.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import kyoa from 'kyoa';
+ * import { file } from 'kyoa/file';
+ *
+ * const storage = file('state/kyoa.db');
+ * const api = kyoa.create({ storage });
+ * await storage.close();
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
  */
 export function file(path: string, options: FileOptions = {}): Storage {
   if (typeof path !== 'string' || path === '' || path === ':memory:') {
@@ -93,6 +110,14 @@ export function file(path: string, options: FileOptions = {}): Storage {
   // An operation that starts while another one is backing off waits behind it, so that operations keep their order.
   let backingOff: Promise<void> | undefined;
 
+  /** An operation on a file that is no longer at its path is lost. The next operation opens what is there. */
+  const isLost = (): boolean => {
+    if (database === undefined || database.file === fileAt(location)) return false;
+    database.db.close();
+    database = undefined;
+    return true;
+  };
+
   const withDatabase = async <T>(work: (database: Database) => T): Promise<T> => {
     let waitingSince: number | undefined;
     for (;;) {
@@ -100,33 +125,46 @@ export function file(path: string, options: FileOptions = {}): Storage {
       if (closed) throw new StorageError(`The storage ${location} is closed; make a new one with file()`);
       try {
         database ??= open(location, synchronous[durability]);
-        return work(database);
+        const result = work(database);
+        if (!isLost()) return result;
+        throw new StorageError(
+          `${location} was deleted or replaced while it was open; leave it in place while it is used`,
+        );
       } catch (cause) {
         const now = performance.now();
         waitingSince ??= now;
-        if (codeOf(cause) !== codes.busy || now - waitingSince > lock.timeout) throw storageError(location, cause);
+        if (isLost() || codeOf(cause) !== codes.busy || now - waitingSince > lock.timeout)
+          throw storageError(location, cause);
         const pause = lock.minDelay + Math.random() * (lock.maxDelay - lock.minDelay);
         backingOff = sleep(pause).then(() => void (backingOff = undefined));
       }
     }
   };
 
+  /** A write reads first, because it leaves an entry that kyoa did not write unchanged. */
+  const read = ({ get }: Database, key: string, now: number): Entry | undefined => {
+    const row = get.get(encodeText(key), now) as { value: unknown; version: Version; expires: unknown } | undefined;
+    if (row === undefined) return undefined;
+    const { version, expires } = row;
+    const value = decodeText(row.value);
+    if (value === undefined || typeof expires !== 'number') {
+      throw new StorageError(
+        `The entry ${key} of ${location} is not one that kyoa wrote, and was left unchanged; delete its row`,
+      );
+    }
+    return expires === Infinity ? { value, version } : { value, version, expires };
+  };
+
   return {
     async get(key) {
-      return withDatabase(({ get }) => {
-        const row = get.get(encodeText(key), Date.now()) as
-          | { value: string; version: Version; expires: number }
-          | undefined;
-        if (row === undefined) return undefined;
-        const { version, expires } = row;
-        const value = decodeText(row.value);
-        return expires === Infinity ? { value, version } : { value, version, expires };
-      });
+      return withDatabase((database) => read(database, key, Date.now()));
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
       delay('ttl', ttl);
-      return withDatabase(({ put, putIf, sweep: expired }) => {
+      return withDatabase((database) => {
+        const { put, putIf, sweep: expired } = database;
         const now = Date.now();
+        read(database, key, now);
         if (writes % sweep.every === 0) expired.run(now);
         writes += 1;
         // run() executes the statement to its end, and so commits it; get() on a RETURNING would stop before the commit.
@@ -138,9 +176,11 @@ export function file(path: string, options: FileOptions = {}): Storage {
       });
     },
     async delete(key, { ifVersion } = {}) {
-      return withDatabase(
-        ({ remove }) => remove.run(encodeText(key), Date.now(), bound(ifVersion ?? null)).changes !== 0,
-      );
+      return withDatabase((database) => {
+        const now = Date.now();
+        read(database, key, now);
+        return database.remove.run(encodeText(key), now, bound(ifVersion ?? null)).changes !== 0;
+      });
     },
     async close() {
       closed = true;
@@ -152,7 +192,8 @@ export function file(path: string, options: FileOptions = {}): Storage {
 }
 
 function open(path: string, synchronous: string): Database {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  create(path);
   const db = new DatabaseSync(path);
   try {
     db.exec('PRAGMA busy_timeout = 0');
@@ -163,6 +204,7 @@ function open(path: string, synchronous: string): Database {
     );
     return {
       db,
+      file: fileAt(path),
       get: db.prepare(statements.get),
       put: db.prepare(statements.put),
       putIf: db.prepare(statements.putIf),
@@ -173,6 +215,21 @@ function open(path: string, synchronous: string): Database {
     db.close();
     throw error;
   }
+}
+
+/** Creates a file that only its user can read, if there is none. SQLite gives the log of a database the mode of its file. */
+function create(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch {
+    // It exists, or it cannot be created: SQLite reports why.
+  }
+}
+
+/** Identifies the file at the path. SQLite keeps reading and writing a file that was deleted or moved away. */
+function fileAt(path: string): string {
+  const { dev, ino } = statSync(path, { throwIfNoEntry: false }) ?? {};
+  return `${dev} ${ino}`;
 }
 
 /** Creates the schema in an empty file, once even if several processes try; refuses a file that is not kyoa's. */

@@ -27,6 +27,14 @@ const sweep = { every: 16, entries: 32 };
  * costs 500 us a write, the browsers' default 400 (Chromium 156); both are less than any request.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import kyoa from 'kyoa';
+ * import { indexeddb } from 'kyoa/indexeddb';
+ *
+ * const api = kyoa.create({ storage: indexeddb('shop') });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
  */
 export function indexeddb(name: string): Storage {
   if (typeof name !== 'string' || name === '') throw invalid('indexeddb name', name, 'the name of a database');
@@ -82,18 +90,16 @@ export function indexeddb(name: string): Storage {
 
   return {
     async get(key) {
-      const entry = await get<Entry>(key, transact);
-      return isLive(entry) ? entry : undefined;
+      return entryOf(name, key, await get(key, transact));
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
       delay('ttl', ttl);
       return transact('readwrite', async (store) => {
         const transaction = inTransaction(store);
-        const [latest, entry] = (await getMany([counterKey, key], transaction)) as [
-          Version | undefined,
-          Entry | undefined,
-        ];
-        if (ifVersion !== undefined && (isLive(entry) ? entry.version : null) !== ifVersion) return undefined;
+        const [latest, found] = (await getMany([counterKey, key], transaction)) as [unknown, unknown];
+        if (latest !== undefined && !isVersion(latest)) throw foreign(name, counterKey);
+        const entry = entryOf(name, key, found);
+        if (ifVersion !== undefined && (entry?.version ?? null) !== ifVersion) return undefined;
 
         const now = Date.now();
         if (writes % sweep.every === 0) await dropExpired(store, now);
@@ -114,8 +120,8 @@ export function indexeddb(name: string): Storage {
     async delete(key, { ifVersion } = {}) {
       return transact('readwrite', async (store) => {
         const transaction = inTransaction(store);
-        const entry = await get<Entry>(key, transaction);
-        if (!isLive(entry) || (ifVersion !== undefined && entry.version !== ifVersion)) return false;
+        const entry = entryOf(name, key, await get(key, transaction));
+        if (entry === undefined || (ifVersion !== undefined && entry.version !== ifVersion)) return false;
         await del(key, transaction);
         return true;
       });
@@ -136,8 +142,26 @@ function inTransaction(store: IDBObjectStore): UseStore {
   return async (_mode, work) => work(store);
 }
 
-function isLive(entry: Entry | undefined): entry is Entry {
-  return entry !== undefined && (entry.expires ?? Infinity) > Date.now();
+/** `undefined` for an entry that is missing or has expired. */
+function entryOf(name: string, key: string, found: unknown): Entry | undefined {
+  if (found === undefined) return undefined;
+  if (!isEntry(found)) throw foreign(name, key);
+  return (found.expires ?? Infinity) > Date.now() ? found : undefined;
+}
+
+function isEntry(found: unknown): found is Entry {
+  const { value, version, expires } = (found ?? {}) as Partial<Record<string, unknown>>;
+  return typeof value === 'string' && isVersion(version) && (expires === undefined || typeof expires === 'number');
+}
+
+function isVersion(value: unknown): value is Version {
+  return Number.isSafeInteger(value);
+}
+
+function foreign(name: string, key: string | number): StorageError {
+  return new StorageError(
+    `The entry ${key} of the database ${name} is not one that kyoa wrote, and was left unchanged; choose another name`,
+  );
 }
 
 async function dropExpired(store: IDBObjectStore, now: number): Promise<void> {

@@ -8,20 +8,38 @@ import { KyoaError, StorageError } from '../../src/core/errors.ts';
 import { duration, invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Storage } from '../../src/core/storage.ts';
 
-/** The commands of node-redis 5 and later that are used. A client, pool, cluster or sentinel has them. */
+/**
+ * The commands of node-redis 5 and later that are used. A client, pool, cluster or sentinel has them.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
+ */
 export interface NodeRedis {
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
 }
 
-/** The commands of ioredis 5 and later that are used. A client or cluster has them. */
+/**
+ * The commands of ioredis 5 and later that are used. A client or cluster has them.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
+ */
 export interface IoRedis {
   eval(script: string, keys: number, ...args: string[]): Promise<unknown>;
   evalsha(sha: string, keys: number, ...args: string[]): Promise<unknown>;
 }
 
+/**
+ * A client of node-redis or ioredis that the application has made and connected.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
+ */
 export type RedisClient = NodeRedis | IoRedis;
 
+/**
+ * The options of `redis()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
+ */
 export interface RedisOptions {
   /**
    * The prefix of every key, written in braces: `{kyoa:}order-42`. A cluster keeps all keys with the same text in
@@ -29,9 +47,9 @@ export interface RedisOptions {
    * nodes. A prefix that contains braces is used unchanged.
    * @default 'kyoa:'
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** A command without a reply for this long, ms, is a `StorageError`: offline clients queue without end. @default 5_000 */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 interface Script {
@@ -42,16 +60,22 @@ interface Script {
 // Reads are a script too: a client may send a plain GET to a replica, which lags behind.
 const read = script(`
   local entry = redis.call('HMGET', KEYS[1], 'value', 'version', 'expires')
-  if not entry[1] then return false end
+  if not entry[1] and redis.call('EXISTS', KEYS[1]) == 0 then return false end
   return entry
 `);
+
+/** The version of the key, or 'none'. A key that kyoa did not write is left unchanged. */
+const find = `
+  local found = redis.call('HGET', KEYS[1], 'version') or 'none'
+  local isEntry = tonumber(found) and redis.call('HEXISTS', KEYS[1], 'value') == 1
+  if not isEntry and redis.call('EXISTS', KEYS[1]) == 1 then return redis.error_reply('FOREIGN key') end
+`;
 
 /**
  * ARGV: the value; the ttl or ''; and the version that the key must have, 'none' or 'any'. The new version is the next
  * number, and at least the server's time in us: versions rise even if an eviction or failover loses the counter.
  */
-const write = script(`
-  local found = redis.call('HGET', KEYS[1], 'version') or 'none'
+const write = script(`${find}
   if ARGV[3] ~= 'any' and ARGV[3] ~= found then return false end
 
   local time = redis.call('TIME')
@@ -69,9 +93,8 @@ const write = script(`
   return version
 `);
 
-const remove = script(`
-  local found = redis.call('HGET', KEYS[1], 'version')
-  if not found or (ARGV[1] ~= 'any' and ARGV[1] ~= found) then return false end
+const remove = script(`${find}
+  if found == 'none' or (ARGV[1] ~= 'any' and ARGV[1] ~= found) then return false end
   return redis.call('DEL', KEYS[1])
 `);
 
@@ -81,6 +104,16 @@ const remove = script(`
  * acknowledged write, because Redis replicates after its reply.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import kyoa from 'kyoa';
+ * import { redis } from 'kyoa/redis';
+ * import { createClient } from 'redis';
+ *
+ * const client = await createClient().connect();
+ * const api = kyoa.create({ storage: redis(client, { prefix: 'shop:' }) });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
  */
 export function redis(client: RedisClient, options: RedisOptions = {}): Storage {
   const execute = executor(client);
@@ -108,17 +141,19 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Storage 
         },
       });
     } catch (cause) {
-      throw storageError(cause);
+      throw storageError(cause, keys[0]!);
     }
   };
 
   return {
     async get(key) {
-      const entry = (await run(read, [named(key)])) as [Text, Text, Text | null] | null;
+      const entry = (await run(read, [named(key)])) as (Text | null)[] | null;
       if (entry === null) return undefined;
-      const value = decodeText(String(entry[0]));
-      const version = Number(String(entry[1]));
-      return entry[2] === null ? { value, version } : { value, version, expires: Number(String(entry[2])) };
+      const [text, ...numbers] = entry.map((field) => (field === null ? undefined : String(field)));
+      const value = decodeText(text);
+      const [version = Number.NaN, expires] = numbers.map((field) => (field === undefined ? undefined : Number(field)));
+      if (value === undefined || !Number.isSafeInteger(version) || Number.isNaN(expires)) throw foreign(named(key));
+      return expires === undefined ? { value, version } : { value, version, expires };
     },
     async set(key, value, { ttl = Infinity, ifVersion } = {}) {
       delay('ttl', ttl);
@@ -181,9 +216,15 @@ function script(source: string): Script {
   return { source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
-function storageError(cause: unknown): StorageError {
+function foreign(key: string, cause?: unknown): StorageError {
+  const message = `The Redis key ${key} is not one that kyoa wrote, and was left unchanged; choose another prefix, or delete it`;
+  return new StorageError(message, { cause });
+}
+
+function storageError(cause: unknown, key: string): StorageError {
   if (cause instanceof StorageError) return cause;
   const message = cause instanceof Error ? cause.message : String(cause);
+  if (/^(FOREIGN|WRONGTYPE)/.test(message)) return foreign(key, cause);
   const full = message.startsWith('OOM') ? 'is full, see its maxmemory' : 'failed';
   return new StorageError(`Redis ${full}: ${message}`, { cause });
 }

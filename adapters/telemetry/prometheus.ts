@@ -1,8 +1,9 @@
 /** Exports calls as metrics of Prometheus, through prom-client 15. Placed first, outermost. */
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 
+import { asPolicy } from '../../src/core/compose.ts';
 import type { Middleware } from '../../src/core/context.ts';
-import type { KyoaEvent } from '../../src/core/events.ts';
+import type { KyoaEvent, Listener } from '../../src/core/events.ts';
 import { count, fn, invalid, knownKeys } from '../../src/core/options.ts';
 import { counters } from '../../src/telemetry/counters.ts';
 import { observeCall } from '../../src/telemetry/observe-call.ts';
@@ -15,7 +16,11 @@ import {
   serverAddress,
 } from '../../src/telemetry/semantic-conventions.ts';
 
-/** The state of the pool of one origin. The `stats()` of `kyoa/undici` returns it. */
+/**
+ * The state of the pool of one origin. The `stats()` of `kyoa/undici` returns it.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/operations.md#prometheus
+ */
 export interface PoolStats {
   /** Open connections. */
   readonly connected: number;
@@ -27,19 +32,31 @@ export interface PoolStats {
   readonly longestHold: number;
 }
 
+/**
+ * The transport whose pools `prometheus()` exports.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/operations.md#prometheus
+ */
 export interface Pools {
   /** Called at each scrape; the keys are origins. */
   readonly stats: () => Readonly<Record<string, PoolStats>>;
   /** The `connections` option of the transport. @default none: `kyoa_pool_connections_limit` is not exported */
-  readonly connections?: number;
+  readonly connections?: number | undefined;
 }
 
+/**
+ * The options of `prometheus()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/operations.md#prometheus
+ */
 export interface PrometheusOptions {
   /** The registry of the metrics. @default the global registry of prom-client */
-  readonly registry?: Registry;
+  readonly registry?: Registry | undefined;
   /** The transport whose pools are exported: `{ stats: transport.stats, connections: 100 }`. @default none */
-  readonly pools?: Pools;
+  readonly pools?: Pools | undefined;
 }
+
+type AttemptEvent = KyoaEvent & { readonly type: 'attempt.answered' | 'attempt.failed' };
 
 /** Values of a label: hosts, circuits, origins. Every further value is `_OTHER`. */
 const maxLabels = 100;
@@ -49,7 +66,8 @@ const maxStatuses = 60;
 const openCircuitTtl = 60_000;
 
 /**
- * Registers these metrics, under OpenTelemetry's names and buckets where it has some:
+ * Exports calls, attempts and pools as metrics of Prometheus, through prom-client. Registers these metrics, under
+ * OpenTelemetry's names and buckets where it has some:
  *
  * - `http_client_request_duration_seconds` for every request that is sent
  * - `kyoa_call_duration_seconds` for every call as its caller sees it, and `kyoa_calls_in_flight`
@@ -60,6 +78,14 @@ const openCircuitTtl = 60_000;
  * metric once: several stacks must share one `prometheus()`. `prometheus: false` switches it off for one call.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import kyoa, { standard } from 'kyoa';
+ * import { prometheus } from 'kyoa/prometheus';
+ *
+ * const api = kyoa.create({ use: [prometheus(), ...standard()] });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/operations.md#prometheus
  */
 export function prometheus(options: PrometheusOptions = {}): Middleware {
   knownKeys('prometheus', options, ['registry', 'pools']);
@@ -97,23 +123,22 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
   const countDecision = decisionCounter(registry);
   if (pools !== undefined) registerPools(registry, pools);
 
-  const observeAttempt = (event: KyoaEvent & { readonly type: 'attempt.answered' | 'attempt.failed' }): void => {
+  const observeAttempt = (event: AttemptEvent): void => {
     const { address, port = '' } = serverAddress(event.url);
     const answered = event.type === 'attempt.answered';
-    const error = answered ? (event.status >= 400 ? String(event.status) : '') : errorType(event.error);
     const labels = {
       http_request_method: requestMethod(event),
       server_address: hostLabel(address),
       server_port: hostLabel(address) === address ? String(port) : '',
       http_response_status_code: answered ? statusLabel(String(event.status)) : '',
-      error_type: errorLabel(error),
+      error_type: errorLabel(errorOf(event)),
     };
     requests.observe(labels, event.duration / 1_000);
   };
 
-  return async function prometheus(ctx, next) {
+  return asPolicy(async function prometheus(ctx, next) {
     if (ctx.options['prometheus'] === false) return next();
-    return observeCall(ctx, next, (event) => {
+    const count: Listener = (event) => {
       if (event.type === 'request.started') inFlight.inc();
       else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') observeAttempt(event);
       else if (event.type === 'request.settled') {
@@ -121,14 +146,21 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
         const labels = {
           http_request_method: requestMethod(event),
           server_address: hostLabel(serverAddress(event.url).address),
-          outcome: callResult(event, ctx),
+          outcome: callResult(event),
         };
         calls.observe(labels, event.duration / 1_000);
       }
       countDecision(event);
       trackCircuit(event);
-    });
-  };
+    };
+    return observeCall(ctx, next, count, prometheus);
+  });
+}
+
+/** Empty for an attempt that has not failed, also for one that was aborted. */
+function errorOf(event: AttemptEvent): string {
+  if (event.type === 'attempt.answered') return event.status >= 400 ? String(event.status) : '';
+  return event.aborted ? '' : errorType(event.error);
 }
 
 /** A series whose label values are known starts at 0, so that `rate` sees its first increase. */

@@ -22,7 +22,7 @@ export interface SimulationResult {
 }
 
 export function simulate({ limit, latencies, calls, storage = memory() }: Simulation): SimulationResult {
-  const ctx = { method: 'GET', url: 'http://api.example/users', storage } as Context;
+  const ctx = { method: 'GET', url: 'http://api.example/users', storage, background() {} } as unknown as Context;
   const history = Array.from({ length: calls }, (): Call => {
     const latency = latencies();
     const wait = limit.measure(ctx, 'headers');

@@ -5,13 +5,18 @@ import { basename, join } from 'node:path';
 import { lifeOfAGet } from './life-of-a-get.ts';
 import { onion } from './onion.ts';
 import { sequence } from './sequence.ts';
+import { sizes } from './sizes.ts';
 import { timeline, type Story } from './timeline.ts';
 
 const folder = import.meta.dirname;
 
-/** The SVG of each file: the onion, and a good and a bad day of each policy. */
+/** The SVG of each file: the onion, the sizes, and a good and a bad day of each policy. */
 export async function drawings(): Promise<Record<string, string>> {
-  const drawn: Record<string, string> = { 'onion.svg': onion(), 'life-of-a-get.svg': sequence(lifeOfAGet) };
+  const drawn: Record<string, string> = {
+    'onion.svg': onion(),
+    'life-of-a-get.svg': sequence(lifeOfAGet),
+    'sizes.svg': sizes(),
+  };
   for (const file of globSync('stories/*.ts', { cwd: folder })) {
     const { story } = (await import(join(folder, file))) as { story: Story };
     drawn[`${basename(file, '.ts')}.svg`] = timeline(story);

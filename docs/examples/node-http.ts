@@ -1,4 +1,4 @@
-/** A handler on Node's own http server, through a bridge from fetch: @hono/node-server here; srvx works as well. */
+/** A handler on Node's own http server, through a bridge from fetch: @hono/node-server. */
 import type { Server } from 'node:http';
 import { serve } from '@hono/node-server';
 

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 
 import type { Page } from 'playwright';
 
-import { visitors, type Wishes } from '../../test/playground/page/visit.ts';
+import { scenarios } from '../../playground/model/scenarios.ts';
+import { turnTo, visitors, type Wishes } from '../../test/playground/page/visit.ts';
 
 const folder = import.meta.dirname;
 const desktop = { width: 1_440, height: 900 };
@@ -20,7 +21,7 @@ for (const scheme of ['light', 'dark'] as const) {
     await shoot(`page-${scheme}`, { ...desktop, scheme }, warm);
     await shoot(`phone-${scheme}`, { ...phone, scheme }, warm);
   }
-  for (const id of await scenarios()) {
+  for (const { id } of scenarios) {
     if (only !== undefined && id !== only) continue;
     await Promise.all([
       shoot(`${id}-desktop-${scheme}`, { ...desktop, scheme }, (page) => tour(page, id)),
@@ -30,7 +31,7 @@ for (const scheme of ['light', 'dark'] as const) {
 }
 
 async function shoot(name: string, wishes: Wishes, prepare: (page: Page) => Promise<void>): Promise<void> {
-  const page = await guests.visit(wishes);
+  const page = await guests.visit({ hash: '#v=1&net=flaky', ...wishes });
   await prepare(page);
   const path = join(folder, `${name}.png`);
   await page.screenshot({ path });
@@ -44,11 +45,9 @@ async function warm(page: Page): Promise<void> {
   await calls(page, 250);
 }
 
-/** To the middle of the story. */
+/** The step of each scenario that shows most. */
 async function tour(page: Page, id: string): Promise<void> {
-  await calls(page, 40);
-  await page.locator(`[data-scenario="${id}"]`).click();
-  await page.getByRole('button', { name: 'Next', exact: true }).click();
+  await turnTo(page, `#${id}/${id === 'adaptive' ? 3 : 2}`);
   if (id === 'once') await hammer(page);
   await page.waitForTimeout(10_000);
 }
@@ -67,11 +66,4 @@ async function calls(page: Page, least: number): Promise<void> {
     least,
     { timeout: 60_000 },
   );
-}
-
-async function scenarios(): Promise<string[]> {
-  const page = await guests.visit();
-  const ids = await page.locator('.scenario').evaluateAll((cards) => cards.map(({ dataset }) => dataset['scenario']!));
-  await page.context().close();
-  return ids;
 }

@@ -1,5 +1,5 @@
 /** Records the last calls through kyoa: their results, kyoa's events, and the requests that pass the innermost layer. */
-import { TimeoutError } from 'kyoa';
+import { log as logPolicy, TimeoutError } from 'kyoa';
 import type { Context, KyoaEvent, Middleware } from 'kyoa';
 import { regions } from '../network/regions.ts';
 import { describe } from './describe.ts';
@@ -15,6 +15,8 @@ export interface CallLog {
   readonly record: (event: KyoaEvent) => void;
   /** The innermost middleware. Records each request that goes to the network. */
   readonly innermost: Middleware;
+  /** Classifies a response: one that a policy made itself is a substitute. */
+  readonly endingOf: (response: Response) => Ending;
   /** Closes the record of a call when its body has been read, or has failed. */
   readonly close: (response: Response, ending: Ending) => void;
   /** Newest first. */
@@ -47,6 +49,7 @@ const marks: Readonly<Record<string, CallMark>> = {
   'stale-if-error.served': 'stale',
   'fallback.used': 'fallback',
   'limit.queued': 'queued',
+  'latest.replaced': 'replaced',
 };
 
 /** `clock` returns ms. */
@@ -55,6 +58,12 @@ export function createCallLog(clock: () => number): CallLog {
   const byId = new Map<string, Open>();
   const byResponse = new WeakMap<Response, Open>();
   let number = 0;
+  const writeLine = logPolicy({
+    write(line) {
+      const call = byId.get(/"id":"([^"]+)"/.exec(line)![1]!);
+      if (call !== undefined) call.line = line;
+    },
+  });
 
   return {
     async outermost(ctx, next) {
@@ -63,7 +72,7 @@ export function createCallLog(clock: () => number): CallLog {
       if (evicted !== undefined) byId.delete(evicted.id);
       byId.set(call.id, call);
       try {
-        const response = await next();
+        const response = await writeLine(ctx, next);
         byResponse.set(response, call);
         return response;
       } catch (error) {
@@ -79,7 +88,7 @@ export function createCallLog(clock: () => number): CallLog {
       if (event.type === 'retry.scheduled') call.nextKind = 'retry';
       if (event.type === 'hedge.launched') call.nextKind = 'hedge';
       if (call.events.length < mostEvents) {
-        call.events.push({ time: clock(), type: event.type, detail: describe(event) });
+        call.events.push({ time: clock(), type: event.type, detail: describe(event), event });
       } else call.dropped += 1;
     },
     async innermost(ctx, next) {
@@ -100,6 +109,12 @@ export function createCallLog(clock: () => number): CallLog {
         throw error;
       }
     },
+    endingOf(response) {
+      const ending = ofResponse(response);
+      const marks = byResponse.get(response)?.marks;
+      const isSubstitute = marks?.has('stale') || marks?.has('fallback');
+      return isSubstitute && ending.outcome === 'answered' ? { ...ending, outcome: 'substitute' } : ending;
+    },
     close(response, { outcome, label }) {
       const call = byResponse.get(response);
       if (call !== undefined) Object.assign(call, { outcome, label, end: clock() });
@@ -114,6 +129,8 @@ function open({ id, request: { method, url } }: Context, number: number, start: 
     number,
     method,
     path: new URL(url).pathname,
+    query: new URL(url).search.slice(1),
+    line: '',
     start,
     end: undefined,
     outcome: 'running',

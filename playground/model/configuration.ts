@@ -1,5 +1,6 @@
 /** The initial configuration of the page. */
 import { presets } from '../network/presets.ts';
+import type { Settings } from '../network/settings.ts';
 import type { Configuration, Stack } from './types.ts';
 
 /** kyoa's standard stack with `hedge`, and with idempotency records in IndexedDB. `endpoints` is present but disabled. */
@@ -35,3 +36,14 @@ export const usual: Configuration = {
 /** The range of the rate, in calls a second. */
 export const slowest = 1;
 export const fastest = 200;
+
+/** Omits a seed that has not changed, because every seed that the network receives restarts the sequences of fates. */
+export function withoutSeed(settings: Settings, before: number): Partial<Settings> {
+  const { seed, ...others } = settings;
+  return seed === before ? others : settings;
+}
+
+/** Compares configurations, or settings; the seed of settings does not matter. */
+export function isSame(one: object, other: object): boolean {
+  return JSON.stringify({ ...one, seed: 0 }) === JSON.stringify({ ...other, seed: 0 });
+}

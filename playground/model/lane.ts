@@ -1,4 +1,5 @@
 /** One of the two lanes, plain fetch or kyoa: makes calls with a time limit, reads their bodies, and measures them. */
+import type { Middleware } from 'kyoa';
 import type { Fetch } from '../network/simulated-fetch.ts';
 import { createDots } from './dots.ts';
 import type { DotLog } from './dots.ts';
@@ -8,40 +9,59 @@ import { ImpatienceError, ofError, ofResponse } from './outcome.ts';
 import type { Ending } from './outcome.ts';
 
 export interface Lane {
+  /** The figures since `restart`. */
   readonly meter: Meter;
   readonly dots: DotLog;
+  /** Starts the figures again. A call that has begun counts in the figures of before. */
+  restart(): void;
   /** Never rejects. */
   call(fetch: Fetch, url: string, init?: RequestInit): Promise<Result>;
+  /** Aborts the calls that are running. */
+  leave(): void;
 }
 
 export interface Result extends Ending {
   readonly response: Response | undefined;
   readonly duration: number;
+  /** The body as text; `undefined` if it was not read to its end. */
+  readonly text: string | undefined;
 }
 
 /** How long a caller of either lane waits for the last byte of the response, ms. Then it aborts the call. */
 const patience = 5_000;
 
-/** `clock` returns ms. */
-export function createLane(clock: () => number): Lane {
-  const meter = createMeter(clock);
+/** `clock` returns ms. `endingOf` classifies the responses. */
+export function createLane(clock: () => number, endingOf: (response: Response) => Ending = ofResponse): Lane {
+  let current = createMeter(clock);
   const dots = createDots();
+  const callers = new Set<AbortController>();
 
   return {
-    meter,
+    get meter() {
+      return current;
+    },
     dots,
+    restart() {
+      current = createMeter(clock);
+    },
     async call(fetch, url, init) {
+      const meter = current;
       const start = clock();
       const caller = new AbortController();
       const timer = setTimeout(() => caller.abort(new ImpatienceError()), patience);
+      callers.add(caller);
       meter.begun();
-      const { response, ending } = await attend(fetch, url, { ...init, signal: caller.signal });
+      const { response, text, ending } = await attend(fetch, url, { ...init, signal: caller.signal }, endingOf);
       clearTimeout(timer);
+      callers.delete(caller);
 
       const duration = clock() - start;
       meter.ended(ending.outcome, duration);
       dots.push({ time: start + duration, latency: duration, outcome: ending.outcome });
-      return { ...ending, response, duration };
+      return { ...ending, response, text, duration };
+    },
+    leave() {
+      for (const caller of callers) caller.abort(new ImpatienceError());
     },
   };
 }
@@ -50,13 +70,22 @@ async function attend(
   fetch: Fetch,
   url: string,
   init: RequestInit & { readonly signal: AbortSignal },
-): Promise<{ readonly response: Response | undefined; readonly ending: Ending }> {
+  endingOf: (response: Response) => Ending,
+): Promise<Pick<Result, 'response' | 'text'> & { readonly ending: Ending }> {
   let response: Response | undefined;
   try {
     response = await fetch(url, init);
-    await response.arrayBuffer();
-    return { response, ending: ofResponse(response) };
+    const text = await response.text();
+    return { response, text, ending: endingOf(response) };
   } catch (error) {
-    return { response, ending: ofError(init.signal.aborted ? init.signal.reason : error) };
+    return { response, text: undefined, ending: ofError(init.signal.aborted ? init.signal.reason : error) };
   }
+}
+
+/** Counts the requests of a lane in its present figures. */
+export function countedBy({ meter }: Lane): Middleware {
+  return async function sent(_ctx, next) {
+    meter.sent();
+    return next();
+  };
 }

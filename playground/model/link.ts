@@ -4,7 +4,7 @@
  *   #v=1&net=flaky&latency.median=40&rate=100&use=timeout(total:5000)~retry(retries:2,statuses:503+429)~-hedge()
  *
  * The hash contains the settings that differ from the preset, by their paths, and the layers, outermost first. A hyphen
- * marks a disabled layer.
+ * marks a disabled layer. A step of a scenario is `#storm/2`, and `#storm/2&v=1&...` after the visitor has changed it.
  */
 import { settingFields } from '../network/fields.ts';
 import { presetName, presets } from '../network/presets.ts';
@@ -12,6 +12,7 @@ import { change } from '../network/settings.ts';
 import type { Settings } from '../network/settings.ts';
 import { catalogue } from './catalogue.ts';
 import { fastest, slowest, usual } from './configuration.ts';
+import { stepOf } from './scenarios.ts';
 import type { Configuration, Link, OptionDescriptor, OptionValue, PolicyEntry, PolicyName, Stack } from './types.ts';
 
 const version = '1';
@@ -30,12 +31,29 @@ export function writeLink({ preset, settings, rate, stack }: Configuration): str
 /** Never throws. A part that cannot be read keeps its default, and adds a complaint. */
 export function readLink(hash: string): Link {
   const text = hash.replace(/^#/, '');
-  if (text === '') return { configuration: usual, hasSettings: false, complaints: [] };
+  const [, scenario, number, rest] = /^([a-z]+)\/(\w+)(?:&(.*))?$/.exec(text) ?? [];
+  if (scenario === undefined) return readConfiguration(text);
+
+  const place = { scenario, step: Number(number) };
+  const step = stepOf(place);
+  if (step === undefined) {
+    const complaint = `There is no step '${scenario}/${number}'.`;
+    return { configuration: usual, place: undefined, hasSettings: false, complaints: [complaint] };
+  }
+  const { rivals } = step.configuration;
+  const changed = rest === undefined ? undefined : readConfiguration(rest);
+  const configuration = changed ? { ...changed.configuration, ...(rivals && { rivals }) } : step.configuration;
+  return { configuration, place, hasSettings: true, complaints: changed?.complaints ?? [] };
+}
+
+function readConfiguration(text: string): Link {
+  const place = undefined;
+  if (text === '') return { configuration: usual, place, hasSettings: false, complaints: [] };
 
   const parts = new Map(text.split('&').map((part) => split(part, '=')));
   if (parts.get('v') !== version) {
     const complaint = `This link has another version than ${version}: the page uses its default configuration.`;
-    return { configuration: usual, hasSettings: false, complaints: [complaint] };
+    return { configuration: usual, place, hasSettings: false, complaints: [complaint] };
   }
   const complaints: string[] = [];
   const complain = (complaint: string): void => void complaints.push(complaint);
@@ -50,6 +68,7 @@ export function readLink(hash: string): Link {
       rate: rate === undefined ? usual.rate : readRate(rate, complain),
       stack: use === undefined ? usual.stack : readStack(use, complain),
     },
+    place,
     hasSettings: net !== undefined || Object.keys(given).length > 0,
     complaints,
   };

@@ -18,7 +18,9 @@ const outcomes: Readonly<Record<string, CallOutcome>> = {
   LIMIT_EXCEEDED: 'rejected',
   IDEMPOTENCY_CONFLICT: 'rejected',
   IDEMPOTENCY_MISMATCH: 'rejected',
+  IDEMPOTENCY_UNRECORDED: 'rejected',
   STORAGE: 'rejected',
+  BODY_TOO_LARGE: 'rejected',
 };
 
 export function ofResponse({ ok, status }: Response): Ending {

@@ -1,18 +1,18 @@
 /** The state behind the page: the network, the configuration, and the current run. */
-import { indexeddb } from 'kyoa/indexeddb';
 import type { Network } from '../network/network.ts';
 import { presets } from '../network/presets.ts';
-import { findServer } from '../network/server-network.ts';
 import { change } from '../network/settings.ts';
-import type { Patch, Settings } from '../network/settings.ts';
-import { simulatedNetwork } from '../network/simulated-network.ts';
-import { fastest, slowest } from './configuration.ts';
+import { createChanges } from './changes.ts';
+import { fastest, isSame, slowest, usual, withoutSeed } from './configuration.ts';
+import { findNetwork } from './find-network.ts';
 import { readLink } from './link.ts';
+import { createNetworkQueue } from './network-queue.ts';
 import { createRun } from './run.ts';
+import { startsAgain, stepOf } from './scenarios.ts';
 import { openTabChannel } from './tab-channel.ts';
 import { tickEvery } from './ticks.ts';
 import { createTraffic } from './traffic.ts';
-import type { Problem, Session, SessionOptions } from './types.ts';
+import type { Configuration, Problem, Session, SessionOptions } from './types.ts';
 
 export interface Options extends SessionOptions {
   /** @default the flaky server if it served the page, otherwise a simulated network */
@@ -24,53 +24,44 @@ export async function openSession(options: Options = {}): Promise<Session> {
   const network = options.network ?? (await findNetwork(link.configuration.settings));
 
   let configuration = link.configuration;
+  let { place } = link;
+  /** The configuration before the scenario. */
+  let before: Configuration | undefined = place && usual;
   let problems: readonly Problem[] = [];
   let fault: string | undefined;
   let running = false;
   let run = createRun(network);
   let ticking: ReturnType<typeof setInterval> | undefined;
-  /** Changes of the network run one after another, so that the last one applies. */
-  let queue: Promise<unknown> = Promise.resolve();
+  const changes = createChanges();
   const listeners = new Set<Parameters<Session['subscribe']>[0]>();
-  const traffic = createTraffic(configuration.rate, () => run.call());
+  const traffic = createTraffic(configuration.rate, () => run.call(configuration.settings.calls));
 
   const notify = (what: 'state' | 'payments'): void => {
     for (const listener of listeners) listener(what);
   };
-  const otherTabs = openTabChannel((change) => {
-    if (change === 'payments') notify('payments');
-    else if (network.kind === 'server') adoptSettings().catch(fail);
+  const otherTabs = openTabChannel(() => notify('payments'));
+  const queue = createNetworkQueue(network, (error) => {
+    if (fault === error) return;
+    fault = error;
+    notify('state');
   });
-  const fail = (error: unknown): void => {
-    fault = `The network could not be changed: ${error instanceof Error ? error.message : String(error)}`;
-    notify('state');
-  };
-  const enqueue = (work: () => Promise<unknown>): void => {
-    queue = queue.then(work).then(() => {
-      if (fault === undefined) return;
-      fault = undefined;
-      notify('state');
-    }, fail);
-  };
-  const changeNetwork = (settings: Patch): void => {
-    enqueue(async () => {
-      await network.change(settings);
-      otherTabs.report('settings');
-    });
-  };
-  /** Reads the settings of the server, which another tab or the command line of `npm start` may have changed. */
-  const adoptSettings = async (): Promise<void> => {
-    const settings = await network.settings();
-    const [preset] = Object.entries(presets).find(([, each]) => isSame(each.settings, settings)) ?? [];
-    configuration = { ...configuration, settings, preset: preset ?? configuration.preset };
-    notify('state');
-  };
-  /** Starts the traffic after the queued changes, so that the first call gets the first fate of a new sequence. */
-  const startTraffic = (): void => {
-    enqueue(async () => running && traffic.start());
-  };
   const install = (): void => {
-    problems = run.use(configuration.stack);
+    problems = run.use(configuration.stack, configuration.rivals);
+  };
+  /** The configuration that `restore` returns to. */
+  const base = (): Configuration => (place ? stepOf(place)!.configuration : usual);
+  /** Replaces the configuration, and changes what differs. */
+  const adopt = (next: Configuration): void => {
+    const old = configuration;
+    configuration = next;
+    if (next.rate !== old.rate) traffic.change(next.rate);
+    if (next.stack !== old.stack || next.rivals !== old.rivals) install();
+    if (next.settings !== old.settings) queue.change(withoutSeed(next.settings, old.settings.seed));
+    notify('state');
+  };
+  const edit = (next: Configuration, kind: string): void => {
+    changes.keep(configuration, kind);
+    adopt(next);
   };
 
   const session: Session = {
@@ -84,63 +75,82 @@ export async function openSession(options: Options = {}): Promise<Session> {
     get problems() {
       return problems;
     },
+    get place() {
+      return place;
+    },
+    get isChanged() {
+      return !isSame(configuration, base());
+    },
+    get undoable() {
+      return changes.length;
+    },
     get fault() {
       return fault;
     },
     get now() {
-      return run.now();
+      return run.clock.now();
     },
     start() {
       if (running) return;
       running = true;
-      startTraffic();
+      run.clock.resume();
+      queue.after(() => running && traffic.start());
       ticking = setInterval(() => run.tick(), tickEvery);
       notify('state');
     },
     stop() {
       if (!running) return;
       running = false;
+      run.clock.pause();
       traffic.stop();
       clearInterval(ticking);
       notify('state');
     },
     reset() {
-      const before = run;
+      const old = run;
       run = createRun(network);
+      if (running) run.clock.resume();
       install();
-      before.close().catch(fail);
+      old.close().catch(queue.fail);
       traffic.stop();
-      changeNetwork(configuration.settings); // the seed among them restarts the sequences of fates
-      startTraffic();
+      queue.change(configuration.settings); // the seed among them restarts the sequences of fates
+      queue.after(() => running && traffic.start());
       notify('state');
     },
     configure(wanted) {
       const preset = wanted.preset === undefined ? undefined : presets[wanted.preset];
       const { seed } = configuration.settings;
       const settings = wanted.settings ?? (preset && { ...preset.settings, seed });
-      configuration = { ...configuration, ...wanted, ...(settings && { settings }) };
-      if (wanted.rate !== undefined) {
-        const rate = Math.min(fastest, Math.max(slowest, wanted.rate));
-        configuration = { ...configuration, rate };
-        traffic.change(rate);
-      }
-      if (wanted.stack !== undefined) install();
-      if (settings !== undefined) changeNetwork(withoutSeed(settings, seed));
-      notify('state');
+      const rate = Math.min(fastest, Math.max(slowest, wanted.rate ?? configuration.rate));
+      edit({ ...configuration, ...wanted, ...(settings && { settings }), rate }, Object.keys(wanted).join());
     },
     changeSettings(patch) {
-      const { seed } = configuration.settings;
-      const settings = change(configuration.settings, patch);
-      configuration = { ...configuration, settings };
-      changeNetwork(withoutSeed(settings, seed));
-      notify('state');
+      edit({ ...configuration, settings: change(configuration.settings, patch) }, Object.keys(patch).join());
     },
-    follow({ change: { settings, ...wanted }, reset }) {
-      session.configure(wanted);
-      if (settings !== undefined) session.changeSettings(settings);
-      if (reset) session.reset();
-      session.start();
+    undo() {
+      const last = changes.take();
+      if (last) adopt(last);
     },
+    restore() {
+      edit(base(), 'restore');
+      session.reset();
+    },
+    open(next) {
+      const isReset = next.place !== undefined && startsAgain(next.place, place);
+      if (next.place) before ??= configuration;
+      else before = undefined;
+      place = next.place;
+      changes.clear();
+      adopt(next.configuration);
+      if (isReset) session.reset();
+    },
+    leave(keep = false) {
+      const next = keep ? configuration : (before ?? usual);
+      const { rivals: _, ...alone } = next;
+      session.open({ configuration: alone, place: undefined, hasSettings: true, complaints: [] });
+    },
+    send: (lane, path) => run.send(lane, path),
+    state: () => run.state(),
     layers: () => run.layers(),
     calls: () => run.calls(),
     measures: (lane) => run.measures(lane),
@@ -148,14 +158,15 @@ export async function openSession(options: Options = {}): Promise<Session> {
     dots: (lane) => run.dots(lane),
     async pay(order, lane) {
       const result = await run.pay(order, lane);
-      otherTabs.report('payments');
+      otherTabs.report();
       notify('payments');
       return result;
     },
+    paid: () => run.paid(),
     payments: network.payments,
     async clearPayments() {
       await network.clearPayments();
-      otherTabs.report('payments');
+      otherTabs.report();
       notify('payments');
     },
     subscribe(listener) {
@@ -166,34 +177,18 @@ export async function openSession(options: Options = {}): Promise<Session> {
       session.stop();
       listeners.clear();
       otherTabs.close();
-      Promise.all([queue, run.close()])
+      Promise.all([queue.idle(), run.close()])
         .then(() => network.close())
         .catch(() => {}); // no listener is left that could show the error
     },
   };
 
   install();
-  if (network.kind === 'server' && !link.hasSettings) await adoptSettings();
-  else changeNetwork(configuration.settings);
-  await queue;
+  if (network.kind === 'server' && !link.hasSettings) {
+    const settings = await network.settings(); // those of the command line of `npm start`
+    const [preset] = Object.entries(presets).find(([, each]) => isSame(each.settings, settings)) ?? [];
+    configuration = { ...configuration, settings, preset: preset ?? configuration.preset };
+  } else queue.change(configuration.settings);
+  await queue.idle();
   return session;
-}
-
-/** Omits a seed that has not changed, because every seed that the network receives restarts the sequences of fates. */
-function withoutSeed(settings: Settings, before: number): Patch {
-  const { seed, ...others } = settings;
-  return seed === before ? others : settings;
-}
-
-async function findNetwork(settings: Settings): Promise<Network> {
-  const origin = new URL('.', document.baseURI).href.replace(/\/$/, '');
-  const isServed = document.documentElement.dataset['network'] === 'server';
-  return (
-    (isServed ? await findServer(origin) : undefined) ??
-    simulatedNetwork({ settings, storage: indexeddb('kyoa-playground-server') })
-  );
-}
-
-function isSame(one: Settings, other: Settings): boolean {
-  return JSON.stringify({ ...one, seed: 0 }) === JSON.stringify({ ...other, seed: 0 });
 }

@@ -1,19 +1,17 @@
-/** Reports changes to the other tabs of this page, and receives theirs. */
-
-export type Change = 'settings' | 'payments';
+/** Reports payments to the other tabs of this page, and receives theirs. */
 
 export interface TabChannel {
-  report(change: Change): void;
+  report(): void;
   close(): void;
 }
 
-export function openTabChannel(received: (change: Change) => void): TabChannel {
+export function openTabChannel(received: () => void): TabChannel {
   const channel = new BroadcastChannel('kyoa-playground');
-  channel.addEventListener('message', ({ data }) => received(data as Change));
+  channel.addEventListener('message', received);
 
   return {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
-    report: (change) => channel.postMessage(change),
+    report: () => channel.postMessage('payments'),
     close: () => channel.close(),
   };
 }

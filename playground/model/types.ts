@@ -14,6 +14,7 @@
  * Durations are in ms and shares in 0..1, unless a unit states otherwise. Times are in ms on the session's clock, which
  * starts at 0 with every `reset`.
  */
+import type { EndpointSnapshot, KyoaEvent, LimitState } from 'kyoa';
 import type { Unit } from '../network/fields.ts';
 import type { Payment } from '../network/ledger.ts';
 import type { Region } from '../network/regions.ts';
@@ -84,8 +85,12 @@ export interface PolicyDescriptor {
   readonly title: string;
   /** What the policy does, in one sentence. */
   readonly about: string;
-  /** Where the policy is usually placed, in one sentence. */
+  /** Where the policy is placed: the words of kyoa's own file of the policy. */
   readonly place: string;
+  /** Policies that are placed outside this one. */
+  readonly inside?: readonly PolicyName[];
+  /** Policies that are placed inside this one. */
+  readonly outside?: readonly PolicyName[];
   readonly options: readonly OptionDescriptor[];
   /** The options of a layer that is added. Policies such as `timeout` and `limit` do nothing with their defaults alone. */
   readonly initial: OptionValues;
@@ -110,27 +115,57 @@ export interface Configuration {
   /** Calls a second of each lane. */
   readonly rate: number;
   readonly stack: Stack;
+  /** Stacks that make the same calls, for comparison. Only a scenario has them; a link has none. */
+  readonly rivals?: readonly Rival[];
+}
+
+/** A further stack whose figures are shown beside those of the onion. */
+export interface Rival {
+  /** The name of its lane on the network: letters and digits. */
+  readonly id: string;
+  readonly title: string;
+  readonly stack: Stack;
+}
+
+/** A step of a scenario. */
+export interface Place {
+  readonly scenario: string;
+  /** 1-based. */
+  readonly step: number;
 }
 
 export interface Link {
+  /** The step of a scenario that the link opens. */
+  readonly place: Place | undefined;
   /** The parts that could be read, and defaults for all others. */
   readonly configuration: Configuration;
-  /** Whether the link contains a preset or settings. If not, a server keeps its current settings. */
+  /** Whether the link contains a preset or settings. If not, a server keeps its settings. */
   readonly hasSettings: boolean;
   /** One sentence for each part that could not be read. */
   readonly complaints: readonly string[];
 }
 
-export type CodeForm = 'module' | 'script tag';
+export type CodeForm = 'node' | 'page';
 
 // What happens ----------------------------------------------------------------------------------------------------
 
 export type LaneName = 'plain' | 'kyoa';
 
-/** The state or the result of a call. `late`: the caller of either lane aborted the call after 5 s. */
-export type CallOutcome = 'running' | 'answered' | 'error status' | 'broken' | 'timed out' | 'late' | 'rejected';
+/**
+ * The state or the result of a call. `substitute`: a policy responded in place of the server. `late`: the caller of either
+ * lane aborted the call after 5 s.
+ */
+export type CallOutcome =
+  | 'running'
+  | 'answered'
+  | 'substitute'
+  | 'error status'
+  | 'broken'
+  | 'timed out'
+  | 'late'
+  | 'rejected';
 
-/** The counts of a layer since the reset. `sent - entered` is the traffic that the layer added, or avoided if negative. */
+/** The counts of a layer. Those of all layers begin together, with every change of the stack. `sent - entered` is the traffic that the layer added, or avoided if negative. */
 export interface LayerCounts {
   /** The id of the layer, or `network`, which is placed inside all layers. */
   readonly entry: string;
@@ -166,6 +201,7 @@ export interface EventRecord {
   readonly type: string;
   /** The members of the event, such as `retry 1, delay 134 ms, status 503`. */
   readonly detail: string;
+  readonly event: KyoaEvent;
 }
 
 /** What happened to a call besides its first request. A call may have several marks. */
@@ -178,7 +214,8 @@ export type CallMark =
   | 'timed out'
   | 'stale'
   | 'fallback'
-  | 'queued';
+  | 'queued'
+  | 'replaced';
 
 /** A call through kyoa. While the call runs, the members of the object change, and the object stays the same. */
 export interface CallRecord {
@@ -186,6 +223,10 @@ export interface CallRecord {
   readonly number: number;
   readonly method: string;
   readonly path: string;
+  /** The query of the URL without its question mark, such as `id=hot-1`. */
+  readonly query: string;
+  /** The line that `log` writes when the call has its response headers or has failed; empty before. */
+  readonly line: string;
   readonly start: number;
   /** When the last byte arrived, or when the call failed; `undefined` while it runs. */
   readonly end: number | undefined;
@@ -199,20 +240,25 @@ export interface CallRecord {
   readonly dropped: number;
 }
 
-/** The figures of a lane over the last 10 s. */
+/** The figures of a lane over the last 10 s, or since the stack changed if that is shorter. */
 export interface Measures {
   /** Calls that ended. */
   readonly calls: number;
-  /** 0..1; `undefined` before the first call has ended. */
+  /** Those of them that a policy answered in place of the server. */
+  readonly substitutes: number;
+  /** Those of them that ended without a response, or with an error status. */
+  readonly lost: number;
+  /** The share of calls with a good response of the server, 0..1; `undefined` before the first call has ended. */
   readonly success: number | undefined;
-  /** Percentiles of the time to the last byte, of successful calls. */
+  /**
+   * Percentiles of the time until the last byte of a good response, over all calls. A call without one counts as endless:
+   * the percentile is `Infinity` if more calls than its share got none.
+   */
   readonly p50: number | undefined;
   readonly p95: number | undefined;
   readonly p99: number | undefined;
   /** Requests sent per call. */
   readonly upstream: number | undefined;
-  /** The totals since the reset. */
-  readonly total: { readonly calls: number; readonly answered: number; readonly requests: number };
 }
 
 /** Columns of equal length, oldest first, with a row every 500 ms for the last minute. NaN for an unknown figure. */
@@ -240,10 +286,28 @@ export interface Dots {
   readonly outcome: readonly CallOutcome[];
 }
 
+/** The state of the policies that are in use. */
+export interface PolicyState {
+  /** Of all keys of `limit`: the page calls one origin. `undefined` without `limit`, and before its first call. */
+  readonly limit: LimitState | undefined;
+  /** The regions of `endpoints`; empty without it. */
+  readonly endpoints: readonly EndpointSnapshot[];
+}
+
+/** The result of a call that the visitor has made. */
+export interface SendResult {
+  readonly outcome: CallOutcome;
+  readonly label: string;
+  readonly duration: number;
+  /** The body as JSON; `undefined` without a good response. */
+  readonly body: unknown;
+}
+
 // Once only -------------------------------------------------------------------------------------------------------
 
 /** The result of one press of a pay button. */
 export interface PayResult {
+  readonly lane: LaneName;
   readonly order: string;
   readonly outcome: CallOutcome;
   /** The response is that of an earlier press, replayed by kyoa or by the server. */
@@ -284,6 +348,12 @@ export interface Session {
   /** The requested configuration. The last configuration without `problems` is in use. */
   readonly configuration: Configuration;
   readonly problems: readonly Problem[];
+  /** The step of a scenario that runs. */
+  readonly place: Place | undefined;
+  /** Whether the configuration is that of the step, or the initial one. */
+  readonly isChanged: boolean;
+  /** The number of changes that `undo` can take back. */
+  readonly undoable: number;
   /** The error of the last change of the network; `undefined` if that change succeeded. */
   readonly fault: string | undefined;
   /** The time on the session's clock. */
@@ -303,19 +373,37 @@ export interface Session {
   /** Changes some settings immediately. @throws an `Error` with the `field` of an invalid value, and changes nothing then */
   changeSettings(patch: Patch): void;
 
-  /** Applies a step of a scenario: its configuration, a `reset` if the step has one, and running traffic. */
-  follow(step: Step): void;
+  /** Takes the last change of the configuration back. */
+  undo(): void;
+  /** Returns to the configuration of the step, or to the initial one, and resets. */
+  restore(): void;
+
+  /**
+   * Opens a link. A step of a scenario begins with its own configuration; its first step, and one that does not follow the
+   * previous step, begin with a `reset`. Calls that are paused stay paused.
+   */
+  open(link: Link): void;
+  /** Ends the scenario, and returns to the configuration of before it unless `keep` is true. */
+  leave(keep?: boolean): void;
 
   /** The counts of each enabled layer, outermost first, and of `network` last. */
   layers(): readonly LayerCounts[];
   /** The last 200 calls through kyoa, newest first. */
   calls(): readonly CallRecord[];
-  measures(lane: LaneName): Measures;
+  /** `lane` is a `LaneName`, or the id of a rival. */
+  measures(lane: string): Measures;
   ticks(): Ticks;
   dots(lane: LaneName): Dots;
 
+  /** Sends `GET /api/<path>`. It counts as a call of the lane. */
+  send(lane: LaneName, path: string): Promise<SendResult>;
+  /** The present state of the policies in use. */
+  state(): PolicyState;
+
   /** Sends `POST /api/pay`. Through kyoa, the order is the `requestId`; plain fetch sends no key. */
   pay(order: string, lane: LaneName): Promise<PayResult>;
+  /** The results of all presses since the reset. */
+  paid(): readonly PayResult[];
   /** The server's payments, newest first. Includes those of other tabs, and those from before a reload. */
   payments(): Promise<readonly Payment[]>;
   clearPayments(): Promise<void>;
@@ -343,12 +431,21 @@ export interface Step {
   readonly title: string;
   /** A few sentences: what happens, and what to look at. */
   readonly text: string;
-  /** The changes of the configuration at the beginning of the step. */
-  readonly change: Partial<Omit<Configuration, 'settings'>> & { readonly settings?: Patch };
+  /** The whole configuration of the step. */
+  readonly configuration: Configuration;
   /** Whether the step starts with a `reset`. */
   readonly reset: boolean;
-  /** The next step starts automatically after this time. `undefined`: it starts when the visitor presses the button. */
-  readonly seconds: number | undefined;
-  /** The part of the page to highlight. */
-  readonly watch: 'network' | 'onion' | 'waterfall' | 'chart' | 'compare' | 'pay' | 'code';
+  /** The part of the page to show. */
+  readonly watch: 'network' | 'onion' | 'waterfall' | 'chart' | 'compare' | 'pay' | 'code' | 'hot' | 'queue' | 'search';
+  /** What the visitor has to reach by hand. */
+  readonly goal?: readonly Aim[];
+}
+
+/** A part of a goal. */
+export interface Aim {
+  readonly title: string;
+  /** Once reached, it stays reached. Other aims have to be reached at the same time. */
+  readonly isLasting?: boolean;
+  /** The present value, such as `1.20`, and whether it is reached. */
+  readonly read: (session: Session) => { readonly value: string; readonly isReached: boolean };
 }

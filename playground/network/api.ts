@@ -4,6 +4,7 @@
  *
  *   any  /api/...     a 200, or the fault that was drawn for the request. /plain/api/... and /kyoa/api/... are separate
  *                     lanes; /eu/kyoa/api/... and so on are regions with separate settings
+ *   GET  /api/search  ?q=text: { results }
  *   POST /api/pay     { order }: executed once per Idempotency-Key; without a key, executed each time it arrives
  */
 import { isExecuted } from './fate.ts';
@@ -16,6 +17,7 @@ import { grant } from './presets.ts';
 import { regions } from './regions.ts';
 import type { Region } from './regions.ts';
 import type { Reply } from './reply.ts';
+import { search } from './search.ts';
 import { settingsIn } from './settings.ts';
 import type { Settings } from './settings.ts';
 
@@ -50,6 +52,9 @@ export interface Api {
   readonly receive: (request: Arriving) => Visit | undefined;
 }
 
+/** A browser does not use the response again by itself, but `staleIfError` may. */
+const storable = { 'cache-control': 'max-age=0' };
+
 const path = new RegExp(`^(?:/(${regions.join('|')}))?(?:/(\\w+))?/api/(.*)$`);
 
 export function createApi(initial: Settings, ledger: Ledger): Api {
@@ -76,11 +81,23 @@ export function createApi(initial: Settings, ledger: Ledger): Api {
 
       const lane = laneOf(name);
       const regional = settingsIn(settings, region as Region);
-      const fate = lane.arrive(regional);
+      const isFull = regional.capacity > 0 && lane.busy() >= regional.capacity;
+      const drawn = lane.arrive(regional);
+      const fate: Fate = isFull ? { outcome: 'failed', delay: 0, status: 503 } : drawn;
       const reply =
         method === 'POST' && resource === 'pay'
           ? body().then((content) => pay(ledger, { lane: name, key, body: content, executed: isExecuted(fate) }))
-          : { status: 200, body: { lane: name, region, path: resource, ...Object.fromEntries(searchParams) } };
+          : {
+              status: 200,
+              ...(regional.storable && { headers: storable }),
+              body: {
+                lane: name,
+                region,
+                path: resource,
+                ...Object.fromEntries(searchParams),
+                ...(resource === 'search' && { results: search(searchParams.get('q') ?? '') }),
+              },
+            };
       return { lane, fate, settings: regional, reply };
     },
   };

@@ -11,8 +11,11 @@ interface Door {
   busy: number;
 }
 
-/** Half of the doors serve each lane, so that the requests of one lane never wait for those of the other. */
-export function openDoors(origin: string, ports: readonly number[]): Fetch {
+/**
+ * Half of the doors serve each lane, so that the requests of one lane never wait for those of the other. Every request
+ * names the visit, by which the server knows the settings that apply. The policies do not see it.
+ */
+export function openDoors(origin: string, ports: readonly number[], visit: string): Fetch {
   const doors = ports.map((port): Door => {
     const url = new URL(origin);
     url.port = String(port);
@@ -23,16 +26,22 @@ export function openDoors(origin: string, ports: readonly number[]): Fetch {
   return async function fetch(input, init) {
     const request = input instanceof Request ? input : new Request(input, init);
     const half = halves[request.url.includes('/plain/') ? 0 : 1] ?? [];
-    // A request with a body keeps its URL, because a page cannot send the stream of `request.body` over HTTP/1.1.
-    if (half.length === 0 || request.body !== null || !request.url.startsWith(origin)) {
-      return globalThis.fetch(input, init);
+    if (!request.url.startsWith(origin)) return globalThis.fetch(input, init);
+    const path = `${request.url.slice(origin.length)}${request.url.includes('?') ? '&' : '?'}visit=${visit}`;
+    // A page cannot send the stream of `request.body` over HTTP/1.1, but the body of `init`.
+    if (half.length === 0 || request.body !== null) {
+      return globalThis.fetch(input instanceof Request ? input : origin + path, init);
     }
     const door = half.reduce((least, other) => (other.busy < least.busy ? other : least));
     const { method, headers, cache } = request;
     door.busy += 1;
     try {
-      const url = door.origin + request.url.slice(origin.length);
-      return await globalThis.fetch(url, { method, headers, cache, signal: init?.signal ?? request.signal });
+      return await globalThis.fetch(door.origin + path, {
+        method,
+        headers,
+        cache,
+        signal: init?.signal ?? request.signal,
+      });
     } finally {
       door.busy -= 1;
     }

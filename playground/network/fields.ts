@@ -38,6 +38,16 @@ export const settingFields: readonly SettingField[] = [
   slider('stalls', 'Failures', 'Stalls', 'share', 0, 1, 'Requests that never get a response.'),
   slider('drip.share', 'Failures', 'Slow bodies', 'share', 0, 1, 'Bodies that arrive in ten pieces.'),
   slider('drip.gap', 'Failures', 'Pause between pieces', 'ms', 0, 10_000, 'A slow body takes ten pauses.'),
+  slider(
+    'capacity',
+    'Failures',
+    'Capacity',
+    'count',
+    0,
+    1_000,
+    'Requests at once; a further one gets a 503. 0 for any.',
+    1,
+  ),
   toggle('outage', 'Failures', 'Outage', 'Every connection is reset at once.'),
   ...regions.flatMap((region) => [
     toggle(`regions.${region}.outage`, 'Regions', `${region} is down`, 'Its connections are reset at once.'),
@@ -52,6 +62,9 @@ export const settingFields: readonly SettingField[] = [
     ),
     slider(`regions.${region}.errors`, 'Regions', `${region} errors`, 'share', 0, 1, 'Its additional errors.'),
   ]),
+  slider('calls.hot', 'Calls', 'Hot calls', 'share', 0, 1, 'The share of calls that ask for one of a few hot items.'),
+  slider('calls.items', 'Calls', 'Hot items', 'count', 1, 100, 'The fewer there are, the more calls are identical.', 1),
+  toggle('storable', 'Calls', 'May be stored', 'Otherwise the responses are no-store, and staleIfError stores none.'),
   slider(
     'seed',
     'Randomness',

@@ -13,6 +13,8 @@ export interface Lane {
   /** Counts how a request ended. */
   count(outcome: Outcome): void;
   stats(): LaneStats;
+  /** Requests that have not ended. */
+  busy(): number;
 }
 
 export interface LaneStats {
@@ -33,6 +35,7 @@ export function createLane(seed: number): Lane {
     count(outcome) {
       outcomes[outcome] += 1;
     },
+    busy: () => requests - Object.values(outcomes).reduce((sum, count) => sum + count, 0),
     stats: () => ({ requests, outcomes: { ...outcomes } }),
   };
 }

@@ -24,6 +24,9 @@ const calm: Settings = {
   resets: 0,
   stalls: 0,
   drip: { share: 0, gap: 100 },
+  capacity: 0,
+  calls: { hot: 0, items: 5 },
+  storable: false,
   outage: false,
   regions: {
     eu: { outage: false, slower: 1, errors: 0 },

@@ -1,4 +1,4 @@
-/** The network of a page that the flaky server serves: calls go to that server. */
+/** The network of a page that the flaky server serves: calls go to that server, which keeps settings for each visit. */
 import type { Stats } from './api.ts';
 import { openDoors } from './doors.ts';
 import type { Payment } from './ledger.ts';
@@ -16,18 +16,20 @@ export async function findServer(origin: string): Promise<Network | undefined> {
 }
 
 function serverNetwork(origin: string, ports: readonly number[]): Network {
+  const visit = crypto.randomUUID();
+  const control = `${origin}/control?visit=${visit}`;
   return {
     kind: 'server',
     origin,
-    fetch: openDoors(origin, ports),
-    settings: () => ask<Settings>(`${origin}/control`),
+    fetch: openDoors(origin, ports, visit),
+    settings: () => ask<Settings>(control),
     async change(patch) {
-      const response = await fetch(`${origin}/control`, { method: 'PUT', body: JSON.stringify(patch) });
+      const response = await fetch(control, { method: 'PUT', body: JSON.stringify(patch) });
       if (response.ok) return (await response.json()) as Settings;
       const { field, error } = (await response.json()) as { readonly field: string; readonly error: string };
       throw settingError(field, error.replace(`${field} `, ''));
     },
-    stats: () => ask<Stats>(`${origin}/stats`),
+    stats: () => ask<Stats>(`${origin}/stats?visit=${visit}`),
     payments: () => ask<readonly Payment[]>(`${origin}/payments`),
     async clearPayments() {
       await fetch(`${origin}/payments`, { method: 'DELETE' });

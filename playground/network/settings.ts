@@ -24,6 +24,12 @@ export interface Settings {
   readonly stalls: number;
   /** This share of the bodies arrives in ten pieces, `gap` ms apart. */
   readonly drip: { readonly share: number; readonly gap: number };
+  /** Requests that a lane may have at once; a further one gets a 503. 0 for any number. */
+  readonly capacity: number;
+  /** This share of the calls asks for one of so many hot items; every other call asks for an item of its own. */
+  readonly calls: { readonly hot: number; readonly items: number };
+  /** Whether responses may be stored. If not, they are `no-store`. */
+  readonly storable: boolean;
   /** While this is `true`, every connection in every region is reset at once. */
   readonly outage: boolean;
   readonly regions: Readonly<Record<Region, RegionSettings>>;

@@ -1,4 +1,5 @@
-/** The details of one call: its result, its attempts, and the events that kyoa emitted for it. */
+/** The details of one call: its story in sentences, and the events that kyoa emitted for it. */
+import { describeCall } from '../model/story.ts';
 import type { CallRecord } from '../model/types.ts';
 import { h, write } from './dom.ts';
 import { ending, milliseconds } from './format.ts';
@@ -12,9 +13,11 @@ export interface CallView {
 export function mountCall(host: HTMLElement): CallView {
   const title = h('h3', {});
   const marks = h('span', { class: 'call-marks' });
+  const words = h('p', { class: 'story-words' });
   const list = h('ol', { class: 'events', tabindex: 0, 'aria-label': 'Events of the call' });
-  const hint = h('p', { class: 'hint' }, 'Select a call above, by click or with the arrow keys, to see its events.');
-  const story = h('div', { class: 'story', hidden: true }, h('header', {}, title, marks), list);
+  const details = h('details', { class: 'story-events' }, h('summary', {}, 'Events'), list);
+  const hint = h('p', { class: 'hint' }, 'Select a call above, by click or with the arrow keys, to read its story.');
+  const story = h('div', { class: 'story', hidden: true }, h('header', {}, title, marks), words, details);
   host.append(hint, story);
   let shown: CallRecord | undefined;
   let drawn = '';
@@ -34,6 +37,7 @@ export function mountCall(host: HTMLElement): CallView {
     if (key === drawn) return;
     drawn = key;
     write(title, summary(shown));
+    write(words, sentence(describeCall(shown)));
     marks.replaceChildren(...[...shown.marks].map((mark) => h('i', {}, mark)));
     const { start, dropped } = shown;
     list.replaceChildren(
@@ -53,8 +57,13 @@ export function mountCall(host: HTMLElement): CallView {
   return { show, tick, summary };
 }
 
-function summary({ method, path, label, outcome, start, end, attempts }: CallRecord): string {
+function summary(call: CallRecord): string {
+  const { method, path, label, outcome, start, end } = call;
   const result = end === undefined ? 'running' : `${ending(outcome, label)} after ${milliseconds(end - start)}`;
-  const sent = attempts.length === 1 ? '1 request' : `${attempts.length} requests`;
-  return `${method} ${path}: ${result}, ${sent}`;
+  return `${method} ${path}: ${result}`;
+}
+
+function sentence(clauses: readonly string[]): string {
+  const [first = 'nothing has happened yet', ...others] = clauses;
+  return `${[first.charAt(0).toUpperCase() + first.slice(1), ...others].join('; ')}.`;
 }

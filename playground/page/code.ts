@@ -1,4 +1,4 @@
-/** The code of the current onion, for a module or for a script tag. */
+/** The code of the current onion, for Node or for a page. It runs as it is pasted. */
 import { generate } from '../model/code.ts';
 import type { CodeForm, Session } from '../model/types.ts';
 import { copy } from './clipboard.ts';
@@ -7,12 +7,13 @@ import { highlight } from './highlight.ts';
 import type { Part } from './part.ts';
 
 const forms: readonly (readonly [CodeForm, string])[] = [
-  ['module', 'Module'],
-  ['script tag', 'Script tag'],
+  ['node', 'Node'],
+  ['page', 'Page'],
 ];
 
 export function mountCode(session: Session): Part {
-  let form: CodeForm = 'module';
+  let form: CodeForm = 'node';
+  const page = new URL('.', document.baseURI).href.replace(/\/$/, '');
   let text = '';
   const tabs = forms.map(([each, title], i) =>
     h(
@@ -33,7 +34,7 @@ export function mountCode(session: Session): Part {
   button.addEventListener('click', () => copy(text, button, panel));
   const list = h(
     'div',
-    { class: 'chips', role: 'tablist', 'aria-label': 'Form of the code', onkeydown: steer },
+    { class: 'chips', role: 'tablist', 'aria-label': 'Where the code runs', onkeydown: steer },
     ...tabs,
   );
   byId('code').append(h('div', { class: 'code-tools' }, list, button), panel);
@@ -41,7 +42,7 @@ export function mountCode(session: Session): Part {
 
   function steer({ key }: KeyboardEvent): void {
     if (key !== 'ArrowLeft' && key !== 'ArrowRight') return;
-    show(form === 'module' ? 'script tag' : 'module');
+    show(form === 'node' ? 'page' : 'node');
     tabs.find((tab) => tab.tabIndex === 0)?.focus();
   }
 
@@ -56,7 +57,7 @@ export function mountCode(session: Session): Part {
       set(tab, { 'aria-selected': String(isChosen), tabindex: isChosen ? 0 : -1 });
       if (isChosen) set(panel, { 'aria-labelledby': tab.id });
     });
-    const next = generate(session.configuration.stack, form);
+    const next = generate(session.configuration.stack, form, page);
     if (next === text) return;
     text = next;
     panel.replaceChildren(...highlight(text));

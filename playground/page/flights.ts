@@ -5,7 +5,7 @@
  */
 import type { AttemptRecord, CallRecord, PolicyName, Session } from '../model/types.ts';
 import { fit } from './canvas.ts';
-import { drawing, radii } from './geometry.ts';
+import { drawing, radii, regionPlaces } from './geometry.ts';
 import { palette } from './palette.ts';
 
 /** How long a dot takes from the edge to the core, ms: slow enough to follow with the eye. */
@@ -18,13 +18,19 @@ const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
   let scale = 1;
+  let isRegional = false;
   const context = canvas.getContext('2d')!;
 
+  let drawn = Number.NaN;
+
   function repaint(): void {
+    drawn = Number.NaN;
     scale = fit(canvas, drawing.width / drawing.height) / drawing.width;
   }
 
   function frame(): void {
+    if (session.now === drawn) return; // the clock does not move during a pause
+    drawn = session.now;
     context.clearRect(0, 0, drawing.width, drawing.height);
     if (still.matches) return;
     context.setTransform(scale, 0, 0, scale, 0, 0);
@@ -32,6 +38,7 @@ export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
     const every = Math.ceil(configuration.rate / MOST);
     const policies = configuration.stack.filter(({ on }) => on).map(({ policy }) => policy);
     const at = radii(policies.length);
+    isRegional = policies.some((policy) => policy === 'endpoints' || policy === 'race');
     const skinOf = (policy: PolicyName): number => at[policies.lastIndexOf(policy)] ?? drawing.outer;
 
     for (const call of session.calls()) {
@@ -44,13 +51,14 @@ export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
     if (call.attempts.length === 0 && call.end !== undefined) return turnBack(call, now, lane, skinOf);
 
     call.attempts.forEach((attempt, i) => {
-      const { start, end, outcome, kind } = attempt;
+      const { start, end, outcome, kind, region } = attempt;
+      const aim = isRegional ? regionPlaces[region] : undefined;
       const from = kind === 'first' ? drawing.x : skinOf(kind);
-      dot(now - start, -from, -drawing.core, lane, kind === 'first' ? palette['muted']! : colourOfKind(attempt));
+      dot(now - start, -from, -drawing.core, lane, kind === 'first' ? palette['muted']! : colourOfKind(attempt), aim);
       if (end === undefined || outcome === 'cancelled') return;
       const again = call.attempts.slice(i + 1).some(({ kind }) => kind === 'retry');
       const to = outcome !== 'answered' && again ? skinOf('retry') : drawing.x;
-      dot(now - end, drawing.core, to, lane, palette[outcome === 'answered' ? 'answered' : badColour(attempt)]!);
+      dot(now - end, drawing.core, to, lane, palette[outcome === 'answered' ? 'answered' : badColour(attempt)]!, aim);
     });
   }
 
@@ -64,12 +72,21 @@ export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
   }
 
   /** A dot moves along the horizontal line through the core. The dots spread vertically, less so near the core. */
-  function dot(age: number, from: number, to: number, lane: number, colour: string): void {
+  function dot(
+    age: number,
+    from: number,
+    to: number,
+    lane: number,
+    colour: string,
+    aim?: readonly [number, number],
+  ): void {
     const done = age / FLIGHT;
     if (done < 0 || done > 1) return;
     const eased = done < 0.5 ? 2 * done * done : 1 - 2 * (1 - done) ** 2;
     const x = from + (to - from) * eased;
-    const y = lane * (18 + Math.abs(x) * 0.42) * Math.min(1, Math.abs(x) / drawing.core);
+    // Towards the core of its region, which is not in the middle.
+    const drift = aim === undefined ? 0 : aim[1] * Math.max(0, 1 - Math.abs(x) / (drawing.core * 2));
+    const y = drift + lane * (18 + Math.abs(x) * 0.42) * Math.min(1, Math.abs(x) / drawing.core);
     context.globalAlpha = Math.min(1, done * 6, (1 - done) * 6);
     context.fillStyle = colour;
     context.beginPath();

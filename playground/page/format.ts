@@ -5,8 +5,10 @@ export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
+/** `Infinity` is a call without a good response: its caller waits for 5 s at most. */
 export function milliseconds(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '–';
+  if (value === Infinity) return '> 5 s';
   return value < 999.5 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(2)} s`;
 }
 
@@ -54,6 +56,7 @@ export const unitLabels: Readonly<Record<Unit, string>> = {
 export const outcomeLabels: Readonly<Record<CallOutcome, string>> = {
   running: 'running',
   answered: 'success',
+  substitute: 'substitute',
   'error status': 'error status',
   broken: 'connection lost',
   'timed out': 'timed out',

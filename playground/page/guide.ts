@@ -1,113 +1,102 @@
-/** The guided scenarios: a card for each, and a panel with the steps of the running one. It can be left at any time. */
+/** The guided scenarios: a card for each, and a panel with the steps of the running one. Every step has an address. */
 import { scenarios } from '../model/scenarios.ts';
-import type { Configuration, Scenario, Session, Step } from '../model/types.ts';
+import type { Place, Scenario, Session } from '../model/types.ts';
 import { announce, byId, h, set, write } from './dom.ts';
+import { mountGoal } from './goal.ts';
 import type { Part } from './part.ts';
 import { pointAt } from './point-at.ts';
 
-interface Tour {
-  readonly scenario: Scenario;
-  readonly step: number;
-  /** `performance.now()` at the beginning of the step. */
-  readonly since: number;
-  /** The configuration before the scenario, which `end` restores. */
-  readonly before: Configuration;
-}
-
 export function mountGuide(session: Session): Part {
-  let tour: Tour | undefined;
-  const cards = scenarios.map((scenario, i) =>
+  const cards = scenarios.map(({ id, title, about }, i) =>
     h(
-      'button',
-      { class: 'scenario', type: 'button', 'data-scenario': scenario.id, onclick: () => begin(scenario) },
+      'a',
+      { class: 'scenario', 'data-scenario': id, href: addressOf({ scenario: id, step: 1 }) },
       h('i', { 'aria-hidden': 'true' }, String(i + 1)),
-      h('b', {}, scenario.title),
-      h('span', {}, scenario.about),
+      h('b', {}, title),
+      h('span', {}, about),
     ),
   );
   const title = h('h3', { tabindex: -1 });
   const text = h('p', { class: 'tour-text' });
-  const place = h('span', { class: 'tour-place number' });
-  const progress = h('i', {});
-  const bar = h('div', { class: 'tour-bar', 'aria-hidden': 'true' }, progress);
+  const name = h('span', { class: 'tour-place' });
+  const steps = h('ol', { class: 'tour-steps', 'aria-label': 'Steps' });
+  const goal = mountGoal(session);
   const back = h('button', { class: 'button small', type: 'button', onclick: () => go(-1) }, 'Back');
   const next = h('button', { class: 'button small primary', type: 'button', onclick: () => go(1) }, 'Next');
-  const leave = h('button', { class: 'button small', type: 'button', onclick: end }, 'Leave');
+  const leave = h('button', { class: 'button small', type: 'button', onclick: () => end(false) }, 'Leave');
   const panel = h(
     'section',
-    { class: 'tour', hidden: true, 'aria-label': 'The running scenario' },
-    h('div', { class: 'tour-words' }, place, title, text),
+    { class: 'tour', hidden: true, 'aria-label': 'The running scenario', onkeydown: steer },
+    h('div', { class: 'tour-words' }, h('div', { class: 'tour-head' }, name, steps), title, text, goal.element),
     h('div', { class: 'tools' }, back, next, leave),
-    bar,
   );
-  panel.addEventListener('keydown', ({ key }) => key === 'Escape' && end());
+  let scenario: Scenario | undefined;
+  let shown: string | undefined;
   byId('scenarios').append(...cards);
   byId('tour').append(panel);
 
-  function begin(scenario: Scenario): void {
-    const before = tour?.before ?? session.configuration;
-    enter({ scenario, step: 0, since: performance.now(), before });
-    title.focus({ preventScroll: true });
-  }
-
+  /** The address leads to the step, so that the buttons of the browser work as these do. */
   function go(by: number): void {
-    if (!tour) return;
-    const step = tour.step + by;
-    if (step >= tour.scenario.steps.length) return finish();
-    if (step >= 0) enter({ ...tour, step, since: performance.now() });
+    const { place } = session;
+    if (!place || !scenario) return;
+    const step = place.step + by;
+    if (step > scenario.steps.length) end(true);
+    else if (step > 0) location.hash = addressOf({ ...place, step });
   }
 
-  function enter(next: Tour): void {
-    tour = next;
-    const step = next.scenario.steps[next.step]!;
-    const { settings, ...change } = step.change;
-    if (step.reset) session.reset();
-    session.configure(change);
-    if (settings) session.changeSettings(settings);
-    if (!session.running) session.start();
-    pointAt(step.watch);
-    show(step, next);
-  }
-
-  /** Restores the configuration of before the scenario. */
-  function end(): void {
-    if (tour) session.configure(tour.before);
-    finish();
-  }
-
-  function finish(): void {
-    const card = cards.find(({ dataset }) => dataset['scenario'] === tour?.scenario.id);
-    tour = undefined;
-    pointAt(undefined);
-    panel.hidden = true;
-    for (const each of cards) set(each, { 'aria-current': undefined });
+  function end(keep: boolean): void {
+    const card = cards.find(({ dataset }) => dataset['scenario'] === session.place?.scenario);
+    session.leave(keep);
     card?.focus({ preventScroll: true });
     announce('The scenario has ended');
   }
 
-  function show(step: Step, { scenario, step: at }: Tour): void {
-    const { length } = scenario.steps;
-    panel.hidden = false;
-    for (const card of cards) {
-      set(card, { 'aria-current': card.dataset['scenario'] === scenario.id ? 'true' : undefined });
-    }
-    write(place, `${scenario.title}: step ${at + 1} of ${length}`);
+  function steer(event: KeyboardEvent): void {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.key === 'ArrowRight') go(1);
+    else if (event.key === 'ArrowLeft') go(-1);
+    else if (event.key === 'Escape') end(false);
+    else return;
+    event.preventDefault();
+  }
+
+  function update(): void {
+    const { place } = session;
+    const key = place && addressOf(place);
+    if (key === shown) return;
+    shown = key;
+    panel.hidden = place === undefined;
+    for (const card of cards) set(card, { 'aria-current': card.dataset['scenario'] === place?.scenario && 'true' });
+    scenario = scenarios.find(({ id }) => id === place?.scenario);
+    const step = place && scenario?.steps[place.step - 1];
+    goal.show(step?.goal ?? []);
+    if (place && scenario && step) show(scenario, place);
+    else pointAt(undefined);
+  }
+
+  function show({ title: of, steps: all }: Scenario, { scenario, step: at }: Place): void {
+    const step = all[at - 1]!;
+    write(name, of);
     write(title, step.title);
     write(text, step.text);
-    write(next, at + 1 < length ? 'Next' : 'Keep this setup');
-    back.disabled = at === 0;
-    announce(`${step.title}. ${step.text}`);
-    tick();
+    write(next, at < all.length ? 'Next' : 'Keep this setup');
+    back.disabled = at === 1;
+    steps.replaceChildren(
+      ...all.map(({ title }, i) => {
+        const current = i + 1 === at && 'step';
+        const label = `Step ${i + 1} of ${all.length}: ${title}`;
+        const href = addressOf({ scenario, step: i + 1 });
+        return h('li', {}, h('a', { href, title, 'aria-label': label, 'aria-current': current }, String(i + 1)));
+      }),
+    );
+    announce(`Step ${at} of ${all.length}: ${step.title}. ${step.text}`);
+    title.focus({ preventScroll: true });
+    pointAt(step.watch);
   }
 
-  function tick(): void {
-    if (!tour) return;
-    const { seconds } = tour.scenario.steps[tour.step]!;
-    const isLast = tour.step + 1 === tour.scenario.steps.length;
-    const done = seconds === undefined ? 1 : (performance.now() - tour.since) / 1_000 / seconds;
-    progress.style.scale = `${Math.min(1, done)} 1`;
-    if (seconds !== undefined && done >= 1 && !isLast) go(1);
-  }
+  return { update, tick: goal.tick, payments: goal.tick };
+}
 
-  return { tick };
+function addressOf({ scenario, step }: Place): string {
+  return `#${scenario}/${step}`;
 }

@@ -9,6 +9,8 @@ import type { Part } from './part.ts';
 /** Seconds on the x axis. */
 const SPAN = 30;
 const HEIGHT = 250;
+/** The top of the chart, ms: lost calls, and quantiles of which more calls are lost. */
+const TOP = 10_000;
 
 interface Line {
   readonly name: string;
@@ -43,15 +45,20 @@ export function mountLatency(session: Session): Part {
   });
   byId('latency').append(h('header', {}, h('h3', {}, 'Latency'), key), stage);
   let chart: uPlot | undefined;
+  let drawn = Number.NaN;
 
   function repaint(): void {
     chart?.destroy();
+    drawn = Number.NaN;
     chart = new uPlot(options(stage.clientWidth, paintDots), data(), stage);
   }
 
   function data(): uPlot.AlignedData {
     const ticks = session.ticks();
-    return [ticks.time.map((ms) => ms / 1_000), ...lines.map(({ of }) => of(ticks).map((y) => (y > 0 ? y : null)))];
+    return [
+      ticks.time.map((ms) => ms / 1_000),
+      ...lines.map(({ of }) => of(ticks).map((y) => (y > 0 ? Math.min(TOP, y) : null))),
+    ];
   }
 
   function paintDots(plot: uPlot): void {
@@ -66,31 +73,41 @@ export function mountLatency(session: Session): Part {
   }
 
   function tick(): void {
-    if (!chart) return;
     const now = session.now / 1_000;
+    if (!chart || now === drawn) return;
+    drawn = now;
     const rows = data();
     chart.batch(() => {
       chart!.setData(rows, false);
       chart!.setScale('x', { min: now - SPAN, max: now });
-      chart!.setScale('y', { min: 3, max: 10_000 });
+      chart!.setScale('y', { min: 3, max: TOP });
     });
-    lines.forEach((_, i) => write(values[i]!, milliseconds(rows[i + 1]?.at(-1) ?? undefined)));
+    lines.forEach((_, i) => write(values[i]!, milliseconds(valueOf(rows[i + 1]?.at(-1)))));
   }
 
   return { tick, repaint };
 }
 
-/** A successful call is a dot. A lost call is a short stroke at the top of the chart. */
+function valueOf(y: number | null | undefined): number | undefined {
+  return y === TOP ? Infinity : (y ?? undefined);
+}
+
+function label(tick: number): string {
+  return tick === TOP ? 'lost' : milliseconds(tick);
+}
+
+/** A successful call is a dot. A lost call is a short stroke at the top of the chart. A substitute has its own colour. */
 function dots(plot: uPlot, { time, latency, outcome }: Dots, colour: string, alpha: number): void {
   const { ctx } = plot;
   const size = 2.4 * devicePixelRatio;
   const from = plot.scales['x']?.min ?? 0;
   ctx.globalAlpha = alpha;
   for (let i = time.length - 1; i >= 0 && time[i]! / 1_000 > from; i -= 1) {
-    const isGood = outcome[i] === 'answered';
+    const isGood = outcome[i] === 'answered' || outcome[i] === 'substitute';
+    const hue = outcome[i] === 'substitute' ? 'timed-out' : colour;
     const x = plot.valToPos(time[i]! / 1_000, 'x', true);
     const y = plot.valToPos(Math.max(3, latency[i]!), 'y', true);
-    ctx.fillStyle = palette[isGood ? colour : 'failed']!;
+    ctx.fillStyle = palette[isGood ? hue : 'failed']!;
     if (isGood) ctx.fillRect(x - size / 2, y - size / 2, size, size);
     else ctx.fillRect(x - size / 4, plot.bbox.top, size / 2, colour === 'plain' ? size * 2 : size * 3.4);
   }
@@ -113,7 +130,7 @@ function options(width: number, draw: (plot: uPlot) => void): uPlot.Options {
     scales: { x: { time: false, auto: false }, y: { distr: 3, auto: false } },
     axes: [
       { ...axis, size: 24, splits: everyTen, values: (plot, ticks) => ticks.map((t) => secondsAgo(t, plot)) },
-      { ...axis, size: 46, splits: () => [10, 100, 1_000, 10_000], values: (_, ticks) => ticks.map(milliseconds) },
+      { ...axis, size: 46, splits: () => [10, 100, 1_000, TOP], values: (_, ticks) => ticks.map(label) },
     ],
     series: [
       {},

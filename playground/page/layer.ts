@@ -1,5 +1,6 @@
 /** One layer of the list: handle, switch, name, counts, and the options that a click on the name opens. */
 import { catalogue } from '../model/catalogue.ts';
+import type { Hint } from '../model/order.ts';
 import type { LayerCounts, PolicyEntry, Problem } from '../model/types.ts';
 import { announce, h, set, write } from './dom.ts';
 import { count, spaced } from './format.ts';
@@ -8,16 +9,22 @@ import { hueOf } from './palette.ts';
 
 export interface Layer {
   readonly element: HTMLLIElement;
-  readonly show: (entry: PolicyEntry, place: number, of: number, problems: readonly Problem[]) => void;
+  readonly show: (entry: PolicyEntry, place: number, of: number, remarks: Remarks) => void;
   readonly count: (counts: LayerCounts) => void;
+}
+
+export interface Remarks {
+  readonly problems: readonly Problem[];
+  readonly hints: readonly Hint[];
 }
 
 export interface Edits {
   readonly edit: (entry: PolicyEntry) => void;
   readonly remove: (id: string) => void;
+  readonly move: (hint: Hint) => void;
 }
 
-export function createLayer(first: PolicyEntry, { edit, remove }: Edits): Layer {
+export function createLayer(first: PolicyEntry, { edit, remove, move }: Edits): Layer {
   let entry = first;
   const descriptor = catalogue.find(({ name }) => name === entry.policy)!;
   const name = spaced(entry.policy);
@@ -42,10 +49,19 @@ export function createLayer(first: PolicyEntry, { edit, remove }: Edits): Layer 
     options.element,
     h('button', { class: 'button small', type: 'button', onclick: () => remove(entry.id) }, `Remove ${name}`),
   );
+  let hint: Hint | undefined;
+  const words = h('span', {});
+  const advice = h(
+    'p',
+    { class: 'layer-hint', hidden: true },
+    words,
+    h('button', { class: 'button small', type: 'button', onclick: () => hint && move(hint) }, `Move ${name}`),
+  );
   const element = h(
     'li',
     { class: 'layer', 'data-id': entry.id, style: `--hue: ${hueOf(entry.policy)}` },
     h('div', { class: 'layer-row' }, handle, toggle, opener, h('span', { class: 'layer-count' }, change, entered)),
+    advice,
     body,
   );
 
@@ -61,8 +77,11 @@ export function createLayer(first: PolicyEntry, { edit, remove }: Edits): Layer 
 
   return {
     element,
-    show(now, place, of, problems) {
+    show(now, place, of, { problems, hints }) {
       entry = now;
+      hint = hints.find((each) => each.entry === entry.id);
+      advice.hidden = hint === undefined;
+      write(words, hint?.message ?? '');
       set(handle, { 'aria-label': `Move ${name}, layer ${place} of ${of}` });
       set(toggle, { 'aria-checked': String(entry.on) });
       element.classList.toggle('off', !entry.on);

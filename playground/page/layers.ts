@@ -1,5 +1,7 @@
 /** The list of the onion's layers, outermost first. Layers can be switched, moved, edited, added and removed. */
 import { catalogue } from '../model/catalogue.ts';
+import { hintsOf } from '../model/order.ts';
+import type { Hint } from '../model/order.ts';
 import type { PolicyDescriptor, PolicyEntry, Session, Stack } from '../model/types.ts';
 import { announce, byId, h, write } from './dom.ts';
 import { spaced } from './format.ts';
@@ -41,6 +43,12 @@ export function mountLayers(session: Session): Part {
     announce('Layer removed');
   }
 
+  function move({ entry, mended }: Hint): void {
+    configure(mended);
+    layers.get(entry)?.element.querySelector<HTMLElement>('.layer-name')?.focus();
+    announce('Layer moved');
+  }
+
   /** Inserts the layer before the first layer that follows it in the usual order. */
   function add({ name, initial }: PolicyDescriptor): void {
     const { stack } = session.configuration;
@@ -55,16 +63,17 @@ export function mountLayers(session: Session): Part {
 
   function update(): void {
     const { stack } = session.configuration;
+    const remarks = { problems: session.problems, hints: hintsOf(stack) };
     for (const [id, layer] of layers) {
       if (stack.some((entry) => entry.id === id)) continue;
       layer.element.remove();
       layers.delete(id);
     }
     stack.forEach((entry, i) => {
-      const layer = layers.get(entry.id) ?? createLayer(entry, { edit, remove });
+      const layer = layers.get(entry.id) ?? createLayer(entry, { edit, remove, move });
       layers.set(entry.id, layer);
       if (list.children[i] !== layer.element) list.insertBefore(layer.element, list.children[i] ?? null);
-      layer.show(entry, i + 1, stack.length, session.problems);
+      layer.show(entry, i + 1, stack.length, remarks);
     });
     // A problem of one option is shown at its field.
     const general = session.problems.find(({ entry, option }) => option === undefined || !layers.has(entry));

@@ -9,9 +9,9 @@ export type Palette = Readonly<Record<string, string>>;
 /** Code that draws on a canvas reads the palette at every stroke, because a change of the theme replaces it. */
 export let palette: Palette = {};
 
-/** Reads the colours again. The page calls this after every change of the theme. */
-export function readPalette(): void {
-  const probe = document.body.appendChild(document.createElement('i'));
+/** Reads the colours again, as they are inside `place`. The page calls this after every change of the theme. */
+export function readPalette(place: Node = document.body): void {
+  const probe = place.appendChild(document.createElement('i'));
   palette = Object.fromEntries(
     tokens.split(' ').map((token) => {
       probe.style.color = `var(--${token})`;

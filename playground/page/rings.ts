@@ -1,5 +1,6 @@
 /** Draws the onion: a ring with its name for each enabled layer, and the core in the middle. */
 import type { PolicyEntry, Session } from '../model/types.ts';
+import { createCores } from './cores.ts';
 import { byId, h, s } from './dom.ts';
 import { mountFlights } from './flights.ts';
 import { spaced } from './format.ts';
@@ -13,7 +14,9 @@ export function mountRings(session: Session): Part {
   const canvas = h('canvas', { 'aria-hidden': 'true' });
   const flights = mountFlights(session, canvas);
   const host = byId('rings');
+  const cores = createCores(session);
   host.append(picture, canvas);
+  host.after(cores.note);
   let drawn = '';
   let glows: SVGCircleElement[] = [];
   let acted: number[] = [];
@@ -28,12 +31,15 @@ export function mountRings(session: Session): Part {
     const skins = entries.map((entry, i) => skin(entry, at[i]!, at[i]! - at[i + 1]!, i));
     glows = skins.map(({ glow }) => glow);
     const names = entries.map(({ policy }) => spaced(policy)).join(', ');
-    picture.setAttribute('aria-label', `The onion, outermost first: ${names || 'no layers'}; the core is fetch`);
-    picture.replaceChildren(path(), ...skins.map(({ element }) => element), core());
+    const isRegional = cores.isRegional(entries);
+    const inside = isRegional ? 'the cores are the regions eu, us and ap' : 'the core is fetch';
+    picture.setAttribute('aria-label', `The onion, outermost first: ${names || 'no layers'}; ${inside}`);
+    picture.replaceChildren(path(), ...skins.map(({ element }) => element), isRegional ? cores.draw() : core());
   }
 
   /** A ring glows when its layer has just added or avoided a request. */
   function tick(): void {
+    cores.tick();
     session.layers().forEach(({ entered, sent, inside }, i) => {
       const extra = Math.abs(sent - entered + (sent < entered ? inside : 0));
       const glow = glows[i];

@@ -15,7 +15,15 @@ const STOPS = 200;
 export function slider(range: Range, changed: (value: number) => void): Slider {
   const { label, help, unit } = range;
   const output = h('output', {});
-  const input = h('input', { type: 'range', min: 0, max: STOPS, step: 1, title: help, oninput: move });
+  const input = h('input', {
+    type: 'range',
+    min: 0,
+    max: STOPS,
+    step: 1,
+    title: help,
+    'aria-label': label,
+    oninput: move,
+  });
   const element = h('label', { class: 'slider' }, h('span', {}, label), output, input);
 
   function move(): void {

@@ -16,6 +16,9 @@ export interface View {
 /** Pixels on the right for the marks of calls that have just ended. */
 const MARGIN = 10;
 
+/** Pixels between the mark of an attempt and that of its call. */
+const BESIDE = 9;
+
 export function xOf(time: number, { width, window, now }: View): number {
   return width - MARGIN - ((now - time) / window) * (width - MARGIN);
 }
@@ -48,7 +51,7 @@ function paintSeconds(context: CanvasRenderingContext2D, view: View, height: num
 
 function paintSelection(context: CanvasRenderingContext2D, call: CallRecord, y: number, view: View): void {
   const from = xOf(call.start, view) - 9;
-  const to = xOf(call.end ?? view.now, view) + 9;
+  const to = xOf(endOf(call, view) ?? view.now, view) + 9;
   context.fillStyle = palette['raised']!;
   context.strokeStyle = palette['focus']!;
   context.beginPath();
@@ -58,21 +61,33 @@ function paintSelection(context: CanvasRenderingContext2D, call: CallRecord, y: 
 }
 
 function paintCall(context: CanvasRenderingContext2D, call: CallRecord, y: number, view: View): void {
+  if (call.start > view.now) return;
   const start = xOf(call.start, view);
-  const end = xOf(call.end ?? view.now, view);
+  const end = xOf(endOf(call, view) ?? view.now, view);
   // A dotted line for the whole call. It stays visible where no attempt runs: before a retry, or in a queue.
   context.fillStyle = palette['edge']!;
   for (let x = start; x < end; x += 5) context.fillRect(x, y - 0.5, 2, 1);
 
   const copies = call.attempts.some(({ kind }) => kind === 'hedge' || kind === 'race');
-  for (const attempt of call.attempts) paintAttempt(context, attempt, copies ? y + offset(attempt) : y, view, copies);
+  for (const attempt of call.attempts)
+    paintAttempt(context, attempt, copies ? y + offset(attempt, call) : y, view, copies);
   const own = fateOf(call);
-  if (own && call.end !== undefined) mark(context, own, end, y);
+  if (!own || endOf(call, view) === undefined) return;
+  // Beside the mark of an attempt that ended at the same time.
+  const isTaken = call.attempts.some((attempt) => attempt.end !== undefined && end - xOf(attempt.end, view) < BESIDE);
+  mark(context, own, isTaken ? end + BESIDE : end, y);
 }
 
-/** The bar of a hedged copy is below the bar of the first request. */
-function offset({ kind }: AttemptRecord): number {
-  return kind === 'hedge' || kind === 'race' ? 3.5 : -3.5;
+/** A frozen picture shows the calls as they were at its time. */
+function endOf({ end }: { readonly end: number | undefined }, { now }: View): number | undefined {
+  return end !== undefined && end <= now ? end : undefined;
+}
+
+/** The bar of a hedged copy is below the bar of the first request; the bars of a race are one below the other. */
+function offset({ kind, number }: AttemptRecord, { attempts }: CallRecord): number {
+  const isRace = attempts[1]?.kind === 'race';
+  if (isRace) return (number - 1 - (attempts.length - 1) / 2) * 4;
+  return kind === 'hedge' ? 3.5 : -3.5;
 }
 
 function paintAttempt(
@@ -82,10 +97,13 @@ function paintAttempt(
   view: View,
   isThin: boolean,
 ): void {
+  if (attempt.start > view.now) return;
   const x = xOf(attempt.start, view);
-  const end = xOf(attempt.end ?? view.now, view);
+  const ended = endOf(attempt, view);
+  const end = xOf(ended ?? view.now, view);
   const thickness = isThin ? 3 : 5;
-  const { outcome, kind } = attempt;
+  const { kind } = attempt;
+  const outcome = ended === undefined ? 'running' : attempt.outcome;
   context.fillStyle = outcome === 'running' ? palette['edge']! : palette[glyphs[outcome].colour]!;
   context.globalAlpha = outcome === 'cancelled' ? 0.55 : 0.8;
   context.fillRect(x, y - thickness / 2, Math.max(2, end - x), thickness);
@@ -106,10 +124,10 @@ function mark(context: CanvasRenderingContext2D, fate: Fate, x: number, y: numbe
 
 /** The mark of a call whose result its attempts do not show. */
 function fateOf({ marks, attempts, outcome }: CallRecord): Fate | undefined {
-  if (marks.has('rejected')) return 'rejected';
+  if (outcome === 'rejected') return 'rejected';
   if (marks.has('replayed')) return 'kept';
   if (marks.has('deduped')) return 'shared';
-  if (marks.has('stale') || marks.has('fallback')) return 'spare';
+  if (outcome === 'substitute') return 'spare';
   if (outcome === 'late') return 'timed out';
   if (attempts.length > 0 || outcome === 'running') return undefined;
   return outcome === 'answered' || outcome === 'error status' || outcome === 'timed out' ? outcome : 'broken';

@@ -6,6 +6,7 @@ import { announce, byId, h, set, write } from './dom.ts';
 import { outcomeLabels } from './format.ts';
 import { glyphIcon } from './glyphs.ts';
 import type { Part } from './part.ts';
+import { choose } from './selection.ts';
 import { createTracks } from './tracks.ts';
 import { paintWaterfall, xOf } from './waterfall-paint.ts';
 import type { View } from './waterfall-paint.ts';
@@ -60,16 +61,23 @@ export function mountWaterfall(session: Session): Part {
   let view: View = { width: 0, row: ROW, window: WINDOW.wide, now: 0, selected: undefined };
   let scale = 1;
   let frozen: number | undefined;
+  /** Whether the picture has changed besides its time. */
+  let isDirty = true;
 
   function repaint(): void {
     const width = stage.clientWidth;
     scale = fit(canvas, width / (ROWS * ROW)) / width;
     view = { ...view, width, window: width < 480 ? WINDOW.narrow : WINDOW.wide };
+    isDirty = true;
   }
 
   function frame(): void {
+    // The clock does not move during a pause, and so does the picture.
+    const now = frozen ?? session.now;
+    if (now === view.now && !isDirty) return;
+    isDirty = false;
     if (frozen === undefined) {
-      view = { ...view, now: session.now };
+      view = { ...view, now };
       tracks.take(session.calls(), view.now, view.window, (view.window / view.width) * 14);
     }
     context.setTransform(scale, 0, 0, scale, 0, 0);
@@ -78,7 +86,9 @@ export function mountWaterfall(session: Session): Part {
 
   function select(record: CallRecord | undefined): void {
     view = { ...view, selected: record };
+    isDirty = true;
     call.show(record);
+    choose(record);
     if (record) announce(call.summary(record));
   }
 
@@ -109,6 +119,7 @@ export function mountWaterfall(session: Session): Part {
     frozen = frozen === undefined ? view.now : undefined;
     set(freeze, { 'aria-pressed': String(frozen !== undefined) });
     write(freeze, frozen === undefined ? 'Freeze' : 'Resume');
+    isDirty = true;
     if (frozen === undefined) tracks.clear();
   }
 

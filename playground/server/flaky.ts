@@ -8,13 +8,15 @@
  *   GET  /payments    the orders, and how often each was executed; DELETE removes them
  *   GET  /doors       the additional ports that serve the same
  *   GET  /...         the page, if it has been built
+ *
+ * With `?visit=<name>`, /api, /control and /stats are those of one visit of the page.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { memory } from 'kyoa';
 import { createApi } from '../network/api.ts';
-import type { Stats } from '../network/api.ts';
+import type { Api, Stats } from '../network/api.ts';
 import { createLedger } from '../network/ledger.ts';
 import type { Payment } from '../network/ledger.ts';
 import { presets } from '../network/presets.ts';
@@ -23,6 +25,7 @@ import { isSettingError } from '../network/settings.ts';
 import type { Patch, Settings } from '../network/settings.ts';
 import { meet } from './meet.ts';
 import type { Site } from './site.ts';
+import { createVisits } from './visits.ts';
 import { preflight, readJson, send } from './send.ts';
 
 export interface FlakyOptions {
@@ -48,7 +51,8 @@ export interface Flaky {
 
 export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyOptions): Promise<Flaky> {
   const ledger = createLedger(memory());
-  const api = createApi(settings, ledger);
+  const own = createApi(settings, ledger);
+  const visits = createVisits(own, ledger);
 
   const listen = (req: IncomingMessage, res: ServerResponse): void => {
     route(req, res).catch((error: unknown) => {
@@ -63,6 +67,7 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
     if (req.method === 'OPTIONS') return send(res, preflight(req));
 
     const url = new URL(req.url ?? '/', 'http://localhost');
+    const api = visits.of(url);
     const key = req.headers['idempotency-key'];
     const visit = api.receive({
       method: req.method ?? 'GET',
@@ -74,7 +79,7 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
       const { lane, fate, reply, settings } = visit;
       return lane.count(await meet(fate, await reply, settings, res));
     }
-    const reply = await page(req, url.pathname);
+    const reply = await page(req, url.pathname, api);
     if (reply !== undefined) return send(res, reply);
     if (site === undefined || !site.serve(req, res)) {
       send(res, {
@@ -84,12 +89,12 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
     }
   }
 
-  async function page(req: IncomingMessage, pathname: string): Promise<Reply | undefined> {
+  async function page(req: IncomingMessage, pathname: string, api: Api): Promise<Reply | undefined> {
     switch (`${req.method} ${pathname}`) {
       case 'GET /control':
         return { status: 200, body: api.settings() };
       case 'PUT /control':
-        return control(await readJson(req));
+        return control(api, await readJson(req));
       case 'GET /presets':
         return { status: 200, body: presets };
       case 'GET /stats':
@@ -109,7 +114,7 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
     }
   }
 
-  function control(patch: unknown): Reply {
+  function control(api: Api, patch: unknown): Reply {
     try {
       api.change(patch);
       return { status: 200, body: api.settings() };
@@ -121,9 +126,9 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
 
   return {
     url: `http://127.0.0.1:${portOf(front)}`,
-    settings: api.settings,
-    change: api.change,
-    stats: api.stats,
+    settings: own.settings,
+    change: own.change,
+    stats: own.stats,
     payments: () => ledger.list(),
     async close() {
       await Promise.all([front, ...others].map(shut));

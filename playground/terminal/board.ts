@@ -4,7 +4,7 @@ import type { Paint, Style } from './paint.ts';
 import { percentile } from './percentile.ts';
 import { table } from './table.ts';
 import type { Cell, Column } from './table.ts';
-import { countSettled } from './tally.ts';
+import { countSettled, durationsOf } from './tally.ts';
 import type { Tally } from './tally.ts';
 import type { Counters } from './traffic.ts';
 
@@ -27,11 +27,12 @@ const columns: readonly Column[] = [
   { title: 'p99', width: 6, align: 'right' },
   { title: 'upstream/call', align: 'right' },
   { title: 'retries', align: 'right' },
+  { title: 'copies', align: 'right' },
   { title: 'timeouts', align: 'right' },
 ];
 
 /** The number of columns that a terminal needs. On a narrower terminal the lines of the table would wrap. */
-export const BOARD_WIDTH = 96;
+export const BOARD_WIDTH = 105;
 
 const BAR_WIDTH = 40;
 
@@ -50,7 +51,7 @@ export function progressBar(done: number, note: Cell, paint: Paint): string {
 export function glance(elapsed: number, standings: readonly Standing[]): string {
   const parts = standings.map(({ name, tally }) => {
     const success = share(tally.durations.length, countSettled(tally));
-    return `${name} ${success.padStart(7)}, p99 ${milliseconds(percentile(tally.durations, 0.99)).padEnd(6)}`;
+    return `${name} ${success.padStart(7)}, p99 ${milliseconds(percentile(durationsOf(tally), 0.99)).padEnd(6)}`;
   });
   return [`${elapsed.toFixed(0).padStart(3)} s`, ...parts].join('   ').trimEnd();
 }
@@ -58,7 +59,8 @@ export function glance(elapsed: number, standings: readonly Standing[]): string 
 function row({ name, tally, counters, requests }: Standing): Cell[] {
   const settled = countSettled(tally);
   const answered = tally.durations.length;
-  const time = (q: number): Cell => ({ text: milliseconds(percentile(tally.durations, q)) });
+  const durations = durationsOf(tally);
+  const time = (q: number): Cell => ({ text: milliseconds(percentile(durations, q)) });
 
   return [
     { text: name, style: 'bold' },
@@ -69,6 +71,7 @@ function row({ name, tally, counters, requests }: Standing): Cell[] {
     time(0.99),
     { text: ratio(requests / tally.started) },
     { text: count(counters.retries) },
+    { text: count(counters.copies) },
     { text: count(counters.timeouts) },
   ];
 }

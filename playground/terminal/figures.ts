@@ -4,8 +4,10 @@ export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
+/** `Infinity` is a call that was lost: its caller waits for 5 s at most. */
 export function milliseconds(value: number | undefined): string {
   if (value === undefined) return '–';
+  if (value === Infinity) return '> 5 s';
   return value < 999.5 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(2)} s`;
 }
 

@@ -26,3 +26,8 @@ export function countLost({ lost }: Tally): number {
 export function countSettled(tally: Tally): number {
   return tally.durations.length + countLost(tally);
 }
+
+/** The time to the last byte of every call that has ended, ms: `Infinity` for a call that was lost. */
+export function durationsOf(tally: Tally): readonly number[] {
+  return [...tally.durations, ...Array.from({ length: countLost(tally) }, () => Infinity)];
+}

@@ -16,6 +16,8 @@ export interface Contender {
 
 export interface Counters {
   retries: number;
+  /** Copies that `hedge` sent. */
+  copies: number;
   /** Expired limits: those of the contender's policies, and those of its callers. */
   timeouts: number;
 }

@@ -1,7 +1,7 @@
 /** The onion: a list of middleware around a terminal, the first outermost. */
 import { fork, type Context, type Handler, type Middleware, type Next } from './context.ts';
 import { KyoaError } from './errors.ts';
-import { fn, show } from './options.ts';
+import { fn, invalid, ownOptions, show } from './options.ts';
 
 /**
  * Combines a list of middleware and a terminal into one function. Each call of `next` runs the inner middleware anew, so
@@ -9,27 +9,93 @@ import { fn, show } from './options.ts';
  *
  * @throws {KyoaError} `INVALID_OPTION`, if a member of `use` is not a function. The returned function rejects with
  * `BAD_MIDDLEWARE`, which names the middleware, if a middleware or the terminal resolves to something other than a Response.
+ * @example
+ * ```ts
+ * const terminal: Handler = async (ctx) => new Response(ctx.url);
+ * const run: Handler = compose([timeout(1_000), retry({ retries: 1 })], terminal);
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md
  */
 export function compose(use: readonly Middleware[], terminal: Handler): Handler {
-  use.forEach((middleware, index) => fn(`use[${index}]`, middleware));
+  const stack = stackOf(use);
   fn('terminal', terminal);
-  const outermost = use.reduceRight<Layer>(
+  const outermost = stack.reduceRight<Layer>(
     (inner, middleware, index) => layer(middleware, index, inner),
     layer(terminal, use.length, unreachable),
   );
 
   return (ctx) => {
-    const results: Results = [];
+    const latest: Result[] = [];
+    const results: Results = { latest };
     return outermost(ctx, results).then(
       (response) => {
-        if (!isResponse(response)) return blame(use, results, ctx, undefined);
-        results.length = 0; // a middleware that keeps its `next` must not keep the Response
-        return response;
+        results.latest = undefined;
+        return isResponse(response) ? response : blame(use, latest, ctx, undefined);
       },
-      // What fails on a result that is no Response fails with a TypeError.
-      (error: unknown) => (error instanceof TypeError ? blame(use, results, ctx, error) : Promise.reject(error)),
+      (error: unknown) => {
+        results.latest = undefined;
+        // What fails on a result that is no Response fails with a TypeError.
+        return error instanceof TypeError ? blame(use, latest, ctx, error) : Promise.reject(error);
+      },
     );
   };
+}
+
+/** A copy of the list. @throws {KyoaError} `INVALID_OPTION`, which says what to write */
+export function stackOf(use: readonly Middleware[]): readonly Middleware[] {
+  if (!Array.isArray(use)) throw invalid('use', use, 'a list of middleware, such as [retry()] or standard()');
+  use.forEach((middleware: Middleware, index) => {
+    const name = `use[${index}]`;
+    if (Array.isArray(middleware))
+      throw new KyoaError('INVALID_OPTION', `${name} is a list; write ... before it: [...standard()]`);
+    fn(name, middleware);
+    if (isFactory(middleware)) throw invalid(name, middleware, `a middleware: write ${middleware.name}()`);
+  });
+  return [...use];
+}
+
+/**
+ * Whether it is a function of kyoa that creates a policy, or `standard`. A middleware takes two parameters; one that takes
+ * another number is most often an arrow, a method or async, which has no prototype.
+ */
+function isFactory(middleware: Middleware): boolean {
+  const { name, length } = middleware;
+  return (
+    length < 2 && 'prototype' in middleware && !policies.has(middleware) && (name === 'standard' || isPolicyName(name))
+  );
+}
+
+const policies = new WeakSet<Middleware>();
+
+/** Whether the stack may have a policy of kyoa with this name. Minified it has no name, and other middleware may call it. */
+export function mayHavePolicy(name: string, stack: readonly Middleware[]): boolean {
+  return stack.some(
+    (middleware) => middleware.name === name || !policies.has(middleware) || !isPolicyName(middleware.name),
+  );
+}
+
+/** Whether a policy of kyoa has this name. */
+export function isPolicyName(name: string): boolean {
+  return name !== 'requestId' && name !== 'background' && (ownOptions as readonly string[]).includes(name);
+}
+
+/**
+ * Marks a middleware as a policy of kyoa: what it adds to a request does not tell callers apart. A name would not do,
+ * because a user's function may have it and a minifier changes it.
+ */
+export function asPolicy<Policy extends Middleware>(middleware: Policy): Policy {
+  policies.add(middleware);
+  return middleware;
+}
+
+/**
+ * Whether a middleware that is no policy of kyoa is placed inside `outer`. It may add an identity to the request that
+ * `outer` does not see. The result is also true if `outer` is not in the stack itself, because a middleware calls it, and
+ * if the policy inside belongs to another copy of this module.
+ */
+export function hasForeignInside(outer: Middleware, stack: readonly Middleware[]): boolean {
+  const index = stack.indexOf(outer);
+  return index < 0 || !stack.slice(index).every((middleware) => policies.has(middleware));
 }
 
 type Layer = (ctx: Context, results: Results) => Promise<Response>;
@@ -38,7 +104,11 @@ type Layer = (ctx: Context, results: Results) => Promise<Response>;
  * The latest result of each layer, by which a bad one is found after the call has failed. A check in each layer would cost
  * a promise each: a GET through `standard()` on the global fetch took 6 % longer.
  */
-type Results = (Promise<Response> | undefined)[];
+interface Results {
+  /** `undefined` once the call has settled: a middleware that keeps its `next`, or calls it later, must not keep a Response. */
+  latest: Result[] | undefined;
+}
+type Result = Promise<Response> | undefined;
 
 function layer(middleware: Middleware, index: number, inner: Layer): Layer {
   return (ctx, results) => {
@@ -49,33 +119,40 @@ function layer(middleware: Middleware, index: number, inner: Layer): Layer {
         return Promise.reject(error); // a body that was sent cannot be sent again
       }
     };
-    let result: unknown;
+    let returned: unknown;
     try {
-      result = middleware(ctx, next);
+      returned = middleware(ctx, next);
     } catch (error) {
-      result = Promise.reject(error);
+      returned = Promise.reject(error);
     }
-    return (results[index] = result instanceof Promise ? result : Promise.resolve(result));
+    const result: Promise<Response> = returned instanceof Promise ? returned : Promise.resolve(returned);
+    if (results.latest !== undefined) results.latest[index] = result;
+    return result;
   };
 }
 
 const unreachable: Layer = () => Promise.reject(new Error('The transport has no inner middleware'));
 
 /** Throws the error that names the innermost layer whose result is no Response; if there is none, the present error. */
-async function blame(use: readonly Middleware[], results: Results, ctx: Context, error: unknown): Promise<never> {
+async function blame(
+  use: readonly Middleware[],
+  results: readonly Result[],
+  ctx: Context,
+  error: unknown,
+): Promise<never> {
   for (let index = use.length; index >= 0; index -= 1) {
     const pending = Promise.resolve(unsettled);
     const result: unknown = await Promise.race([results[index] ?? pending, pending]).catch(() => unsettled);
     if (result === unsettled || isResponse(result)) continue;
-    const name = nameOf(use[index]);
-    const message = `${name} resolved to ${show(result)}; return what next() resolves to, or a Response`;
+    const remedy = use[index] ? 'return what next() resolves to, or' : 'it must resolve to';
+    const message = `${nameOf(use[index], ctx)} resolved to ${show(result)}; ${remedy} a Response`;
     throw new KyoaError('BAD_MIDDLEWARE', message, { request: ctx });
   }
   throw error;
 }
 
-function nameOf(middleware: Middleware | undefined): string {
-  if (middleware === undefined) return 'the transport';
+function nameOf(middleware: Middleware | undefined, { side }: Context): string {
+  if (middleware === undefined) return side === 'server' ? 'the handler' : 'the transport, a fetch,';
   return middleware.name === '' ? 'an unnamed middleware' : `the middleware ${middleware.name}`;
 }
 

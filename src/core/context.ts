@@ -1,14 +1,22 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
+import type { BodyInit } from './engine/fetch-types.ts';
 import { childOf, LazyAbortController, SignalSource, type AbortSource } from './engine/lazy-abort.ts';
 import { GivenRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
 import type { Storage } from './storage.ts';
 
-/** Reading any member creates nothing, except `request`, `signal` and `id`, which are created when they are first read. */
+/**
+ * What a middleware sees of a call: its request, its signal, its deadline, its overrides. A context is never assigned
+ * to: `next()` forks it. Reading any member creates nothing, except `request`, `signal` and `id`, which are created
+ * when they are first read.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md
+ */
 export interface Context {
+  /** The method of the request, as fetch writes it: `'GET'`. */
   readonly method: string;
-  /** Absolute. */
+  /** The absolute URL of the request. */
   readonly url: string;
   /** The value of a request header, or `null`. */
   header(name: string): string | null;
@@ -40,8 +48,11 @@ export interface Context {
   readonly id: string;
   /** Per-call overrides: a policy named `x` reads `options.x`. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Where policies keep state that outlives a call: the `storage` of the entry point. */
   readonly storage: Storage;
-  /** `'server'` inside a handler. */
+  /** Passes work that goes on after the response to the `background` of the call, so that the platform waits for it. */
+  background(work: Promise<unknown>): void;
+  /** `'server'` inside a handler, `'client'` elsewhere. */
   readonly side: 'client' | 'server';
   /** The user's own data, shared by all forks of the call. */
   readonly state: Record<string, unknown>;
@@ -53,7 +64,11 @@ export interface Context {
   emit(fact: Fact | CustomFact): void;
 }
 
-/** What a middleware changes for the middleware inside it. A member that is absent or undefined stays as it was. */
+/**
+ * What a middleware changes for the middleware inside it. A member that is absent or undefined stays as it was.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#2-a-header-for-the-inner-middleware
+ */
 export interface Fork {
   /** An absolute URL. */
   readonly url?: string | undefined;
@@ -72,16 +87,49 @@ export interface Fork {
   readonly observers?: readonly Listener[] | undefined;
 }
 
+/**
+ * The type of the option `background`: a function that takes a promise. Receives work that goes on after the response,
+ * and keeps the program alive for it. It must not reject.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/runtimes.md
+ */
+export type Background = (work: Promise<unknown>) => void;
+
 type Deadline = number | undefined | (() => number | undefined);
 
-/** Runs the inner middleware and the transport. It may be called more than once, and concurrently. */
+/**
+ * The second parameter of a middleware. Runs the inner middleware and the transport. It may be called more than once,
+ * and concurrently.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#4-calling-next-again
+ */
 export type Next = (fork?: Fork) => Promise<Response>;
+/**
+ * A function around the rest of the stack. Its result is its return value: what `next()` resolves to, or another
+ * Response.
+ *
+ * @example
+ * ```ts
+ * const tenant: Middleware = async function tenant(ctx, next) {
+ *   return next({ headers: { 'x-tenant': String(ctx.options['tenant']) } });
+ * };
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md
+ */
 export type Middleware = (ctx: Context, next: Next) => Promise<Response>;
+/**
+ * A stack as one function, as `compose()` returns it: a context in, the response out.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md
+ */
 export type Handler = (ctx: Context) => Promise<Response>;
 
 /** What all forks of a call have in common. `transport` are the members of the caller's init that only the transport knows. */
 export interface CallSettings extends Pick<Context, 'options' | 'storage' | 'side' | 'stack'> {
   readonly transport: Readonly<Record<string, unknown>>;
+  readonly background?: Background | undefined;
+  /** How many requests the transport has received. */
+  sent?: number;
 }
 
 export function createContext(settings: CallSettings, request: RequestLike, abort: AbortSource): Context {
@@ -96,7 +144,7 @@ export function attemptOf(ctx: Context): Attempt {
 export interface Attempt {
   readonly requestLike: RequestLike;
   readonly abortSource: AbortSource;
-  readonly shared: { readonly settings: CallSettings };
+  readonly shared: { readonly settings: CallSettings; readonly started: number };
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
@@ -124,13 +172,17 @@ const noListeners: readonly Listener[] = [];
 /** What the forks of a call share. */
 class SharedState {
   readonly settings: CallSettings;
+  /** ms on the clock of `performance.now()`. */
+  readonly started: number = performance.now();
   #state: Record<string, unknown> | undefined;
+  readonly background: Background | undefined;
   #id: string | undefined;
 
   constructor(settings: CallSettings) {
     this.settings = settings;
-    const { requestId } = settings.options;
+    const { requestId, background } = settings.options;
     if (requestId !== undefined) this.#id = checkedId(requestId);
+    this.background = background === undefined ? settings.background : checkedBackground(background as Background);
   }
 
   get state(): Record<string, unknown> {
@@ -213,6 +265,10 @@ class CallContext implements Context {
   get storage(): Storage {
     return this.shared.settings.storage;
   }
+  background(work: Promise<unknown>): void {
+    const { background } = this.shared;
+    if (background !== undefined) runHarmless('background', background, work);
+  }
   get side(): 'client' | 'server' {
     return this.shared.settings.side;
   }
@@ -230,18 +286,37 @@ class CallContext implements Context {
   }
 }
 
-/** A listener that throws or rejects does not affect the call. The error is reported on the console. */
-export function notify(listener: Listener, event: KyoaEvent): void {
+/** `owner` is what the user has configured, where the listener itself is made for one call. */
+export function notify(listener: Listener, event: KyoaEvent, owner?: object): void {
+  runHarmless('a listener', listener, event, owner);
+}
+
+/** The functions of which an error has been reported: one that throws does so for each event. */
+const reported = new WeakSet<object>();
+
+/** A function of the user that throws or rejects does not affect the call. Its first error is reported on the console. */
+export function runHarmless<Given>(
+  what: string,
+  run: (given: Given) => unknown,
+  given: Given,
+  owner: object = run,
+): void {
+  const report = (error: unknown): void => {
+    if (!reported.has(owner)) console.error(`kyoa: ${what} threw`, error);
+    reported.add(owner);
+  };
   try {
-    const returned: unknown = listener(event);
-    if (returned instanceof Promise) returned.catch(report);
+    const returned = run(given) as PromiseLike<unknown> | null | undefined;
+    // A promise of another realm, or of a library, is no instance of Promise.
+    if (typeof returned?.then === 'function') void Promise.resolve(returned).catch(report);
   } catch (error) {
     report(error);
   }
 }
 
-function report(error: unknown): void {
-  console.error('kyoa: a listener threw', error);
+export function checkedBackground(given: Background): Background {
+  if (typeof given === 'function') return given;
+  throw invalid('background', given, 'a function like (work) => ctx.waitUntil(work)');
 }
 
 function checkedId(given: unknown): string {

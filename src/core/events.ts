@@ -1,6 +1,10 @@
 /** All events. A type is `<policy>.<past participle>`, or names a step in the life of a request or an attempt. */
 
-/** An event as a policy emits it; `emit` adds `id` and `time`. Durations and delays are in ms. */
+/**
+ * An event as a policy emits it; `emit` adds `id` and `time`. Durations and delays are in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/events.md
+ */
 export type Fact =
   | { readonly type: 'request.started'; readonly method: string; readonly url: string }
   | {
@@ -11,6 +15,8 @@ export type Fact =
       readonly status?: number;
       /** Present when there was no response. */
       readonly error?: unknown;
+      /** Present when the caller or a policy aborted the call for another reason than a limit: it has not failed. */
+      readonly aborted?: true;
       /** Until the response headers, or the error. */
       readonly duration: number;
       /** Requests that were passed to the transport. */
@@ -31,6 +37,8 @@ export type Fact =
       readonly method: string;
       readonly url: string;
       readonly error: unknown;
+      /** Present when the caller or a policy (a hedge, its losing copy) aborted the attempt: it has not failed. */
+      readonly aborted?: true;
       readonly duration: number;
     }
   | {
@@ -38,6 +46,8 @@ export type Fact =
       readonly phase: 'total' | 'headers' | 'idle';
       readonly limit: number;
       readonly elapsed: number;
+      /** Present when the limit was learned from the history of the route. */
+      readonly learned?: true;
     }
   | {
       readonly type: 'retry.scheduled';
@@ -73,6 +83,17 @@ export type Fact =
     }
   | { readonly type: 'race.won'; readonly url: string }
   | { readonly type: 'dedupe.joined' }
+  /** A newer call has replaced this one. */
+  | { readonly type: 'latest.replaced' }
+  | {
+      /**
+       * The policy passed the call through, because its default key may lack what identifies the caller. `middleware`:
+       * one that is not kyoa's is placed inside the policy. `option`: an option of the call cannot be compared.
+       * `platform`: on Workers no call may wait for the request of another one.
+       */
+      readonly type: 'dedupe.skipped' | 'stale-if-error.skipped';
+      readonly reason: 'middleware' | 'option' | 'platform';
+    }
   | {
       /** `awaited`: another call holds the key. `recovered`: the lease of the former holder expired; its request may have been executed. */
       readonly type: 'idempotency.awaited' | 'idempotency.recovered' | 'idempotency.replayed';
@@ -122,14 +143,38 @@ export type Fact =
       readonly type: 'stale-if-error.unrecorded';
       readonly error?: unknown;
     }
+  | {
+      /** The attempt meets a fault on purpose. `status`, `error` or `cut` takes the place of the server's response. */
+      readonly type: 'chaos.injected';
+      /** The time before the request is sent, ms. */
+      readonly latency?: number;
+      readonly status?: number;
+      readonly error?: 'refused' | 'reset' | 'hang';
+      /** The share of the body after which it breaks off. */
+      readonly cut?: number;
+    }
+  | {
+      /** The body of a response has more than `limit` bytes. */
+      readonly type: 'max-body.exceeded';
+      readonly limit: number;
+    }
   | { readonly type: 'fallback.used'; readonly status?: number; readonly error?: unknown };
 
-/** An event of a user's own middleware. */
+/**
+ * An event of a user's own middleware.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#6-events
+ */
 export interface CustomFact {
   readonly type: `${string}.${string}`;
   readonly [fact: string]: unknown;
 }
 
+/**
+ * An event as a listener of `observe()` receives it: a fact, the id of its call, and the time.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/events.md
+ */
 export type KyoaEvent = Fact & {
   /** The id of the call, the same for all its attempts. */
   readonly id: string;
@@ -137,4 +182,9 @@ export type KyoaEvent = Fact & {
   readonly time: number;
 };
 
+/**
+ * A function that receives events. An error that it throws does not affect the call.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/observe.md
+ */
 export type Listener = (event: KyoaEvent) => void;

@@ -1,12 +1,14 @@
 /** The declaration of a policy's options: their names, defaults and checks, and which of them a call may override. */
-import { KyoaError } from './errors.ts';
+import { KyoaError, withoutUrlSecrets } from './errors.ts';
 
 /** `false` switches a policy off for the call; `true` and absence leave it as it was configured. */
-export type Override<Options> = boolean | Partial<Options>;
+export type Override<Options> = boolean | SomeOptions<Options>;
+type SomeOptions<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
 
 /**
  * An option: its check and its default. Without a default it is required; with the default `undefined` it may be absent.
- * The third element is passed to the check: the choices of `oneOf`, the shape of `object`, or the check of a plain value.
+ * The third element is passed to the check: the choices of `oneOf`, the shape of `object`, the check of a plain value, or of
+ * the results of a function.
  */
 export type Option<Setting> = readonly [
   check: Check<Setting>,
@@ -21,8 +23,9 @@ export type Shape<Settings> = { readonly [Name in keyof Settings]-?: Option<Sett
 type Check<Setting> = (name: string, value: never, parameter: never) => Setting;
 
 /** The settings that `parse` makes of `Options`: every option has a value, except those named in `Absent`. */
-export type Settings<Options, Absent extends keyof Options = never> = Required<Omit<Options, Absent>> &
-  Pick<Options, Absent>;
+export type Settings<Options, Absent extends keyof Options = never> = {
+  readonly [Name in Exclude<keyof Options, Absent>]-?: Exclude<Options[Name], undefined>;
+} & Pick<Options, Absent>;
 
 interface CallRules<Name extends string = string> {
   /** The option that a number sets in an override: `retry: 2` is `retry: { retries: 2 }`. */
@@ -53,7 +56,7 @@ export function policyOptions<Settings extends object>(
       if (override === undefined || override === true) return own;
       if (override === false) return undefined;
       const { scalar, perCall } = rules;
-      const given = scalar && typeof override === 'number' ? { [scalar]: override } : override;
+      const given = scalar && typeof override !== 'object' ? { [scalar]: override } : override; // a text is no number
       return object(name, given, shape, own, perCall);
     },
   };
@@ -75,10 +78,17 @@ export function object<Settings>(
     const [check, fallback, parameter] = option;
     // What takes the place of an absent option does so for `null`, too, which JSON and storages have for it.
     const value = options[member] ?? settings[member] ?? fallback ?? options[member];
-    if (value !== undefined || option.length === 1)
+    const isDefault = value === fallback && typeof value === 'function';
+    if (isDefault) settings[member] = value;
+    else if (value !== undefined || option.length === 1)
       settings[member] = check(`${name} ${member}`, value as never, parameter as never);
   }
   return settings as Settings;
+}
+
+/** Without the members that are `undefined`: they leave what is under them as it is, as absent ones do. */
+export function defined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
 export function objectOrFalse<Settings>(name: string, given: unknown, shape: Shape<Settings>): Settings | false {
@@ -86,6 +96,32 @@ export function objectOrFalse<Settings>(name: string, given: unknown, shape: Sha
 }
 
 type Given = Readonly<Record<string, unknown>>;
+
+/** The options of a call that are kyoa's own: any other one is an option of a user's middleware, or of the transport. */
+export const ownOptions = [
+  'requestId',
+  'background',
+  'timeout',
+  'retry',
+  'hedge',
+  'race',
+  'dedupe',
+  'idempotency',
+  'breaker',
+  'limit',
+  'latest',
+  'endpoints',
+  'maxBody',
+  'chaos',
+  'staleIfError',
+  'fallback',
+  'observe',
+  'log',
+  'trace',
+  'metrics',
+  'opentelemetry',
+  'prometheus',
+] as const;
 
 /** A limit or a pause in ms, above 0; `Infinity`, and all that a platform's timer cannot hold, means never. */
 export function duration(name: string, value: unknown): number {
@@ -114,9 +150,32 @@ export function ratio(name: string, value: unknown): number {
   throw invalid(name, value, 'a number from 0 to 1');
 }
 
-export function fn<F extends (...args: never[]) => unknown>(name: string, value: F): F {
-  if (typeof value === 'function') return value;
-  throw invalid(name, value, 'a function');
+/** With `result`, each result of the function is checked, too. */
+export function fn<F extends (...args: never[]) => unknown>(name: string, value: F, result?: Check<unknown>): F {
+  if (typeof value !== 'function') throw invalid(name, value, 'a function');
+  if (result === undefined) return value;
+  const checked = (...args: never[]): unknown =>
+    result(`the result of ${name}`, value(...args) as never, undefined as never);
+  return Object.assign(checked, value);
+}
+
+/** A function that returns a key, or `undefined` for none. */
+export function keyFn<F extends (...args: never[]) => string | undefined>(name: string, value: F): F {
+  return fn(name, value, (name, key: unknown) => (key === undefined ? key : text(name, key)));
+}
+
+/** Any number: what a function returns for a priority. */
+export function number(name: string, value: unknown): number {
+  if (typeof value === 'number' && !Number.isNaN(value)) return value;
+  throw invalid(name, value, 'a number');
+}
+
+const verbs = ['get', 'set', 'delete', 'close'] as const;
+
+export function storage<S>(name: string, value: S): S {
+  const given = value as Given | null | undefined;
+  if (verbs.every((verb) => typeof given?.[verb] === 'function')) return value;
+  throw invalid(name, value, `a storage, such as memory() or indexeddb('shop'): an object with ${verbs.join(', ')}`);
 }
 
 export function array<T>(name: string, value: readonly T[]): readonly T[] {
@@ -144,16 +203,14 @@ export function text(name: string, value: unknown): string {
   throw invalid(name, value, 'a string');
 }
 
-/** An object with methods, such as a storage: what calls them checks them. */
-export function unchecked<T>(_name: string, value: T): T {
-  return value;
-}
-
 /** Refuses members that the policy does not have: a misspelt option must not be a silent default. */
-export function knownKeys<T extends object>(name: string, value: T, members: readonly string[]): T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(name, value, `an object with any of ${members.join(', ')}`);
-  }
+export function knownKeys<T extends object>(
+  name: string,
+  value: T,
+  members: readonly string[],
+  expected = `an object with any of ${members.join(', ')}`,
+): T {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(name, value, expected);
   for (const member of Object.keys(value)) {
     if (!members.includes(member)) {
       throw new KyoaError('INVALID_OPTION', `${name} has no option ${member}; it has ${members.join(', ')}`);
@@ -166,14 +223,19 @@ export function invalid(name: string, value: unknown, expected: string): KyoaErr
   return new KyoaError('INVALID_OPTION', `${name} must be ${expected}, got ${show(value)}`);
 }
 
-/** A value in a message. */
+/** A value in a message: 200 characters at most, without what may be secret in a URL and in the members of an object. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
-  if (typeof value !== 'object' || value === null) return String(value);
+  if (typeof value !== 'string' && (typeof value !== 'object' || value === null)) return String(value);
   try {
-    return JSON.stringify(value) ?? typeof value;
+    const shown = withoutUrlSecrets(JSON.stringify(value, withoutMemberText) ?? typeof value);
+    return shown.length > 200 ? `${shown.slice(0, 200)}…` : shown;
   } catch {
     return Object.prototype.toString.call(value);
   }
+}
+
+/** The value itself has the name '', and those of a list have numbers. */
+function withoutMemberText(name: string, value: unknown): unknown {
+  return typeof value === 'string' && /\D/.test(name) ? '…' : value;
 }

@@ -1,4 +1,5 @@
 /** Attaches the failures of all attempts to the error that the caller gets. The error stays the same object. */
+import { isError } from '../core/errors.ts';
 
 /** An attempt that failed: the endpoint, and the status or the error. */
 export interface AttemptFailure {
@@ -15,13 +16,13 @@ const originalCauses = new WeakMap<AggregateError, unknown>();
  * host. The previous cause of `error` becomes the cause of the `AggregateError`, which also takes over its `code`.
  */
 export function attachAttemptErrors(error: unknown, failures: readonly AttemptFailure[]): void {
-  if (!(error instanceof Error)) return;
+  if (!isError(error)) return;
   const cause = originalCause(error);
   const errors = failures.map(({ url, status, error }) =>
     status !== undefined
       ? new Error(`${url}: answered ${status}`)
       : // The cause and not the error: one of these errors is the annotated one, which must not become its own cause.
-        new Error(`${url}: ${described(error)}`, { cause: error instanceof Error ? originalCause(error) : error }),
+        new Error(`${url}: ${described(error)}`, { cause: isError(error) ? originalCause(error) : error }),
   );
   const message = errors.map(({ message }) => message).join('; ');
   const summary = new AggregateError(errors, message, { cause });
@@ -42,7 +43,7 @@ function codeOf(cause: unknown): string | undefined {
 }
 
 function described(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isError(error)) return String(error);
   const code = codeOf(originalCause(error));
   return code === undefined ? error.message : `${error.message} (${code})`;
 }

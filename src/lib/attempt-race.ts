@@ -21,6 +21,8 @@ export interface AttemptRace {
   start(send: Send): void;
   /** Resolves to the next bad outcome, or to `undefined` after `ms` or at the end of the race. */
   failure(ms: number): Promise<Outcome | undefined>;
+  /** Ends a wait of `failure`, which resolves to `undefined`. */
+  wake(): void;
   /** Resolves as `work` does, or to `undefined` at the end of the race. */
   unlessOver<T>(work: Promise<T>): Promise<T | undefined>;
   /** The race ends when a copy has won, when the caller has aborted or when `isBad` throws. */
@@ -118,6 +120,7 @@ export function attemptRace(parent: AbortSignal, isBad: (outcome: Outcome) => bo
   return {
     start,
     failure,
+    wake: () => wake(),
     unlessOver,
     isOver: () => end !== undefined,
     result,

@@ -1,6 +1,8 @@
 /** A digest of 64 hexadecimal digits: SHA-256, or FNV-1a where a page on plain http has no `crypto.subtle`. */
 export async function digest(data: Blob | string): Promise<string> {
-  const bytes = new Uint8Array(await new Blob([data]).arrayBuffer());
+  const blob = data instanceof Blob ? data : new Blob([data]);
+  // React Native has no `Blob.arrayBuffer`.
+  const bytes = new Uint8Array(await ('arrayBuffer' in blob ? blob : new Response(blob)).arrayBuffer());
   const hash = crypto.subtle ? new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)) : fnv(bytes);
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

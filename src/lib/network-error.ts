@@ -1,12 +1,13 @@
 /** Distinguishes an error of the network from a programming error, which no retry fixes. */
 import isKnownNetworkError from 'is-network-error';
 import { resetCodes } from '../core/engine/http-constants.ts';
+import { isError } from '../core/errors.ts';
 import { originalCause } from './attempt-errors.ts';
 
 /**
  * Node's fetch rejects with `fetch failed` for a refused connection and for a bad port alike. Only `error.cause.code`
- * differs. The names come from the error lists of libuv and undici, without the failures of TLS, of the URL and of the
- * request itself.
+ * differs. The names come from the error lists of libuv, undici and node:http2, without the failures of TLS, of the URL
+ * and of the request itself.
  */
 const transientCodes: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
@@ -26,23 +27,38 @@ const transientCodes: ReadonlySet<unknown> = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_DESTROYED',
+  'ERR_HTTP2_ERROR',
+  'ERR_HTTP2_STREAM_ERROR',
+  'ERR_HTTP2_SESSION_ERROR',
 ]);
 
 export function isNetworkError(error: unknown): boolean {
-  const cause = causeOf(error);
+  const described = descriptionOf(error);
   // In browsers an error has no cause. Its message is all there is, and is-network-error maintains the table of messages.
-  if (cause === undefined) return isKnownNetworkError(error);
+  if (described === undefined) return isKnownNetworkError(error) || isExpoError(error);
   // The parser error has no code in Node 24, and a code of HPE_* in Node 22.
-  return transientCodes.has(cause.code) || cause.name === 'HTTPParserError';
+  return transientCodes.has(described.code) || described.name === 'HTTPParserError';
+}
+
+/** Expo's fetch has checked the request when it calls the network, and its errors are no TypeError. */
+function isExpoError(error: unknown): boolean {
+  return isError(error) && error.message.startsWith('fetch failed: ');
 }
 
 /** Whether the connection was closed while the request used it. Browsers do not report it. */
 export function isReset(error: unknown): boolean {
-  return resetCodes.has(causeOf(error)?.code);
+  return resetCodes.has(descriptionOf(error)?.code);
 }
 
-function causeOf(error: unknown): { readonly code?: unknown; readonly name?: unknown } | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const cause = originalCause(error);
-  return typeof cause === 'object' && cause !== null ? cause : undefined;
+interface Description {
+  readonly code?: unknown;
+  readonly name?: unknown;
+}
+
+/** What has the code: the cause, or the error itself, as of node-fetch. A cause that is no error, as msw's, describes nothing. */
+function descriptionOf(error: unknown): Description | undefined {
+  if (!isError(error)) return undefined;
+  const cause = originalCause(error) as Description | null | undefined;
+  if (typeof cause?.code === 'string' || typeof cause?.name === 'string') return cause;
+  return typeof (error as Description).code === 'string' ? error : undefined;
 }

@@ -6,11 +6,21 @@ import { discard } from './body/discard.ts';
 import { isNetworkError, isReset } from './network-error.ts';
 import { retryAfter } from './retry-after.ts';
 
+/**
+ * How an attempt or a call ended: with a response, or with an error.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/retry.md#options
+ */
 export type Outcome =
   | { readonly response: Response; readonly error?: never }
   | { readonly error: unknown; readonly response?: never };
 
-/** Judges an outcome by its status, headers or error. It never reads the body. */
+/**
+ * The type of the option `when`: whether a policy acts on an outcome. Judges an outcome by its status, headers or
+ * error. It never reads the body.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/retry.md#options
+ */
 export type When = (outcome: Outcome, ctx: Context) => boolean;
 
 export function settle(response: Promise<Response>): Promise<Outcome> {
@@ -49,6 +59,20 @@ export function isTransient(error: unknown): boolean {
   return error instanceof TimeoutError || isNetworkError(error);
 }
 
+const replacements = new WeakSet<object>();
+
+/** The reason of a call that another call has replaced. An `AbortError` alone may be that of a time limit. */
+export function replacedReason(message: string): DOMException {
+  const reason = new DOMException(message, 'AbortError');
+  replacements.add(reason);
+  return reason;
+}
+
+/** The outcome of a call that was aborted, or that a newer one has replaced: no other outcome takes its place. */
+export function isAborted({ error }: Outcome, { aborted }: Context): boolean {
+  return aborted || replacements.has(error as object);
+}
+
 /** An error, or a response by which the server reports a failure of its own. */
 export function isFailure({ response }: Outcome): boolean {
   return response === undefined || response.status >= 500;
@@ -59,8 +83,8 @@ export function isNotGood(outcome: Outcome): boolean {
   return isFailure(outcome) || outcome.response?.status === 408 || outcome.response?.status === 429;
 }
 
-/** Statuses below 500 after which the request may still be executed. */
-const undecided = new Set([408, 409, 425, 429]);
+/** Statuses below 500 after which the request may still be executed, say with other credentials. */
+const undecided = new Set([401, 407, 408, 409, 425, 429]);
 
 /** A response after which the request has been executed, or will never be. */
 export function isFinal({ response }: Outcome): boolean {

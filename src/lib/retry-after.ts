@@ -1,56 +1,78 @@
 /** The pause before the next request that a response asks for, in the header fields that servers use for it. */
-
-/** A `*-reset` above this is a Unix time in seconds (2001 and later) and not a number of seconds (31 years). */
-const unixSeconds = 1_000_000_000;
+import { httpDate } from './http-date.ts';
 
 /**
- * The pause in ms from `now` (Unix ms), 0 or more; `undefined` if the response has no such field, or none that is valid.
- * `Retry-After` takes precedence over the rate-limit fields (RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers
- * §5.2).
+ * The pause in ms, 0 or more; `undefined` if the response has no such field, or none that is valid. `Retry-After` takes
+ * precedence over the rate-limit fields (RFC 9110 §10.2.3; draft-ietf-httpapi-ratelimit-headers §5.2). A date is measured
+ * against the clock of the server, as the response shows it, and only without a `Date` against `now` (Unix ms): the
+ * client's clock may be wrong.
  */
 export function retryAfter(response: Response, now: number = Date.now()): number | undefined {
-  const { headers } = response;
+  const { headers, status } = response;
+  const until: Until = (time) => Math.max(0, time - serverTime(headers, now));
+  const value = headers.get('retry-after') ?? '';
   return (
     number(headers.get('retry-after-ms')) ??
-    seconds(headers.get('retry-after')) ??
-    httpDate(headers.get('retry-after'), now) ??
+    number(headers.get('x-ms-retry-after-ms')) ??
+    seconds(value) ??
+    applied(until, httpDate(value, now)) ??
     // These fields describe a quota. They ask for a pause only where the status reports that the quota is used up.
-    (response.status === 429 || response.status === 503 ? quotaReset(headers, now) : undefined)
+    (status === 429 || status === 503 ? quotaReset(headers, until, now) : undefined)
   );
 }
 
-function quotaReset(headers: Headers, now: number): number | undefined {
-  for (const name of ['ratelimit-reset', 'x-ratelimit-reset', 'x-rate-limit-reset']) {
-    const ms = seconds(headers.get(name));
-    if (ms !== undefined) return ms >= unixSeconds * 1_000 ? Math.max(0, ms - now) : ms;
-  }
-  return longestUsedUp(headers.get('ratelimit') ?? '');
+/** Turns a time (Unix ms) into a pause. */
+type Until = (time: number) => number;
+
+/** A response from a cache was made `Age` seconds ago (RFC 9111 §4.2.3). */
+function serverTime(headers: Headers, now: number): number {
+  const date = httpDate(headers.get('date') ?? '', now);
+  return date === undefined ? now : date + (seconds(headers.get('age')) ?? 0);
 }
 
-/** `"burst";r=0;t=2, "day";r=900;t=40000`: the longest reset of the quotas that have nothing remaining. */
-function longestUsedUp(list: string): number | undefined {
-  const resets = list
+const resetFields = [
+  'ratelimit-reset', // the first drafts of the IETF, GitLab
+  'x-ratelimit-reset-after', // Discord
+  'x-ratelimit-retry-after', // Symfony
+  'x-ratelimit-reset', // GitHub, Reddit, OpenRouter, Jira
+  'x-rate-limit-reset', // X, Okta
+];
+
+function quotaReset(headers: Headers, until: Until, now: number): number | undefined {
+  for (const name of resetFields) {
+    const pause = resetPause(headers.get(name) ?? '', until, now);
+    if (pause !== undefined) return pause;
+  }
+  const pauses = usedUpQuotas(headers.get('ratelimit') ?? '');
+  return pauses.length === 0 ? undefined : Math.max(...pauses);
+}
+
+/** `"burst";r=0;t=2, "day";r=900;t=40000`: how long each quota stays used up. */
+function usedUpQuotas(field: string): number[] {
+  return field
     .split(',')
     .filter((quota) => /;\s*r=0\s*(;|$)/.test(quota))
-    .flatMap((quota) => seconds(/;\s*t=(\d+)/.exec(quota)?.[1] ?? null) ?? []);
-  return resets.length === 0 ? undefined : Math.max(...resets);
+    .flatMap((quota) => seconds(/;\s*t=(\d+)/.exec(quota)?.[1]) ?? []);
 }
 
-function number(value: string | null): number | undefined {
-  return value !== null && /^\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : undefined;
-}
+/** A number in a reset field is a Unix time, in seconds or in ms, if as a pause it would take decades. */
+const [unixSeconds, unixMs] = [1e9, 1e12];
 
-function seconds(value: string | null): number | undefined {
+function resetPause(value: string, until: Until, now: number): number | undefined {
   const count = number(value);
-  return count === undefined ? undefined : count * 1_000;
+  if (count === undefined) return applied(until, httpDate(value, now));
+  if (count < unixSeconds) return count * 1_000;
+  return until(count < unixMs ? count * 1_000 : count);
 }
 
-/** All three forms of RFC 9110 §5.6.7 begin with a day and have a time. `Date.parse` alone would accept other texts too. */
-const dateLike = /^(Mon|Tue(s)?|Wed(nes)?|Thu(rs)?|Fri|Sat(ur)?|Sun)(day)?,?\s.*\d\d:\d\d:\d\d/;
+function number(value: string | null | undefined): number | undefined {
+  return value != null && /^\d+(\.\d+)?$/.test(value) ? Number(value) : undefined;
+}
 
-function httpDate(value: string | null, now: number): number | undefined {
-  if (value === null || !dateLike.test(value.trim())) return undefined;
-  // The oldest form names no zone. All forms are in GMT.
-  const time = Date.parse(/GMT\s*$/.test(value) ? value : `${value} GMT`);
-  return Number.isNaN(time) ? undefined : Math.max(0, time - now);
+function seconds(value: string | null | undefined): number | undefined {
+  return applied((count) => count * 1_000, number(value));
+}
+
+function applied(change: (value: number) => number, value: number | undefined): number | undefined {
+  return value === undefined ? undefined : change(value);
 }

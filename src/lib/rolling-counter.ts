@@ -5,6 +5,8 @@ export interface RollingCounter {
   add(count?: number): void;
   /** The sum of what was added within the window. */
   readonly total: number;
+  /** ms until the oldest slice leaves the window. */
+  readonly untilNextSlice: number;
   clear(): void;
 }
 
@@ -32,6 +34,9 @@ export function rollingCounter(window: number): RollingCounter {
     get total() {
       slice();
       return counts.reduce((sum, part) => sum + part, 0);
+    },
+    get untilNextSlice() {
+      return width - (performance.now() % width);
     },
     clear: () => void counts.fill(0),
   };

@@ -1,4 +1,5 @@
 /** Passes the events of the inner middleware to a listener. Placed outermost for calls, inside `retry` for attempts. */
+import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
@@ -12,11 +13,17 @@ import { fn } from '../core/options.ts';
  * Per call: `observe: false`.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [observe((event) => console.log(event.type, event.id)), ...standard()] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/observe.md
  */
 export function observe(listener: Listener): Middleware {
   fn('observe listener', listener);
 
-  return function observe(ctx, next) {
+  return asPolicy(function observe(ctx, next) {
     return ctx.options['observe'] === false ? next() : observeCall(ctx, next, listener);
-  };
+  });
 }

@@ -1,18 +1,26 @@
 /** Sends a request to several endpoints at once and returns the first good response. Placed inside `retry`. */
+import type { BodyInit } from '../core/engine/fetch-types.ts';
+import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import { safeMethods } from '../core/engine/http-constants.ts';
 import { isStream } from '../core/engine/request-body.ts';
 import { array, fn, invalid, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { attachAttemptErrors } from '../lib/attempt-errors.ts';
+import { unwrapNoted } from '../lib/attempts.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When } from '../lib/outcome.ts';
 import { baseOf, portableBody, rebase } from '../lib/request/rewrite-url.ts';
 
+/**
+ * The options of `race()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/race.md#options
+ */
 export interface RaceOptions {
   /** Methods that are sent to all endpoints; any other method is sent to the first endpoint alone. @default the safe ones of RFC 9110 §9.2.1, and QUERY */
-  readonly methods?: readonly string[];
+  readonly methods?: readonly string[] | undefined;
   /** An outcome that does not win while another endpoint may give a better one. @default errors, 408, 429 and everything from 500 on */
-  readonly when?: When;
+  readonly when?: When | undefined;
 }
 
 export const raceOptions: PolicyOptions<Settings<RaceOptions>> = /* @__PURE__ */ policyOptions('race', {
@@ -33,13 +41,19 @@ export const raceOptions: PolicyOptions<Settings<RaceOptions>> = /* @__PURE__ */
  * Per call: `race: { ... }`, or `race: false` to send the request to its own URL.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [race(['https://a.example.com', 'https://b.example.com'])] });
+ * const response = await fetch('https://a.example.com/prices');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/race.md
  */
 export function race(urls: readonly (string | URL)[], options: RaceOptions = {}): Middleware {
   const bases = array('race urls', urls).map(parseBase);
   if (bases.length === 0) throw invalid('race urls', urls, 'a list with at least one URL');
   const own = raceOptions.parse(options);
 
-  return async function race(ctx, next) {
+  return asPolicy(async function race(ctx, next) {
     const policy = raceOptions.forCall(ctx, own);
     if (policy === undefined || !ctx.url.startsWith('http')) return next();
     const send = (body: BodyInit | undefined, index: number, signal: AbortSignal): Promise<Response> =>
@@ -56,8 +70,8 @@ export function race(urls: readonly (string | URL)[], options: RaceOptions = {})
       const failures = bases.map((url, index) => ({ url, error: race.outcomes[index]?.error }));
       attachAttemptErrors(outcome.error, failures);
     }
-    return unwrap(outcome);
-  };
+    return good ? unwrap(outcome) : unwrapNoted(outcome, ctx);
+  });
 }
 
 function parseBase(url: string | URL): string {

@@ -1,21 +1,14 @@
 /** Sends a request again after a failure. Placed inside the total `timeout` and outside the `timeout` of an attempt. */
 import pRetry from 'p-retry';
+import { asPolicy } from '../core/compose.ts';
 import type { Context, Middleware, Next } from '../core/context.ts';
 import { idempotentMethods, transientStatuses } from '../core/engine/http-constants.ts';
 import { sleep } from '../core/engine/timers.ts';
-import {
-  array,
-  count,
-  delay,
-  fn,
-  methods,
-  policyOptions,
-  unchecked,
-  type PolicyOptions,
-  type Settings,
-} from '../core/options.ts';
+import { array, count, delay, fn, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
+import { unwrapNoted } from '../lib/attempts.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
-import { budget, type Budget } from '../lib/budget.ts';
+import { budget, budgetOr, type Budget } from '../lib/budget.ts';
+import { noop } from '../lib/noop.ts';
 import {
   discardOutcome,
   isTransient,
@@ -29,24 +22,30 @@ import {
   type When,
 } from '../lib/outcome.ts';
 import { resendable, type Resendable } from '../lib/request/resend.ts';
+import { carriesKey } from '../lib/request/idempotency-key.ts';
 
+/**
+ * The options of `retry()`. Durations are in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/retry.md#options
+ */
 export interface RetryOptions {
   /** Attempts after the first; 0 for none, `Infinity` for as many as deadline and budget allow. @default 3 */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /** The delay before a retry, ms. @default exponential(200, 10_000) */
-  readonly backoff?: Backoff;
+  readonly backoff?: Backoff | undefined;
   /** Statuses after which a retry follows. @default [408, 429, 500, 502, 503, 504] */
-  readonly statuses?: readonly number[];
+  readonly statuses?: readonly number[] | undefined;
   /** Methods that are retried; any other method is retried only with an `Idempotency-Key`. @default the idempotent ones of RFC 9110 §9.2.2, and QUERY */
-  readonly methods?: readonly string[];
+  readonly methods?: readonly string[] | undefined;
   /** The longest pause that a server may request, ms; after a longer one there is no retry. @default 60_000 */
-  readonly maxRetryAfter?: number;
+  readonly maxRetryAfter?: number | undefined;
   /** Limits the retries of all calls together; `false` for no limit. @default budget() */
-  readonly budget?: Budget | false;
+  readonly budget?: Budget | false | undefined;
   /** Whether a retry follows an outcome; replaces `statuses` and the built-in list of errors. */
-  readonly when?: When;
+  readonly when?: When | undefined;
   /** Draws from [0, 1) for the jitter. @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 type Policy = Settings<RetryOptions, 'budget' | 'when'>;
@@ -55,11 +54,11 @@ export const retryOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions
   'retry',
   {
     retries: [count, 3],
-    backoff: [fn, /* @__PURE__ */ exponential(200, 10_000)],
+    backoff: [fn, /* @__PURE__ */ exponential(200, 10_000), delay],
     statuses: [array, transientStatuses],
     methods: [methods, idempotentMethods],
     maxRetryAfter: [delay, 60_000],
-    budget: [unchecked, undefined],
+    budget: [budgetOr, undefined],
     when: [fn, undefined],
     random: [fn, () => Math.random()],
   },
@@ -69,24 +68,30 @@ export const retryOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions
 /**
  * Sends a request again after a network error, an attempt that timed out or a listed status. A programming error is
  * not retried unless `when` accepts it. A `Retry-After` of the response (RFC 9110 §10.2.3), `retry-after-ms` and the
- * rate-limit fields replace the backoff. If the delay would reach the deadline, there is no retry. If no retry follows, the last outcome is the result:
- * a Response is returned, an error is thrown unchanged.
+ * rate-limit fields replace the backoff; dates in them are measured against the `Date` of the response. If the delay would
+ * reach the deadline, there is no retry. If no retry follows, the last outcome is the result: a Response is returned, an
+ * error is thrown unchanged.
  *
  * It does not wait for the body of a discarded response, and it does not repeat a stream that is being uploaded.
  *
  * Per call: `retry: n`, `retry: { ... }` or `retry: false`.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [retry({ retries: 2, backoff: exponential(100, 2_000) })] });
+ * const response = await fetch('https://api.example.com/users', { retry: 5 });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/retry.md
  */
 export function retry(options: RetryOptions = {}): Middleware {
   const given = retryOptions.parse(options);
   const own: Policy = { ...given, budget: given.budget ?? budget() };
 
-  return function retry(ctx, next) {
+  return asPolicy(function retry(ctx, next) {
     const policy = retryOptions.forCall(ctx, own);
     if (policy === undefined || policy.retries === 0 || !isRepeatable(ctx, policy)) return next();
-    const copies = resendable(ctx);
-    if (copies === undefined) return next();
+    const copies = resendable(ctx) ?? sentOnce;
     if (policy.budget) policy.budget.deposit();
 
     return settleThen(next(), (first) => {
@@ -94,8 +99,11 @@ export function retry(options: RetryOptions = {}): Middleware {
       copies.close();
       return unwrap(first);
     });
-  };
+  });
 }
+
+/** A stream that is being uploaded: after a bad outcome there is nothing to send. */
+const sentOnce: Resendable = { next: () => Promise.resolve(undefined), close: noop };
 
 /** Sends the retries. p-retry counts them and asks for the next one after each that throws `bad`; all else happens here. */
 async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Context, next: Next): Promise<Response> {
@@ -139,7 +147,7 @@ async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Co
   if (reason !== undefined && !ctx.aborted) {
     ctx.emit({ type: 'retry.abandoned', reason, ...outcomeFacts(outcome) });
   }
-  return unwrap(outcome);
+  return unwrapNoted(outcome, ctx);
 }
 
 /** Thrown by a retry whose outcome is bad. It never reaches a caller. */
@@ -155,5 +163,5 @@ function isBad(outcome: Outcome, ctx: Context, policy: Policy): boolean {
 }
 
 function isRepeatable(ctx: Context, { methods }: Policy): boolean {
-  return methods.includes(ctx.method) || ctx.header('idempotency-key') !== null;
+  return methods.includes(ctx.method) || carriesKey(ctx);
 }

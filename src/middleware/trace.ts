@@ -1,4 +1,5 @@
 /** Adds a W3C `traceparent` header to every request. Placed inside `retry` and `hedge`, for a span id per attempt. */
+import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.ts';
 
@@ -13,10 +14,16 @@ import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.t
  *
  * Per call: `trace: false`.
  *
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [trace(), ...standard()] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/trace.md
  * @see https://www.w3.org/TR/trace-context-1/
  */
 export function trace(): Middleware {
-  return function trace(ctx, next) {
+  return asPolicy(function trace(ctx, next) {
     if (ctx.options['trace'] === false) return next();
     const trace = joinTrace(ctx);
     // A `tracestate` belongs to the parent that it came with (§3.3).
@@ -24,5 +31,5 @@ export function trace(): Middleware {
     return next({
       headers: { traceparent: traceparent(trace), ...(!isContinued && { tracestate: undefined }) },
     });
-  };
+  });
 }

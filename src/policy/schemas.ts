@@ -6,6 +6,7 @@ import {
   delay,
   duration,
   fn,
+  keyFn,
   methods,
   object,
   objectOrFalse,
@@ -17,6 +18,7 @@ import {
 } from '../core/options.ts';
 import { budgetShape } from '../lib/budget.ts';
 import { breakerOptions } from '../middleware/breaker/breaker.ts';
+import { chaosOptions } from '../middleware/chaos.ts';
 import { dedupeOptions } from '../middleware/dedupe/dedupe.ts';
 import { endpointsOptions } from '../middleware/endpoints/endpoints.ts';
 import { fallbackOptions } from '../middleware/fallback.ts';
@@ -26,6 +28,7 @@ import { latestOptions } from '../middleware/latest.ts';
 import { aimdShape } from '../middleware/limit/aimd.ts';
 import { limitOptions } from '../middleware/limit/limit.ts';
 import { logOptions } from '../middleware/log.ts';
+import { maxBodyOptions } from '../middleware/max-body.ts';
 import { metricsOptions } from '../middleware/metrics/metrics.ts';
 import { raceOptions } from '../middleware/race.ts';
 import { retryOptions } from '../middleware/retry.ts';
@@ -33,7 +36,12 @@ import { staleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error
 import { adaptiveShape } from '../middleware/timeout/adaptive.ts';
 import { timeoutOptions } from '../middleware/timeout/timeout.ts';
 
-/** A `delay` may be 0 and a `duration` may not; both are in ms. A `ratio` is 0..1, a `count` is a whole number. */
+/**
+ * What values an option takes. A `delay` may be 0 and a `duration` may not; both are in ms. A `ratio` is 0..1, a
+ * `count` is a whole number.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#the-options-of-kyoas-policies-as-data
+ */
 export type OptionKind =
   | 'duration'
   | 'delay'
@@ -48,6 +56,11 @@ export type OptionKind =
   | 'object'
   | 'other';
 
+/**
+ * One option of a policy, as data.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#the-options-of-kyoas-policies-as-data
+ */
 export interface OptionSchema {
   readonly kind: OptionKind;
   readonly required: boolean;
@@ -61,6 +74,11 @@ export interface OptionSchema {
   readonly options?: Readonly<Record<string, OptionSchema>>;
 }
 
+/**
+ * The options of one policy, as data.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#the-options-of-kyoas-policies-as-data
+ */
 export interface PolicySchema {
   /** By name. */
   readonly options: Readonly<Record<string, OptionSchema>>;
@@ -68,17 +86,24 @@ export interface PolicySchema {
   readonly scalar?: string;
 }
 
+/**
+ * The names in `schemas`: those of the policies, and of `adaptive`, `aimd` and `budget`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#the-options-of-kyoas-policies-as-data
+ */
 export type SchemaName =
   | 'adaptive'
   | 'aimd'
   | 'breaker'
   | 'budget'
+  | 'chaos'
   | 'dedupe'
   | 'endpoints'
   | 'fallback'
   | 'hedge'
   | 'idempotency'
   | 'latest'
+  | 'maxBody'
   | 'limit'
   | 'log'
   | 'metrics'
@@ -101,22 +126,35 @@ const kinds = new Map<unknown, OptionKind>([
   [array, 'list'],
   [methods, 'list'],
   [fn, 'function'],
+  [keyFn, 'function'],
   [object, 'object'],
   [objectOrFalse, 'object'],
 ]);
 
-/** Of every policy, and of `adaptive`, `aimd` and `budget`, whose results are options of policies. */
+/**
+ * The options of every policy as data, and of `adaptive`, `aimd` and `budget`, whose results are options of policies.
+ *
+ * @example
+ * ```ts
+ * import { schemas } from 'kyoa/policy';
+ *
+ * for (const [name, { kind, default: value }] of Object.entries(schemas.retry.options)) console.log(name, kind, value);
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md#the-options-of-kyoas-policies-as-data
+ */
 export const schemas: Readonly<Record<SchemaName, PolicySchema>> = {
   adaptive: { options: describe(adaptiveShape) },
   aimd: { options: describe(aimdShape) },
   breaker: describePolicy(breakerOptions),
   budget: { options: describe(budgetShape) },
+  chaos: describePolicy(chaosOptions),
   dedupe: describePolicy(dedupeOptions),
   endpoints: describePolicy(endpointsOptions),
   fallback: describePolicy(fallbackOptions),
   hedge: describePolicy(hedgeOptions),
   idempotency: describePolicy(idempotencyOptions),
   latest: describePolicy(latestOptions),
+  maxBody: describePolicy(maxBodyOptions),
   limit: describePolicy(limitOptions),
   log: describePolicy(logOptions),
   metrics: describePolicy(metricsOptions),
@@ -165,5 +203,6 @@ function describeOption(option: Option<unknown>, perCall: boolean): OptionSchema
 function kindOf(value: unknown): OptionKind {
   if (Array.isArray(value)) return 'list';
   if (typeof value === 'number') return 'number';
+  if (typeof value === 'boolean') return 'boolean';
   return typeof value === 'string' ? 'text' : 'other';
 }

@@ -32,6 +32,7 @@ export const counters: Readonly<Partial<Record<Fact['type'], Counter>>> = {
   },
   'race.won': { name: 'races_won', help: 'Races between endpoints that got a good response.' },
   'dedupe.joined': { name: 'deduplicated', help: 'Calls that shared the request of another call.' },
+  'latest.replaced': { name: 'replaced', help: 'Calls that a newer call replaced.' },
   'idempotency.awaited': { name: 'idempotency_waits', help: 'Calls that waited for another call with the same key.' },
   'idempotency.recovered': {
     name: 'idempotency_recoveries',

@@ -4,7 +4,8 @@
  *
  * @see https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
  */
-import { TimeoutError } from '../core/errors.ts';
+import type { Context } from '../core/context.ts';
+import { isError } from '../core/errors.ts';
 
 /** The bucket bounds that the conventions recommend for `http.client.request.duration`, seconds. */
 export const durationBuckets: readonly number[] = [
@@ -36,26 +37,39 @@ export function serverAddress(url: string): ServerAddress {
 
 /** `error.type`: the code of the error or of its cause (`ECONNREFUSED`, `TIMEOUT`), else its name; one short word. */
 export function errorType(error: unknown): string {
-  if (!(error instanceof Error)) return otherValue;
-  const { code, cause, name } = error as Error & { readonly code?: unknown };
-  const [word] = [code, (cause as { readonly code?: unknown } | undefined)?.code, name].filter(
-    (word) => typeof word === 'string' && /^\w{1,64}$/.test(word),
-  );
+  if (!isError(error)) return otherValue;
+  const words = [read(error, 'code'), read(read(error, 'cause'), 'code'), read(error, 'name')];
+  const word = words.find((word) => typeof word === 'string' && /^\w{1,64}$/.test(word));
   return typeof word === 'string' ? word : otherValue;
+}
+
+/** A getter of an error may throw. */
+function read(target: unknown, name: string): unknown {
+  try {
+    return (target as Record<string, unknown> | null | undefined)?.[name];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether the caller or a policy aborted a branch of a call for another reason than a limit that expired. The
+ * conventions do not count that as an error. An inner policy that aborts only its own branch, such as `latest`, throws an
+ * `AbortError`. A limit of kyoa, of a transport and of `AbortSignal.timeout` is a `TimeoutError`.
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
+ */
+export function isCancelled({ aborted, reason }: Pick<Context, 'aborted' | 'reason'>, error: unknown): boolean {
+  const names = [read(error, 'name'), aborted && read(reason, 'name')];
+  return (aborted || names[0] === 'AbortError') && !names.includes('TimeoutError');
 }
 
 export type CallResult = 'success' | 'failure' | 'aborted';
 
-/**
- * A call fails without a response or with a status of 500 or more. It is aborted, and has not failed, if its caller or a
- * policy (a hedge, for its losing copy) aborted it for another reason than a timeout.
- */
-export function callResult(
-  { status, error }: { readonly status?: number; readonly error?: unknown },
-  { aborted, reason }: { readonly aborted: boolean; readonly reason?: unknown },
-): CallResult {
+/** A call fails without a response or with a status of 500 or more. A call that was aborted has not failed. */
+export function callResult({ status, aborted }: { readonly status?: number; readonly aborted?: boolean }): CallResult {
   if (status !== undefined) return status >= 500 ? 'failure' : 'success';
-  return aborted && !(reason instanceof TimeoutError) && !(error instanceof TimeoutError) ? 'aborted' : 'failure';
+  return aborted === true ? 'aborted' : 'failure';
 }
 
 /** Limits the cardinality of a label: the first `max` values pass unchanged, every further value becomes `_OTHER`. */

@@ -8,28 +8,34 @@ import { sleep } from '../core/engine/timers.ts';
  * A fault of the network. `refused`: the connection is refused. `reset`: the connection is closed before the response.
  * `hang`: there is never a response. `cut`: the connection is closed after the given body. `stall`: after the given body
  * the response neither continues nor ends.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#scriptreplies
  */
 export type Fault = 'refused' | 'reset' | 'hang' | 'cut' | 'stall';
 
-/** One response, or one fault. At most one of `json`, `text` and `chunks` is the body. */
+/**
+ * One response, or one fault. At most one of `json`, `text` and `chunks` is the body.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#scriptreplies
+ */
 export interface Reply {
   /** From 200 to 599. @default 200 */
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly status?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A body of JSON. Its type is `application/json` unless `headers` has another one. */
   readonly json?: unknown;
   /** A body of text. Its type is `text/plain` unless `headers` has another one. */
-  readonly text?: string;
+  readonly text?: string | undefined;
   /** A body that is sent chunk by chunk, strings as UTF-8. */
-  readonly chunks?: readonly (string | Bytes)[];
+  readonly chunks?: readonly (string | Bytes)[] | undefined;
   /** The time after each chunk, ms. @default 0 */
-  readonly gap?: number;
+  readonly gap?: number | undefined;
   /** The time until the headers or the fault, ms. @default 0 */
-  readonly delay?: number;
+  readonly delay?: number | undefined;
   /** The fault that occurs. @default none */
-  readonly fault?: Fault;
+  readonly fault?: Fault | undefined;
   /** How many requests get this reply. @default 1, and without end for a reply that is not in a list */
-  readonly times?: number;
+  readonly times?: number | undefined;
 }
 
 /** How a reply has ended. */
@@ -81,7 +87,14 @@ export async function deliver(
   const hasBody = remaining.length > 0 || fault !== undefined;
   if (!hasBody) ended('complete');
   const headers = [...new Headers({ ...type, ...reply.headers })];
-  const head = { url, redirected: false, type: 'basic', status, statusText: '', headers } as const;
+  const head = {
+    url: url.split('#', 1)[0]!,
+    redirected: false,
+    type: 'basic',
+    status,
+    statusText: '',
+    headers,
+  } as const;
   return createResponse(head, hasBody ? byteStream(next, () => ended('aborted')) : null);
 }
 

@@ -1,4 +1,5 @@
 /** A fetch that replies from a script and logs its requests: the transport of a test without a network. */
+import type { RequestInfo } from '../core/engine/fetch-types.ts';
 import { retainSignal, withCallerSignal } from '../lib/caller-signal.ts';
 import { checkReply, deliver, type Ending, type Reply } from './reply.ts';
 import { route } from './route.ts';
@@ -8,13 +9,26 @@ type Step = Reply | Responder;
 /** Computes the reply from the request. A Response is returned unchanged. */
 type Responder = (request: Request) => Reply | Response | Promise<Reply | Response>;
 
-/** A list is used in order, each reply once or `times`. A single reply is given to every request. */
+/**
+ * The replies of a script, or of one of its routes. A list is used in order, each reply once or `times`. A single reply
+ * is given to every request.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#scriptreplies
+ */
 export type Replies = Step | readonly Step[];
 
-/** Replies for routes like `'GET /users/*'`. The first route that matches gives the reply. */
+/**
+ * Replies for routes like `'GET /users/*'`. The first route that matches gives the reply.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#scriptreplies
+ */
 export type Routes = Readonly<Record<string, Replies>>;
 
-/** One request that was received. */
+/**
+ * One request that was received.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#scriptreplies
+ */
 export interface Call {
   /** A new, unread copy on each access. */
   readonly request: Request;
@@ -26,6 +40,11 @@ export interface Call {
   readonly state: 'waiting' | 'answering' | 'complete' | 'failed' | 'aborted';
 }
 
+/**
+ * A fetch that `script()` has made, with the log of its requests.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#scriptreplies
+ */
 export interface Script {
   /** Obeys its signal, reads the request body, and returns genuine Responses with a `url`. */
   readonly fetch: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
@@ -44,6 +63,17 @@ export interface Script {
  * Delays use `setTimeout`, so that fake timers and `virtualTime()` control them.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import kyoa from 'kyoa';
+ * import { script } from 'kyoa/testing';
+ *
+ * const server = script([{ status: 503 }, { json: ['Ada'] }]);
+ * const api = kyoa.create({ fetch: server.fetch });
+ * await api.get('https://api.example.com/users').json();
+ * server.done();
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#scriptreplies
  */
 export function script(replies: Replies | Routes): Script {
   const routes = Object.entries(isRoutes(replies) ? replies : { '*': replies }).map(([name, given]) => ({

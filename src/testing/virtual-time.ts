@@ -6,6 +6,11 @@ import { delay } from '../core/options.ts';
 import { noop } from '../lib/noop.ts';
 import { longestDelay } from '../core/engine/timers.ts';
 
+/**
+ * The clock that `virtualTime()` has installed.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#virtualtime
+ */
 export interface VirtualTime extends Disposable {
   /** The time since `virtualTime()`, ms. */
   readonly elapsed: number;
@@ -40,6 +45,17 @@ interface Timer {
  * real time (sockets, storage on disk).
  *
  * @throws {Error} if another virtual time has not been restored
+ * @example
+ * ```ts
+ * import kyoa from 'kyoa';
+ * import { script, virtualTime } from 'kyoa/testing';
+ *
+ * const time = virtualTime();
+ * const { fetch } = script([{ fault: 'hang' }, { delay: 200, json: ['Ada'] }]);
+ * await time.until(kyoa.get('https://api.example.com/users', { fetch, timeout: { headers: 1_000 } }).json());
+ * time.restore();
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/testing.md#virtualtime
  */
 export function virtualTime(): VirtualTime {
   if (active !== undefined) throw new Error('Virtual time is active already; call its restore() first');

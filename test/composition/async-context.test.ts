@@ -256,14 +256,18 @@ describe('over', () => {
       strayed = new Set();
       const fetch = stackOver(transport());
       const names = Object.keys(routes);
-      await Promise.all(
-        Array.from({ length: 200 }, (_each, n) => {
-          const store: Store = { user: n % 20, id: crypto.randomUUID() };
-          return storage.run(store, () => call(fetch, store.id, names[n % names.length]!, n));
-        }),
-      );
-      expect([...strayed]).toEqual([]);
-      expect([...ran.keys()]).toEqual(expect.arrayContaining(callbacks));
+      const missing = (): string[] => callbacks.filter((callback) => !ran.has(callback));
+      // On a machine with other work, so many limits may expire in a round that no hedge wins.
+      for (let round = 1; round === 1 || (round <= 5 && missing().length > 0); round += 1) {
+        await Promise.all(
+          Array.from({ length: 200 }, (_each, n) => {
+            const store: Store = { user: n % 20, id: crypto.randomUUID() };
+            return storage.run(store, () => call(fetch, store.id, names[n % names.length]!, n));
+          }),
+        );
+        expect([...strayed]).toEqual([]);
+      }
+      expect(missing()).toEqual([]);
     },
     30_000,
   );

@@ -4,6 +4,7 @@ import {
   breaker,
   constant,
   createFetch,
+  createHandler,
   dedupe,
   endpoints,
   fallback,
@@ -67,7 +68,7 @@ describe.each(Object.entries(policies))('inside %s', (_name, use) => {
     const fetch = createFetch({ use: use(), fetch: async () => undefined as never });
     expect(await reasonOf(fetch(url))).toMatchObject({
       code: 'BAD_MIDDLEWARE',
-      message: expect.stringContaining('the transport resolved to undefined') as string,
+      message: expect.stringContaining('the transport, a fetch, resolved to undefined') as string,
     });
   });
 
@@ -77,5 +78,13 @@ describe.each(Object.entries(policies))('inside %s', (_name, use) => {
       const reason = await reasonOf(fetch(url));
       expect(reason).toBe(error);
     }
+  });
+});
+
+test('a handler that returns nothing is named', async () => {
+  const handle = createHandler({ use: [timeout(1_000)] }, () => undefined as never);
+  expect(await reasonOf(handle(new Request(url)))).toMatchObject({
+    code: 'BAD_MIDDLEWARE',
+    message: 'the handler resolved to undefined; it must resolve to a Response',
   });
 });

@@ -175,7 +175,7 @@ async function seenBy({ request, body }: Exchange): Promise<Seen> {
   return { method: request.method, path: request.url, headers, body: text };
 }
 
-function reply({ answer: response }: Exchange, status = 200, headers: Record<string, string> = {}): void {
+function reply({ response }: Exchange, status = 200, headers: Record<string, string> = {}): void {
   response.writeHead(status, headers).end();
 }
 

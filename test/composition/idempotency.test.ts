@@ -35,6 +35,28 @@ describe('idempotency', () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  test.each([
+    ['a generated key', {}],
+    ['a requestId', { requestId: 'order-5' }],
+    ['a key of the caller', { headers: { 'x-idem': 'order-5' } }],
+  ])('with a header of its own lets a POST with %s be retried', async (_, call) => {
+    const { fetch } = watched([idempotency({ header: 'X-Idem' }), retry({ backoff: constant(1) })]);
+    const response = await fetch(script('503,reset,ok'), { ...order, ...call });
+    expect(response.status).toBe(200);
+    await response.text();
+    const sent = server.requests.map(({ headers }) => headers['x-idem']);
+    expect(sent).toHaveLength(3);
+    expect(new Set(sent).size).toBe(1);
+  });
+
+  test('with a header of its own lets no other call be retried', async () => {
+    const { fetch } = watched([idempotency({ header: 'X-Idem', generate: false }), retry({ backoff: constant(1) })]);
+    await (await fetch(script('ok'), { ...order, requestId: 'order-6' })).text();
+    expect((await fetch(script('503,ok'), order)).status).toBe(503);
+    const without = { ...order, headers: { 'x-idem': 'order-7' }, idempotency: false };
+    expect((await fetch(script('503,ok'), without)).status).toBe(503);
+  });
+
   test('outside retry stores nothing when all attempts fail, and the repeat is sent with the same key', async () => {
     const { fetch } = watched([idempotency(), retry({ retries: 1, backoff: constant(1) })]);
     const target = script('503,503,ok');

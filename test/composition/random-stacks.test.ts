@@ -102,7 +102,7 @@ const layers: fc.Arbitrary<Layer>[] = [
     make: (shared: Budget) => hedge({ hedges, delay, budget: shared }),
   })),
   fc.constant({ name: 'race', factor: 2, make: () => race(origins) }),
-  fc.constant({ name: 'dedupe', factor: 2, make: () => dedupe() }), // a body that is too long to share costs each caller a request
+  fc.constant({ name: 'dedupe', factor: 1, make: () => dedupe() }),
   fc.record({ lease: pick(300, 15_000) }).map(({ lease }) => ({
     name: 'idempotency',
     // A successor sends the request of a holder whose lease expired. A waiter sends its own if no response was stored.

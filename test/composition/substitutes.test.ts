@@ -1,6 +1,6 @@
 /** `fallback` and `staleIfError` outside `retry`: the substitute comes after the last attempt, and never after an abort. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { constant, fallback, memory, retry, staleIfError, type Outcome } from '../../src/index.ts';
+import { constant, createFetch, fallback, latest, memory, retry, staleIfError, type Outcome } from '../../src/index.ts';
 import { watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
 import { reasonOf } from '../support/promises.ts';
@@ -54,6 +54,51 @@ describe('outside retry,', () => {
     expect(await error).toBe('gone');
     expect(substitute).not.toHaveBeenCalled();
     expect(server.requests).toHaveLength(1);
+  });
+
+  test.each([
+    ['a middleware', true],
+    ['a transport', false],
+  ])('a substitute takes the place of a call that %s has limited by an abort', async (_, isMiddleware) => {
+    let limit!: AbortController;
+    const limited = <Result>(send: (signal: AbortSignal) => Promise<Result>): Promise<Result> => {
+      limit = new AbortController();
+      return send(limit.signal);
+    };
+    const key = (): string => 'limited';
+    for (const outer of [fallback(() => 'instead'), staleIfError({ key })]) {
+      const fetch = createFetch({
+        use: isMiddleware ? [outer, (_ctx, next) => limited((signal) => next({ signal }))] : [outer],
+        ...(!isMiddleware && { fetch: (url, init) => limited((signal) => globalThis.fetch(url, { ...init, signal })) }),
+      });
+      await (await fetch(server.url('/ok?headers={"cache-control":"private"}'))).text();
+      await vi.waitFor(async () => expect(await fetch(server.url('/status/503'))).toHaveProperty('status', 200));
+      const silent = fetch(server.url('/blackhole'));
+      await server.until(({ open }) => open > 0);
+      limit.abort();
+      expect(await silent).toHaveProperty('status', 200);
+    }
+  });
+
+  test('fallback and staleIfError give no substitute to a call that latest has replaced', async () => {
+    const substitute = vi.fn<() => string>(() => 'instead');
+    const key = (): string => 'search';
+    for (const outer of [
+      fallback(substitute),
+      staleIfError({ key }),
+      staleIfError({ key, when: ({ response }) => response?.ok !== true }),
+    ]) {
+      const { fetch } = watched([outer, latest({ key })]);
+      await (await fetch(server.url('/ok?headers={"cache-control":"private"}'))).text();
+      await vi.waitFor(async () => expect(await fetch(server.url('/status/503'))).toHaveProperty('status', 200));
+      substitute.mockClear();
+      const replaced = reasonOf(fetch(server.url('/blackhole')));
+      await server.until(({ open }) => open > 0);
+      const newest = fetch(server.url('/ok?q=ab'));
+      expect(await replaced).toMatchObject({ name: 'AbortError', message: 'Replaced by a newer call' });
+      await (await newest).text();
+    }
+    expect(substitute).not.toHaveBeenCalled();
   });
 
   test('staleIfError stores the response of a successful retry, and serves it when all attempts fail', async () => {

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 import { root } from '../support/lanes.ts';
@@ -27,7 +27,7 @@ async function proof(): Promise<boolean> {
     pack,
     install,
     publint: () => run(process.execPath, [bin('publint/src/cli.js'), '--strict', 'node_modules/kyoa']),
-    // kyoa is ESM only: it does not support `require`, nor Node 10's resolution, which ignores `exports`.
+    // kyoa is ESM only: `require` of it needs a Node that loads ESM, and Node 10's resolution ignores `exports`.
     attw: () =>
       run(process.execPath, [
         bin('@arethetypeswrong/cli/dist/index.js'),
@@ -36,8 +36,11 @@ async function proof(): Promise<boolean> {
         'esm-only',
         '--quiet',
       ]),
+    'types: TypeScript 5.4': () => compile('typescript54'),
     'types: TypeScript 5.9': () => compile('typescript5'),
     'types: TypeScript 7': () => compile('typescript'),
+    'types: TypeScript 5.9, to CommonJS': () => compileToCommonJs('typescript5'),
+    'types: TypeScript 7, to CommonJS': () => compileToCommonJs('typescript'),
     'types: what an editor shows': () => run(process.execPath, ['types/hover.mjs']),
     'types: recipes': () => compileRecipes(),
     ...runtimes({
@@ -49,10 +52,23 @@ async function proof(): Promise<boolean> {
     }),
     'recipes: Node 24': () => recipes(process.execPath),
     'recipes: Node 26': () => recipes(bin('node26/bin/node')),
+    'the first call': () => run(process.execPath, ['--test', 'runners/first-call.test.mjs']),
+    'pages of docs/migrating': () => run(process.execPath, ['--test', 'runners/migrating.test.mjs']),
+    'mocks: msw 2, nock 14': () => run(process.execPath, ['--test', 'runners/older-mocks.test.mjs']),
     'kyoa/testing under node:test': () =>
       run(process.execPath, ['--test', '--test-timeout=60000', 'runners/clock.test.mjs']),
     'kyoa/testing under Jest': () =>
       run(process.execPath, ['--experimental-vm-modules', bin('jest/bin/jest.js'), '--config', 'runners/jest.json']),
+    'Jest in CommonJS, which loads ESM': () =>
+      run(process.execPath, [
+        '--experimental-vm-modules',
+        bin('jest/bin/jest.js'),
+        '--config',
+        'runners/jest-require.json',
+      ]),
+    'Jest in CommonJS, with Babel': () =>
+      run(process.execPath, [bin('jest/bin/jest.js'), '--config', 'runners/jest-babel.json']),
+    'tsx in CommonJS': () => run(process.execPath, [bin('tsx/dist/cli.mjs'), 'commonjs/typed.cts']),
     ...Object.fromEntries(
       ['vite', 'esbuild', 'rollup', 'webpack'].map((name) => [`bundle: ${name}`, () => bundle(name)]),
     ),
@@ -94,22 +110,48 @@ function pack(): boolean {
 function install(): boolean {
   cpSync(join(import.meta.dirname, 'project'), project, { recursive: true });
   cpSync(join(root, 'test/recipes'), join(project, 'recipes'), { recursive: true });
+  cpSync(join(root, 'docs/migrating'), join(project, 'migrating'), { recursive: true });
+  for (const page of ['README.md', 'docs/getting-started.md'])
+    cpSync(join(root, page), join(project, 'pages', basename(page)));
   return run('npm', ['install', '../kyoa.tgz', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error']);
 }
 
-/** Compiles with each module resolution of a project, and checks the declarations of the package too. */
+/**
+ * Compiles with each module resolution of a project, with and without the DOM library and exactOptionalPropertyTypes, and
+ * checks the declarations of the package too.
+ */
 function compile(typescript: string): boolean {
-  return ['nodenext', 'bundler'].every((moduleResolution) => {
+  const page = { lib: ['es2023', 'esnext.disposable', 'dom', 'dom.iterable'], types: [] };
+  const node = { lib: ['es2023'], types: ['node'] };
+  const projects = [
+    { ...page, moduleResolution: 'nodenext', exactOptionalPropertyTypes: true },
+    { ...node, moduleResolution: 'node16', exactOptionalPropertyTypes: false },
+    { ...page, moduleResolution: 'bundler', exactOptionalPropertyTypes: false },
+    { ...node, moduleResolution: 'bundler', exactOptionalPropertyTypes: true },
+  ];
+  return projects.every((project, index) => {
+    const module = project.moduleResolution === 'bundler' ? 'esnext' : project.moduleResolution;
+    const compilerOptions = { ...project, module, noEmit: true, strict: true, target: 'es2022', skipLibCheck: false };
+    return tsc(typescript, `types-${index}.json`, { compilerOptions, include: ['types'] });
+  });
+}
+
+/** TypeScript 5.8 and newer accept an import of ESM in a file that they compile to CommonJS. */
+function compileToCommonJs(typescript: string): boolean {
+  return [true, false].every((esModuleInterop) => {
     const compilerOptions = {
-      noEmit: true,
       strict: true,
-      target: 'es2023',
-      lib: ['es2023', 'esnext.disposable', 'dom', 'dom.iterable', 'dom.asynciterable'],
-      module: moduleResolution === 'bundler' ? 'esnext' : moduleResolution,
-      moduleResolution,
-      types: [],
+      target: 'es2022',
+      lib: ['es2023'],
+      types: ['node'],
+      module: 'nodenext',
+      // TypeScript 7 has no other way.
+      ...(typescript === 'typescript' ? {} : { esModuleInterop }),
+      rootDir: 'commonjs',
+      outDir: 'out/commonjs',
     };
-    return tsc(typescript, `types-${moduleResolution}.json`, { compilerOptions, include: ['types'] });
+    const config = { compilerOptions, include: ['commonjs'] };
+    return tsc(typescript, 'commonjs.json', config) && run(process.execPath, ['out/commonjs/typed.cjs']);
   });
 }
 
@@ -138,7 +180,10 @@ function runtimes(commands: Readonly<Record<string, readonly [string, ...string[
   return Object.fromEntries(
     Object.entries(commands).map(([name, [command, ...args]]) => [
       `runtime: ${name}`,
-      () => run(command, ['--version']) && run(command, [...args, 'runtimes/load.mjs']),
+      () =>
+        run(command, ['--version']) &&
+        run(command, [...args, 'runtimes/load.mjs']) &&
+        (!name.startsWith('Node') || run(command, ['commonjs/require.cjs'])),
     ]),
   );
 }

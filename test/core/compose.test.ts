@@ -1,8 +1,10 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { compose } from '../../src/core/compose.ts';
+import { retry, standard, timeout } from '../../src/index.ts';
 import type { Context, Handler, Middleware, Next } from '../../src/core/context.ts';
 import { contextOf } from '../support/context.ts';
+import { gcUntil } from '../support/sockets.ts';
 
 const done = new Response('done');
 const terminal: Handler = async () => done;
@@ -203,7 +205,7 @@ describe('compose', () => {
       'the middleware lazy resolved to undefined',
     );
     await expect(compose([], (() => undefined) as never)(contextOf())).rejects.toThrow(
-      'the transport resolved to undefined',
+      'the transport, a fetch, resolved to undefined; it must resolve to a Response',
     );
   });
 
@@ -237,5 +239,61 @@ describe('compose', () => {
     const run = compose(use, terminal);
     use.push(async () => new Response('added later'));
     expect(await run(contextOf())).toBe(done);
+  });
+
+  test.each([
+    ['has resolved', async () => new Response('mine')],
+    ['has rejected', () => Promise.reject(new Error('left'))],
+  ])('keeps no Response that a middleware gets from its next after the call %s', async (_how, settle) => {
+    let later!: Next;
+    const run = compose(
+      [
+        (_ctx, next) => {
+          later = next;
+          return settle();
+        },
+      ],
+      async () => new Response('late'),
+    );
+    await run(contextOf()).catch(() => undefined);
+    const get = async (): Promise<WeakRef<Response>> => new WeakRef(await later());
+    const late = await get();
+    await gcUntil(() => late.deref() === undefined);
+    expect(later).toBeDefined();
+  });
+
+  test.each<[string, unknown, string]>([
+    ['one policy', retry(), 'use must be a list of middleware, such as [retry()] or standard(), got function retry'],
+    [
+      'what creates a stack',
+      standard,
+      'use must be a list of middleware, such as [retry()] or standard(), got function standard',
+    ],
+    ['a stack in a list', [standard()], 'use[0] is a list; write ... before it: [...standard()]'],
+    ['what creates a policy', [timeout(5), retry], 'use[1] must be a middleware: write retry(), got function retry'],
+    [
+      'what creates a stack in a list',
+      [standard],
+      'use[0] must be a middleware: write standard(), got function standard',
+    ],
+    ['a value in a list', [false], 'use[0] must be a function, got false'],
+  ])('refuses %s, and says what to write', (_, use, message) => {
+    expect(() => compose(use as Middleware[], terminal)).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message }),
+    );
+  });
+
+  test('takes a middleware that has the name of a policy and other parameters', async () => {
+    const retry: Middleware = (...both) => both[1]();
+    const own: Middleware[] = [
+      function retry(_ctx, next) {
+        return next();
+      },
+      retry,
+      { log: (async (...both) => both[1]()) satisfies Middleware }.log,
+      { trace: async (...[, next]: Parameters<Middleware>) => next() }.trace,
+    ];
+    expect(own.map(({ name }) => name)).toEqual(['retry', 'retry', 'log', 'trace']);
+    for (const middleware of own) expect(await compose([middleware], terminal)(contextOf())).toBe(done);
   });
 });

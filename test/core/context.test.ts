@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { memory } from '../../adapters/storage/memory.ts';
@@ -170,13 +171,14 @@ describe('context', () => {
     expect(reported).toHaveBeenCalledExactlyOnceWith('kyoa: a listener threw', mistake);
   });
 
-  test('reports a listener that rejects', async () => {
+  test.each<[string, (mistake: Error) => unknown]>([
+    ['a promise', async (mistake) => Promise.reject(mistake)],
+    ['a promise of another realm', (mistake) => runInNewContext('Promise.reject(mistake)', { mistake })],
+  ])('reports a listener that rejects, with %s', async (_, reject) => {
     const reported = vi.spyOn(console, 'error').mockImplementation(() => {});
     const mistake = new Error('a mistake');
     const event = { type: 'cache.missed', id: '1', time: 0 } as unknown as KyoaEvent;
-    notify(async () => {
-      throw mistake;
-    }, event);
+    notify(() => reject(mistake) as never, event);
     await vi.waitFor(() => expect(reported).toHaveBeenCalledExactlyOnceWith('kyoa: a listener threw', mistake));
   });
 });

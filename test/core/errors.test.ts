@@ -1,7 +1,17 @@
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { KyoaError, StorageError, TimeoutError, type TimeoutPhase } from '../../src/core/errors.ts';
+import {
+  BodySizeError,
+  CircuitOpenError,
+  KyoaError,
+  LimitError,
+  StorageError,
+  TimeoutError,
+  type TimeoutPhase,
+} from '../../src/core/errors.ts';
 
 const request = new Request('http://api.example/orders', { method: 'PUT' });
+const secret = { method: 'GET', url: 'http://jane:hunter2@api.example/@7?token=hunter2#hunter2' } as Request;
 
 describe('errors', () => {
   test('have a code, and the request and the cause if there are any', () => {
@@ -35,6 +45,36 @@ describe('errors', () => {
     const error = new TimeoutError({ phase, limit: 300, elapsed: 301.5 }, { request });
     expect(error).toMatchObject({ code: 'TIMEOUT', message, phase, limit: 300, elapsed: 301.5 });
     expect(error.request).toBe(request);
+  });
+
+  test('show no query, fragment or credentials of the URL of the request', () => {
+    const error = new TimeoutError({ phase: 'total', limit: 300, elapsed: 300 }, { request: secret });
+    expect(error.message).toBe('No complete response within 300 ms (total): GET http://…@api.example/@7?…#…');
+  });
+
+  test.for<[string, Error]>([
+    ['a body', new BodySizeError(9, { request: secret })],
+    ['a key of a circuit', new CircuitOpenError(secret.url, Date.now())],
+    ['a key of a limit', new LimitError(secret.url, 'queue')],
+  ])('show none of the URL of %s either', ([, { message }]) => {
+    expect(message).toContain('http://…@api.example/@7?…#… ');
+  });
+
+  test('show a key that is no URL as it is', () => {
+    expect(new LimitError('tenant#42?', 'queue').message).toContain(' tenant#42? ');
+  });
+
+  test.for<[string, (error: unknown) => string]>([
+    ['console.error', inspect],
+    ['JSON.stringify', (error) => JSON.stringify(error)],
+    ['structuredClone', (error) => inspect(structuredClone(error), { showHidden: true })],
+    ['a spread', (error) => inspect({ ...(error as object) }, { showHidden: true })],
+  ])('show no header of the request to %s', ([, shown]) => {
+    const request = new Request('http://api.example/?token=hunter2', { headers: { authorization: 'Bearer hunter2' } });
+    const facts = { phase: 'total', limit: 300, elapsed: 300 } as const;
+    for (const error of [new KyoaError('STORAGE', 'x', { request }), new TimeoutError(facts, { request })]) {
+      expect(shown(error)).not.toContain('hunter2');
+    }
   });
 
   test('need no request for a timeout', () => {

@@ -8,6 +8,7 @@ import {
   duration,
   fn,
   invalid,
+  keyFn,
   knownKeys,
   methods,
   object,
@@ -16,9 +17,11 @@ import {
   policyOptions,
   positive,
   ratio,
+  storage,
   text,
   type PolicyOptions,
 } from '../../src/core/options.ts';
+import { createFetch, createHandler, memory } from '../../src/index.ts';
 
 /** The message of the INVALID_OPTION that a validator throws. */
 function complaint(validate: () => unknown): string {
@@ -53,6 +56,21 @@ describe('options', () => {
     expect(complaint(() => duration('timeout total', value))).toBe(
       `timeout total must be a number of milliseconds above 0, got ${shown}`,
     );
+  });
+
+  test.for<[unknown, string]>([
+    ['http://jane:hunter2@a.example/v2', '"http://…@a.example/v2"'],
+    ['http://a.example/?token=hunter2', '"http://a.example/?…"'],
+    ['http://a.example/#hunter2', '"http://a.example/#…"'],
+    [['redis://:hunter2@a.example', 'b'], '["redis://…@a.example","b"]'],
+    [{ token: 'hunter2', n: 1, list: ['a', { key: 'hunter2' }] }, '{"token":"…","n":1,"list":["a",{"key":"…"}]}'],
+    ['what?', '"what?"'],
+  ])('show nothing secret of the value %o', ([value, shown]) => {
+    expect(invalid('x', value, 'a number').message).toBe(`x must be a number, got ${shown}`);
+  });
+
+  test('show 200 characters of a value at most', () => {
+    expect(invalid('x', 'a'.repeat(1_000), 'a number').message).toBe(`x must be a number, got "${'a'.repeat(199)}…`);
   });
 
   test('take 0 as a pause, and Infinity', () => {
@@ -287,7 +305,7 @@ describe('the declared options of a policy', () => {
 
   test.for<[string, unknown]>([
     ['quota (per call) has no option window; it has calls, key, slow, ttl', { window: 5 }],
-    ['quota (per call) must be an object with any of calls, key, slow, ttl, got "3"', '3'],
+    ['quota calls must be a whole number of 0 or more, got "3"', '3'],
     ['quota (per call) must be an object with any of calls, key, slow, ttl, got null', null],
     ['quota calls must be a whole number of 0 or more, got 1.5', 1.5],
     ['quota key must be a function, got 1', { key: 1 }],
@@ -310,4 +328,45 @@ test('an object has the settings of its shape', () => {
     'budget must be an object with any of floor, window, got false',
   );
   expect(objectOrFalse('budget', false, shape)).toBe(false);
+});
+
+describe('the results of a function', () => {
+  const wait = (...args: number[]): unknown => args[0];
+
+  test('are checked where its declaration says so', () => {
+    const checked = fn('retry backoff', wait as (ms: number) => number, delay);
+    expect(checked(5)).toBe(5);
+    for (const wrong of [undefined, NaN, -1, '5']) {
+      expect(complaint(() => checked(wrong as never))).toMatch(
+        /^the result of retry backoff must be a number of milliseconds, 0 or more, got/,
+      );
+    }
+  });
+
+  test('that is a key are texts, or undefined for none', () => {
+    const key = keyFn('dedupe key', wait as () => string | undefined) as (value: unknown) => string;
+    expect([key('q'), key(undefined)]).toEqual(['q', undefined]);
+    for (const wrong of [null, 5, {}, Promise.resolve('q')]) {
+      expect(complaint(() => key(wrong))).toMatch(/^the result of dedupe key must be a string, got/);
+    }
+  });
+
+  test('are not checked for a default, which is used as it is', () => {
+    const shape = { key: [keyFn, () => undefined] } as const;
+    expect(object('dedupe', {}, shape).key).toBe(shape.key[1]);
+  });
+});
+
+test.each([
+  ['what creates one', memory],
+  ['an object', {}],
+  ['localStorage', { getItem: () => null, setItem: () => undefined }],
+  ['null', null],
+])('a storage is not %s', (_, given) => {
+  expect(complaint(() => storage('storage', given))).toMatch(
+    /^storage must be a storage, such as memory\(\) or indexeddb\('shop'\): an object with get, set, delete, close, got/,
+  );
+  const fails: unknown = expect.objectContaining({ code: 'INVALID_OPTION' });
+  expect(() => createFetch({ storage: given as never })).toThrow(fails);
+  expect(() => createHandler({ storage: given as never }, () => new Response())).toThrow(fails);
 });

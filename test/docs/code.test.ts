@@ -4,10 +4,10 @@ import { globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import * as everything from 'kyoa';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { root } from '../support/lanes.ts';
+import { compilerPaths, imported } from './compile.ts';
 import { pages } from './pages.ts';
 import { world, type World } from './world.ts';
 
@@ -46,44 +46,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A block without imports speaks of what kyoa exports. On its first line, so that the numbers of the lines stay. */
-function imported(code: string): string {
-  if (/^import /m.test(code)) return '';
-  const isUsed = (name: string): boolean => new RegExp(`(?<![\\w'])(?<!(?<!\\.)\\.)${name}\\b(?!['\\w]|:)`).test(code);
-  const isMade = (name: string): boolean => new RegExp(`(const|function) ${name}\\b`).test(code);
-  const names = ['kyoa', ...Object.keys(everything)].filter(
-    (name) => name !== 'default' && isUsed(name) && !isMade(name),
-  );
-  return names.length === 0 ? '' : `import { ${names.join(', ').replace('kyoa', 'default as kyoa')} } from 'kyoa'; `;
-}
-
-/** 'kyoa' and 'kyoa/...' are the sources here, without a build. */
-function sources(): Record<string, string[]> {
-  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    exports: Record<string, string | { readonly types: string }>;
-  };
-  return Object.fromEntries(
-    Object.entries(exports).flatMap(([path, target]) =>
-      typeof target === 'string'
-        ? []
-        : [[`kyoa${path.slice(1)}`, [join(root, target.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1.ts'))]]],
-    ),
-  );
-}
-
 /** What the compiler says of all of them at once. */
 function compile(): string {
-  const compilerOptions = {
-    paths: sources(),
-    rootDir: '/',
-    types: ['node'],
-    typeRoots: [join(root, 'node_modules/@types')],
-    isolatedDeclarations: false,
-    declaration: false,
-    emitDeclarationOnly: false,
-  };
-  const files = [join(root, 'test/docs/world.ts'), ...snippets.map(({ module }) => module)];
-  const config = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] };
+  const types = ['test/docs/world.ts', 'docs/examples/cloudflare-workers.d.ts'].map((file) => join(root, file));
+  const files = [...types, ...snippets.map(({ module }) => module)];
+  const config = { extends: join(root, 'tsconfig.json'), compilerOptions: compilerPaths(), files, include: [] };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   return spawnSync(process.execPath, [tsc], { cwd: folder, encoding: 'utf8' }).stdout;

@@ -16,19 +16,19 @@ import { findChromium, root } from '../support/lanes.ts';
 
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 
-/** Serves the pages of docs/examples beside what a build leaves for them, and an API whose answers a test decides. */
+/** Serves the pages of docs/examples beside what a build leaves for them, and an API whose statuses a test decides. */
 let server: Server;
 let origin: string;
-let answers: readonly number[];
+let statuses: readonly number[];
 let asked: number;
 
 beforeEach(async () => {
-  answers = [200];
+  statuses = [200];
   asked = 0;
   server = createServer(({ url = '/' }, response) => {
-    const path = url.slice(1);
+    const path = url.slice(1).replace('node_modules/kyoa/dist/', '');
     if (path.startsWith('api/')) {
-      response.statusCode = answers[Math.min(asked, answers.length - 1)]!;
+      response.statusCode = statuses[Math.min(asked, statuses.length - 1)]!;
       asked += 1;
       return void response.setHeader('content-type', 'application/json').end('[{"name":"Ada"},{"name":"Grace"}]');
     }
@@ -59,6 +59,10 @@ describe('in Chromium', () => {
 
   async function shown(path: string): Promise<string[]> {
     const context = await browser.newContext();
+    // The public API of first.html is this server's.
+    await context.route('https://jsonplaceholder.typicode.com/**', async (route) => {
+      await route.fulfill({ response: await route.fetch({ url: `${origin}/api/users` }) });
+    });
     const page = await context.newPage();
     await page.goto(`${origin}/${path}`);
     await page.waitForSelector('li');
@@ -67,10 +71,10 @@ describe('in Chromium', () => {
     return names;
   }
 
-  test.each(['script-tag.html', 'module.html', 'service-worker.html'])(
+  test.each(['first.html', 'script-tag.html', 'module.html', 'service-worker.html'])(
     '%s shows what a failing API has',
     async (path) => {
-      answers = [503, 200];
+      statuses = [503, 200];
       expect(await shown(path)).toEqual(['Ada', 'Grace']);
       expect(asked).toBe(2);
     },
@@ -81,7 +85,7 @@ describe('in Chromium', () => {
     const page = await context.newPage();
     await page.goto(`${origin}/service-worker.html`);
     await page.waitForSelector('li');
-    answers = [500];
+    statuses = [500];
     await page.reload();
     await page.waitForSelector('li');
     expect(await page.locator('li').allTextContents()).toEqual(['Ada', 'Grace']);

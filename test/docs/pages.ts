@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { slug } from '../../docs/site/site.ts';
+import { slug } from '../../docs/.vitepress/slug.ts';
 import { root } from '../support/lanes.ts';
 
 export interface Page {

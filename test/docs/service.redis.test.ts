@@ -52,12 +52,12 @@ test('an order that goes to both instances is paid once, though the first attemp
       // As behind a load balancer: to its clients, both are the same shop.
       headers: { host: 'shop.example', ...(key && { 'idempotency-key': key }) },
     });
-    return { status: statusCode, replayed: headers['idempotency-replayed'], answer: await body.json() };
+    return { status: statusCode, replayed: headers['idempotency-replayed'], result: await body.json() };
   };
   const [one, two] = services as [Service, Service];
-  const answer = { payment: { number: 7 } };
-  expect(await order(one, 'order-42')).toEqual({ status: 201, replayed: undefined, answer });
-  expect(await order(two, 'order-42')).toEqual({ status: 201, replayed: 'true', answer });
+  const result = { payment: { number: 7 } };
+  expect(await order(one, 'order-42')).toEqual({ status: 201, replayed: undefined, result });
+  expect(await order(two, 'order-42')).toEqual({ status: 201, replayed: 'true', result });
   expect(paid).toEqual(['order-42', 'order-42']);
   expect(await order(two)).toMatchObject({ status: 400 });
   expect(heard).toEqual(expect.arrayContaining(['retry.scheduled', 'idempotency.replayed']));

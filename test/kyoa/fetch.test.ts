@@ -27,6 +27,21 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(one.mock.calls[0]?.[0]).toBeInstanceOf(Request);
   });
 
+  test('passes its fetch a Request, with a body, too', async ({ server }) => {
+    const seen: unknown[] = [];
+    const log: Fetch = async (request, init) => {
+      const { method, url } = request as Request;
+      seen.push(method, url, await (request as Request).clone().text(), init && 'next' in init);
+      return fetch(request, init);
+    };
+    await client.post(server.origin, { json: { a: 1 }, fetch: log });
+    await client.create({ fetch: log }).put(server.origin, { body: 'text', next: 1 } as Options);
+
+    const [url] = [`${server.origin}/`];
+    expect(seen).toEqual(['POST', url, '{"a":1}', false, 'PUT', url, 'text', true]);
+    expect(server.requests.map(({ body }) => body)).toEqual(['{"a":1}', 'text']);
+  });
+
   test('accepts a mock as its fetch', async () => {
     const api = client.create({ fetch: async () => Response.json({ name: 'Test' }) });
     expect(await api.get('https://example.com').json()).toEqual({ name: 'Test' });
@@ -131,6 +146,17 @@ describe('kyoa', () => {
       expectTypeOf(extended).toEqualTypeOf<KyoaFetch>();
       await extended(server.origin);
       expect(inside).toHaveBeenCalledTimes(2);
+      expect(server.requests).toHaveLength(5);
+    });
+
+    test('has its overrides where `extend` says, for a library that passes options of its own', async ({ server }) => {
+      server.respond(503);
+      const plain = api.extend({ retry: 1 }).fetch.extend({ overrides: false });
+      await plain(server.origin, { retry: 0 });
+      expect(server.requests).toHaveLength(2);
+      await plain.extend({ use: [] })(server.origin, { retry: 0 });
+      expect(server.requests).toHaveLength(4);
+      await plain.extend({ overrides: 'kyoa' })(server.origin, { kyoa: { retry: 0 } } as RequestInit);
       expect(server.requests).toHaveLength(5);
     });
 

@@ -2,11 +2,14 @@
 import type { KyInstance } from 'ky';
 import { describe, expect, expectTypeOf, vi } from 'vitest';
 import kyoa, {
+  createFetch,
+  hedge,
   KyoaError,
   memory,
   observe,
   replaceOption,
   retry,
+  standard,
   type InstanceExtension,
   type InstanceOptions,
   type Kyoa,
@@ -211,6 +214,88 @@ describe('kyoa', () => {
       expect(server.requests).toHaveLength(2);
     });
 
+    test('takes a function from the standard stack to its own', async ({ server }) => {
+      const seen: string[][] = [];
+      const own: Middleware = (ctx, next) => {
+        seen.push(ctx.stack.map(({ name }) => name));
+        return next();
+      };
+      await kyoa.create({ use: (stack) => [own, ...stack] }).get(server.origin);
+      expect(seen).toEqual([['own', 'timeout', 'dedupe', 'idempotency', 'retry', 'breaker', 'timeout']]);
+    });
+
+    test.each<[string, InstanceOptions]>([
+      ['retry is 3', { use: [hedge()], retry: 3 }],
+      ['retry is {"retries":3}', { use: [], retry: { retries: 3 } }],
+      ['timeout is 5000', { use: [retry()], timeout: 5_000 }],
+      ['totalTimeout is 5000', { use: [retry()], totalTimeout: 5_000 }],
+      ['hedge is true', { hedge: true }],
+    ])('refuses an option that no policy of the stack reads: %s', (message, options) => {
+      const refusal: unknown = expect.objectContaining({
+        code: 'INVALID_OPTION',
+        message: expect.stringMatching(
+          new RegExp(`^${message.replace(/[{}]/g, '\\$&')}, but there is no \\w+ in the stack: add`),
+        ) as string,
+      });
+      expect(() => kyoa.create(options)).toThrow(refusal);
+      const { use = (stack) => stack, ...others } = options;
+      expect(() => kyoa.extend({ ...others, use: () => (typeof use === 'function' ? use(standard()) : use) })).toThrow(
+        refusal,
+      );
+    });
+
+    test('takes `false` and 0 for a policy that is not in the stack, and the names that a minifier has left', () => {
+      expect(kyoa.create({ use: [], retry: false })).toBeTypeOf('function');
+      for (const retry of [0, { limit: 0 }, { retries: 0 }])
+        expect(kyoa.create({ use: [], retry })).toBeTypeOf('function');
+      expect(() => kyoa.create({ use: [], retry: { limit: 1 } })).toThrow('there is no retry in the stack');
+      const minified = hedge();
+      Object.defineProperty(minified, 'name', { value: 'a' });
+      expect(kyoa.create({ use: [minified], hedge: { hedges: 2 } })).toBeTypeOf('function');
+    });
+
+    test('takes an option of a policy that another middleware calls', async ({ server }) => {
+      server.respond(503, 200);
+      const again = retry({ retries: 0 });
+      const use: Middleware[] = [(ctx, next) => again(ctx, next)];
+      expect((await kyoa.create({ use, retry: 1 }).get(server.origin)).status).toBe(200);
+    });
+
+    test.each([null, 3, 'retry', new Set([retry()]), {}])('refuses %s in place of a list', (use) => {
+      const options = { use: use as never };
+      for (const create of [
+        () => kyoa.create(options),
+        () => kyoa.extend(options),
+        () => createFetch(options),
+        () => createFetch().extend(options),
+      ]) {
+        expect(create).toThrow(KyoaError);
+        expect(create).toThrow(/^use must be a list/);
+      }
+    });
+
+    test.each([undefined, null, Promise.resolve([])])(
+      'refuses %s as the result of a function in place of a list',
+      (use) => {
+        const options = { use: () => use as never };
+        for (const create of [
+          () => kyoa.create(options),
+          () => kyoa.extend(options),
+          () => createFetch().extend(options),
+        ])
+          expect(create).toThrow(/^use must be a list of middleware/);
+      },
+    );
+
+    test('refuses one policy in place of a list', () => {
+      const message =
+        'use must be a list, such as [retry()], or a function from the present stack to the new one, got function retry';
+      const use = retry() as never;
+      const refusal: unknown = expect.objectContaining({ code: 'INVALID_OPTION', message });
+      expect(() => kyoa.create({ use })).toThrow(refusal);
+      expect(() => kyoa.extend({ use })).toThrow(refusal);
+    });
+
     test('gives its storage to policies, and extend keeps it', async ({ server }) => {
       const storage = memory();
       const seen: unknown[] = [];
@@ -224,7 +309,7 @@ describe('kyoa', () => {
         ],
       });
       await api.get(server.origin);
-      await api.extend({ timeout: 5_000 }).get(server.origin);
+      await api.extend({ searchParams: 'page=2' }).get(server.origin);
       const other = memory();
       await api.extend({ storage: other }).get(server.origin);
 
@@ -379,8 +464,5 @@ describe('kyoa', () => {
     right({ hooks: { beforeRetry: [] } });
     // @ts-expect-error a call cannot change the stack
     right({ use: [] });
-    // @ts-expect-error only extend takes a function
-    const wrong: InstanceOptions = { use: (stack: readonly Middleware[]) => stack };
-    expect(wrong).toBeDefined();
   });
 });

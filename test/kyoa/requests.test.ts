@@ -58,7 +58,11 @@ describe.each(clients)('$name as a client', ({ client }) => {
     expect(() => client.get(5 as never)).toThrow(TypeError);
     expect(() => client.get('http://127.0.0.1', 'options' as never)).toThrow(TypeError);
     expect(() => client.create([] as never)).toThrow(TypeError);
-    expect(() => client.extend('options' as never)).toThrow(TypeError);
+    for (const options of ['options', 1, null, Symbol('a')]) {
+      expect(() => client.create(options as never)).toThrow('The `options` argument must be an object');
+      expect(() => client.extend(options as never)).toThrow('The `options` argument must be an object');
+    }
+    expect(client.extend(undefined as never)).toBeTypeOf('function');
   });
 
   describe('bodies', () => {
@@ -113,6 +117,16 @@ describe.each(clients)('$name as a client', ({ client }) => {
       const boundary = /^multipart\/form-data; boundary=(.+)$/.exec(server.last.headers['content-type'] ?? '')?.[1];
       expect(boundary).toBeDefined();
       expect(server.last.body).toContain(`--${boundary}\r\nContent-Disposition: form-data; name="food"\r\n\r\nfries`);
+    });
+
+    test('sends a form with the content type that the caller gives', async ({ server }) => {
+      const body = new FormData();
+      body.append('food', 'fries');
+      const headers = { 'content-type': 'custom' };
+      await client.post(server.origin, { body, headers });
+      expect(server.last.headers['content-type']).toBe('custom');
+      await client.post(new Request(server.origin, { method: 'POST', headers }), { body, headers });
+      expect(server.last.headers['content-type']).toBe('custom');
     });
 
     test('reports the progress of an upload', async ({ server }) => {

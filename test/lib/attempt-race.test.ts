@@ -51,6 +51,16 @@ describe('attemptRace', () => {
     expect(await copies.result()).toMatchObject({ copy: 2, good: true });
   });
 
+  test('ends a wait for a failure when it is woken, and goes on', async () => {
+    const copies = race(hangs);
+    const failure = copies.failure(Infinity);
+    copies.wake();
+    expect(await failure).toBeUndefined();
+    expect(copies.isOver()).toBe(false);
+    copies.start(responds(200));
+    expect(await copies.result()).toMatchObject({ copy: 1, good: true });
+  });
+
   test('sends nothing when the caller has aborted before it begins', async () => {
     let sent = 0;
     const copies = attemptRace(AbortSignal.abort('gone'), isBad);

@@ -135,6 +135,92 @@ describe('budget', () => {
     );
   });
 
+  describe('a wait', () => {
+    /** Waits in the given order; the list has the names of those that were granted. */
+    const line = (purse: Budget, ...names: string[]): { granted: string[]; leave: (() => void)[] } => {
+      const granted: string[] = [];
+      return { granted, leave: names.map((name) => purse.wait!(() => granted.push(name))) };
+    };
+
+    test('ends with a deposit that is enough, in the order of waiting', () => {
+      const purse = budget({ ratio: 0.5, floor: 0 });
+      const { granted } = line(purse, 'a', 'b');
+      purse.deposit();
+      expect(granted).toEqual([]);
+      fill(purse, 2);
+      expect(granted).toEqual(['a']);
+      purse.deposit();
+      expect(granted).toEqual(['a', 'b']);
+      expect(purse.balance).toBe(0);
+    });
+
+    test('ends when the floor grants it, without a call', () => {
+      const purse = budget({ ratio: 0, floor: 2, window: 1_000 });
+      drain(purse);
+      const { granted } = line(purse, 'a', 'b', 'c');
+      vi.advanceTimersByTime(899);
+      expect(granted).toEqual([]);
+      vi.advanceTimersByTime(101);
+      expect(granted).toEqual(['a', 'b']);
+      vi.advanceTimersByTime(1_000);
+      expect(granted).toEqual(['a', 'b', 'c']);
+    });
+
+    test('ends at once if the budget is not exhausted', () => {
+      const { granted } = line(budget({ ratio: 0, floor: 1 }), 'a');
+      expect(granted).toEqual(['a']);
+    });
+
+    test('comes before a withdrawal that is tried later', () => {
+      const purse = budget({ ratio: 1, floor: 0, window: 1_000 });
+      const { granted, leave } = line(purse, 'a', 'b');
+      purse.deposit();
+      expect([granted, purse.withdraw()]).toEqual([['a'], false]);
+      leave[1]!();
+      purse.deposit();
+      expect([granted, purse.withdraw()]).toEqual([['a'], true]);
+    });
+
+    test('that is given up takes nothing, and leaves no timer', () => {
+      const purse = budget({ ratio: 1, floor: 0 });
+      const { granted, leave } = line(purse, 'a', 'b');
+      leave.forEach((leave) => leave());
+      leave.forEach((leave) => leave());
+      expect(vi.getTimerCount()).toBe(0);
+      purse.deposit();
+      expect([granted, purse.balance]).toEqual([[], 1]);
+    });
+
+    test('may be one of several with the same function', () => {
+      const purse = budget({ ratio: 1, floor: 0 });
+      const granted = vi.fn();
+      for (let waits = 0; waits < 3; waits += 1) purse.wait!(granted);
+      fill(purse, 2);
+      expect(granted).toHaveBeenCalledTimes(2);
+      purse.deposit();
+      expect(granted).toHaveBeenCalledTimes(3);
+    });
+
+    test('is granted no more than withdrawals would be', () => {
+      fc.assert(
+        fc.property(schedule, fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(20), (steps, ratio, floor) => {
+          const [waited, asked] = [budget({ ratio, floor, window: 1_000 }), budget({ ratio, floor, window: 1_000 })];
+          let granted = 0;
+          let taken = 0;
+          for (const { pause, deposits, wanted } of steps) {
+            vi.advanceTimersByTime(pause);
+            fill(waited, deposits);
+            fill(asked, deposits);
+            const leave = Array.from({ length: wanted }, () => waited.wait!(() => (granted += 1)));
+            for (let want = 0; want < wanted; want += 1) taken += Number(asked.withdraw());
+            leave.forEach((leave) => leave());
+          }
+          expect(granted).toBe(taken);
+        }),
+      );
+    });
+  });
+
   // It counts in tenths of the window, so it covers between nine and ten of them.
   test('grants in no nine tenths of a window more than the calls of a window and the floor allow', () => {
     fc.assert(

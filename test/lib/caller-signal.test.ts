@@ -140,7 +140,7 @@ describe('a call under the signal of its caller', () => {
   };
 
   test.for(Object.keys(reading))('fails a body that is being read by %s', async (how) => {
-    await using server = await origin(({ answer }) => void answer.write('part'));
+    await using server = await origin(({ response }) => void response.write('part'));
     for (const reacts of [true, false]) {
       const controller = new AbortController();
       const run = ({ signal }: { signal: AbortSignal }): Promise<Response> =>
@@ -157,7 +157,7 @@ describe('a call under the signal of its caller', () => {
   });
 
   test('fails a body that is not yet being read', async () => {
-    await using server = await origin(({ answer }) => void answer.write('part'));
+    await using server = await origin(({ response }) => void response.write('part'));
     const controller = new AbortController();
     const response = await withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     controller.abort('enough');
@@ -166,7 +166,7 @@ describe('a call under the signal of its caller', () => {
   });
 
   test('is aborted also after a garbage collection', async () => {
-    await using server = await origin(({ answer }) => void answer.write('part'));
+    await using server = await origin(({ response }) => void response.write('part'));
     const controller = new AbortController();
     const response = await withCallerSignal(controller.signal, ({ signal }) => fetch(server.url, { signal }));
     const reason = reasonOf(response.text());
@@ -199,12 +199,12 @@ describe('a call under the signal of its caller', () => {
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(1));
     controller.abort('enough');
     expect(await reasonOf(call)).toBe('enough');
-    server.exchanges[0]!.answer.end('late');
+    server.exchanges[0]!.response.end('late');
     expect(await server.exchanges[0]!.over).toBe('complete');
     await settled();
     const next = fetch(server.url);
     await vi.waitFor(() => expect(server.exchanges).toHaveLength(2));
-    server.exchanges[1]!.answer.end();
+    server.exchanges[1]!.response.end();
     await (await next).text();
     expect(server.exchanges.map(({ connection }) => connection)).toEqual([1, 1]);
   });
@@ -230,41 +230,41 @@ describe('the signal of a caller has no listener after', () => {
   });
 
   test('a body that was read', async () => {
-    await using server = await origin(({ answer }) => void answer.end('hello'));
+    await using server = await origin(({ response }) => void response.end('hello'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(1);
     expect(await response.text()).toBe('hello');
   });
 
   test('a body that was read as a stream', async () => {
-    await using server = await origin(({ answer }) => void answer.end('hello'));
+    await using server = await origin(({ response }) => void response.end('hello'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     for await (const chunk of response.body!) expect(chunk).toHaveLength(5);
   });
 
   test('a body that was cancelled', async () => {
-    await using server = await origin(({ answer }) => void answer.write('part'));
+    await using server = await origin(({ response }) => void response.write('part'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     await response.body!.cancel();
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
 
   test('a body that failed', async () => {
-    await using server = await origin(({ answer }) => void answer.write('part'));
+    await using server = await origin(({ response }) => void response.write('part'));
     const response = await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     const reason = reasonOf(response.text());
-    server.exchanges[0]!.answer.destroy();
+    server.exchanges[0]!.response.destroy();
     expect(await reason).toMatchObject({ message: 'terminated' });
   });
 
   test('a response without a body', async () => {
-    await using server = await origin(({ answer }) => void answer.writeHead(204).end());
+    await using server = await origin(({ response }) => void response.writeHead(204).end());
     await withCallerSignal(caller, ({ signal }) => fetch(server.url, { signal }));
     expect(listeners(caller)).toBe(0);
   });
 
   test('a body that was read by inner code', async () => {
-    await using server = await origin(({ answer }) => void answer.end('hello'));
+    await using server = await origin(({ response }) => void response.end('hello'));
     await withCallerSignal(caller, async ({ signal }) => {
       const response = await fetch(server.url, { signal });
       await response.text();

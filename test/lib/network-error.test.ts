@@ -24,8 +24,27 @@ describe('isNetworkError', () => {
     'UND_ERR_CONNECT_TIMEOUT',
     'UND_ERR_HEADERS_TIMEOUT',
     'UND_ERR_BODY_TIMEOUT',
+    'ERR_HTTP2_STREAM_ERROR',
+    'ERR_HTTP2_SESSION_ERROR',
+    'ERR_HTTP2_ERROR',
   ])('accepts an error of Node with the cause %s', (code) => {
     expect(isNetworkError(networkError(code))).toBe(true);
+  });
+
+  test('accepts an error with a code of its own, as of node-fetch and nock', () => {
+    const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+    expect([isNetworkError(reset), isReset(reset)]).toEqual([true, true]);
+    expect(isNetworkError(Object.assign(new Error('no such file'), { code: 'ENOENT' }))).toBe(false);
+  });
+
+  test('accepts an error by its message if its cause is no error, as of msw', () => {
+    expect(isNetworkError(new TypeError('Failed to fetch', { cause: Response.error() }))).toBe(true);
+    expect(isNetworkError(new TypeError('x is not a function', { cause: Response.error() }))).toBe(false);
+  });
+
+  test("accepts an error of Expo's fetch, which is no TypeError", () => {
+    expect(isNetworkError(new Error('fetch failed: The network connection was lost.'))).toBe(true);
+    expect(isNetworkError(new Error('fetch failed'))).toBe(false);
   });
 
   test.for([

@@ -97,8 +97,10 @@ describe('outcome', () => {
   });
 
   test('is final below 500, unless the request may still be executed', () => {
-    const final = [200, 204, 304, 400, 404, 408, 409, 422, 425, 429, 500, 503].filter((status) => isFinal(at(status)));
-    expect(final).toEqual([200, 204, 304, 400, 404, 422]);
+    const final = [200, 204, 304, 400, 401, 403, 404, 407, 408, 409, 422, 425, 429, 500, 503].filter((status) =>
+      isFinal(at(status)),
+    );
+    expect(final).toEqual([200, 204, 304, 400, 403, 404, 422]);
     expect(isFinal({ error: new Error('inner') })).toBe(false);
   });
 

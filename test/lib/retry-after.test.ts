@@ -43,6 +43,10 @@ describe('retryAfter', () => {
     expect(pause({ 'retry-after': date })).toBe(1_000);
   });
 
+  test('reads a leap second as the second before', () => {
+    expect(pause({ 'retry-after': 'Sun, 06 Nov 1994 08:49:60 GMT' })).toBe(23_000);
+  });
+
   test('reads a date as UTC in every time zone', () => {
     // The asctime form names no zone, and Date.parse would read it as local time.
     const zone = process.env['TZ'];
@@ -61,6 +65,36 @@ describe('retryAfter', () => {
       expect(pause({ 'retry-after': date })).toBe(0);
     },
   );
+
+  test('reads a year of two digits as one that is at most 50 years in the future', () => {
+    const pauseAt = (now: string, date: string): number | undefined =>
+      retryAfter(new Response(null, { status: 503, headers: { 'retry-after': date } }), Date.parse(now));
+    expect(pauseAt('2049-12-31T23:59:59Z', 'Saturday, 01-Jan-50 00:00:00 GMT')).toBe(1_000);
+    expect(pauseAt('2026-01-01T00:00:00Z', 'Sunday, 06-Nov-94 08:49:37 GMT')).toBe(0);
+    expect(pauseAt('2099-12-31T23:59:59Z', 'Friday, 31-Dec-99 23:59:59 GMT')).toBe(0);
+  });
+
+  test.for<[string, number]>([
+    ['an hour behind', -3_600_000],
+    ['right', 0],
+    ['an hour ahead', 3_600_000],
+  ])('measures a date and a Unix time against the Date of the response, with a clock that is %s', ([, error]) => {
+    const date = new Date(today).toUTCString();
+    const read = (headers: Record<string, string>): number | undefined =>
+      retryAfter(new Response(null, { status: 429, headers: { date, ...headers } }), today + error);
+    const then = today + 30_000;
+    expect(read({ 'retry-after': new Date(then).toUTCString() })).toBe(30_000);
+    expect(read({ 'x-ratelimit-reset': unix(then) })).toBe(30_000);
+    expect(read({ 'x-ratelimit-reset': String(then) })).toBe(30_000);
+    expect(read({ 'retry-after': new Date(then).toUTCString(), age: '10' })).toBe(20_000);
+    expect(read({ 'retry-after': new Date(then).toUTCString(), age: 'old' })).toBe(30_000);
+    expect(read({ 'retry-after': new Date(then).toUTCString(), age: '60' })).toBe(0);
+    expect(read({ 'retry-after': '30', age: '10' })).toBe(30_000);
+  });
+
+  test('measures a date against the clock of the client without a valid Date', () => {
+    expect(pause({ 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT', date: 'today' })).toBe(1_000);
+  });
 
   test('is the time until any date that the platform can write', () => {
     const dates = fc.date({ min: new Date(now + 1_000), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true });
@@ -94,6 +128,17 @@ describe('retryAfter', () => {
     'Monkey 5',
     'Sat 5',
     'Friday, in 3 hours',
+    'Sun, 30 Feb 1994 08:49:37 GMT',
+    'Sun, 06 Foo 1994 08:49:37 GMT',
+    'Sun, 06 anF 1994 08:49:37 GMT',
+    'Sun, 06 Nov 1994 24:49:37 GMT',
+    'Sun, 06 Nov 1994 08:60:37 GMT',
+    'Sun, 06 Nov 1994 08:49:37',
+    'Sun, 06 Nov 1994 08:49:37 +0200',
+    'Sun Nov 06 1994 08:49:37 GMT+0200 (CEST)',
+    'Sun, 6 Nov 08:49:37 GMT',
+    'Sun, 06 Nov 94 08:49:37 GMT',
+    'Sun, 06 Nov 1994 08:49:37 PST',
   ])('ignores an invalid Retry-After: %s', (value) => {
     expect(pause({ 'retry-after': value })).toBeUndefined();
   });
@@ -103,7 +148,7 @@ describe('retryAfter', () => {
       fc.string({ unit: fc.constantFrom(...'0123456789.-+eE:;=, tTGMSunThuNov'.split('')) }),
       fc.string({ unit: 'grapheme-ascii' }),
     );
-    const names = ['retry-after', 'retry-after-ms', 'ratelimit-reset', 'ratelimit'];
+    const names = ['retry-after', 'retry-after-ms', 'ratelimit-reset', 'ratelimit', 'date', 'age'];
     fc.assert(
       fc.property(fc.constantFrom(...names), text, (name, value) => {
         const ms = pause({ [name]: value });
@@ -116,6 +161,7 @@ describe('retryAfter', () => {
     expect(pause({ 'retry-after-ms': '250' })).toBe(250);
     expect(pause({ 'retry-after-ms': '0' })).toBe(0);
     expect(pause({ 'retry-after-ms': '-250' })).toBeUndefined();
+    expect(pause({ 'x-ms-retry-after-ms': '250' })).toBe(250);
   });
 
   test('prefers retry-after-ms to Retry-After, and Retry-After to the rate-limit fields', () => {
@@ -133,20 +179,32 @@ describe('retryAfter', () => {
     expect(pause({ 'x-ratelimit-reset': '4', ratelimit: '"default";r=0;t=5' })).toBe(4_000);
   });
 
-  test.for(['ratelimit-reset', 'x-ratelimit-reset', 'x-rate-limit-reset'])(
-    'reads %s as seconds or as Unix time',
-    (name) => {
-      const reset = (value: string): number | undefined =>
-        retryAfter(new Response(null, { status: 429, headers: { [name]: value } }), today);
-      expect(reset('30')).toBe(30_000);
-      expect(reset('0')).toBe(0);
-      expect(reset('0.5')).toBe(500);
-      expect(reset(unix(today + 30_000))).toBe(30_000);
-      expect(reset(unix(today - 30_000))).toBe(0);
-      expect(reset('-30')).toBeUndefined();
-      expect(reset('tomorrow')).toBeUndefined();
-    },
-  );
+  test.for([
+    'ratelimit-reset',
+    'x-ratelimit-reset',
+    'x-rate-limit-reset',
+    'x-ratelimit-retry-after',
+    'x-ratelimit-reset-after',
+  ])('reads %s as seconds, as Unix time in seconds or in ms, as a duration or as a date', (name) => {
+    const reset = (value: string): number | undefined =>
+      retryAfter(new Response(null, { status: 429, headers: { [name]: value } }), today);
+    expect(reset('30')).toBe(30_000);
+    expect(reset('0')).toBe(0);
+    expect(reset('0.5')).toBe(500);
+    expect(reset(unix(today + 30_000))).toBe(30_000);
+    expect(reset(unix(today - 30_000))).toBe(0);
+    expect(reset(String(today + 30_000))).toBe(30_000);
+    expect(reset(String(today - 30_000))).toBe(0);
+    expect(reset(`${(today + 30_000) / 1_000}.25`)).toBe(30_250);
+    expect(reset('Thu, 15 Jan 2026 00:00:30 GMT')).toBe(30_000);
+    expect(reset('2026-01-15T00:00:30Z')).toBeUndefined();
+    expect(reset('6m0s')).toBeUndefined();
+    expect(reset('Thu Jan 15 2026 01:00:30 GMT+0100 (CET)')).toBeUndefined();
+    expect(reset('s')).toBeUndefined();
+    expect(reset('')).toBeUndefined();
+    expect(reset('-30')).toBeUndefined();
+    expect(reset('tomorrow')).toBeUndefined();
+  });
 
   test.for<[string, number | undefined]>([
     ['"default";r=0;t=30', 30_000],

@@ -43,6 +43,18 @@ describe('rollingCounter', () => {
     );
   });
 
+  test('says when its oldest counts are dropped', () => {
+    const count = rollingCounter(1_000);
+    vi.advanceTimersByTime(30 + 1e4 - (performance.now() % 100));
+    expect(count.untilNextSlice).toBe(70);
+    count.add();
+    vi.advanceTimersByTime(900);
+    vi.advanceTimersByTime(count.untilNextSlice - 1);
+    expect(count.total).toBe(1);
+    vi.advanceTimersByTime(count.untilNextSlice);
+    expect([count.total, count.untilNextSlice]).toEqual([0, 100]);
+  });
+
   test('keeps every count of an infinite window until it is cleared', () => {
     const count = rollingCounter(Infinity);
     count.add();

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createFetch, latest, retry } from '../../src/index.ts';
+import { createFetch, latest, observe, retry, type Fetch, type Middleware } from '../../src/index.ts';
 import { deaf, stub } from '../support/call.ts';
 import { url } from '../support/http.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
@@ -14,6 +15,39 @@ describe('latest', () => {
     const first = failed(fetch(`${url}?q=a`));
     void failed(fetch(`${url}?q=ab`));
     expect(await first).toMatchObject({ name: 'AbortError', message: 'Replaced by a newer call' });
+  });
+
+  test('reports a replaced call once, by an event of that call', async () => {
+    const events: [string, string][] = [];
+    const noted = observe(({ type, id }) => events.push([type, id]));
+    const fetch = createFetch({ use: [noted, latest({ key: () => 'search' })], fetch: deaf });
+    const calls = ['a', 'ab', 'abc'].map((requestId) => failed(fetch(url, { requestId })));
+    await Promise.all(calls.slice(0, 2));
+    expect(events.filter(([type]) => type === 'latest.replaced')).toEqual([
+      ['latest.replaced', 'a'],
+      ['latest.replaced', 'ab'],
+    ]);
+  });
+
+  test('aborts the replaced call in the async context of that call', async () => {
+    const user = new AsyncLocalStorage<string>();
+    const aborted: unknown[] = [];
+    const transport: Fetch = (_input, init) => {
+      init!.signal!.addEventListener('abort', () => aborted.push(user.getStore()));
+      return deaf(_input, init);
+    };
+    const failures: unknown[] = [];
+    const noteFailure: Middleware = (_ctx, next) =>
+      next().catch((error: unknown) => {
+        failures.push(user.getStore());
+        throw error;
+      });
+    const fetch = createFetch({ use: [noteFailure, latest({ key: () => 'search' }), noteFailure], fetch: transport });
+    const older = user.run('older', () => failed(fetch(url)));
+    user.run('newer', () => void failed(fetch(url)));
+    expect(await older).toMatchObject({ name: 'AbortError' });
+    expect(aborted).toEqual(['older']);
+    expect(failures).toEqual(['older']);
   });
 
   test('does not retry a replaced call', async () => {

@@ -98,6 +98,25 @@ describe('observe', () => {
     reported.mockRestore();
   });
 
+  test('reports a listener once, for all its events and calls, and another listener once, too', async () => {
+    const reports = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const failing = (error: string) =>
+      observe(() => {
+        throw new Error(error);
+      });
+    const rejecting = observe(() => Promise.reject(new Error('rejected')) as never);
+    const fetch = createFetch({
+      use: [failing('first'), failing('second'), rejecting],
+      fetch: async () => new Response('fine'),
+    });
+    for (let n = 0; n < 3; n += 1) await (await fetch(url)).text();
+    await vi.waitFor(() => expect(reports.mock.calls.flat().map(String)).toContain('Error: rejected'));
+    const errors = reports.mock.calls.map(([, error]) => String(error));
+    expect(errors.toSorted()).toEqual(['Error: first', 'Error: rejected', 'Error: second']);
+    expect(reports.mock.calls[0]![0]).toBe('kyoa: a listener threw');
+    reports.mockRestore();
+  });
+
   test('receives the events that a middleware of the user emits', async () => {
     events.length = 0;
     const fetch = createFetch({

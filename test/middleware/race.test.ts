@@ -19,19 +19,19 @@ describe('race', () => {
   });
 
   /** A race whose endpoints, in order, each respond with a status or fail with an error, after so many ms. */
-  const among = (...answers: readonly [ms: number, answer: number | Error][]) =>
+  const among = (...outcomes: readonly [ms: number, outcome: number | Error][]) =>
     stub([race(bases)], async (copy) => {
-      const [ms, answer] = answers[copy - 1]!;
+      const [ms, outcome] = outcomes[copy - 1]!;
       await delayed(undefined, ms);
-      if (typeof answer !== 'number') throw answer;
-      return new Response(`copy ${copy}`, { status: answer });
+      if (typeof outcome !== 'number') throw outcome;
+      return new Response(`copy ${copy}`, { status: outcome });
     });
 
   test('sends to all endpoints at once, in place of the origin and before the path, and returns the first good response', async () => {
     const { fetch, sent, signals, events } = among([300, 200], [20, 200], [100, 200]);
-    const answer = fetch('https://api.example/users/7?page=2', { headers: { accept: 'text/x' } });
+    const pending = fetch('https://api.example/users/7?page=2', { headers: { accept: 'text/x' } });
     await vi.runAllTimersAsync();
-    expect(await (await answer).text()).toBe('copy 2');
+    expect(await (await pending).text()).toBe('copy 2');
     expect(sent.map(({ url }) => url)).toEqual([
       'https://eu.example/users/7?page=2',
       'https://us.example/v2/users/7?page=2',
@@ -45,17 +45,17 @@ describe('race', () => {
 
   test('does not return a failure while another endpoint is running', async () => {
     const { fetch } = among([10, 503], [20, networkError('ECONNREFUSED')], [90, 404]);
-    const answer = fetch('https://api.example/');
+    const pending = fetch('https://api.example/');
     await vi.runAllTimersAsync();
-    expect(await (await answer).text()).toBe('copy 3');
+    expect(await (await pending).text()).toBe('copy 3');
   });
 
   test('returns, if all fail, the first response in the order of the list, with a readable body', async () => {
     const { fetch, events } = among([10, networkError('ECONNRESET')], [60, 503], [20, 500]);
-    const answer = fetch('https://api.example/');
+    const pending = fetch('https://api.example/');
     await vi.runAllTimersAsync();
-    expect((await answer).status).toBe(503);
-    expect(await (await answer).text()).toBe('copy 2');
+    expect((await pending).status).toBe(503);
+    expect(await (await pending).text()).toBe('copy 2');
     expect(events.map(({ type }) => type)).not.toContain('race.won');
   });
 

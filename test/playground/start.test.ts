@@ -22,7 +22,7 @@ describe('npm start', () => {
   test('writes no escape codes without a terminal', { timeout: ENOUGH }, async () => {
     const { stdout } = await start('--once', '--rate', '50', '--seconds', '3', '--preset', 'steady');
     expect(stdout).not.toContain('\x1b');
-    expect(stdout).toContain('plain fetch lost none of 150 calls; kyoa lost none.');
+    expect(stdout).toContain('plain fetch lost none of 150 calls; kyoa lost none'); // for a few copies of slow requests
   });
 
   test('serves until Ctrl-C after the table', { timeout: ENOUGH }, async () => {
@@ -32,7 +32,7 @@ describe('npm start', () => {
       stdout += String(chunk);
       if (stdout.includes('until Ctrl-C')) break;
     }
-    expect(stdout).toContain('kyoa lost none.');
+    expect(stdout).toContain('kyoa lost none');
     const [, url] = /server +(\S+)/.exec(stdout) ?? [];
     expect((await fetch(`${url}/api/items`)).status).toBe(200);
     child.kill('SIGINT');

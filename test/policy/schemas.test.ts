@@ -21,7 +21,13 @@ describe('the schemas of kyoa/policy', () => {
 
   test('give the number that an override may be', () => {
     const scalars = Object.entries(schemas).flatMap(([name, { scalar }]) => (scalar ? [[name, scalar]] : []));
-    expect(Object.fromEntries(scalars)).toEqual({ hedge: 'ratio', retry: 'retries', timeout: 'total' });
+    expect(Object.fromEntries(scalars)).toEqual({
+      chaos: 'rate',
+      hedge: 'ratio',
+      maxBody: 'bytes',
+      retry: 'retries',
+      timeout: 'total',
+    });
   });
 
   test.for<[string, OptionSchema | undefined, OptionSchema]>([

@@ -5,7 +5,7 @@ const client = (baseURL: string) =>
   new Anthropic({
     baseURL,
     apiKey: 'sk-example',
-    fetch: createFetch({ use: standard({ timeout: { total: 600_000, headers: 300_000 } }) }),
+    fetch: createFetch({ use: standard({ timeout: { total: 600_000, headers: 300_000 } }), overrides: false }),
     maxRetries: 0, // or both would retry
   });
 

@@ -6,7 +6,7 @@ const client = (uri: string) =>
     cache: new InMemoryCache(),
     link: new HttpLink({
       uri,
-      fetch: createFetch({ use: standard() }),
+      fetch: createFetch({ use: standard(), overrides: false }),
       useGETForQueries: true, // so that queries are repeated, and mutations sent once; and no RetryLink
     }),
   });

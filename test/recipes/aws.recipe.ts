@@ -8,7 +8,7 @@ const s3 = (endpoint: string) =>
     region: 'eu-central-1',
     credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
     forcePathStyle: true,
-    requestHandler: new FetchHttpHandler({ customFetch: createFetch({ use: standard() }) }),
+    requestHandler: new FetchHttpHandler({ customFetch: createFetch({ use: standard(), overrides: false }) }),
     maxAttempts: 1, // or both would retry
     requestChecksumCalculation: 'WHEN_REQUIRED', // in Node the SDK has no checksum for the streams of fetch
   });

@@ -1,7 +1,7 @@
 import { GraphQLClient } from 'graphql-request';
 import { createFetch, standard } from 'kyoa';
 
-const fetch = createFetch({ use: standard() });
+const fetch = createFetch({ use: standard(), overrides: false });
 
 // Queries as GETs, which are repeated; mutations as POSTs, once. graphql-request has no retry of its own.
 const queries = (url: string) => new GraphQLClient(url, { fetch, method: 'GET' });

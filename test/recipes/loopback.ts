@@ -16,6 +16,8 @@ export interface Loopback extends AsyncDisposable {
   /** `http://127.0.0.1:port`, without a slash at the end. */
   readonly url: string;
   readonly seen: readonly Seen[];
+  /** Resolves when `count` requests have arrived. */
+  arrived(count?: number): Promise<void>;
   /** Responds to the next requests with a status, or resets their connections. */
   trouble(...next: (number | 'reset')[]): void;
 }
@@ -25,6 +27,7 @@ export async function loopback(
 ): Promise<Loopback> {
   const seen: Seen[] = [];
   const ahead: (number | 'reset')[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 
   const server = createServer((request, response) => {
     const { method = '', url = '', headers } = request;
@@ -42,6 +45,7 @@ export async function loopback(
       },
     };
     seen.push(entry);
+    for (const { count, resolve } of waiting) if (seen.length >= count) resolve();
     if (next === 'reset') request.socket.resetAndDestroy();
     else if (next !== undefined) void entry.body.then(() => json(response, { message: 'try again' }, next));
     else
@@ -55,6 +59,11 @@ export async function loopback(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    arrived: (count = 1) =>
+      new Promise((resolve) => {
+        if (seen.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
     trouble: (...next) => void ahead.push(...next),
     async [Symbol.asyncDispose]() {
       server.close();

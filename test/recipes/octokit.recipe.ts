@@ -4,7 +4,7 @@ import { createFetch, standard } from 'kyoa';
 const github = (baseUrl: string) =>
   request.defaults({
     baseUrl,
-    request: { fetch: createFetch({ use: standard() }) }, // @octokit/request has no retry of its own
+    request: { fetch: createFetch({ use: standard(), overrides: false }) }, // @octokit/request has no retry of its own
   });
 
 /**

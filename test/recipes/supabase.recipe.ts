@@ -3,7 +3,7 @@ import { createFetch, standard } from 'kyoa';
 
 const supabase = (url: string) =>
   createClient(url, 'anon-key', {
-    global: { fetch: createFetch({ use: standard() }) },
+    global: { fetch: createFetch({ use: standard(), overrides: false }) },
     db: { retry: false }, // or both would retry
   });
 

@@ -3,7 +3,7 @@ import { createFetch, standard } from 'kyoa';
 
 const client = (url: string) =>
   createTRPCClient<Shop>({
-    links: [httpBatchStreamLink({ url, fetch: createFetch({ use: standard() }) })], // and no retryLink
+    links: [httpBatchStreamLink({ url, fetch: createFetch({ use: standard(), overrides: false }) })], // and no retryLink
   });
 
 /** Queries are GETs, which kyoa retries. Mutations are POSTs, which kyoa sends once. */

@@ -9,16 +9,22 @@ import { forget, later, now } from './faults/clock.ts';
 import { serve, type Connection, type Host } from './faults/connection.ts';
 import { control, type Outage } from './faults/control.ts';
 import type { Recorded, Seen } from './faults/exchange.ts';
+import { serveHttp2 } from './faults/http2-connection.ts';
+import { listenSecurely, ownCertificate } from './faults/tls.ts';
+import { http2Routes } from './faults/http2-routes.ts';
 import { earlyRoutes, routes, type Route } from './faults/routes.ts';
 
 export { faults, type Fault, type Kind } from './faults/table.ts';
+export { http2Faults } from './faults/http2-routes.ts';
 export { outcome, type Origins, type Outcome } from './faults/outcome.ts';
 export type { Seen } from './faults/exchange.ts';
 
 export interface FaultServer extends AsyncDisposable {
   readonly port: number;
-  /** `http://127.0.0.1:port`, without a slash at the end. */
+  /** `http://127.0.0.1:port`, without a slash at the end; `https` for a server of HTTP/2. */
   readonly origin: string;
+  /** The certificate of a server of HTTP/2. */
+  readonly ca: string;
   /** The origin of a port where no server listens. */
   readonly refused: string;
   /** The origin of a listener that accepts connections and sends no byte of TLS. */
@@ -55,7 +61,8 @@ export interface FaultServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function faultServer(): Promise<FaultServer> {
+/** A server of HTTP/1.1, or of HTTP/2 over TLS with a certificate of its own. */
+export async function faultServer({ http2 = false }: { readonly http2?: boolean } = {}): Promise<FaultServer> {
   let requests: Recorded[] = [];
   let preflights = 0;
   let accepted = 0;
@@ -70,7 +77,7 @@ export async function faultServer(): Promise<FaultServer> {
     for (const watcher of watchers) watcher.check();
   };
   const host: Host = {
-    routes,
+    routes: http2 ? { ...routes, ...http2Routes } : routes,
     earlyRoutes,
     outage: () => refusal(outage),
     arrived: (seen) => requests.push(seen),
@@ -83,7 +90,9 @@ export async function faultServer(): Promise<FaultServer> {
     },
   };
 
-  const main = await listen((socket) => keep(connections, serve(socket, ++accepted, host)));
+  const main = http2
+    ? await listenSecurely((socket, below) => keep(connections, serveHttp2(socket, below, ++accepted, host)))
+    : await listen((socket) => keep(connections, serve(socket, ++accepted, host)));
   const asking = new Set<Connection>();
   const deskHost: Host = { ...host, ...unrecorded, routes: control(() => server) };
   const desk = await listen((socket) => keep(asking, serve(socket, 0, deskHost)));
@@ -111,7 +120,8 @@ export async function faultServer(): Promise<FaultServer> {
 
   const server: FaultServer = {
     port: portOf(main),
-    origin: `http://127.0.0.1:${portOf(main)}`,
+    origin: `${http2 ? 'https' : 'http'}://127.0.0.1:${portOf(main)}`,
+    ca: http2 ? String(ownCertificate().cert) : '',
     refused: `http://127.0.0.1:${unused.port}`,
     tlsStall: `https://127.0.0.1:${portOf(stalling)}`,
     control: `http://127.0.0.1:${portOf(desk)}`,
@@ -129,7 +139,7 @@ export async function faultServer(): Promise<FaultServer> {
       return requests.filter(({ state }) => state === 'aborted');
     },
     get busy() {
-      return [...connections].flatMap(({ current }) => current ?? []);
+      return [...connections].flatMap(({ busy }) => busy);
     },
     get preflights() {
       return preflights;

@@ -9,7 +9,7 @@ import { soon } from './faults/clock.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
-  readonly answer: ServerResponse;
+  readonly response: ServerResponse;
   /** The whole body of the request. */
   readonly body: Promise<Buffer>;
   /** The number of the connection, from 1 on. */
@@ -24,7 +24,7 @@ export interface Origin extends AsyncDisposable {
   readonly exchanges: readonly Exchange[];
 }
 
-export async function origin(answer: (exchange: Exchange) => void): Promise<Origin> {
+export async function origin(respond: (exchange: Exchange) => void): Promise<Origin> {
   const exchanges: Exchange[] = [];
   const connections = new Map<Socket, number>();
 
@@ -32,7 +32,7 @@ export async function origin(answer: (exchange: Exchange) => void): Promise<Orig
     let state: Exchange['state'] = 'open';
     const exchange: Exchange = {
       request,
-      answer: response,
+      response,
       body: whole(request),
       connection: connections.get(request.socket)!,
       get state() {
@@ -43,7 +43,7 @@ export async function origin(answer: (exchange: Exchange) => void): Promise<Orig
     exchange.body.catch(() => {}); // a test that awaits the body still sees the error
     response.on('error', () => {});
     exchanges.push(exchange);
-    answer(exchange);
+    respond(exchange);
   });
   server.on('connection', (socket: Socket) => connections.set(socket, connections.size + 1));
   server.listen(0, '127.0.0.1');
@@ -61,11 +61,11 @@ export async function origin(answer: (exchange: Exchange) => void): Promise<Orig
 }
 
 /** Writes a body without end, as fast as the client reads it. */
-export function flood({ answer }: Exchange): void {
+export function flood({ response }: Exchange): void {
   const more = (): void => {
-    while (!answer.destroyed && answer.write(Buffer.alloc(16_384, 'kyoa ')));
+    while (!response.destroyed && response.write(Buffer.alloc(16_384, 'kyoa ')));
   };
-  answer.on('drain', more);
+  response.on('drain', more);
   more();
 }
 

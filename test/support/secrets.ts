@@ -4,7 +4,7 @@ import { TimeoutError } from '../../src/index.ts';
 export interface Fault {
   readonly call: readonly [url: string, init?: RequestInit];
   /** What the transport returns or throws. */
-  readonly answer: () => Response;
+  readonly respond: () => Response;
 }
 
 type Plant = (secret: string) => Fault;
@@ -26,16 +26,16 @@ const parameters = [
 const awsParameters = ['X-Amz-Signature', 'X-Amz-Security-Token', 'AWSAccessKeyId', 'X-Goog-Signature', 'pet_name'];
 
 const inHeader = (name: string): Plant => {
-  return (secret) => ({ call: [plain, { headers: { [name]: `Bearer ${secret}` } }], answer: ok });
+  return (secret) => ({ call: [plain, { headers: { [name]: `Bearer ${secret}` } }], respond: ok });
 };
 
 const inQuery = (name: string): Plant => {
-  return (secret) => ({ call: [`http://api.example/?a=1&${name}=${secret}&b=2`], answer: ok });
+  return (secret) => ({ call: [`http://api.example/?a=1&${name}=${secret}&b=2`], respond: ok });
 };
 
 /** The messages of libraries that fail. */
 const inMessage = (message: (secret: string) => string): Plant => {
-  return (secret) => ({ call: [plain], answer: () => fail(new TypeError(message(secret))) });
+  return (secret) => ({ call: [plain], respond: () => fail(new TypeError(message(secret))) });
 };
 
 const messages: readonly ((secret: string) => string)[] = [
@@ -58,23 +58,23 @@ export const faults: readonly Plant[] = [
   ...messages.map(inMessage),
   (secret) => ({
     call: [`http://api.example/?to=${encodeURIComponent(`https://x.example/?token=${secret}`)}`],
-    answer: ok,
+    respond: ok,
   }),
-  (secret) => ({ call: [`http://api.example/#token=${secret}`], answer: ok }),
-  (secret) => ({ call: [`data:text/plain,${secret}`], answer: ok }),
-  (secret) => ({ call: [plain, { method: 'POST', body: JSON.stringify({ password: secret }) }], answer: ok }),
-  (secret) => ({ call: [plain], answer: () => new Response(secret) }),
-  (secret) => ({ call: [plain], answer: () => new Response(null, { headers: { 'set-cookie': `sid=${secret}` } }) }),
+  (secret) => ({ call: [`http://api.example/#token=${secret}`], respond: ok }),
+  (secret) => ({ call: [`data:text/plain,${secret}`], respond: ok }),
+  (secret) => ({ call: [plain, { method: 'POST', body: JSON.stringify({ password: secret }) }], respond: ok }),
+  (secret) => ({ call: [plain], respond: () => new Response(secret) }),
+  (secret) => ({ call: [plain], respond: () => new Response(null, { headers: { 'set-cookie': `sid=${secret}` } }) }),
   (secret) => ({
     call: [plain],
-    answer: () => {
+    respond: () => {
       const cause = new Error(`GET https://jane:${secret}@api.example/`, { cause: `https://x.example/?sig=${secret}` });
       return fail(new TypeError('fetch failed', { cause }));
     },
   }),
   (secret) => ({
     call: [plain],
-    answer: () => {
+    respond: () => {
       const request = new Request(`http://api.example/?api_key=${secret}`);
       return fail(new TimeoutError({ phase: 'headers', limit: 5, elapsed: 5 }, { request }));
     },

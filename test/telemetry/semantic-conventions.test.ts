@@ -3,6 +3,7 @@ import {
   boundedLabel,
   callResult,
   errorType,
+  isCancelled,
   requestMethod,
   serverAddress,
 } from '../../src/telemetry/semantic-conventions.ts';
@@ -40,14 +41,35 @@ describe('the semantic conventions', () => {
     expect(errorType(error)).toBe(type);
   });
 
-  test('count a 5xx, a network error and a timeout as failures, but not a 4xx or an abort', () => {
+  test('give an error whose members cannot be read the type _OTHER', () => {
+    const thrown = (): never => {
+      throw new Error('unreadable');
+    };
+    const error = Object.defineProperties(new Error('x'), {
+      name: { get: thrown },
+      code: { get: thrown },
+      cause: { get: thrown },
+    });
+    expect(errorType(error)).toBe('_OTHER');
+  });
+
+  test('count a 5xx and a missing response as failures, but not a 4xx or an abort', () => {
+    expect([200, 404, 500].map((status) => callResult({ status }))).toEqual(['success', 'success', 'failure']);
+    expect([callResult({}), callResult({ aborted: true })]).toEqual(['failure', 'aborted']);
+  });
+
+  test('count an abort for any reason but a limit as one that was intended', () => {
     const { signal } = new AbortController();
-    const timeout = new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 });
-    expect([200, 404, 500].map((status) => callResult({ status }, signal))).toEqual(['success', 'success', 'failure']);
-    expect(callResult({ error: new TypeError('x') }, signal)).toBe('failure');
-    const reason = new Error('left');
-    expect(callResult({ error: reason }, AbortSignal.abort(reason))).toBe('aborted');
-    expect(callResult({ error: timeout }, AbortSignal.abort(timeout))).toBe('failure');
+    const left = new Error('left');
+    const limit = new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 });
+    const platformLimit = new DOMException('too late', 'TimeoutError');
+    expect(isCancelled(signal, left)).toBe(false);
+    expect(isCancelled(signal, new DOMException('Replaced by a newer call', 'AbortError'))).toBe(true);
+    for (const reason of [left, 'left', undefined, new DOMException('x', 'AbortError')]) {
+      expect(isCancelled(AbortSignal.abort(reason), reason)).toBe(true);
+    }
+    for (const reason of [limit, platformLimit]) expect(isCancelled(AbortSignal.abort(reason), reason)).toBe(false);
+    expect(isCancelled(AbortSignal.abort(left), limit)).toBe(false);
   });
 
   test('keep the first values of a bounded label, and replace the others by _OTHER', () => {

@@ -218,9 +218,9 @@ describe('script as a transport', () => {
 
   test('shows a hedge that wins, and a fallback that replaces a failure', async () => {
     const slow = script([{ delay: 5_000, text: 'slow' }, { text: 'fast' }]);
-    const answer = createFetch({ use: [hedge({ delay: 100 })], fetch: slow.fetch })(url);
+    const pending = createFetch({ use: [hedge({ delay: 100 })], fetch: slow.fetch })(url);
     await vi.advanceTimersByTimeAsync(100);
-    expect(await (await answer).text()).toBe('fast');
+    expect(await (await pending).text()).toBe('fast');
     expect(slow.calls.map(({ state }) => state)).toEqual(['aborted', 'complete']);
 
     const down = script({ fault: 'refused' });

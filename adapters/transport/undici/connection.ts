@@ -1,65 +1,74 @@
-/** One connection to an origin: undici's Client, which speaks HTTP, and its socket, which the Client does not expose. */
+/** One connection to an origin: opens its socket, and speaks the protocol that the two ends have agreed on. */
 import type { Socket } from 'node:net';
 
-import { Client, type buildConnector } from 'undici';
+import type { buildConnector } from 'undici';
 
-import type { Connector } from './connector.ts';
-import type { Exchange, ExchangeConnection } from './exchange.ts';
+import type { Connector, Opening } from './connector.ts';
+import type { Exchange, ExchangeConnection, SocketState } from './exchange.ts';
+import { Http1 } from './http1.ts';
+import { Http2 } from './http2.ts';
 import type { OriginSettings } from './options.ts';
+import type { Protocol } from './protocol.ts';
 
 /** Receives the events of a connection: the pool that owns it. */
 export interface ConnectionOwner {
-  /** The connection has a socket, and its protocol is known. */
+  /** The connection has a socket, and it is known how many exchanges it can run. */
   connected(connection: Connection): void;
+  /** The connection takes no more exchanges. Those that it has may continue. */
+  retired(connection: Connection): void;
   disconnected(connection: Connection): void;
   /** An exchange on the connection has ended. `kept`: the connection can run another one. */
   released(connection: Connection, exchange: Exchange, kept: boolean): void;
-  /** The exchange must run on a new connection. */
+  /** The exchange must run again, on a connection that it permits. */
   replay(connection: Connection, exchange: Exchange): void;
 }
 
 export class Connection implements ExchangeConnection {
+  /** When the connection began to open, on the clock of `performance.now()`. */
+  readonly since: number = performance.now();
   /** Exchanges that hold the connection, those not yet on the wire included. */
   held = 0;
-  used = false;
   open = false;
-  failure: Error | undefined;
-  readonly #client: Client;
+  /** Whether the pool has it in the list of connections with room. */
+  offered = false;
+  readonly #origin: string;
+  readonly #settings: OriginSettings;
+  readonly #connector: Connector;
   readonly #owner: ConnectionOwner;
-  #connecting: Socket | undefined;
-  #streams: number;
+  /** Undefined until the two ends have agreed on one. */
+  #protocol: Protocol | undefined;
+  /** The exchange that waits for the protocol. */
+  #unsent: Exchange | undefined;
+  #opening: Opening | undefined;
 
   constructor(origin: string, settings: OriginSettings, connector: Connector, owner: ConnectionOwner) {
+    this.#origin = origin;
+    this.#settings = settings;
+    this.#connector = connector;
     this.#owner = owner;
-    this.#streams = settings.pipelining;
-    this.#client = new Client(origin, {
-      connect: (target, connected) => this.#connect(connector, target, connected),
-      pipelining: settings.keepAlive === 0 ? 0 : settings.pipelining,
-      ...(settings.keepAlive > 0 && { keepAliveTimeout: settings.keepAlive }),
-      // The exchange has its own limits: those of undici are half a second coarse, and do not distinguish the phases.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      allowH2: settings.http2,
-    });
-    this.#client.on('disconnect', () => {
-      this.open = false;
-      owner.disconnected(this);
-    });
+    if (!settings.http2 || !origin.startsWith('https:')) this.#protocol = this.#http1();
   }
 
   /** How many more exchanges the connection can run. */
   get room(): number {
-    return this.#streams - this.held;
+    return (this.#protocol?.streams ?? 1) - this.held;
   }
 
-  /** Whether the failure of its last exchange ends the connection: over HTTP/2 it ends a stream only. */
-  get isExclusive(): boolean {
-    return this.held === 0 && this.#streams < maxStreams;
+  get socket(): SocketState {
+    return this.#protocol!.socket;
+  }
+
+  /** Whether the failure of an exchange leaves the others, and the connection, as they are. */
+  get isMultiplexed(): boolean {
+    return this.#protocol instanceof Http2;
   }
 
   run(exchange: Exchange): void {
     this.held += 1;
-    this.#client.dispatch(exchange.runOn(this), exchange);
+    exchange.hold(this);
+    if (this.#protocol !== undefined) return this.#protocol.run(exchange);
+    this.#unsent = exchange;
+    this.#negotiate();
   }
 
   completed(exchange: Exchange): void {
@@ -69,6 +78,7 @@ export class Connection implements ExchangeConnection {
 
   failed(exchange: Exchange): void {
     this.held -= 1;
+    this.#unsent = undefined;
     this.#owner.released(this, exchange, false);
   }
 
@@ -78,27 +88,55 @@ export class Connection implements ExchangeConnection {
   }
 
   destroy(): Promise<void> {
-    const closed = this.#client.destroy(null);
-    this.#connecting?.destroy();
-    return closed;
+    const closed = this.#protocol?.destroy();
+    this.#opening?.destroy();
+    return closed ?? Promise.resolve();
   }
 
-  #connect(connector: Connector, target: buildConnector.Options, connected: buildConnector.Callback): void {
-    this.used = false;
-    this.failure = undefined;
-    const opening = connector(target, (error, socket) => {
-      this.#connecting = undefined;
-      if (error !== null) return connected(error, null);
-      // Registered before undici's own listener: undici takes a reset for the end of a body that has no length.
-      socket.on('error', (error: Error) => (this.failure = error));
-      if ('alpnProtocol' in socket && socket.alpnProtocol === 'h2') this.#streams = maxStreams;
-      this.open = true;
-      connected(null, socket);
-      this.#owner.connected(this);
+  /** Opens the socket before the protocol is known: each protocol has a client of its own. */
+  #negotiate(): void {
+    const { protocol, hostname, host, port } = new URL(this.#origin);
+    const target = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), host, port };
+    this.#connect(target, (error, socket) => {
+      const exchange = this.#unsent;
+      this.#unsent = undefined;
+      if (error !== null) return exchange?.onResponseError(undefined, error);
+      this.#protocol =
+        'alpnProtocol' in socket && socket.alpnProtocol === 'h2' ? this.#http2(socket) : this.#http1(socket);
+      if (exchange !== undefined) this.#protocol.run(exchange);
     });
-    this.#connecting = opening;
+  }
+
+  #connect(target: buildConnector.Options, connected: buildConnector.Callback): void {
+    this.#opening = this.#connector(target, (...result) => {
+      this.#opening = undefined;
+      connected(...result);
+    });
+  }
+
+  #http1(socket?: Socket): Http1 {
+    return new Http1(this.#origin, this.#settings, socket, {
+      connect: (target, connected) => this.#connect(target, connected),
+      connected: () => this.#connected(),
+      disconnected: () => this.#disconnected(),
+    });
+  }
+
+  #http2(socket: Socket): Http2 {
+    return new Http2(this.#origin, this.#settings, socket, {
+      changed: () => this.#connected(),
+      retired: () => this.#owner.retired(this),
+      closed: () => this.#disconnected(),
+    });
+  }
+
+  #connected(): void {
+    this.open = true;
+    this.#owner.connected(this);
+  }
+
+  #disconnected(): void {
+    this.open = false;
+    this.#owner.disconnected(this);
   }
 }
-
-/** Concurrent streams of an HTTP/2 connection: undici's own limit, and what most servers allow. */
-const maxStreams = 100;

@@ -21,6 +21,8 @@ export interface ExchangeRequest {
   readonly body: RequestBody | undefined;
   /** Whether the method or an idempotency key permits a second transmission. */
   readonly replayable: boolean;
+  /** Whether the request needs a new connection. */
+  readonly isolated: boolean;
 }
 
 /** Receives the response of an exchange, or its error. */
@@ -38,17 +40,24 @@ export interface ExchangeQueue {
   withdraw(exchange: Exchange): void;
 }
 
+/** One socket of a connection. What happens to it concerns only the exchanges that it carries. */
+export interface SocketState {
+  /** Whether a response has arrived on it. */
+  used: boolean;
+  failure: Error | undefined;
+  /** When the first exchange had to leave it, on the clock of `performance.now()`. */
+  leftAt: number | undefined;
+}
+
 /** The connection that runs an exchange, as far as the exchange depends on it. */
 export interface ExchangeConnection {
-  /** Whether a response has arrived on the present socket. */
-  used: boolean;
-  /** The error of the present socket, if there was one. */
-  readonly failure: Error | undefined;
+  /** The present socket. */
+  readonly socket: SocketState;
   /** The response has arrived whole: the connection can run another exchange. */
   completed(exchange: Exchange): void;
   /** The exchange has ended without a whole response. */
   failed(exchange: Exchange): void;
-  /** The server has closed the socket before the response; the exchange must run on a new connection. */
+  /** The exchange must run again, on a connection that it permits. */
   replay(exchange: Exchange): void;
 }
 
@@ -59,6 +68,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource, ListNod
   /** When the exchange got its connection, on the clock of `performance.now()`. */
   heldSince = 0;
   onWire = false;
+  /** The exchange needs a connection that began to open at this time or later, on the clock of `performance.now()`. */
+  connectionSince = 0;
   readonly #request: ExchangeRequest;
   readonly #queue: ExchangeQueue;
   readonly #handler: ResponseHandler;
@@ -68,8 +79,9 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource, ListNod
   #sink: BodySink | undefined;
   /** The error of `fail`. undici may report further events after it. */
   #failure: Error | undefined;
-  #replayed = false;
-  /** Whether the socket had carried a response before this request. */
+  #replays = 0;
+  /** The socket that carries the request, and whether it had carried a response before. */
+  #socket: SocketState | undefined;
   #reused = false;
   /** Whether any byte of the response has arrived, and whether all of its headers have. */
   #responseStarted = false;
@@ -82,14 +94,19 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource, ListNod
     this.#request = request;
     this.#queue = queue;
     this.#handler = handler;
+    if (request.isolated) this.connectionSince = performance.now();
     const { headers } = queue.settings;
     this.#headersTimer = new PhaseTimer(headers, (elapsed) => this.#expire('headers', headers, elapsed));
   }
 
-  /** Returns the request that undici is to dispatch on this connection, with the exchange as the handler. */
-  runOn(connection: ExchangeConnection): Dispatcher.DispatchOptions {
+  /** The exchange has this connection from now on. */
+  hold(connection: ExchangeConnection): void {
     this.#connection = connection;
     this.heldSince = performance.now();
+  }
+
+  /** Returns the request that is to be dispatched on the connection, with the exchange as the handler. */
+  open(): Dispatcher.DispatchOptions {
     const { method, body, replayable: idempotent } = this.#request;
     const { path, headers } = this.#target();
     const options = { method, path, headers, body: body && this.#limited(body.open()), idempotent };
@@ -128,7 +145,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource, ListNod
     if (this.#ended) return controller.abort(this.#failure!);
     this.#controller = controller;
     this.onWire = true;
-    this.#reused = this.#connection!.used;
+    this.#socket = this.#connection!.socket;
+    this.#reused = this.#socket.used;
   }
 
   onRequestSent(): void {
@@ -160,42 +178,49 @@ export class Exchange implements Dispatcher.DispatchHandler, BodySource, ListNod
 
   onResponseEnd(): void {
     if (this.#ended) return;
-    const connection = this.#connection!;
-    if (connection.failure !== undefined) return this.onResponseError(undefined, connection.failure);
-    connection.used = true;
+    const socket = this.#socket!;
+    if (socket.failure !== undefined) return this.onResponseError(undefined, socket.failure);
+    socket.used = true;
     this.#ended = true;
     clearTimeout(this.#drainTimer);
     this.#sink?.end();
-    connection.completed(this);
+    this.#connection!.completed(this);
   }
 
   onResponseError(_controller: unknown, error: Error): void {
     if (this.#ended) return;
-    const connection = this.#connection!;
-    if (this.#mayReplay(error)) {
-      this.#replayed = true;
-      this.#controller = undefined;
-      this.onWire = false;
-      this.#headersTimer.stop();
-      return connection.replay(this);
-    }
+    // A server may close an idle connection just as the client uses it again. The request then gets one replay.
+    const wasStale = this.#reused && 'code' in error && resetCodes.has(error.code);
+    if (wasStale && this.#request.replayable && this.#mayReplay(1)) return this.#replay(false);
     this.#finish(this.#failure ?? error);
-    connection.failed(this);
+    this.#connection!.failed(this);
   }
 
-  /** A server may close an idle connection just as the client uses it again. The request then gets one replay. */
-  #mayReplay(error: Error): boolean {
-    const { replayable, body } = this.#request;
+  /** The server has not processed the request: it may be sent again with any method (RFC 9113 §8.7). `kept`: also on this connection. */
+  onUnprocessed(error: Error, maxReplays: number, kept = false): void {
+    if (this.#ended) return;
+    if (this.#mayReplay(maxReplays)) this.#replay(kept);
+    else this.onResponseError(undefined, error);
+  }
+
+  #mayReplay(maxReplays: number): boolean {
     return (
-      this.#reused &&
       !this.#responseStarted &&
-      !this.#replayed &&
+      this.#replays < maxReplays &&
       this.#failure === undefined &&
-      replayable &&
-      body?.replayable !== false &&
-      'code' in error &&
-      resetCodes.has(error.code)
+      this.#request.body?.replayable !== false
     );
+  }
+
+  #replay(kept: boolean): void {
+    const connection = this.#connection!;
+    const socket = this.#socket!;
+    this.#replays += 1;
+    this.#controller = this.#connection = undefined;
+    this.onWire = false;
+    this.#headersTimer.stop();
+    if (!kept) this.connectionSince = socket.leftAt ??= performance.now();
+    connection.replay(this);
   }
 
   #finish(error: Error): void {

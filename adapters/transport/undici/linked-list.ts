@@ -17,6 +17,15 @@ export class LinkedList<Member extends ListNode<Member>> implements Iterable<Mem
     this.size += 1;
   }
 
+  addFirst(member: Member): void {
+    member.list = this;
+    member.next = this.first;
+    if (this.first === undefined) this.#last = member;
+    else this.first.prev = member;
+    this.first = member;
+    this.size += 1;
+  }
+
   /** Returns whether the member was in this list. */
   delete(member: Member): boolean {
     if (member.list !== this) return false;

@@ -1,24 +1,20 @@
 /** The options of the transport, validated when it is created, and the settings that follow from them for one origin. */
-import { count, duration, fn, invalid, knownKeys } from '../../../src/core/options.ts';
+import { count, defined, duration, fn, invalid, knownKeys } from '../../../src/core/options.ts';
+import { parseProxy, type Proxy, type ProxyOption } from './proxy.ts';
+import { tlsOf, type TlsOptions } from './tls-options.ts';
 
-/** A limit in ms; `false` or `Infinity` for none. */
+/**
+ * A limit in ms; `false` or `Infinity` for none.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/transports.md#options
+ */
 export type TransportLimit = number | false;
 
-type Certificate = string | Uint8Array | readonly (string | Uint8Array)[];
-
-/** Options of Node's `tls.connect`. The usual ones are named here; every other one is passed on. */
-export interface TlsOptions {
-  readonly ca?: Certificate;
-  readonly cert?: Certificate;
-  readonly key?: Certificate;
-  readonly passphrase?: string;
-  readonly rejectUnauthorized?: boolean;
-  readonly servername?: string;
-  readonly minVersion?: string;
-  readonly [option: string]: unknown;
-}
-
-/** The present state of one origin. */
+/**
+ * The present state of one origin.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/transports.md
+ */
 export interface OriginStats {
   /** Open connections. */
   readonly connected: number;
@@ -34,7 +30,11 @@ export interface OriginStats {
   readonly longestHold: number;
 }
 
-/** A report that an origin is under pressure. */
+/**
+ * A report that an origin is under pressure.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/transports.md
+ */
 export interface Pressure extends OriginStats {
   readonly origin: string;
   /**
@@ -44,48 +44,56 @@ export interface Pressure extends OriginStats {
   readonly reason: 'running' | 'queued' | 'hold';
 }
 
-/** The options that each origin may have its own values of. */
+/**
+ * The options that each origin may have its own values of.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/transports.md#options
+ */
 export interface OriginOptions {
   /** The most connections to one origin at a time; further requests wait. @default 1_024, Envoy's limit for a cluster */
-  readonly connections?: number;
+  readonly connections?: number | undefined;
   /** Requests on one HTTP/1.1 connection at a time. With more than 1 a response waits for the one before it. @default 1 */
-  readonly pipelining?: number;
+  readonly pipelining?: number | undefined;
   /**
    * How long an idle connection is kept if the server does not announce a time, ms; `false` to use each connection once.
    * @default 4_000, undici's
    */
-  readonly keepAlive?: number | false;
+  readonly keepAlive?: number | false | undefined;
   /** The limit for opening a connection, TLS and proxy included. @default 5_000 */
-  readonly connect?: TransportLimit;
+  readonly connect?: TransportLimit | undefined;
   /** The limit from the end of the request to the headers of the response. @default 10_000 */
-  readonly headers?: TransportLimit;
+  readonly headers?: TransportLimit | undefined;
   /** The longest silence of the server while the response body is read. @default 10_000 */
-  readonly body?: TransportLimit;
+  readonly body?: TransportLimit | undefined;
   /** The limit for each 64 KB of the request body to be taken by the server. @default 5_000 */
-  readonly write?: TransportLimit;
+  readonly write?: TransportLimit | undefined;
+  /** The most bytes of a response body, after decoding. A longer one fails with `BODY_TOO_LARGE`. @default false */
+  readonly maxBody?: number | false | undefined;
   /** Whether HTTP/2 is offered to https origins. @default true */
-  readonly http2?: boolean;
+  readonly http2?: boolean | undefined;
   /** Certificates and other options for https origins. */
-  readonly tls?: TlsOptions;
-  /** An HTTP proxy, as `http://user:password@proxy.example:3128`. https goes through it in a tunnel. @default none */
-  readonly proxy?: string | URL | false;
+  readonly tls?: TlsOptions | undefined;
+  /**
+   * An HTTP proxy: `http://user:password@proxy.example:3128`, `{ url, headers, tls }`, or `'env'` for the one that
+   * `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name. https goes through it in a tunnel. @default none
+   */
+  readonly proxy?: ProxyOption | undefined;
+  /** The path of a Unix domain socket, or of a Windows pipe, on which the origin listens. @default none */
+  readonly socketPath?: string | undefined;
 }
 
+/**
+ * The options of `undici()`. Durations are in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/transports.md#options
+ */
 export interface UndiciOptions extends OriginOptions {
   /** How long the addresses of a host are cached, ms; `false` to resolve them for each connection. @default 30_000, the JVM's */
-  readonly dns?: number | false;
+  readonly dns?: number | false | undefined;
   /** Options for single origins, merged over the others: `{ 'https://slow.example': { headers: 20_000 } }`. */
-  readonly origins?: Readonly<Record<string, OriginOptions>>;
+  readonly origins?: Readonly<Record<string, OriginOptions>> | undefined;
   /** Called when an origin comes under pressure, once per episode. */
-  readonly onPressure?: (pressure: Pressure) => void;
-}
-
-export interface Proxy {
-  readonly origin: string;
-  /** Headers of the requests to the proxy. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Whether the origin is reached through a tunnel. Plain http is sent to the proxy itself. */
-  readonly tunnel: boolean;
+  readonly onPressure?: ((pressure: Pressure) => void) | undefined;
 }
 
 /** The options of one origin with their defaults. A limit of `false` is Infinity. */
@@ -98,9 +106,11 @@ export interface OriginSettings {
   readonly headers: number;
   readonly body: number;
   readonly write: number;
+  readonly maxBody: number;
   readonly http2: boolean;
   readonly tls: TlsOptions;
   readonly proxy: Proxy | undefined;
+  readonly socketPath: string | undefined;
 }
 
 export interface Settings {
@@ -118,9 +128,11 @@ const originOptions = [
   'headers',
   'body',
   'write',
+  'maxBody',
   'http2',
   'tls',
   'proxy',
+  'socketPath',
 ];
 
 export function parseOptions(options: UndiciOptions): Settings {
@@ -139,15 +151,17 @@ export function parseOptions(options: UndiciOptions): Settings {
   return {
     dns: limit('undici dns', dns, 0),
     onPressure: onPressure && fn('undici onPressure', onPressure),
-    forOrigin: (origin) => parseOrigin('undici', { ...options, ...overrides.get(origin) }, origin),
+    forOrigin: (origin) => parseOrigin('undici', { ...options, ...defined(overrides.get(origin) ?? {}) }, origin),
   };
 }
 
 function parseOrigin(name: string, options: OriginOptions, origin: string): OriginSettings {
-  const { http2 = true, tls = {} } = options;
+  const { http2 = true, tls = {}, socketPath } = options;
   if (typeof http2 !== 'boolean') throw invalid(`${name} http2`, http2, 'true or false');
-  if (typeof tls !== 'object' || tls === null)
-    throw invalid(`${name} tls`, tls, 'an object with options of tls.connect');
+  if (socketPath !== undefined && (typeof socketPath !== 'string' || socketPath === ''))
+    throw invalid(`${name} socketPath`, socketPath, 'the path of a socket');
+  // A socket of this machine is reached without the proxy of all other origins.
+  const proxy = socketPath === undefined ? parseProxy(`${name} proxy`, options.proxy, origin) : undefined;
   return {
     connections: count(`${name} connections`, options.connections ?? 1_024, 1),
     pipelining: finite(`${name} pipelining`, count(`${name} pipelining`, options.pipelining ?? 1, 1)),
@@ -156,9 +170,11 @@ function parseOrigin(name: string, options: OriginOptions, origin: string): Orig
     headers: limit(`${name} headers`, options.headers ?? 10_000),
     body: limit(`${name} body`, options.body ?? 10_000),
     write: limit(`${name} write`, options.write ?? 5_000),
-    http2,
-    tls,
-    proxy: options.proxy ? proxyFor(`${name} proxy`, options.proxy, origin) : undefined,
+    maxBody: count(`${name} maxBody`, options.maxBody === false ? Infinity : (options.maxBody ?? Infinity), 1),
+    http2: http2 && proxy?.tunnel !== false, // a proxy gets the whole URL, which HTTP/2 has no place for
+    tls: tlsOf(name, tls),
+    proxy,
+    socketPath,
   };
 }
 
@@ -169,18 +185,4 @@ function limit(name: string, value: number | false, none = Infinity): number {
 function finite(name: string, value: number): number {
   if (value !== Infinity) return value;
   throw invalid(name, value, 'a number that is not Infinity');
-}
-
-function proxyFor(name: string, given: string | URL, origin: string): Proxy {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw invalid(name, 'something else', 'the URL of an HTTP proxy'); // the value is not shown: it may contain a password
-  }
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  const authorization = url.username && `Basic ${Buffer.from(user).toString('base64')}`;
-  return {
-    origin: url.origin,
-    headers: authorization ? { 'proxy-authorization': authorization } : {},
-    tunnel: origin.startsWith('https:'),
-  };
 }

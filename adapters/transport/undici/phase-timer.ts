@@ -5,6 +5,8 @@ export class PhaseTimer {
   readonly #limit: number;
   readonly #expired: (elapsed: number) => void;
   #timer: LimitTimer | undefined;
+  #started = 0;
+  #refreshed = false;
 
   /** `limit` in ms; Infinity for none. `expired` is called with the time since the start, ms. */
   constructor(limit: number, expired: (elapsed: number) => void) {
@@ -14,20 +16,31 @@ export class PhaseTimer {
 
   start(): void {
     if (this.#limit === Infinity) return;
-    const started = performance.now();
-    const expire = (): void => this.#expired(performance.now() - started);
-    this.#timer = new LimitTimer(this.#limit, (rest) => afterRest(rest, expire)).unref();
+    this.#started = performance.now();
+    this.#refreshed = false;
+    this.#run(this.#limit);
   }
 
-  /** Starts a running timer again, and leaves a stopped one stopped. */
+  /** Starts a running timer again, and leaves a stopped one stopped. Each byte of a body may do so. */
   refresh(): void {
     if (this.#timer === undefined) return;
-    this.stop();
-    this.start();
+    this.#started = performance.now();
+    this.#refreshed = true;
   }
 
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #run(ms: number): void {
+    this.#timer = new LimitTimer(ms, (rest) => afterRest(rest, () => this.#expire()), ms).unref();
+  }
+
+  #expire(): void {
+    const elapsed = performance.now() - this.#started;
+    if (!this.#refreshed) return this.#expired(elapsed);
+    this.#refreshed = false;
+    this.#run(Math.max(this.#limit - elapsed, 1));
   }
 }

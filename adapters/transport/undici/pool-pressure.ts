@@ -17,7 +17,7 @@ export function pressureMonitor(
   report: (reason: Pressure['reason']) => void,
 ): PressureMonitor {
   const reported = { running: false, queued: false };
-  /** Whether the oldest hold has been reported. */
+  /** Whether a hold has been reported, and holds have been too long ever since. */
   let holdReported = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -25,12 +25,16 @@ export function pressureMonitor(
     if (exceeded && !reported[reason]) report(reason);
     reported[reason] = exceeded;
   };
+  /** ms until the oldest hold is too long; undefined without one. */
+  const holdLeft = (): number | undefined => {
+    const since = heldSince();
+    return since === undefined ? undefined : since + maxHold - performance.now();
+  };
   /** One timer for all holds: it fires when the oldest one may have become too long. */
   const checkHold = (): void => {
     timer = undefined;
-    const since = heldSince();
-    if (since === undefined) return;
-    const left = since + maxHold - performance.now();
+    const left = holdLeft();
+    if (left === undefined) return;
     if (left <= 0 && !holdReported) report('hold');
     holdReported = left <= 0;
     timer = setTimeout(checkHold, left > 0 ? left : maxHold).unref();
@@ -40,6 +44,7 @@ export function pressureMonitor(
     update(running, queued) {
       check('running', running > maxRunningShare * connections);
       check('queued', queued > maxQueued);
+      if (holdReported && (holdLeft() ?? maxHold) > 0) holdReported = false;
       if (running > 0) timer ??= setTimeout(checkHold, maxHold).unref();
     },
   };

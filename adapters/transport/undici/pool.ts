@@ -1,6 +1,7 @@
 /** The connections to one origin, the exchanges that hold them, and the queue of those that wait for one. */
 import { errors } from 'undici';
 
+import { runHarmless } from '../../../src/core/context.ts';
 import { LinkedList } from './linked-list.ts';
 import { connector, type Connector } from './connector.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
@@ -23,8 +24,10 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
   readonly #holding = new LinkedList<Exchange>();
   readonly #waiting = new LinkedList<Exchange>();
   readonly #pressure: PressureMonitor | undefined;
-  /** Whether the protocol of the origin is known: over HTTP/2 one connection may carry all requests. */
-  #negotiated: boolean;
+  /** Connections that take no more exchanges, and close when those that they have are over. */
+  readonly #retired = new Set<Connection>();
+  /** Whether the origin is known to speak HTTP/1.1. */
+  #isHttp1: boolean;
   #closed: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -37,17 +40,18 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
     this.origin = origin;
     this.settings = settings;
     this.#connector = connector(settings, lookup);
-    this.#negotiated = !(settings.http2 && origin.startsWith('https:'));
+    this.#isHttp1 = !settings.http2 || !origin.startsWith('https:');
     const heldSince = (): number | undefined => this.#holding.first?.heldSince;
     if (onPressure !== undefined) {
-      const report = (reason: Pressure['reason']): void => onPressure({ origin, reason, ...this.stats() });
+      const report = (reason: Pressure['reason']): void =>
+        runHarmless('onPressure', onPressure, { origin, reason, ...this.stats() });
       this.#pressure = pressureMonitor(settings.connections, heldSince, report);
     }
   }
 
   send(exchange: Exchange): void {
     if (this.#closing !== undefined) return exchange.refuse(new errors.ClientClosedError());
-    const connection = this.#free.pop() ?? this.#open();
+    const connection = this.#connectionFor(exchange);
     if (connection === undefined) this.#waiting.add(exchange);
     else this.#run(exchange, connection);
     this.#pressure?.update(this.#holding.size, this.#waiting.size);
@@ -59,30 +63,39 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
   }
 
   released(connection: Connection, exchange: Exchange, kept: boolean): void {
-    this.#release(connection, exchange, kept);
+    this.#holding.delete(exchange);
+    if (!kept && connection.held === 0 && !connection.isMultiplexed) this.#drop(connection);
+    else this.#offer(connection);
     this.#next();
   }
 
   replay(connection: Connection, exchange: Exchange): void {
-    this.#release(connection, exchange, false);
-    this.#run(exchange, this.#add());
+    this.#holding.delete(exchange);
+    this.#waiting.addFirst(exchange);
+    if (connection.held === 0 && !connection.isMultiplexed) this.#drop(connection);
     this.#next();
   }
 
   connected(connection: Connection): void {
-    this.#negotiated = true;
-    // Over HTTP/2 the connection has room beside the exchange that it was opened for.
-    if (connection.room > 0 && connection.held > 0 && !this.#free.includes(connection)) this.#free.push(connection);
+    this.#isHttp1 ||= !connection.isMultiplexed;
+    this.#offer(connection);
+    this.#next();
+  }
+
+  retired(connection: Connection): void {
+    this.#forget(connection);
+    this.#retired.add(connection);
     this.#next();
   }
 
   disconnected(connection: Connection): void {
-    if (connection.held === 0) this.#drop(connection);
+    this.#retired.delete(connection);
+    if (connection.held === 0 || connection.isMultiplexed) this.#drop(connection);
     this.#next();
   }
 
   stats(): OriginStats {
-    const connections = [...this.#connections];
+    const connections = [...this.#connections, ...this.#retired];
     const pending = [...this.#holding].filter(({ onWire }) => !onWire).length;
     const since = this.#holding.first?.heldSince;
     return {
@@ -111,12 +124,30 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
     return closed;
   }
 
-  #open(): Connection | undefined {
-    const { size } = this.#connections;
-    return size < this.settings.connections && (this.#negotiated || size === 0) ? this.#add() : undefined;
+  /** A connection with room for the exchange, or a new one; undefined if the exchange has to wait. */
+  #connectionFor(exchange: Exchange): Connection | undefined {
+    return this.#take(exchange) ?? this.#open(exchange);
   }
 
-  #add(): Connection {
+  #run(exchange: Exchange, connection: Connection): void {
+    this.#holding.add(exchange);
+    connection.run(exchange);
+    this.#offer(connection);
+  }
+
+  #take({ connectionSince }: Exchange): Connection | undefined {
+    const at = this.#free.findLastIndex(({ room, since }) => room > 0 && since >= connectionSince);
+    if (at < 0) return undefined;
+    const [connection] = this.#free.splice(at, 1);
+    connection!.offered = false;
+    return connection;
+  }
+
+  /** Over HTTP/2 one connection opens at a time: once it is open, it may carry all requests that wait. */
+  #open({ connectionSince }: Exchange): Connection | undefined {
+    if (!this.#isHttp1 && [...this.#connections].some(({ open }) => !open)) return undefined;
+    if (connectionSince > 0 && this.#connections.size >= this.settings.connections) this.#dropIdle();
+    if (this.#connections.size >= this.settings.connections) return undefined;
     const { proxy } = this.settings;
     const to = proxy?.tunnel === false ? proxy.origin : this.origin;
     const connection = new Connection(to, this.settings, this.#connector, this);
@@ -124,39 +155,44 @@ export class Pool implements ConnectionOwner, ExchangeQueue {
     return connection;
   }
 
-  #run(exchange: Exchange, connection: Connection): void {
-    if (connection.room > 1) this.#free.push(connection);
-    this.#holding.add(exchange);
-    connection.run(exchange);
+  #offer(connection: Connection): void {
+    if (connection.offered || connection.room <= 0 || !this.#connections.has(connection)) return;
+    connection.offered = true;
+    this.#free.push(connection);
   }
 
-  #release(connection: Connection, exchange: Exchange, kept: boolean): void {
-    this.#holding.delete(exchange);
-    if (!kept && connection.isExclusive) this.#drop(connection);
-    else if (connection.room === 1 && this.#connections.has(connection)) this.#free.push(connection);
+  #dropIdle(): void {
+    const idle = this.#free.find(({ held }) => held === 0);
+    if (idle !== undefined) this.#drop(idle);
   }
 
   #drop(connection: Connection): void {
-    if (!this.#connections.delete(connection)) return;
+    if (this.#forget(connection)) void connection.destroy();
+  }
+
+  #forget(connection: Connection): boolean {
     const at = this.#free.indexOf(connection);
     if (at >= 0) this.#free.splice(at, 1);
-    void connection.destroy();
+    return this.#connections.delete(connection);
   }
 
   #next(): void {
     for (const exchange of this.#waiting) {
-      const connection = this.#free.pop() ?? this.#open();
-      if (connection === undefined) break;
-      this.#waiting.delete(exchange);
-      this.#run(exchange, connection);
+      if (exchange.list !== this.#waiting) break; // an exchange that failed at once has called this method
+      const connection = this.#connectionFor(exchange);
+      if (connection !== undefined) {
+        this.#waiting.delete(exchange);
+        this.#run(exchange, connection);
+      } else if (exchange.connectionSince === 0) break;
     }
     this.#pressure?.update(this.#holding.size, this.#waiting.size);
     if (this.#holding.size + this.#waiting.size === 0) this.#closed?.();
   }
 
   async #end(): Promise<void> {
-    const connections = [...this.#connections];
+    const connections = [...this.#connections, ...this.#retired];
     this.#connections.clear();
+    this.#retired.clear();
     this.#free.length = 0;
     await Promise.all(connections.map((connection) => connection.destroy()));
   }

@@ -6,6 +6,7 @@ import { ContentDecoder, decodersOf } from './content-encoding.ts';
 import { fetchError } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import { matchesIntegrity } from './integrity.ts';
+import type { OriginSettings } from './options.ts';
 import { PhaseTimer } from './phase-timer.ts';
 import { ResponseBody, type BodySink } from './response-body.ts';
 import { headerValue } from './response-headers.ts';
@@ -19,12 +20,12 @@ export interface ReceivedResponse {
   readonly sink: BodySink;
 }
 
-/** `limit` is the longest silence of the server, ms. `ended` is called when there is nothing left to abort. */
+/** `settings.body` is the longest silence of the server, ms. `ended` is called when there is nothing left to abort. */
 export function receiveResponse(
   request: RequestLike,
   head: ResponseHead,
   exchange: Exchange,
-  limit: number,
+  { body: limit, maxBody: maxLength }: OriginSettings,
   ended: () => void,
 ): ReceivedResponse {
   const { integrity } = request.members;
@@ -34,7 +35,7 @@ export function receiveResponse(
   const idleTimer = new PhaseTimer(limit, expire);
 
   if (request.method === 'HEAD' || nullBodyStatuses.has(head.status)) {
-    const sink = new ResponseBody({ contentType, source: exchange, idleTimer, toReadError, ended });
+    const sink = new ResponseBody({ contentType, source: exchange, idleTimer, maxLength, toReadError, ended });
     if (integrity !== undefined) checkIntegrity(integrity, new Uint8Array());
     return { response: lazyResponse(head, null), body: undefined, sink };
   }
@@ -42,7 +43,7 @@ export function receiveResponse(
   const encoding = headerValue(head.headers, 'content-encoding');
   const decoders = encoding === undefined ? [] : decodersOf(encoding);
   const decoder = decoders.length === 0 ? undefined : new ContentDecoder(decoders, exchange);
-  const body = new ResponseBody({ contentType, source: decoder ?? exchange, idleTimer, toReadError, ended });
+  const body = new ResponseBody({ contentType, source: decoder ?? exchange, idleTimer, maxLength, toReadError, ended });
   if (decoder !== undefined) decoder.sink = body;
   const response = integrity === undefined ? unchecked(head, body) : checked(head, body, integrity);
   return { response, body, sink: decoder ?? body };

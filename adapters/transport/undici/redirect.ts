@@ -8,13 +8,17 @@ const statuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const bodyHeaders = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
 const originHeaders = ['authorization', 'proxy-authorization', 'cookie', 'host'];
 
+export function isRedirect(status: number): boolean {
+  return statuses.has(status);
+}
+
 /** The URL that a response redirects to; undefined if the response is not a redirect. */
 export function redirectUrl(
   status: number,
   location: string | string[] | undefined,
   from: NetworkRequest,
 ): URL | undefined {
-  if (!statuses.has(status) || location === undefined) return undefined;
+  if (!isRedirect(status) || location === undefined) return undefined;
   // Servers send the bytes of UTF-8, which a header exposes as Latin-1.
   const text = Buffer.from(String(location), 'latin1').toString();
   const url = new URL(text, from.url);

@@ -1,6 +1,9 @@
 /** The body of a request in the form in which undici sends it: as bytes, or in pieces. */
+import type { BodyInit } from '../../../src/core/engine/fetch-types.ts';
+import { isArrayBuffer } from 'node:util/types';
+
 import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
-import { isStream } from '../../../src/core/engine/request-body.ts';
+import { cancelStream, isStream, textOf } from '../../../src/core/engine/request-body.ts';
 import { encodeMultipart } from './multipart.ts';
 
 type Pieces = AsyncIterable<Uint8Array>;
@@ -15,23 +18,37 @@ export interface RequestBody {
   cancel?(reason: unknown): void;
 }
 
+/** A stream of which too little has arrived to know how it is sent. */
+export interface PendingBody {
+  readonly ready: Promise<RequestBody>;
+  cancel(reason: unknown): void;
+}
+
 /** Bytes that a socket buffers before its peer has read any. A longer body is sent in pieces, which the `write` limit covers. */
 const pieceLength = 64 * 1024;
 
 /** `undefined` for a request without a body. */
-export function requestBody(request: RequestLike): RequestBody | Promise<RequestBody> | undefined {
+export function requestBody(request: RequestLike): RequestBody | PendingBody | undefined {
   const { body } = request;
   if (body === null) return undefined;
-  return body === undefined || isStream(body) ? ofStream(request.request.body!) : ofSource(request, body);
+  if (body !== undefined && !isStream(body)) return ofSource(request, body);
+  return ofStream(request, request.request.body!, body === undefined ? pieceLength : 0);
+}
+
+/** For a call that is aborted before its body is read. A Request is used up by it (Fetch Standard, "abort the fetch() call"). */
+export function cancelBody(request: RequestLike, reason: unknown): void {
+  const { body } = request;
+  const stream = body === undefined ? request.request.body : body instanceof ReadableStream ? body : undefined;
+  if (stream?.locked === false) void cancelStream(stream.getReader(), request.header('content-type'), reason);
 }
 
 function ofSource(request: RequestLike, source: BodyInit): RequestBody {
   if (source instanceof URLSearchParams) return ofBytes(Buffer.from(source.toString()));
   if (source instanceof Blob) return { length: source.size, replayable: true, open: () => source.stream() };
   if (source instanceof FormData) return { ...encodeMultipart(source, boundaryOf(request)), replayable: true };
-  if (source instanceof ArrayBuffer) return ofBytes(new Uint8Array(source));
-  if (ArrayBuffer.isView(source)) return ofBytes(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
-  return ofBytes(Buffer.from(source as unknown as string));
+  // An ArrayBuffer of another realm, such as a `vm` context, is no instance of this one.
+  if (isArrayBuffer(source) || ArrayBuffer.isView(source)) return ofBytes(bytesOf(source));
+  return ofBytes(Buffer.from(textOf(source)));
 }
 
 function ofBytes(bytes: Uint8Array): RequestBody {
@@ -43,32 +60,53 @@ async function* piecesOf(bytes: Uint8Array): Pieces {
   for (let at = 0; at < bytes.length; at += pieceLength) yield bytes.subarray(at, at + pieceLength);
 }
 
-/**
- * The body of a Request is a stream even if the Request was made of bytes. A stream that ends with its first chunk is
- * taken for bytes: it is sent with its length, and can be sent again.
- */
-async function ofStream(stream: ReadableStream<Uint8Array>): Promise<RequestBody> {
+function ofStream(request: RequestLike, stream: ReadableStream<Uint8Array>, limit: number): PendingBody {
   const reader = stream.getReader();
-  const first = await reader.read();
-  if (first.done) return ofBytes(new Uint8Array());
-  const second = reader.read();
-  second.catch(() => undefined); // `rest` throws this error
-  const next = await Promise.race([second, nextTurn()]);
-  if (next?.done === true) return ofBytes(bytesOf(first.value));
+  const cancel = (reason?: unknown): void => void cancelStream(reader, request.header('content-type'), reason);
+  return { ready: begin(reader, limit, cancel), cancel };
+}
+
+/**
+ * The body of a Request is a stream even if the Request was made of bytes or of a form. A stream that ends without a
+ * pause, and with the chunk that exceeds `limit` or before it, is taken for bytes: it is sent with its length, and can be
+ * sent again.
+ */
+async function begin(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  limit: number,
+  cancel: (reason?: unknown) => void,
+): Promise<RequestBody> {
+  const chunks: Uint8Array[] = [];
+  let next = reader.read();
+  let result: ReadableStreamReadResult<Uint8Array> | undefined = await next;
+  for (let length = 0; result?.done === false && length <= limit;) {
+    chunks.push(checkChunk(result.value));
+    length += result.value.length;
+    next = reader.read();
+    next.catch(() => undefined); // `rest` throws this error
+    result = await Promise.race([next, nextTurn()]);
+  }
+  if (result?.done === true) return ofBytes(Buffer.concat(chunks));
 
   async function* rest(): Pieces {
     try {
-      yield bytesOf(first.value!);
-      for (let { done, value } = await second; !done; { done, value } = await reader.read()) yield bytesOf(value!);
+      yield* chunks;
+      for (let { done, value } = await next; !done; { done, value } = await reader.read()) yield checkChunk(value!);
     } finally {
-      await reader.cancel(); // undici stops reading when the exchange has ended
+      cancel(); // undici stops reading when the exchange has ended
     }
   }
-  const cancel = (reason: unknown): void => void reader.cancel(reason).catch(() => undefined);
   return { length: undefined, replayable: false, open: rest, cancel };
 }
 
-function bytesOf(chunk: unknown): Uint8Array {
+/** No view can be made of a buffer that was transferred; it has no bytes. */
+function bytesOf(source: ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (source.byteLength === 0) return new Uint8Array();
+  if (!ArrayBuffer.isView(source)) return new Uint8Array(source);
+  return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+}
+
+function checkChunk(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   throw new TypeError('Received non-Uint8Array chunk');
 }

@@ -1,5 +1,7 @@
 /** The body of a response between the connection, which pushes the bytes, and the reader, which pulls them. */
 import type { BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
+import { BodySizeError } from '../../../src/core/errors.ts';
+import { ByteQueue } from './byte-queue.ts';
 import type { PhaseTimer } from './phase-timer.ts';
 
 /** Takes the bytes of a body as they arrive. */
@@ -25,6 +27,8 @@ export interface ResponseBodyOptions {
   readonly source: BodySource;
   /** Runs while a reader waits for bytes: it measures the silence of the server, not that of the reader. */
   readonly idleTimer: PhaseTimer;
+  /** The most bytes that the reader may get. */
+  readonly maxLength: number;
   /** Turns an error of the connection into the one that the reader gets. */
   readonly toReadError: (error: Error) => unknown;
   /** Called once, when the body has arrived whole, has failed or was cancelled. */
@@ -36,13 +40,14 @@ export class ResponseBody implements BodySink, BodyArrival {
   readonly contentType: string | undefined;
   /** Dropped at the end: a response that is kept must not keep the exchange, and with it the whole call. */
   #options: ResponseBodyOptions | undefined;
-  #chunks: Uint8Array[] = [];
-  #size = 0;
+  readonly #unread = new ByteQueue();
+  #length = 0;
   #paused = false;
   #failure: { readonly error: unknown } | undefined;
   #reader: PendingRead | undefined;
   #registered = false;
   #complete = false;
+  #signals: AbortSignal[] | undefined;
   #listeners: ((complete: boolean) => void)[] | undefined;
 
   constructor(options: ResponseBodyOptions) {
@@ -60,24 +65,36 @@ export class ResponseBody implements BodySink, BodyArrival {
     });
   }
 
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
   get hasReader(): boolean {
     return this.#reader !== undefined;
   }
 
   push(chunk: Uint8Array): void {
-    if (this.ended) return;
-    if (this.#size === 0) this.#chunks = [chunk];
-    else this.#chunks.push(chunk);
-    this.#size += chunk.byteLength;
+    // undici pushes an empty chunk when the source goes on after a pause. A stream of bytes refuses one.
+    if (this.ended || chunk.byteLength === 0) return;
+    this.#length += chunk.byteLength;
+    if (this.#length > this.#options!.maxLength) return this.#refuse();
+    this.#unread.push(chunk);
     if (this.#reader?.all === true) return this.#options!.idleTimer.refresh();
     if (this.#reader !== undefined) return this.#settleRead();
-    if (this.#size >= highWaterMark && !this.#paused) {
+    if (this.#unread.size >= highWaterMark && !this.#paused) {
       this.#paused = true;
       this.#options!.source.pause();
     }
   }
 
-  onEnd(listener: (complete: boolean) => void): void {
+  #refuse(): void {
+    const { source, maxLength } = this.#options!;
+    this.fail(new BodySizeError(maxLength));
+    source.cancel();
+  }
+
+  onEnd(listener: (complete: boolean) => void, signal?: AbortSignal): void {
+    if (signal !== undefined) this.readUnder(signal);
     if (this.ended) listener(this.#complete);
     else if (this.#listeners === undefined) this.#listeners = [listener];
     else this.#listeners.push(listener);
@@ -102,14 +119,14 @@ export class ResponseBody implements BodySink, BodyArrival {
   abort(reason: unknown): void {
     if (this.ended) return;
     this.#failure = { error: reason };
-    this.#takeChunks();
+    this.#unread.take();
     this.#finish();
   }
 
   cancel(): void {
     if (this.ended) return;
     const { source } = this.#options!;
-    this.#takeChunks();
+    this.#unread.take();
     this.#finish();
     source.cancel();
   }
@@ -124,14 +141,30 @@ export class ResponseBody implements BodySink, BodyArrival {
     return this.#startRead(true);
   }
 
+  /** A read that begins after the body has arrived rejects with the reason of the signal, if it has aborted by then. */
+  readUnder(signal: AbortSignal): void {
+    if (!this.ended || this.#unread.size > 0) (this.#signals ??= []).push(signal);
+  }
+
   #startRead(all: boolean): Promise<Uint8Array[]> {
+    this.#failIfAborted();
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-    if (this.ended || (!all && this.#chunks.length > 0)) return Promise.resolve(this.#takeChunks());
+    if (this.ended || (!all && this.#unread.size > 0)) return Promise.resolve(this.#unread.take());
     return new Promise((resolve, reject) => {
       this.#reader = { all, resolve, reject };
       this.#options!.idleTimer.start();
       this.#resumeSource();
     });
+  }
+
+  /** The caller's signal has no listener once the body has arrived: it may live longer than the response. */
+  #failIfAborted(): void {
+    if (this.#signals === undefined || !this.ended) return;
+    const aborted = this.#signals.find((signal) => signal.aborted);
+    this.#signals = undefined;
+    if (aborted === undefined || this.#unread.size === 0) return;
+    this.#failure = { error: aborted.reason };
+    this.#unread.take();
   }
 
   #finish(): void {
@@ -141,6 +174,7 @@ export class ResponseBody implements BodySink, BodyArrival {
     this.#settleRead();
     this.#options!.ended();
     this.#options = undefined;
+    if (this.#unread.size === 0) this.#signals = undefined;
     for (const listener of this.#listeners ?? []) listener(this.#complete);
     this.#listeners = undefined;
   }
@@ -150,15 +184,8 @@ export class ResponseBody implements BodySink, BodyArrival {
     if (reader === undefined) return;
     this.#reader = undefined;
     this.#options!.idleTimer.stop();
-    if (this.#failure === undefined) reader.resolve(this.#takeChunks());
+    if (this.#failure === undefined) reader.resolve(this.#unread.take());
     else reader.reject(this.#failure.error);
-  }
-
-  #takeChunks(): Uint8Array[] {
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    this.#size = 0;
-    return chunks;
   }
 
   #resumeSource(): void {

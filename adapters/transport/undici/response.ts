@@ -120,7 +120,8 @@ class LazyResponse extends ResponseShape {
   }
 
   #read<Value>(convert: (bytes: Uint8Array) => Value | Promise<Value>): Promise<Value> {
-    if (this.bodyUsed) return Promise.reject(new TypeError('Body is unusable: Body has already been read'));
+    if (this.bodyUsed || this.#stream?.locked === true)
+      return Promise.reject(new TypeError('Body is unusable: Body has already been read'));
     if (this.#stream === null) return Promise.resolve(noBytes).then(convert);
     if (this.#stream !== undefined) return new Response(this.#stream).bytes().then(convert);
     this.#consumed = true;
@@ -134,10 +135,10 @@ class LazyResponse extends ResponseShape {
   #open(body: ResponseBody): ReadableStream<Bytes> {
     return new ReadableStream<Bytes>({
       type: 'bytes',
+      start: (controller) => failWith(body, controller),
       pull: async (controller) => {
         const chunks = await this.#next(body);
-        for (const chunk of chunks) controller.enqueue(new Uint8Array(chunk));
-        if (chunks.length > 0) return;
+        if (chunks.length > 0) return controller.enqueue(joined(chunks));
         controller.close();
         if ('byobRequest' in controller) controller.byobRequest?.respond(0);
       },
@@ -148,6 +149,17 @@ class LazyResponse extends ResponseShape {
   #next(body: ResponseBody): Promise<Uint8Array[]> {
     return body.read();
   }
+}
+
+/**
+ * A reader may wait for `closed`, and read nothing. The body must not keep a dropped response alive, which a closure of its
+ * method would.
+ */
+function failWith(body: ResponseBody, controller: ReadableStreamController<Bytes>): void {
+  const stream = new WeakRef(controller);
+  body.onEnd(() => {
+    if (body.failure !== undefined) stream.deref()?.error(body.failure.error);
+  });
 }
 
 export function lazyResponse(head: ResponseHead, body: ResponseBody | ReadableStream<Bytes> | null): Response {
@@ -168,6 +180,10 @@ function decode(bytes: Uint8Array): string {
 
 function parse(bytes: Uint8Array): unknown {
   return JSON.parse(decode(bytes));
+}
+
+function joined(chunks: Uint8Array[]): Bytes {
+  return copyOf(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
 }
 
 /** A chunk from the socket is part of a larger buffer, which the caller must not see. */

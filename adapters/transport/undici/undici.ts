@@ -1,17 +1,29 @@
 /** A fetch for Node on undici's connections: faster than the global fetch, with limits per phase and a pool per origin. */
+import type { RequestInfo } from '../../../src/core/engine/fetch-types.ts';
+import { Client } from 'undici';
+
 import type { AbortSource } from '../../../src/core/engine/lazy-abort.ts';
 import type { RequestLike } from '../../../src/core/engine/lazy-request.ts';
 import { sendRequest } from '../../../src/core/engine/transport-protocol.ts';
+import { KyoaError } from '../../../src/core/errors.ts';
 import { Call } from './fetch-call.ts';
 import { cachedLookup } from './dns-cache.ts';
 import { checkRequest, readRequest, readSignal } from './fetch-arguments.ts';
 import { parseOptions, type OriginStats, type UndiciOptions } from './options.ts';
 import { Pool } from './pool.ts';
-import { requestBody, type RequestBody } from './request-body.ts';
+import { cancelBody, requestBody } from './request-body.ts';
 import { isHttp, networkRequest, refuseBadPort, requestHeaders } from './network-request.ts';
 
-export type { OriginOptions, OriginStats, Pressure, TlsOptions, TransportLimit, UndiciOptions } from './options.ts';
+export { BodySizeError } from '../../../src/core/errors.ts';
+export type { OriginOptions, OriginStats, Pressure, TransportLimit, UndiciOptions } from './options.ts';
+export type { ProxyOption, ProxyOptions } from './proxy.ts';
+export type { TlsOptions } from './tls-options.ts';
 
+/**
+ * A fetch on undici's connections, as `undici()` returns it, with the state of its pools.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/transports.md
+ */
 export interface UndiciFetch extends AsyncDisposable {
   (input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
   /** The present state of each origin that has had a request. */
@@ -36,9 +48,23 @@ const platformFetch = globalThis.fetch;
  * It needs undici 8, which kyoa does not install.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * import kyoa from 'kyoa';
+ * import { undici } from 'kyoa/undici';
+ *
+ * const fetch = undici({ connect: 2_000, connections: 100 });
+ * const api = kyoa.create({ fetch });
+ * await fetch.close();
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/transports.md
  */
 export function undici(options: UndiciOptions = {}): UndiciFetch {
   const settings = parseOptions(options);
+  if (!('dispatch' in Client.prototype)) {
+    const message = 'undici() needs the package undici, which Bun replaces by its own: leave out the option `fetch`';
+    throw new KyoaError('INVALID_OPTION', message);
+  }
   const lookup = settings.dns > 0 ? cachedLookup(settings.dns) : undefined;
   const pools = new Map<string, Pool>();
   let ended = false;
@@ -58,21 +84,20 @@ export function undici(options: UndiciOptions = {}): UndiciFetch {
   const send = (request: RequestLike, source: AbortSource | AbortSignal | null | undefined): Promise<Response> =>
     new Promise((resolve, reject) => {
       checkRequest(request);
-      if (source?.aborted === true) throw source.reason;
+      if (source?.aborted === true) {
+        cancelBody(request, source.reason);
+        throw source.reason;
+      }
       if (!isHttp(request.url)) {
         const signal = source == null || source instanceof AbortSignal ? source : source.signal;
         return resolve(platformFetch(...request.fetchArguments({ signal: signal ?? null })));
       }
-      const start = (body: RequestBody | undefined): void => {
-        const headers = requestHeaders(request);
-        const first = networkRequest(request.url, { method: request.method, headers, hasBody: body !== undefined });
-        void new Call({ request, source, body, poolOf }, first, { resolve, reject });
-      };
       const body = requestBody(request);
-      if (body instanceof Promise) body.then(start).catch(reject);
-      else start(body);
+      const headers = requestHeaders(request);
+      const first = networkRequest(request.url, { method: request.method, headers, hasBody: body !== undefined });
+      void new Call({ request, source, body, poolOf }, first, { resolve, reject });
     });
-  const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+  const fetch = (input: RequestInfo | URL, init: RequestInit | null = null): Promise<Response> => {
     try {
       return send(readRequest(input, init), readSignal(input, init));
     } catch (error) {

@@ -5,7 +5,8 @@ export const breaker: Policy = {
   name: 'breaker',
   title: 'breaker',
   about: 'Rejects calls at once while a server fails, so that the server can recover.',
-  place: 'Inside retry, outside the timeout of an attempt.',
+  place: 'Placed inside retry and outside the timeout of an attempt.',
+  inside: ['retry'],
   most: 1,
   initial: {},
   options: declared(schemas.breaker.options, [

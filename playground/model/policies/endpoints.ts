@@ -9,7 +9,8 @@ export const endpoints: Policy = {
   name: 'endpoints',
   title: 'endpoints',
   about: 'Sends each attempt to one of several regions: canary by weight, failover by ejection.',
-  place: 'Inside retry, hedge and breaker.',
+  place: 'Placed inside retry, hedge and breaker.',
+  inside: ['retry', 'hedge', 'breaker'],
   most: 1,
   initial: {},
   options: declared(schemas.endpoints.options, [

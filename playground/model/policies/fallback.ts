@@ -6,7 +6,8 @@ export const fallback: Policy = {
   name: 'fallback',
   title: 'fallback',
   about: 'Returns a substitute response when all attempts have failed.',
-  place: 'Outside retry.',
+  place: 'Placed outside retry.',
+  outside: ['retry'],
   most: 1,
   initial: {},
   options: [

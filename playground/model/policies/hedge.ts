@@ -5,7 +5,8 @@ export const hedge: Policy = {
   name: 'hedge',
   title: 'hedge',
   about: 'Sends a second copy of a slow request; the first good response wins.',
-  place: 'Inside retry, outside the timeout of an attempt.',
+  place: 'Placed inside retry and outside the timeout of an attempt.',
+  inside: ['retry'],
   most: 1,
   initial: {},
   options: declared({ ...schemas.hedge.options, budget: schemas.budget }, [

@@ -8,7 +8,9 @@ export const idempotency: Policy = {
   name: 'idempotency',
   title: 'idempotency',
   about: 'A repeated request is executed once, also after a reload or from another tab.',
-  place: 'Inside dedupe, outside retry.',
+  place: 'Placed inside dedupe and outside retry; in a handler outermost.',
+  inside: ['dedupe'],
+  outside: ['retry'],
   most: 1,
   initial: { storage: 'indexeddb' },
   options: declared(schemas.idempotency.options, [

@@ -6,7 +6,8 @@ export const latest: Policy = {
   name: 'latest',
   title: 'latest',
   about: 'A newer call aborts the older one, as in a search as you type.',
-  place: 'Outside retry.',
+  place: 'Placed outside retry.',
+  outside: ['retry'],
   most: 1,
   initial: {},
   options: declared(schemas.latest.options, [

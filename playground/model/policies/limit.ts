@@ -8,7 +8,9 @@ export const limit: Policy = {
   name: 'limit',
   title: 'limit',
   about: 'Limits the calls in flight, and the calls that start within a window.',
-  place: 'Inside retry, outside the timeout of an attempt.',
+  place:
+    'Placed inside retry, and outside the timeout of an attempt, so that the wait in the queue does not count as a slow response.',
+  inside: ['retry'],
   most: 1,
   initial: { concurrency: 20 },
   options: declared({ ...schemas.limit.options, aimd: schemas.aimd }, [

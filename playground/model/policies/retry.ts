@@ -9,7 +9,7 @@ export const retry: Policy = {
   name: 'retry',
   title: 'retry',
   about: 'Sends a request again after a transient failure, with jitter and a budget.',
-  place: 'Inside the total timeout, outside the timeout of an attempt.',
+  place: 'Placed inside the total timeout and outside the timeout of an attempt.',
   most: 1,
   initial: {},
   options: declared({ ...schemas.retry.options, budget: schemas.budget }, [

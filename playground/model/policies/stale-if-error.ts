@@ -7,7 +7,9 @@ export const staleIfError: Policy = {
   title: 'staleIfError',
   about:
     'Returns the last good response to a GET when all attempts fail (RFC 5861). Responses of this API are no-store.',
-  place: 'Outside timeout and retry, inside fallback.',
+  place: 'Placed outside timeout and retry, inside fallback.',
+  inside: ['fallback'],
+  outside: ['timeout', 'retry'],
   most: 1,
   initial: {},
   options: declared(schemas.staleIfError.options, [

@@ -10,7 +10,7 @@ export const timeout: Policy = {
   name: 'timeout',
   title: 'timeout',
   about: 'Limits how long a call may take, and aborts it when the time is over.',
-  place: 'Outermost it limits the whole call, innermost each attempt.',
+  place: 'Outside retry it limits the whole call, inside retry each attempt.',
   most: 2,
   initial: { total: 5_000 },
   options: declared({ ...schemas.timeout.options, headers: schemas.adaptive }, [

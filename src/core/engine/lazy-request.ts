@@ -1,5 +1,6 @@
 /** The request of a call as the caller wrote it, and the Request that is created from it when code asks for one. */
-import { isStream, isTyped, snapshot, withoutType } from './request-body.ts';
+import type { BodyInit, RequestInfo } from './fetch-types.ts';
+import { isStream, isTyped, snapshot, sources, withoutType } from './request-body.ts';
 
 /** What a fork may change of a request. */
 export interface RequestChanges {
@@ -147,10 +148,14 @@ export class GivenRequest implements RequestLike {
 
   derive(changes: RequestChanges): RequestLike {
     const { url, headers, body, init } = changes;
-    if (body !== undefined || url !== undefined) return lazyCopy(this.request, body ?? this.#stream()).derive(changes);
+    const isForeign = !(this.request instanceof Request); // of a bridge of node:http; the constructor would refuse it
+    if (body !== undefined || url !== undefined || isForeign)
+      return lazyCopy(this.request, body ?? this.#stream()).derive(changes);
     // It follows no signal: `ctx.signal` aborts the call.
     const request = new Request(this.request, { ...referrerOf(this.request), signal: null, ...init });
     mergeHeaders(request.headers, headers);
+    const source = sources.get(this.request);
+    if (source !== undefined) sources.set(request, source);
     return new GivenRequest(request);
   }
 
@@ -179,7 +184,9 @@ export function requestOf(input: RequestInfo | URL, init: RequestInit): RequestL
 /** The same request with a body whose source is known. */
 export function lazyCopy(request: Request, body: BodyInit | null): LazyRequest {
   const headers = new Headers(request.headers);
-  if (body instanceof FormData) headers.delete('content-type'); // a new form has a new boundary
+  if (body instanceof FormData && headers.get('content-type')?.startsWith('multipart/form-data')) {
+    headers.delete('content-type'); // a new form has a new boundary
+  }
   return new LazyRequest(request.url, request.method, headers, body, withDuplex(membersOf(request), body));
 }
 

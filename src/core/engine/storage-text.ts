@@ -8,6 +8,13 @@ export function encodeText(text: string): string {
   return text.startsWith('"') || /[\0\p{Surrogate}]/u.test(text) ? JSON.stringify(text) : text;
 }
 
-export function decodeText(stored: string): string {
-  return stored.startsWith('"') ? (JSON.parse(stored) as string) : stored;
+/** `undefined` for what `encodeText` did not write. */
+export function decodeText(stored: unknown): string | undefined {
+  if (typeof stored !== 'string') return undefined;
+  if (!stored.startsWith('"')) return stored;
+  try {
+    return JSON.parse(stored) as string;
+  } catch {
+    return undefined;
+  }
 }

@@ -16,9 +16,11 @@ export function afterUnref(ms: number, run: () => void): Timer {
 
 /** Only Node's timers, and those of runtimes that follow it, keep a process alive. */
 function unref(timer: Timer): Timer {
-  (timer as { unref?: () => void } | undefined)?.unref?.();
+  (timer as Referenced)?.unref?.();
   return timer;
 }
+
+type Referenced = { unref?: () => void; ref?: () => void } | undefined;
 
 /** Rejects with the signal's reason as soon as the signal aborts. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
@@ -58,14 +60,22 @@ export function afterRest(rest: Rest, run: () => void): Timer {
 export class LimitTimer {
   #timer: Timer;
 
-  /** `last` is called once, with the rest of the limit, 1 ms at most. It may return the timer of this rest. */
-  constructor(ms: number, last: (rest: Rest) => Timer) {
-    const started = performance.now();
+  /**
+   * `last` is called once, with the rest of the limit, 2 ms at most, and may return the timer of this rest. If the process was
+   * blocked and the timer is late, the rest is as long as it is late, up to `grace`: no server could respond to what was not
+   * sent before the block.
+   */
+  constructor(ms: number, last: (rest: Rest) => Timer, grace = 1) {
     if (ms <= 1) this.#timer = last(ms);
     else if (ms <= longestDelay) {
-      this.#timer = setTimeout(() => {
-        this.#timer = last(performance.now() - started < ms - 2 ? undefined : 1);
-      }, ms - 1);
+      const started = performance.now();
+      const due = (): void => {
+        // Node counts whole milliseconds: a timer runs up to 1 ms early.
+        const late = performance.now() - started - ms;
+        const rest = late < 0 ? -late : Math.min(late, grace);
+        this.#timer = last(late < -2 ? undefined : Math.max(1, Math.ceil(rest)));
+      };
+      this.#timer = setTimeout(due, Math.ceil(ms) - 1);
     }
   }
 
@@ -77,5 +87,10 @@ export class LimitTimer {
   unref(): this {
     unref(this.#timer);
     return this;
+  }
+
+  /** From now on it keeps a Node process alive again. */
+  ref(): void {
+    (this.#timer as Referenced)?.ref?.();
   }
 }

@@ -15,8 +15,11 @@ export const bodyArrival: unique symbol = Symbol.for('kyoa.bodyArrival') as neve
 export interface BodyArrival {
   /** The `content-type` of the response. Reading `headers` would create them. */
   readonly contentType: string | undefined;
-  /** Calls `end` once, when the whole body has arrived (`complete`) or no more of it will; at once if that has happened. */
-  onEnd(end: (complete: boolean) => void): void;
+  /**
+   * Calls `end` once, when the whole body has arrived (`complete`) or no more of it will; at once if that has happened. A
+   * read that begins later rejects with the reason of `signal`, if it has aborted by then.
+   */
+  onEnd(end: (complete: boolean) => void, signal?: AbortSignal): void;
   /** Each read, pending or later, rejects with exactly this error. No effect once the whole body has arrived. */
   abort(error: unknown): void;
 }

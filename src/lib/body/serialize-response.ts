@@ -1,4 +1,5 @@
 /** Converts a response to text for a Storage, and back. The bytes survive exactly, and a text body stays readable. */
+import { StorageError } from '../../core/errors.ts';
 import { concat, readUpTo, resume, type Bytes } from './streams.ts';
 import { createResponse, responseHead, type ResponseHead } from './synthetic-response.ts';
 import { isEventStream } from './watch.ts';
@@ -16,6 +17,8 @@ export interface Serialized {
   readonly response: Response;
   /** Absent if the response cannot be stored. */
   readonly text?: string;
+  /** The body broke off: the response is not complete. */
+  readonly broken?: true;
 }
 
 /**
@@ -27,25 +30,40 @@ export async function serializeResponse(response: Response, maxLength: number): 
   const announced = Number(response.headers.get('content-length'));
   if (response.status < 200 || isEventStream(response) || announced > maxLength) return { response };
   const head = responseHead(response);
-  if (!response.body) return { response, text: JSON.stringify({ head } satisfies SerializedResponse) };
+  const { body } = response as { readonly body: Response['body'] | undefined };
+  if (body === null) return { response, text: JSON.stringify({ head } satisfies SerializedResponse) };
+  // React Native's own fetch shows no stream.
+  if (body === undefined) return serialized(head, new Uint8Array(await response.arrayBuffer()));
 
-  const reader = response.body.getReader();
+  const reader = body.getReader();
   const chunks: Bytes[] = [];
   // The caller gets the error when it has read the chunks before it.
-  const ended = await readUpTo(reader, chunks, maxLength).catch(() => false);
-  if (!ended) return { response: createResponse(head, resume(chunks, reader)) };
-  const bytes = concat(chunks);
+  const ended = await readUpTo(reader, chunks, maxLength).catch(() => undefined);
+  if (ended !== true) {
+    return { response: createResponse(head, resume(chunks, reader)), ...(ended === undefined && { broken: true }) };
+  }
+  return serialized(head, concat(chunks));
+}
+
+function serialized(head: ResponseHead, bytes: Bytes): Serialized {
   return {
     response: createResponse(head, { bytes }),
     text: JSON.stringify({ head, ...encode(bytes) } satisfies SerializedResponse),
   };
 }
 
+/** @throws {StorageError} if `serializeResponse` did not write the text */
 export function restoreResponse(stored: string): Response {
-  const { head, text, base64 } = JSON.parse(stored) as SerializedResponse;
-  const bytes =
-    text !== undefined ? new TextEncoder().encode(text) : base64 !== undefined ? fromBase64(base64) : undefined;
-  return createResponse(head, bytes ? { bytes } : null);
+  try {
+    const { head, text, base64 } = JSON.parse(stored) as SerializedResponse;
+    const types = [head.url, head.status, text ?? '', base64 ?? ''].map((member) => typeof member).join();
+    if (types !== 'string,number,string,string') throw new TypeError(`Its members are ${types}`);
+    const bytes =
+      text !== undefined ? new TextEncoder().encode(text) : base64 !== undefined ? fromBase64(base64) : undefined;
+    return createResponse(head, bytes ? { bytes } : null);
+  } catch (cause) {
+    throw new StorageError('A stored response is not one that kyoa wrote; delete its entry', { cause });
+  }
 }
 
 function encode(bytes: Bytes): { text: string } | { base64: string } {

@@ -1,7 +1,8 @@
 /** Helpers for streams of bytes: create one, read one up to a limit, read on after that, join chunks. */
 import { noop } from '../noop.ts';
 
-export type Bytes = Uint8Array<ArrayBuffer>;
+/** `Uint8Array<ArrayBuffer>`, a type that takes no argument before TypeScript 5.7. */
+export type Bytes = ReturnType<Uint8Array['slice']>;
 
 /**
  * A stream that behaves like the body of a platform's Response: it calls `next` only when its reader wants a chunk, and
@@ -50,7 +51,8 @@ export async function readUpTo(
 export function resume(chunks: Bytes[], reader: ReadableStreamDefaultReader<Bytes>): ReadableStream<Bytes> {
   const next = async (): Promise<Bytes | undefined> => {
     const chunk = chunks.length > 0 ? chunks.shift() : (await reader.read()).value;
-    return chunk?.byteLength === 0 ? next() : chunk?.slice(); // chunks may share a buffer, which would be transferred
+    // A copy, because chunks may share a buffer, which would be transferred. The `slice` of a Buffer would be none.
+    return chunk?.byteLength === 0 ? next() : chunk && new Uint8Array(chunk);
   };
   // The cancel is not awaited: that of a tee branch stays pending until the other branch is cancelled, too.
   return byteStream(next, (reason) => void reader.cancel(reason).catch(noop));

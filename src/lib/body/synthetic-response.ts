@@ -6,10 +6,12 @@ import { nullBodyStatuses } from '../../core/engine/http-constants.ts';
 import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { shadowPrototype } from './shadow-prototype.ts';
+import { streamResponse } from './stream-response.ts';
 import { byteStream, type Bytes } from './streams.ts';
 
 /** All of a response except its body. */
 export interface ResponseHead {
+  /** Without the fragment that the URL of a request may have (Fetch Standard, Response class). */
   readonly url: string;
   readonly redirected: boolean;
   readonly type: ResponseType;
@@ -50,7 +52,7 @@ export function responseFactory(head: ResponseHead): (body: Body) => Response {
   return (body) => {
     const content = body === null || body instanceof ReadableStream ? undefined : body;
     const stream = content === undefined ? (body as ReadableStream | null) : streamOf(content);
-    const response = new Response(nullBodyStatuses.has(status) ? null : stream, { status, statusText, headers });
+    const response = streamResponse(nullBodyStatuses.has(status) ? null : stream, { status, statusText, headers });
     return adopt(response, { head, content });
   };
 }

@@ -12,6 +12,7 @@
  * | cloned                             | `copies`: one more                       | one more, with the same `body`   |
  * | cancelled                          | `copies`: one less; `ended`: false at 0  |                                  |
  * | read to its end                    | `ended`: true                            |                                  |
+ * | dropped: no copy can be read       | `ended`: false                           | `unread` was collected           |
  * | failed by the transport            | `ended`: false                           |                                  |
  * | failed by a policy                 | `failure`; `ended`: false                |                                  |
  *
@@ -23,13 +24,24 @@ import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { relay } from './relay.ts';
 import { shadowPrototype } from './shadow-prototype.ts';
+import { streamResponse } from './stream-response.ts';
 import type { Bytes } from './streams.ts';
-import { endBody, failBody, newBody, type BodyWatcher, type WatchedBody } from './watched-body.ts';
+import {
+  checkLength,
+  endBody,
+  failBody,
+  newBody,
+  unreadBodies,
+  type BodyWatcher,
+  type WatchedBody,
+} from './watched-body.ts';
 
 export type { BodyWatcher };
 
 interface WatchedResponse {
   readonly body: WatchedBody;
+  /** Held by the responses and streams that may still read the body, and by nothing else. Timers and signals hold `body`. */
+  readonly unread: WeakKey;
   /** A Response whose body is our relay. All reads go through it once it exists. */
   relayed: Response | undefined;
 }
@@ -47,7 +59,9 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
   const arrival = watcher.chunk === undefined ? (response as Arriving)[bodyArrival] : undefined;
   if (arrival !== undefined) {
     // A reaction of a promise runs in the async context of this call, and the listener in that of a socket.
-    void new Promise<boolean>((resolve) => arrival.onEnd(resolve)).then((complete) => watcher.end(complete));
+    void new Promise<boolean>((resolve) => arrival.onEnd(resolve, watcher.signal)).then((complete) =>
+      watcher.end(complete),
+    );
     return (error) => arrival.abort(error);
   }
   const known = responses.get(response);
@@ -57,15 +71,22 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
     watcher.end(ended);
     return noop;
   }
-  const { body } = known ?? watch(response, newBody());
+  const { body, unread } = known ?? watch(response, newBody(), {});
   body.watchers.push(watcher);
+  if (watcher.endsUnread === true) unreadBodies.register(unread, body, body);
   if (watcher.chunk !== undefined) body.hasChunkWatcher = true;
   return (error) => failBody(body, error);
 }
 
+/** A body of fewer bytes fails: each read of it rejects. */
+export function expectLength(response: Response, length: number): void {
+  if (!response.body || response.bodyUsed) return;
+  watch(response, newBody(), {}).body.announced = length;
+}
+
 /** The same response without our members, for a platform that reads the body from its internal slots. */
 export function withoutWatch(response: Response): Response {
-  return responses.get(response) === undefined ? response : new Response(response.body, response);
+  return responses.get(response) === undefined ? response : streamResponse(response.body, response);
 }
 
 /** An event stream has no end to wait for. */
@@ -75,8 +96,8 @@ export function isEventStream(response: Response): boolean {
   return type?.startsWith('text/event-stream') === true;
 }
 
-function watch(response: Response, body: WatchedBody): WatchedResponse {
-  const state: WatchedResponse = { body, relayed: undefined };
+function watch(response: Response, body: WatchedBody, unread: WeakKey): WatchedResponse {
+  const state: WatchedResponse = { body, unread, relayed: undefined };
   body.copies += 1;
   responses.set(response, state);
   shadow(response);
@@ -101,14 +122,14 @@ const shadow = shadowPrototype((base: Response): PropertyDescriptorMap => {
     },
     clone: {
       value(this: Response) {
-        const { body, relayed } = responses.get(this)!;
+        const { body, unread, relayed } = responses.get(this)!;
         if (relayed?.body?.locked === true) return relayed.clone(); // throws
         const shadowed = Object.getPrototypeOf(this) as object;
         // A Response that is written in JavaScript, like happy-dom's, would otherwise tee the relay.
         Object.setPrototypeOf(this, base);
         try {
           const copy = this.clone();
-          watch(copy, body);
+          watch(copy, body, unread);
           return copy;
         } finally {
           Object.setPrototypeOf(this, shadowed);
@@ -130,9 +151,12 @@ function reading(method: Method, base: Response) {
     const ours = body.hasChunkWatcher || state.relayed !== undefined ? relayed(this, state, base) : undefined;
     const [members, response] = ours === undefined ? [base, this] : [ours, ours];
     const isRead = Reflect.get(members, 'bodyUsed', response) || Reflect.get(members, 'body', response)!.locked;
-    const read = members[method].call(response); // rejects with the platform's own error if it has been read before
-    if (isRead) return read;
+    if (isRead) return members[method].call(response); // rejects with the platform's own error
+    const isCounted = ours === undefined && body.announced > 0;
+    const read = isCounted ? readCounted(method, response, state, base) : members[method].call(response);
 
+    unreadBodies.unregister(body); // now the read ends it
+    if (ours === undefined) for (const watcher of body.watchers) watcher.wait?.();
     return new Promise((resolve, reject) => {
       body.readers.push(reject); // not through the stream: Chromium turns the error of a stream into a TypeError
       read.then(
@@ -149,7 +173,17 @@ function reading(method: Method, base: Response) {
   };
 }
 
+/** Text and JSON do not show how many bytes they were. */
+async function readCounted(method: Method, response: Response, { body }: WatchedResponse, base: Response) {
+  const bytes = await base.arrayBuffer.call(response);
+  checkLength(body, bytes.byteLength);
+  if (method === 'text') return utf8.decode(bytes);
+  if (method === 'json') return JSON.parse(utf8.decode(bytes)) as unknown;
+  return new Response(bytes, { headers: response.headers })[method]() as Promise<unknown>;
+}
+const utf8 = /* @__PURE__ */ new TextDecoder();
+
 function relayed(response: Response, state: WatchedResponse, base: Response): Response {
   const source = (): ReadableStream<Bytes> => Reflect.get(base, 'body', response)!;
-  return (state.relayed ??= new Response(relay(state.body, source), { headers: response.headers }));
+  return (state.relayed ??= streamResponse(relay(state.body, source), { headers: response.headers }));
 }

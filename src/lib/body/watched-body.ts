@@ -1,4 +1,5 @@
 /** The state of a response body that policies watch. A response and its clones share one. */
+import { collectedRegistry, type Registry } from '../collected.ts';
 
 /** What a policy wants to know about a body. */
 export interface BodyWatcher {
@@ -8,8 +9,14 @@ export interface BodyWatcher {
    * without a body it is called at once.
    */
   end(complete: boolean): void;
-  /** The reader waits for a chunk. Silence from here on is the server's. */
+  /** Whether `end` is also called when the response has been garbage-collected unread. It costs 1 us per call. */
+  readonly endsUnread?: true;
+  /** A body that has arrived, which is the end here, may be read later: it then fails if this signal has aborted. */
+  readonly signal?: AbortSignal;
+  /** The reader waits for bytes. Silence from here on is the server's. */
   wait?(): void;
+  /** The reader has received a chunk. */
+  served?(): void;
   /** A chunk has arrived. Only a watcher with this member puts a stream of ours between transport and reader. */
   chunk?(bytes: Uint8Array): void;
 }
@@ -22,6 +29,8 @@ export interface WatchedBody {
   copies: number;
   /** Whether a watcher has a `chunk` member. */
   hasChunkWatcher: boolean;
+  /** How many bytes the response announced. A body of fewer bytes fails. */
+  announced: number;
   /** How many bytes the copy that is ahead has read, and whether it waits for more. */
   length: number;
   waiting: boolean;
@@ -37,6 +46,7 @@ export function newBody(): WatchedBody {
     readers: [],
     copies: 0,
     hasChunkWatcher: false,
+    announced: 0,
     length: 0,
     waiting: false,
     ended: undefined,
@@ -44,9 +54,15 @@ export function newBody(): WatchedBody {
   };
 }
 
+/** A response may be dropped unread: then its body would never end. */
+export const unreadBodies: Registry<WatchedBody> = /* @__PURE__ */ collectedRegistry<WatchedBody>((body) =>
+  endBody(body, false),
+);
+
 export function endBody(body: WatchedBody, complete: boolean): void {
   if (body.ended !== undefined) return;
   body.ended = complete;
+  unreadBodies.unregister(body);
   body.readers.length = 0;
   for (const watcher of body.watchers) watcher.end(complete);
   body.watchers.length = 0; // a caller that keeps the response must not keep the whole call with it
@@ -58,4 +74,11 @@ export function failBody(body: WatchedBody, error: unknown): void {
   body.failure = { error };
   for (const fail of body.readers.slice()) fail(error); // one that fails leaves the list
   endBody(body, false);
+}
+
+/** Throws for a body that has ended early, in the form in which Node's fetch reports it. */
+export function checkLength({ announced }: WatchedBody, length: number): void {
+  if (length >= announced) return;
+  const message = `The body ended after ${length} bytes, and its Content-Length is ${announced}`;
+  throw new TypeError('terminated', { cause: Object.assign(new Error(message), { code: 'UND_ERR_SOCKET' }) });
 }

@@ -2,15 +2,19 @@
  * The latencies of each route. All policies that learn share one history per storage. It is kept in memory and written
  * to the storage with a delay. If the storage fails, the history stays in memory.
  */
-import type { Storage } from '../../core/storage.ts';
+import type { Context } from '../../core/context.ts';
+import type { Entry, Storage } from '../../core/storage.ts';
 import { noop } from '../noop.ts';
+import { isRequestBound } from '../request-bound.ts';
 import { afterUnref, type Timer } from '../../core/engine/timers.ts';
+import { parseStored } from '../stored-json.ts';
 import { slidingWindow, type SlidingWindow } from './sliding-window.ts';
 
 /** The latencies of one route, as one policy measures them, ms. */
 export interface Series {
   readonly window: SlidingWindow;
-  add(latency: number): void;
+  /** `call` is the one that was measured. If no write is pending, its `background` receives the next one. */
+  add(latency: number, call?: Pick<Context, 'background'>): void;
 }
 
 export interface LatencyHistory {
@@ -34,6 +38,15 @@ export function latencyHistory(storage: Storage): LatencyHistory {
 /**
  * Writes the latencies that are not yet in this storage, for use before a shutdown. Without it they are written within a
  * second after the last sample, and when the page is hidden.
+ *
+ * @example
+ * ```ts
+ * const storage = memory();
+ * const api = kyoa.create({ storage });
+ * await api.get('https://api.example.com/users');
+ * await flush(storage);
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md#where-the-history-is-stored
  */
 export async function flush(storage: Storage): Promise<void> {
   await histories.get(storage)?.flush();
@@ -52,16 +65,21 @@ const writeAttempts = 5;
 
 interface Route extends Series {
   readonly length: number;
+  window: SlidingWindow;
   /** Samples that are not yet in the storage. */
   unwritten: number[];
-  readonly loaded: Promise<void>;
+  /** Whether the window has the past samples. */
+  isLoaded: boolean;
 }
 
 function create(storage: Storage): LatencyHistory {
   const routes = new Map<string, Route>();
   const dirty = new Map<string, Route>();
   let newest: { readonly what: string; readonly path: string; readonly route: Route } | undefined;
+  const isBound = isRequestBound();
   let timer: Timer;
+  /** Resolves what `background` has received for the next write. */
+  let resolveWork = noop;
   let oldestSample = 0;
   let latestSample = 0;
   let writing: Promise<void> | undefined;
@@ -85,28 +103,40 @@ function create(storage: Storage): LatencyHistory {
       length,
       window: slidingWindow(length),
       unwritten: [],
-      loaded: load(name).then((past) => {
-        const since = route.window.samples;
-        for (const sample of [...past, ...since].slice(-length)) route.window.add(sample);
-      }, noop),
-      add(latency) {
+      isLoaded: false,
+      add(latency, call) {
         route.window.add(latency);
         route.unwritten.push(latency);
         if (route.unwritten.length > length) route.unwritten.shift();
-        schedule(name, route);
+        schedule(name, route, call);
       },
     };
+    read(name, route).catch(noop);
     return route;
   };
 
-  const load = async (name: string): Promise<readonly number[]> => parse((await storage.get(keyOf(name)))?.value);
+  /** Reads the stored samples. The window gets them at the first read that succeeds: a write may be the first one. */
+  const read = async (name: string, route: Route): Promise<{ past: readonly number[]; entry: Entry | undefined }> => {
+    const entry = await storage.get(keyOf(name));
+    const past = samplesOf(name, entry);
+    if (!route.isLoaded) {
+      const { samples } = route.window;
+      route.isLoaded = true;
+      if (samples.length > 0) route.window = slidingWindow(route.length);
+      for (const sample of [...past, ...samples].slice(-route.length)) route.window.add(sample);
+    }
+    return { past, entry };
+  };
 
-  const schedule = (name: string, route: Route): void => {
+  const schedule = (name: string, route: Route, call: Pick<Context, 'background'> | undefined): void => {
     latestSample = performance.now();
-    if (dirty.size === 0) {
+    // On Workers the timer of a request that nothing has kept is gone with it.
+    const isLost = isBound && latestSample > oldestSample + 2 * maxDelay;
+    if (dirty.size === 0 || isLost) {
       oldestSample = latestSample;
       onHide('addEventListener', write);
       timer = afterUnref(quietTime, writeWhenDue);
+      call?.background(new Promise<void>((resolve) => (resolveWork = resolve)));
     }
     dirty.set(name, route);
   };
@@ -121,27 +151,28 @@ function create(storage: Storage): LatencyHistory {
   const write = (): void => void flush();
 
   const flush = async (): Promise<void> => {
-    await writing;
+    if (!isBound) await writing;
     await (writing = writeDirty());
   };
 
   const writeDirty = async (): Promise<void> => {
     if (dirty.size === 0) return;
-    clearTimeout(timer);
+    const done = resolveWork;
+    if (!isBound) clearTimeout(timer);
     onHide('removeEventListener', write);
     const batch = [...dirty];
     dirty.clear();
     await Promise.all(batch.map(([name, route]) => append(name, route).catch(noop)));
+    done();
   };
 
   /** Appends to the stored samples, because another tab or process may have written some. */
   const append = async (name: string, route: Route): Promise<void> => {
-    await route.loaded;
     const samples = route.unwritten;
     route.unwritten = [];
     for (let attempt = 0; attempt < writeAttempts; attempt += 1) {
-      const entry = await storage.get(keyOf(name));
-      const merged = [...parse(entry?.value), ...samples].slice(-route.length);
+      const { past, entry } = await read(name, route);
+      const merged = [...past, ...samples].slice(-route.length);
       const options = { ttl, ifVersion: entry?.version ?? null };
       if ((await storage.set(keyOf(name), JSON.stringify(merged), options)) !== undefined) return;
     }
@@ -154,14 +185,13 @@ function keyOf(name: string): string {
   return `latency ${name}`;
 }
 
-/** An entry that is not a list of numbers counts as empty. */
-function parse(value: string | undefined): readonly number[] {
-  try {
-    const list: unknown = JSON.parse(value ?? '[]');
-    return Array.isArray(list) ? list.filter((sample) => Number.isFinite(sample)) : [];
-  } catch {
-    return [];
-  }
+/** An entry that is not a list of numbers is left unchanged, and the route has no past: the StorageError is ignored. */
+function samplesOf(name: string, entry: Entry | undefined): readonly number[] {
+  return entry === undefined ? [] : parseStored(keyOf(name), entry.value, isNumbers);
+}
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((sample) => Number.isFinite(sample));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Sends a request more than once: with its whole body each time, or not at all. */
 import type { Context, Fork } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
-import { isStream } from '../../core/engine/request-body.ts';
+import { cancelStream, isStream, sources } from '../../core/engine/request-body.ts';
 import { readUpTo, type Bytes } from '../body/streams.ts';
 import { noop } from '../noop.ts';
 
@@ -18,11 +18,16 @@ export interface Resendable {
  */
 export function resendable(ctx: Context): Resendable | undefined {
   const { body } = ctx;
-  if (body === undefined) return recorded(ctx.request, ctx.signal);
+  if (body === undefined) return ofRequest(ctx);
   return body !== null && isStream(body) ? undefined : unchanged;
 }
 
 const unchanged: Resendable = { next: () => Promise.resolve({}), close: noop };
+
+function ofRequest({ request, signal }: Context): Resendable {
+  const body = sources.get(request);
+  return body === undefined ? recorded(request, signal) : { next: () => Promise.resolve({ body }), close: noop };
+}
 
 /** For the body of a Request: a clone of it is kept while the first attempt sends it. */
 function recorded(request: Request, signal: AbortSignal): Resendable {
@@ -44,7 +49,7 @@ function record(copy: Request): { bytes: Promise<Blob | undefined>; stop: () => 
   let stopped = false;
   const stop = (): void => {
     stopped = true;
-    void reader.cancel().catch(noop);
+    void cancelStream(reader, copy.headers.get('content-type'));
   };
   const read = async (): Promise<Blob | undefined> => {
     const chunks: Bytes[] = [];

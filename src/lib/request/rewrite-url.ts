@@ -1,4 +1,5 @@
 /** Sends the same request to another server: helpers for its URL and its body. */
+import type { BodyInit } from '../../core/engine/fetch-types.ts';
 import type { Context } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { readUpTo, resume, type Bytes } from '../body/streams.ts';

@@ -1,9 +1,12 @@
 /** Stops calls to a server that keeps failing. Placed inside `retry` and outside the `timeout` of an attempt. */
+import { asPolicy } from '../../core/compose.ts';
 import type { Middleware } from '../../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../../core/errors.ts';
 import {
+  delay,
   duration,
   fn,
+  keyFn,
   objectOrFalse,
   policyOptions,
   positive,
@@ -17,34 +20,53 @@ import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
 import { isTransient, setNotBefore, type Outcome, type When } from '../../lib/outcome.ts';
 
+/**
+ * The options of `breaker()`. Durations are in ms, ratios are in 0..1.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/breaker.md#options
+ */
 export interface BreakerOptions extends BreakerOverride {
   /** How long a call counts, ms. @default 10_000 */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Calls that pass while the circuit is half-open; all of them must succeed to close it. @default 1 */
-  readonly probes?: number;
+  readonly probes?: number | undefined;
   /** Draws from [0, 1) for the jitter. @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
   /** The state to begin with: a result of `snapshot()`, which another process may have written. */
-  readonly initial?: BreakerSnapshot;
+  readonly initial?: BreakerSnapshot | undefined;
 }
 
-/** The options that a call may override. The other options belong to the shared circuit. */
+/**
+ * The options of `breaker` that a call may override. The other options belong to the shared circuit.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/breaker.md#options
+ */
 export interface BreakerOverride {
   /** The share of failed calls in the window that opens the circuit. @default 0.5 */
-  readonly ratio?: number;
+  readonly ratio?: number | undefined;
   /** With fewer calls in the window the circuit stays closed. @default 20 */
-  readonly volume?: number;
+  readonly volume?: number | undefined;
   /** How long the circuit stays open, ms, with equal jitter; or a backoff, to grow while probes fail. @default 2_000 */
-  readonly cooldown?: number | Backoff;
+  readonly cooldown?: number | Backoff | undefined;
   /** Counts calls that take longer than `over` ms as failures with a `ratio` of their own (0.5). @default false */
-  readonly slow?: { readonly over: number; readonly ratio?: number } | false;
+  readonly slow?: { readonly over: number; readonly ratio?: number | undefined } | false | undefined;
   /** Calls with the same key share a circuit; `undefined` excludes a call. @default byOrigin */
-  readonly key?: Key;
+  readonly key?: Key | undefined;
   /** The server's failures. @default a network error, a limit that ran out, or a status of 500 and above */
-  readonly when?: When;
+  readonly when?: When | undefined;
 }
 
+/**
+ * The state of each circuit of a breaker by its key, as plain JSON.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/breaker.md
+ */
 export type BreakerSnapshot = Readonly<Record<string, CircuitSnapshot>>;
+/**
+ * The middleware that `breaker()` returns, with the state of its circuits.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/breaker.md
+ */
 export type Breaker = Middleware & {
   /** The present state of every circuit, by key, as plain JSON. */
   snapshot(): BreakerSnapshot;
@@ -57,7 +79,7 @@ export const breakerOptions: PolicyOptions<Settings<BreakerOptions, 'initial'> &
     volume: [positive, 20],
     cooldown: [backoffOr, 2_000, duration],
     slow: [objectOrFalse, false, { over: [duration], ratio: [ratio, 0.5] }],
-    key: [fn, byOrigin],
+    key: [keyFn, byOrigin],
     when: [fn, isServerFailure],
     window: [duration, 10_000],
     probes: [positive, 1],
@@ -82,6 +104,12 @@ export const breakerOptions: PolicyOptions<Settings<BreakerOptions, 'initial'> &
  *
  * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `CircuitOpenError` (`CIRCUIT_OPEN`), which has the time
  * at which a call may pass again.
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [retry(), breaker({ ratio: 0.5, volume: 20, cooldown: 2_000 })] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/breaker.md
  */
 export function breaker(options: BreakerOptions = {}): Breaker {
   const own = breakerOptions.parse(options);
@@ -152,7 +180,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
 
   const snapshot = (): BreakerSnapshot =>
     Object.fromEntries(Array.from(circuits, ([key, { snapshot }]) => [key, snapshot]));
-  return Object.assign(policy, { snapshot });
+  return Object.assign(asPolicy(policy), { snapshot });
 }
 
 function isServerFailure({ response, error }: Outcome): boolean {
@@ -160,7 +188,7 @@ function isServerFailure({ response, error }: Outcome): boolean {
 }
 
 function backoffOr(name: string, value: number | Backoff, check: typeof duration): number | Backoff {
-  return typeof value === 'function' ? value : check(name, value);
+  return typeof value === 'function' ? fn(name, value, delay) : check(name, value);
 }
 
 function snapshots(name: string, value: BreakerSnapshot): BreakerSnapshot {

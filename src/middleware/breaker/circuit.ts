@@ -8,7 +8,11 @@ import { count, invalid, oneOf, knownKeys } from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
 import { rollingCounter } from '../../lib/rolling-counter.ts';
 
-/** The state of a circuit, as plain JSON. */
+/**
+ * The state of a circuit, as plain JSON.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/breaker.md
+ */
 export interface CircuitSnapshot {
   /** An open circuit whose cooldown is over is half-open: the next call is a probe. */
   readonly state: 'closed' | 'open' | 'half-open';

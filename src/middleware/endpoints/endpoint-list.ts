@@ -5,14 +5,24 @@ import type { Series } from '../../lib/latency/history.ts';
 import type { Candidate } from './load-balancer.ts';
 import { baseOf } from '../../lib/request/rewrite-url.ts';
 
+/**
+ * One endpoint of the list of `endpoints()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/endpoints.md
+ */
 export interface Endpoint {
   /** Replaces the origin of the request's URL; its path is prepended to the request's path. */
   readonly url: string;
   /** Its share of the calls, relative to the other weights; 0 for no calls. @default 1 */
-  readonly weight?: number;
-  readonly zone?: string;
+  readonly weight?: number | undefined;
+  readonly zone?: string | undefined;
 }
 
+/**
+ * The present state of one endpoint.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/endpoints.md
+ */
 export interface EndpointSnapshot {
   readonly url: string;
   readonly weight: number;
@@ -67,7 +77,6 @@ export function endpointList(endpoints: readonly Endpoint[]): EndpointList {
 
 /** Counts a call as in flight, until the returned function is called for the first time. */
 export function beginCall(endpoint: EndpointState): () => void {
-  endpoint.lastUsed = performance.now();
   endpoint.inFlight += 1;
   let inFlight = true;
   return () => {

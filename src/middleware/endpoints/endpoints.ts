@@ -1,5 +1,6 @@
 /** Sends each attempt to one of several endpoints. Placed inside `retry`, `hedge` and `breaker`. */
 import { privateState } from '../../core/engine/private-state.ts';
+import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type PolicyOptions,
   type Settings,
 } from '../../core/options.ts';
+import { isRequestBound } from '../../lib/request-bound.ts';
 import { watchBody } from '../../lib/body/watch.ts';
 import { ejectShape, outlierDetection, type EjectOptions, type EjectionRule } from './outlier-detection.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
@@ -27,17 +29,27 @@ import {
 } from './endpoint-list.ts';
 import { attachAttemptErrors, type AttemptFailure } from '../../lib/attempt-errors.ts';
 
+/**
+ * The options of `endpoints()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/endpoints.md#options
+ */
 export interface EndpointsOptions {
   /** By weight, or the better of two random endpoints by latency and calls in flight. @default 'weighted' */
-  readonly pick?: 'weighted' | 'fastest';
+  readonly pick?: 'weighted' | 'fastest' | undefined;
   /** In order of preference: a zone is used only when no endpoint of an earlier one is available. @default [] */
-  readonly zones?: readonly string[];
+  readonly zones?: readonly string[] | undefined;
   /** When an endpoint is ejected, and how long; `false` for never. @default { failures: 5, for: 30_000, share: 0.5 } */
-  readonly eject?: EjectOptions | false;
+  readonly eject?: EjectOptions | false | undefined;
   /** Draws from [0, 1). @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
+/**
+ * The middleware that `endpoints()` returns, with its list, which may be replaced, and the state of each endpoint.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/endpoints.md
+ */
 export interface EndpointsPolicy extends Middleware {
   /** Replaces the list. An endpoint that remains keeps its state; running calls to a removed endpoint continue. */
   readonly update: (list: readonly Endpoint[]) => void;
@@ -72,6 +84,16 @@ export const endpointsOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOpt
  * Per call: `endpoints: { pick, zones }`, or `endpoints: false` to send the request to the origin of its own URL.
  *
  * @throws {KyoaError} `INVALID_OPTION`, also from `update`, which then changes nothing
+ * @example
+ * ```ts
+ * const list = [
+ *   { url: 'https://eu.api.example.com', zone: 'eu', weight: 9 },
+ *   { url: 'https://us.api.example.com', zone: 'us', weight: 1 },
+ * ];
+ * const fetch = createFetch({ use: [retry(), endpoints(list, { zones: ['eu', 'us'] })] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/endpoints.md
  */
 export function endpoints(list: readonly Endpoint[], options: EndpointsOptions = {}): EndpointsPolicy {
   const own = endpointsOptions.parse(options);
@@ -100,7 +122,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
       if (duration !== undefined) ctx.emit({ type: 'endpoint.ejected', url: endpoint.url, duration });
     } else health.succeeded(endpoint);
     // A quick failure must not make an endpoint look fast. A timeout is a sample: the response would have taken longer.
-    if (!isFailure(outcome) || error instanceof TimeoutError) seriesOf(ctx, endpoint).add(elapsed);
+    if (!isFailure(outcome) || error instanceof TimeoutError) seriesOf(ctx, endpoint).add(elapsed, ctx);
   };
 
   const policy: Middleware = async function endpoints(ctx, next) {
@@ -118,7 +140,9 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
     const body = await portableBody(ctx);
     ctx.signal.throwIfAborted();
     const started = performance.now();
-    const endCall = beginCall(endpoint);
+    endpoint.lastUsed = started;
+    // On Workers a request may end without running any more of its code, and its calls would be counted for ever.
+    const endCall = isRequestBound() ? undefined : beginCall(endpoint);
     let judged = false;
     const judgeOnce = (outcome: Outcome): void => {
       if (!judged) judge(ctx, endpoint, outcome, performance.now() - started);
@@ -126,14 +150,14 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
     };
     const onAbort = (): void => {
       judgeOnce({ error: ctx.signal.reason }); // only the reason shows whether a limit expired
-      endCall(); // a transport that ignores the abort never settles
+      endCall?.(); // a transport that ignores the abort never settles
     };
     ctx.signal.addEventListener('abort', onAbort, { once: true });
 
     const outcome = await settle(next({ url: rebase(ctx.url, endpoint.base), body }));
     judgeOnce(outcome);
-    if (outcome.response) watchBody(outcome.response, { end: endCall });
-    else endCall();
+    if (outcome.response && endCall) watchBody(outcome.response, { end: endCall, endsUnread: true });
+    else endCall?.();
     if (!ctx.signal.aborted) attempts.last = { url, ...outcomeFacts(outcome) };
     if (attempts.last && isTransient(outcome.error)) {
       const failures = [...tried.values()].flatMap(({ last }) => last ?? []);
@@ -143,7 +167,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
   };
 
   const { update, snapshot } = pool;
-  return Object.assign(policy, { update, snapshot: () => snapshot(health) });
+  return Object.assign(asPolicy(policy), { update, snapshot: () => snapshot(health) });
 }
 
 /** The attempts of a call, by endpoint. */

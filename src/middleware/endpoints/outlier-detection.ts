@@ -4,15 +4,20 @@
  * outlier detection.
  * https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
  */
-import { duration, positive, ratio, type Shape } from '../../core/options.ts';
+import { duration, positive, ratio, type Settings, type Shape } from '../../core/options.ts';
 
+/**
+ * The options of `eject` of `endpoints()`: when an endpoint receives no calls, and for how long.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/endpoints.md#options
+ */
 export interface EjectOptions {
   /** Consecutive network errors, timeouts and statuses of 500 and above that eject it. @default 5, as Envoy's */
-  readonly failures?: number;
+  readonly failures?: number | undefined;
   /** How long an ejection lasts, ms, times the number of ejections, ten at most. @default 30_000, as Envoy's */
-  readonly for?: number;
+  readonly for?: number | undefined;
   /** The share of the weighted endpoints that may be ejected at a time, 0..1; one always remains. @default 0.5 */
-  readonly share?: number;
+  readonly share?: number | undefined;
 }
 
 /** The health of one endpoint. Only this file writes it. */
@@ -27,7 +32,7 @@ export interface Health {
   ejected: boolean;
 }
 
-export type EjectionRule = Required<EjectOptions>;
+export type EjectionRule = Settings<EjectOptions>;
 
 export interface OutlierDetection<Member extends Health> {
   /** Records a failure. If it ejects the member, returns the duration of the ejection, ms. */

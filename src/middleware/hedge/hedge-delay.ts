@@ -6,7 +6,7 @@ import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 export interface HedgeDelayOptions {
   /** The share of the calls that are slower than the delay, 0..1. */
   readonly ratio: number;
-  readonly key?: Key;
+  readonly key?: Key | undefined;
 }
 
 /** The delay of a route, and the samples that it is learned from. */
@@ -44,8 +44,8 @@ export function hedgeDelay(ctx: Context, { ratio, key = byRoute }: HedgeDelayOpt
   const series = latencyHistory(ctx.storage).series(`hedge ${ratio}`, route, windowLength);
   return {
     delay: learnedDelay(series, ratio),
-    record: (ms) => series.add(ms),
-    recordCensored: (ms) => series.add(ms * censoredFactor),
+    record: (ms) => series.add(ms, ctx),
+    recordCensored: (ms) => series.add(ms * censoredFactor, ctx),
   };
 }
 

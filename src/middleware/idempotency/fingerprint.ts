@@ -1,10 +1,9 @@
 /** Identifies a request: a digest of its method, its URL and the first MiB of its body. */
 import type { Context } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
-import { isStream } from '../../core/engine/request-body.ts';
+import { cancelStream, isStream } from '../../core/engine/request-body.ts';
 import { readUpTo, type Bytes } from '../../lib/body/streams.ts';
 import { digest } from '../../lib/digest.ts';
-import { noop } from '../../lib/noop.ts';
 
 /** Leaves the request unread. `target` replaces the URL for a caller to whom only a part of the URL matters. */
 export async function fingerprint(ctx: Context, target: string = ctx.url): Promise<string> {
@@ -27,7 +26,7 @@ async function startOfBody(copy: Request | Response): Promise<Blob> {
   const reader = copy.body.getReader();
   const chunks: Bytes[] = [];
   const ended = await readUpTo(reader, chunks, maxBufferedBody);
-  if (!ended) void reader.cancel().catch(noop); // not awaited: it is a branch of a tee
+  if (!ended) void cancelStream(reader, copy.headers.get('content-type')); // not awaited: it may be a branch of a tee
   return new Blob(chunks).slice(0, maxBufferedBody);
 }
 

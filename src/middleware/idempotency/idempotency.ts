@@ -1,4 +1,5 @@
 /** Executes a repeated request once. Placed inside `dedupe` and outside `retry`; in a handler outermost. */
+import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware, Next } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import {
@@ -9,51 +10,59 @@ import {
   methods,
   oneOf,
   policyOptions,
-  unchecked,
+  storage,
   type PolicyOptions,
   type Settings,
 } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
-import { digest } from '../../lib/digest.ts';
 import { fingerprint } from './fingerprint.ts';
 import { keyProblem, longestKey, unusableKeyProblem } from './problem-response.ts';
 import { readKey, writeKey } from './key-header.ts';
-import { byOrigin } from '../../lib/keys.ts';
+import { callerOf, defaultScope } from './scope.ts';
 import { executeOnce } from './execute-once.ts';
+import { noop } from '../../lib/noop.ts';
+import { setKeyHeader } from '../../lib/request/idempotency-key.ts';
 import { isFinal, type When } from '../../lib/outcome.ts';
 
+/**
+ * The options of `idempotency()`. Durations are in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/idempotency.md#options
+ */
 export interface IdempotencyOptions {
   /** The header that carries the key. @default 'Idempotency-Key' */
-  readonly header?: string;
+  readonly header?: string | undefined;
   /** Requests with other methods are not affected. @default ['POST', 'PATCH'] */
-  readonly methods?: readonly string[];
+  readonly methods?: readonly string[] | undefined;
   /** Whether a request without a key gets a generated one. @default true */
-  readonly generate?: boolean;
+  readonly generate?: boolean | undefined;
   /** How the key is sent: bare, as Stripe and most servers accept it, or as the draft's quoted string. @default 'bare' */
-  readonly format?: 'bare' | 'structured';
+  readonly format?: 'bare' | 'structured' | undefined;
   /** How long a result is stored, ms. @default 86_400_000, a day */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /**
    * A holder that has not renewed its lease for this long loses it to the next repeat, ms. @default 15_000; in a handler
    * 60_000: a frozen process may resume after its lease expired, and no downstream service detects the duplicate
    */
-  readonly lease?: number;
+  readonly lease?: number | undefined;
   /** The store of results and leases. @default the storage of the entry point */
-  readonly storage?: Storage;
+  readonly storage?: Storage | undefined;
   /** What a repeat does while the first request is running. @default 'wait'; in a handler 'throw', which is a 409 */
-  readonly conflict?: 'wait' | 'throw';
+  readonly conflict?: 'wait' | 'throw' | undefined;
   /** Whether a handler refuses a request without a key, with a 400. @default false */
-  readonly required?: boolean;
+  readonly required?: boolean | undefined;
   /**
-   * Separates the keys of different principals. @default the origin; in a handler a digest of `Authorization`: name a scope
-   * if another header, such as a session cookie, identifies the caller
+   * Separates the keys of different principals. @default the origin, and a stored response is returned only to a call with
+   * the credentials and options of the one that stored it; in a handler a digest of the host and of every
+   * credential: `Authorization`, `Cookie`, API keys, the user that a proxy names. Give a scope if a credential may be
+   * another one in the repeat, such as an access token that is renewed. `undefined` is the default scope
    */
-  readonly scope?: (ctx: Context) => string | undefined | Promise<string | undefined>;
-  /** Which responses are final and therefore stored. @default below 500, but not 408, 409, 425 and 429 */
-  readonly when?: When;
+  readonly scope?: ((ctx: Context) => string | undefined | Promise<string | undefined>) | undefined;
+  /** Which responses are final and therefore stored. @default below 500, but not 401, 407, 408, 409, 425 and 429 */
+  readonly when?: When | undefined;
 }
 
-type Policy = Settings<IdempotencyOptions, 'lease' | 'storage' | 'conflict'>;
+type Policy = Settings<IdempotencyOptions, 'lease' | 'storage' | 'conflict' | 'scope'>;
 
 export const idempotencyOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions('idempotency', {
   header: [headerName, 'Idempotency-Key'],
@@ -62,10 +71,10 @@ export const idempotencyOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyO
   format: [oneOf, 'bare', ['bare', 'structured']],
   ttl: [duration, 86_400_000],
   lease: [duration, undefined],
-  storage: [unchecked, undefined],
+  storage: [storage, undefined],
   conflict: [oneOf, undefined, ['wait', 'throw']],
   required: [boolean, false],
-  scope: [fn, principal],
+  scope: [fn, undefined],
   when: [fn, isFinal],
 });
 
@@ -84,16 +93,22 @@ export const idempotencyOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyO
  *
  * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `IdempotencyError` (`IDEMPOTENCY_CONFLICT`, with
  * `conflict: 'throw'`, or `IDEMPOTENCY_MISMATCH`) or `StorageError`.
+ * @example
+ * ```ts
+ * const api = kyoa.create({ use: standard({ idempotency: { generate: true } }) });
+ * await api.post('https://api.example.com/orders', { json: { id: 42 }, requestId: 'order-42' });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/idempotency.md
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
 export function idempotency(options: IdempotencyOptions = {}): Middleware {
   const own = idempotencyOptions.parse(options);
 
-  return function idempotency(ctx, next) {
+  return asPolicy(function idempotency(ctx, next) {
     const policy = idempotencyOptions.forCall(ctx, own);
     if (policy === undefined || !policy.methods.includes(ctx.method)) return next();
     return ctx.side === 'server' ? serve(policy, ctx, next) : send(policy, ctx, next);
-  };
+  });
 }
 
 async function send(policy: Policy, ctx: Context, next: Next): Promise<Response> {
@@ -103,6 +118,7 @@ async function send(policy: Policy, ctx: Context, next: Next): Promise<Response>
   const key = given ?? (hasRequestId || generate ? ctx.id : undefined);
   if (key === undefined) return next();
 
+  setKeyHeader(ctx, header);
   const fork = given === undefined ? { headers: { [header]: writeKey(key, format) } } : {};
   if (!hasRequestId) return next(fork);
   return executeOnce(ctx, { ...(await executionOptions(policy, ctx, key)), conflict, lease }, async () => {
@@ -120,7 +136,9 @@ async function serve(policy: Policy, ctx: Context, next: Next): Promise<Response
   const { signal } = new AbortController();
   const options = { ...(await executionOptions(policy, ctx, key)), conflict, lease };
   try {
-    return await executeOnce(ctx, options, () => next({ signal, deadline: Infinity }));
+    const response = executeOnce(ctx, options, () => next({ signal, deadline: Infinity }));
+    ctx.background(response.catch(noop));
+    return await response;
   } catch (error) {
     if (!(error instanceof IdempotencyError)) throw error;
     return keyProblem(header, error);
@@ -128,18 +146,24 @@ async function serve(policy: Policy, ctx: Context, next: Next): Promise<Response
 }
 
 async function executionOptions(policy: Policy, ctx: Context, idempotencyKey: string) {
-  const { storage = ctx.storage, scope, ttl, when } = policy;
+  const { storage = ctx.storage, scope, header, ttl, when } = policy;
+  const given = await scope?.(ctx);
+  const owner = given ?? (await defaultScope(ctx, header));
   return {
     idempotencyKey,
     storage,
     ttl,
-    key: `idempotency ${JSON.stringify([await scope(ctx), idempotencyKey])}`,
+    key: `idempotency ${JSON.stringify([owner, idempotencyKey])}`,
+    // A scope says by itself whose key it is.
+    caller: ctx.side === 'client' && given === undefined ? await callerOf(ctx, header) : undefined,
+    // One caller of a handler must not fill the storage of all others. A client has few origins.
+    owner: ctx.side === 'server' ? owner : undefined,
     fingerprint: await fingerprint(ctx, ctx.side === 'server' ? targetOf(ctx.url) : ctx.url),
     isFinal: (response: Response): boolean => when({ response }, ctx),
   };
 }
 
-/** Path and query alone: clients may reach the same handler by several host names. */
+/** Path and query alone: the scope says whether another host is another handler. */
 function targetOf(url: string): string {
   const { pathname, search } = new URL(url);
   return pathname + search;
@@ -148,8 +172,4 @@ function targetOf(url: string): string {
 function headerName(name: string, value: string): string {
   if (typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
   throw invalid(name, value, 'a header name');
-}
-
-async function principal(ctx: Context): Promise<string> {
-  return ctx.side === 'client' ? byOrigin(ctx) : digest(ctx.header('authorization') ?? '');
 }

@@ -1,11 +1,18 @@
 /**
  * A lease over any Storage: the right to do work under a key, and the result of that work. The version of the entry is the
- * fencing token: a holder whose lease has expired cannot overwrite its successor. Expiry is compared by the clocks of the
- * processes that share the storage, which may differ by half a lease.
+ * fencing token: a holder that has lost its lease cannot overwrite its successor.
+ *
+ * Clocks may differ and may be set, and processes may be frozen. A caller therefore takes over only from a holder that was
+ * silent while the caller itself watched, for a third of a lease.
  */
-import type { Entry, Storage, Version } from '../../core/storage.ts';
+import pTimeout from 'p-timeout';
+
+import { StorageError } from '../../core/errors.ts';
+import type { Storage, Version } from '../../core/storage.ts';
 import { noop } from '../../lib/noop.ts';
-import { afterUnref, type Timer } from '../../core/engine/timers.ts';
+import { parseRecord, type Done, type Held, type Result } from './lease-record.ts';
+import { watchLease, type LeaseWatch } from './lease-watch.ts';
+import { after, afterUnref, type Timer } from '../../core/engine/timers.ts';
 
 export interface LeaseOptions {
   readonly storage: Storage;
@@ -16,6 +23,8 @@ export interface LeaseOptions {
   readonly lease: number;
   /** How long the result is stored, ms. */
   readonly ttl: number;
+  /** To whom the entry belongs. */
+  readonly owner?: string | undefined;
 }
 
 export type LeaseOutcome =
@@ -25,45 +34,54 @@ export type LeaseOutcome =
       /** The lease of a former holder expired, so the work may have been done already. */
       readonly inDoubt: boolean;
     }
-  /** `retryIn`: ms until the lease of the present holder expires, unless the holder renews it. */
-  | { readonly state: 'held'; readonly retryIn: number }
-  | { readonly state: 'done'; readonly result: string }
+  /** Unless the holder renews its lease, it expires in `retryIn` ms. The caller looks again within `lookIn` ms. */
+  | { readonly state: 'held'; readonly retryIn: number; readonly lookIn: number }
+  | ({ readonly state: 'done' } & Result)
   | { readonly state: 'mismatch' };
 
 /** A lease ends with the first call of either method. A later call has no effect. */
 export interface Lease {
-  /** Resolves to whether the result was stored: `false` if a successor has taken over. After an error the lease expires. */
-  complete(result: string): Promise<boolean>;
+  /**
+   * Resolves to whether the result was stored: `false` if a successor has taken over. While the store fails, it tries again
+   * for the duration of a lease. Then it rejects, also if the store does not respond; if the store has room for that, it
+   * keeps that the work is done, otherwise the lease expires.
+   */
+  complete(result: Result): Promise<boolean>;
   /** Frees the key at once. It never rejects: if the store fails, the lease expires. */
   release(): Promise<void>;
 }
 
-interface Held {
-  readonly fingerprint: string;
-  readonly holder: string;
-  /** Unix ms; absent for a lease that never expires. */
-  readonly leaseUntil?: number;
-}
-interface Done {
-  readonly fingerprint: string;
-  readonly result: string;
-}
-type LeaseRecord = Held | Done;
+/** How long a caller watches before it takes over, in leases. */
+const watchTime = 1 / 3;
+/** A holder renews its lease twice in this time, so that one renewal may fail or be late. */
+const renewalPeriod = watchTime / 2;
 
-/** A holder renews its lease this often before it would expire. */
-const renewals = 3;
+/** A write that failed is tried again after pauses that double from the shortest to the longest, ms. */
+const shortestPause = 25;
+const longestPause = 1_000;
+/** The longest time for which a result is tried to be written, ms: some leases never expire. */
+const longestPatience = 60_000;
 
-export async function acquireLease(options: LeaseOptions): Promise<LeaseOutcome> {
+/** `watch`: that of all looks of one caller. */
+export async function acquireLease(options: LeaseOptions, watch: LeaseWatch = watchLease()): Promise<LeaseOutcome> {
   const { storage, key, fingerprint } = options;
   const holder = crypto.getRandomValues(new Uint32Array(4)).join('-');
   for (;;) {
     const entry = await storage.get(key);
-    const record = entry && parse(entry);
+    const record = entry && parseRecord(key, entry);
     if (record !== undefined && record.fingerprint !== fingerprint) return { state: 'mismatch' };
-    if (record !== undefined && 'result' in record) return { state: 'done', result: record.result };
-    const retryIn = record === undefined ? 0 : (record.leaseUntil ?? Infinity) - Date.now();
-    if (retryIn > 0) return { state: 'held', retryIn };
-
+    if (record !== undefined && 'result' in record) {
+      const { result, cookies, caller } = record;
+      return { state: 'done', result, cookies, caller };
+    }
+    if (record !== undefined) {
+      const { lease = options.lease } = record;
+      const retryIn = timeLeft(record, lease);
+      const unwatched = lease * watchTime - watch.see(entry!.version, lease * renewalPeriod);
+      // It looks twice while it watches, so that one look may be late.
+      const lookIn = Math.min(Math.max(retryIn, unwatched), lease * renewalPeriod);
+      if (retryIn > 0 || unwatched > 0) return { state: 'held', retryIn, lookIn };
+    }
     const version = await writeLease(options, holder, entry?.version ?? null);
     if (version !== undefined)
       return { state: 'acquired', lease: hold(options, holder, version), inDoubt: entry !== undefined };
@@ -71,68 +89,120 @@ export async function acquireLease(options: LeaseOptions): Promise<LeaseOutcome>
   }
 }
 
+/** Until the lease expires, ms. An end that is more than two leases away is no end: one of the clocks is wrong. */
+function timeLeft({ leaseUntil = Infinity }: Held, lease: number): number {
+  const left = Math.max(0, leaseUntil - Date.now());
+  if (leaseUntil === Infinity) return left;
+  return left <= 2 * lease ? Math.min(left, lease) : 0;
+}
+
 /** Writes that the key is held from now on, for the duration of a lease. */
 function writeLease(
-  { storage, key, fingerprint, lease, ttl }: LeaseOptions,
+  { storage, key, fingerprint, lease, ttl, owner }: LeaseOptions,
   holder: string,
   ifVersion: Version | null,
 ): Promise<Version | undefined> {
-  const record: Held = { fingerprint, holder, ...(lease !== Infinity && { leaseUntil: Date.now() + lease }) };
+  const times = lease !== Infinity && { lease, leaseUntil: Date.now() + lease };
+  const record: Held = { fingerprint, holder, ...times };
   // The entry outlives the lease, so that a successor finds the fingerprint and knows that the work is in doubt.
-  return storage.set(key, JSON.stringify(record), { ttl: Math.max(ttl, lease), ifVersion });
+  return storage.set(key, JSON.stringify(record), { ttl: Math.max(ttl, lease), ifVersion, owner });
 }
 
-/** Resolves to the new version, or to `undefined` if the entry's version is not `ifVersion`. */
-type Write = (ifVersion: Version) => Promise<Version | undefined>;
+/** Resolves to the new version, or to `undefined` if the entry's version is not `ifVersion`; `null`: if there is an entry. */
+type Write = (ifVersion: Version | null) => Promise<Version | null | undefined>;
 
 function hold(options: LeaseOptions, holder: string, acquired: Version): Lease {
-  const { storage, key, fingerprint, lease, ttl } = options;
-  /** `undefined` once a successor has taken over. */
-  let version: Version | undefined = acquired;
+  const { storage, key, fingerprint, lease, ttl, owner } = options;
+  /** `null` if the entry has vanished, `undefined` once it is no longer written: after the last write, or by a successor. */
+  let version: Version | null | undefined = acquired;
+  let isOver = false;
   let ended = false;
+  let stopped = false;
   let heartbeat: Timer;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** Writes follow one another: each needs the version of the one before. */
-  const inTurn = (write: Write): Promise<boolean> => {
+  /** Resolves to `false` once a successor has taken over. Writes follow one another: each needs the version of the one before. */
+  const inTurn = (write: Write, isLast = false): Promise<boolean> => {
     const written = last.then(async () => {
-      if (version === undefined) return false;
-      version = (await write(version)) ?? (await overOwnRecord(write));
-      return version !== undefined;
+      while (version !== undefined) {
+        const next = await write(version);
+        if (next === undefined) version = await ownVersion();
+        else {
+          version = isLast ? undefined : next; // a renewal may wait for its turn
+          isOver = isLast;
+          return true;
+        }
+      }
+      return isOver;
     });
     last = written.catch(noop);
     return written;
   };
-  /** If the acknowledgement of a renewal was lost, the entry has a version that this holder does not know. */
-  const overOwnRecord = async (write: Write): Promise<Version | undefined> => {
+  /**
+   * The version that the entry of this holder has now. It may be another one: the acknowledgement of a renewal was lost, or
+   * the entry has vanished, as from a Redis that was emptied.
+   */
+  const ownVersion = async (): Promise<Version | null | undefined> => {
     const entry = await storage.get(key);
-    const record = entry && parse(entry);
-    return entry && record && 'holder' in record && record.holder === holder ? write(entry.version) : undefined;
+    if (entry === undefined) return null;
+    const record = parseRecord(key, entry);
+    const isOwn = record.holder === holder;
+    isOver = isOwn && 'result' in record; // the acknowledgement of the last write was lost
+    return isOwn && !isOver ? entry.version : undefined;
   };
-  const beat = async (): Promise<void> => {
-    const alive = await inTurn((ifVersion) => writeLease(options, holder, ifVersion)).catch(() => true);
-    if (alive && !ended) heartbeat = afterUnref(lease / renewals, beat);
+  const renew = async (): Promise<void> => {
+    const next = await inTurn((ifVersion) => writeLease(options, holder, ifVersion)).then(
+      (renewed) => (renewed ? lease * renewalPeriod : undefined),
+      () => Math.min((lease * renewalPeriod) / 3, longestPause),
+    );
+    if (next !== undefined && !stopped) heartbeat = afterUnref(next, renew);
   };
-  const end = (write: Write): Promise<boolean> => {
-    if (ended) return Promise.resolve(false);
+  const patience = Math.min(lease, longestPatience);
+  /** A client of a store may hold a command back until it is connected again. */
+  const giveUp = (): never => {
+    throw new StorageError(`The storage did not respond within ${patience + longestPause} ms; check its connection`);
+  };
+  /** The lease is renewed until its last write has succeeded or was given up. */
+  const end = async (write: () => Promise<boolean>): Promise<boolean> => {
+    if (ended) return false;
     ended = true;
-    clearTimeout(heartbeat);
-    return inTurn(write);
+    return pTimeout(write(), { milliseconds: patience + longestPause, fallback: giveUp }).finally(() => {
+      stopped = true;
+      clearTimeout(heartbeat);
+    });
   };
 
-  heartbeat = afterUnref(lease / renewals, beat);
+  heartbeat = afterUnref(lease * renewalPeriod, renew);
   return {
     complete(result) {
-      const value = JSON.stringify({ fingerprint, result } satisfies Done);
-      return end((ifVersion) => storage.set(key, value, { ttl, ifVersion }));
+      const write = (result: Result): Promise<boolean> => {
+        const value = JSON.stringify({ fingerprint, holder, ...result } satisfies Done);
+        return inTurn((ifVersion) => storage.set(key, value, { ttl, ifVersion, owner }), true);
+      };
+      return end(() =>
+        persist(() => write(result), patience).catch(async (error: unknown) => {
+          await write({ ...result, result: null }).catch(noop);
+          throw error;
+        }),
+      );
     },
     async release() {
-      const remove: Write = async (ifVersion) => ((await storage.delete(key, { ifVersion })) ? ifVersion : undefined);
-      await end(remove).catch(noop);
+      const remove: Write = async (ifVersion) =>
+        ifVersion === null || (await storage.delete(key, { ifVersion })) ? null : undefined;
+      await end(() => inTurn(remove, true)).catch(noop);
     },
   };
 }
 
-function parse({ value }: Entry): LeaseRecord {
-  return JSON.parse(value) as LeaseRecord;
+/** Writes again while the store fails. It rejects with the last error when its patience, ms, is over. */
+async function persist(write: () => Promise<boolean>, patience: number): Promise<boolean> {
+  const started = performance.now();
+  for (let pause = shortestPause; ; pause = Math.min(2 * pause, longestPause)) {
+    try {
+      return await write();
+    } catch (error) {
+      if (performance.now() - started + pause > patience) throw error;
+      await new Promise<void>((resolve) => after(pause, resolve));
+    }
+  }
 }

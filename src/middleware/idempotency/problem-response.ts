@@ -12,10 +12,12 @@ export function unusableKeyProblem(header: string): Response {
   return problem(400, { type, title: `${header} is missing or unusable`, detail });
 }
 
-/** 422: the key belongs to another request. 409: the request is running. */
+/** 422: the key belongs to another request. 409: the request is running, or was executed and has no stored response. */
 export function keyProblem(header: string, { code, message: detail }: IdempotencyError): Response {
   if (code === 'IDEMPOTENCY_MISMATCH')
     return problem(422, { type, title: `${header} was used for another request`, detail });
+  if (code === 'IDEMPOTENCY_UNRECORDED')
+    return problem(409, { type, title: 'The request with this key was executed', detail });
   return problem(409, { type, title: 'A request with this key is in progress', detail }, { 'retry-after': '1' });
 }
 

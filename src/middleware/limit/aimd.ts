@@ -1,18 +1,27 @@
 /** A learned concurrency limit: it grows while the server keeps up, and shrinks when the server is overloaded. */
 import { count, invalid, object, positive, type Settings, type Shape } from '../../core/options.ts';
 
+/**
+ * The options of `aimd()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md#options
+ */
 export interface AimdOptions {
   /** The limit at the start. @default 20 */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
   /** The limit is never lower. @default 1 */
-  readonly min?: number;
+  readonly min?: number | undefined;
   /** The limit is never higher. @default 200 */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /** The factor by which the limit is reduced after a sign of overload, between 0 and 1. @default 0.9 */
-  readonly backoff?: number;
+  readonly backoff?: number | undefined;
 }
 
-/** A limit of the calls that run at the same time; it may change from call to call. */
+/**
+ * A limit of the calls that run at the same time; it may change from call to call.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md
+ */
 export interface Concurrency {
   readonly limit: number;
   /** Records a response without a sign of overload, while `running` calls were running. */
@@ -21,6 +30,11 @@ export interface Concurrency {
   overloaded(started: number): void;
 }
 
+/**
+ * A limit of concurrency that adapts to the server, as `aimd()` returns it.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md
+ */
 export interface Aimd {
   /** A limit for one key, which learns independently of the others. */
   create(): Concurrency;
@@ -39,6 +53,12 @@ export const aimdShape: Shape<Settings<AimdOptions, 'initial'>> = {
  * multiplies the limit by `backoff`, once for all calls that were running at that time.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [limit({ concurrency: aimd({ initial: 10, max: 100 }) })] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md
  * @see https://github.com/Netflix/concurrency-limits (AIMDLimit: 20, 200 and 0.9 are its numbers), and RFC 5681 §3.1
  * for TCP, which adds 1 a round trip and reduces once for all losses of one
  */

@@ -2,12 +2,15 @@
  * Limits how many calls run at the same time, and how many start in a period. Placed inside `retry`, and outside the
  * `timeout` of an attempt, so that the wait in the queue does not count as a slow response.
  */
+import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { LimitError, TimeoutError } from '../../core/errors.ts';
 import {
   count,
   duration,
   fn,
+  keyFn,
+  number,
   invalid,
   object,
   policyOptions,
@@ -23,24 +26,43 @@ import { byOrigin, type Key } from '../../lib/keys.ts';
 import { settle, unwrap } from '../../lib/outcome.ts';
 import { slidingWindowLog } from './sliding-window-log.ts';
 
+/**
+ * The options of `limit()`: `concurrency`, `rate`, or both.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md#options
+ */
 export interface LimitOptions extends LimitOverride {
   /** Calls that run at the same time, or `aimd()` for a limit that is learned. @default no bound */
-  readonly concurrency?: number | Aimd;
+  readonly concurrency?: number | Aimd | undefined;
   /** Never more than `count` starts in any `window` ms. @default no bound */
-  readonly rate?: { readonly count: number; readonly window: number };
+  readonly rate?: { readonly count: number; readonly window: number } | undefined;
 }
 
-/** The options that a call may override. The limits themselves are shared. */
+/**
+ * The options of `limit` that a call may override. The limits themselves are shared.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md#options
+ */
 export interface LimitOverride {
   /** Calls that may wait; the next one is refused. @default 1_000 */
-  readonly queue?: number;
+  readonly queue?: number | undefined;
   /** Calls with the same key share the limit; `undefined` excludes a call. @default byOrigin */
-  readonly key?: Key;
+  readonly key?: Key | undefined;
   /** The waiting call with the highest priority goes first; equal ones in the order of arrival. @default 0 for all */
-  readonly priority?: (ctx: Context) => number;
+  readonly priority?: ((ctx: Context) => number) | undefined;
 }
 
+/**
+ * The state of each key of a `limit()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md
+ */
 export type LimitSnapshot = Readonly<Record<string, LimitState>>;
+/**
+ * The middleware that `limit()` returns, with the state of its queues.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md
+ */
 export type Limiter = Middleware & {
   /** The present state of every key. */
   snapshot(): LimitSnapshot;
@@ -51,8 +73,8 @@ export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 
     'limit',
     {
       queue: [count, 1_000],
-      key: [fn, byOrigin],
-      priority: [fn, zero],
+      key: [keyFn, byOrigin],
+      priority: [fn, zero, number],
       concurrency: [aimdOr, undefined, positive],
       rate: [object, undefined, { count: [positive], window: [duration] }],
     },
@@ -71,6 +93,12 @@ export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 
  *
  * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `LimitError` (`LIMIT_EXCEEDED`) if the queue is full, or
  * if the deadline is too near.
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [limit({ concurrency: 10, rate: { count: 100, window: 1_000 } })] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/limit.md
  */
 export function limit(options: LimitOptions): Limiter {
   const own = limitOptions.parse(options);
@@ -82,7 +110,8 @@ export function limit(options: LimitOptions): Limiter {
     if (settings === undefined || key === undefined) return next();
 
     const { permits, concurrency } = states.get(key);
-    if (!permits.tryAcquire()) {
+    let permit = permits.tryAcquire();
+    if (permit === undefined) {
       const priority = settings.priority(ctx);
       const ahead = permits.ahead(priority);
       const isLate = performance.now() + permits.delay(ahead) >= (ctx.deadline ?? Infinity);
@@ -92,12 +121,12 @@ export function limit(options: LimitOptions): Limiter {
         throw new LimitError(key, reason, { request: ctx });
       }
       ctx.emit({ type: 'limit.queued', key, ahead });
-      await permits.acquire(priority, ctx.signal);
+      permit = await permits.acquire(priority, ctx.signal);
     }
-    const permit = permitOf(permits);
+    const { release } = permit;
     // An inner middleware or a transport that ignores the abort never settles.
-    ctx.signal.addEventListener('abort', permit.release, { once: true });
-    if (ctx.signal.aborted) permit.release();
+    ctx.signal.addEventListener('abort', release, { once: true });
+    if (ctx.signal.aborted) release();
     ctx.signal.throwIfAborted();
 
     const started = performance.now();
@@ -108,31 +137,14 @@ export function limit(options: LimitOptions): Limiter {
       concurrency.succeeded(permits.running);
       permits.wake();
     }
-    if (response === undefined) permit.release();
-    else {
-      watchBody(response, permit);
-      unread.register(permit, permit.release);
-    }
+    if (response === undefined) release();
+    else watchBody(response, { end: release, endsUnread: true });
     return unwrap(outcome);
   };
 
   const snapshot = (): LimitSnapshot =>
     Object.fromEntries(Array.from(states, ([key, { permits }]) => [key, permits.snapshot]));
-  return Object.assign(policy, { snapshot });
-}
-
-/** An unread response is garbage-collected together with the watcher of its body: only this releases its permit. */
-const unread = new FinalizationRegistry<() => void>((release) => release());
-
-/** The permit of a call. Only the first release counts: an abort and the end of the body may both release it. */
-function permitOf(permits: Semaphore) {
-  let held = true;
-  const release = (): void => {
-    if (!held) return;
-    held = false;
-    permits.release();
-  };
-  return { release, end: release };
+  return Object.assign(asPolicy(policy), { snapshot });
 }
 
 /** What the calls of one key share. */

@@ -1,21 +1,33 @@
 /** Counts calls and measures how long they take. Placed outermost, to count whole calls. */
-import type { Context, Middleware } from '../../core/context.ts';
+import { asPolicy } from '../../core/compose.ts';
+import type { Middleware } from '../../core/context.ts';
 import { boundedLabel, callResult } from '../../telemetry/semantic-conventions.ts';
 import type { KyoaEvent } from '../../core/events.ts';
+import { harmless } from '../../telemetry/harmless.ts';
 import { observeCall } from '../../telemetry/observe-call.ts';
-import { fn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
+import { keyFn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
 import { histogram, type HistogramSnapshot } from './histogram.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 
+/**
+ * The options of `metrics()`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/metrics.md#options
+ */
 export interface MetricsOptions {
   /** Calls with the same key are one route; with `undefined` a call counts only in the totals. @default byRoute */
-  readonly key?: Key;
+  readonly key?: Key | undefined;
 }
 
+/**
+ * The counts of one route.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/metrics.md
+ */
 export interface RouteSnapshot {
   /** Calls that have settled: the response headers have arrived, or the call has failed. */
   readonly calls: number;
-  /** Calls without a response, or with a status of 500 and above. A call that its caller aborted is no error. */
+  /** Calls without a response, or with a status of 500 and above. A call that was aborted is no error. */
   readonly errors: number;
   /** Errors per call; 0 before the first call. */
   readonly errorRate: number;
@@ -29,6 +41,11 @@ export interface RouteSnapshot {
   readonly p99: number | undefined;
 }
 
+/**
+ * The counts of all calls together and of each route, and the histograms of their durations.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/metrics.md
+ */
 export interface MetricsSnapshot extends RouteSnapshot {
   /** Calls that have not settled. */
   readonly inFlight: number;
@@ -39,6 +56,11 @@ export interface MetricsSnapshot extends RouteSnapshot {
   readonly 'kyoa.call.duration': HistogramSnapshot;
 }
 
+/**
+ * The middleware that `metrics()` returns, with its counts.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/metrics.md
+ */
 export type Metrics = Middleware & {
   /** All counts since the policy was built. */
   snapshot(): MetricsSnapshot;
@@ -46,7 +68,7 @@ export type Metrics = Middleware & {
 
 export const metricsOptions: PolicyOptions<Settings<MetricsOptions>> = /* @__PURE__ */ policyOptions(
   'metrics',
-  { key: [fn, byRoute] },
+  { key: [keyFn, byRoute] },
   { perCall: [] },
 );
 
@@ -55,14 +77,22 @@ const maxRoutes = 1_000;
 
 /**
  * Counts calls, errors, attempts, retries and hedges, in total and per route, in constant memory. The histograms have
- * the buckets that OpenTelemetry's conventions advise (5 ms to 10 s), and the number of routes is limited. The error of
- * a quantile is below the width of its bucket.
+ * the buckets that OpenTelemetry's conventions advise (5 ms to 10 s), and the number of routes is limited. A quantile is
+ * within 2 % of a duration that was measured.
  *
  * It exports nothing: `kyoa/prometheus` and `kyoa/opentelemetry` do.
  *
  * Per call: `metrics: false`.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const counted = metrics();
+ * const fetch = createFetch({ use: [counted, ...standard()] });
+ * await fetch('https://api.example.com/users');
+ * console.log(counted.snapshot());
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/metrics.md
  */
 export function metrics(options: MetricsOptions = {}): Metrics {
   const { key } = metricsOptions.parse(options);
@@ -81,14 +111,14 @@ export function metrics(options: MetricsOptions = {}): Metrics {
 
   const policy: Middleware = function metrics(ctx, next) {
     if (ctx.options['metrics'] === false) return next();
-    const route = key(ctx);
+    const route = harmless(() => key(ctx));
     const routeTally = route === undefined ? undefined : tallyOf(route);
     return observeCall(ctx, next, (event) => {
       if (event.type === 'request.started') inFlight += 1;
       else if (event.type === 'request.settled') inFlight -= 1;
       else if (event.type === 'attempt.answered' || event.type === 'attempt.failed') requests.add(event.duration);
-      total.record(event, ctx);
-      routeTally?.record(event, ctx);
+      total.record(event);
+      routeTally?.record(event);
     });
   };
 
@@ -99,7 +129,7 @@ export function metrics(options: MetricsOptions = {}): Metrics {
     'http.client.request.duration': requests.snapshot(),
     'kyoa.call.duration': total.durations.snapshot(),
   });
-  return Object.assign(policy, { snapshot });
+  return Object.assign(asPolicy(policy), { snapshot });
 }
 
 type Tally = ReturnType<typeof tally>;
@@ -109,13 +139,13 @@ function tally() {
   const counts = { calls: 0, errors: 0, attempts: 0, retries: 0, hedges: 0 };
   return {
     durations,
-    record(event: KyoaEvent, ctx: Context): void {
+    record(event: KyoaEvent): void {
       if (event.type === 'attempt.sent') counts.attempts += 1;
       else if (event.type === 'retry.scheduled') counts.retries += 1;
       else if (event.type === 'hedge.launched') counts.hedges += 1;
       else if (event.type === 'request.settled') {
         counts.calls += 1;
-        if (callResult(event, ctx) === 'failure') counts.errors += 1;
+        if (callResult(event) === 'failure') counts.errors += 1;
         durations.add(event.duration);
       }
     },

@@ -3,6 +3,7 @@
  * caching) and RFC 5861 §4 (stale-if-error).
  */
 import type { Context } from '../../core/context.ts';
+import { foreignOptions, isComparable, otherModes } from '../../lib/keys.ts';
 
 type Directives = ReadonlyMap<string, string>;
 
@@ -17,13 +18,15 @@ const perCallHeaders =
   /^(traceparent|tracestate|baggage|b3|x-b3-.*|x-request-id|x-correlation-id|idempotency-key|cache-control|pragma|if-(none-match|modified-since|match|unmodified-since))$/;
 
 /**
- * The URL, `credentials`, `redirect`, and all other headers: those that `Vary` may name, and those that identify a user.
- * `dedupe` compares more (modes, integrity, the headers of caching, the `requestId`), because it shares one request.
+ * The URL, `credentials`, `redirect`, all other headers (those that `Vary` may name, and those that identify a user), and
+ * the options that are not kyoa's own. `undefined` if one of these cannot be compared. `dedupe` compares more (modes,
+ * integrity, the headers of caching, the `requestId`), because it shares one request.
  */
-export function cacheKey({ url, headers, init }: Context): string {
-  const { credentials, redirect } = init;
-  const relevant = [...headers].filter(([name]) => !perCallHeaders.test(name));
-  return JSON.stringify([url.replace(/#.*/s, ''), credentials, redirect, ...relevant]);
+export function cacheKey(ctx: Context): string | undefined {
+  const options = foreignOptions(ctx).filter(([name]) => !otherModes.test(name));
+  if (!options.every(isComparable)) return undefined;
+  const headers = [...ctx.headers].filter(([name]) => !perCallHeaders.test(name));
+  return JSON.stringify([ctx.url.replace(/#.*/s, ''), options, headers]);
 }
 
 /** Whether a response to the request may be stored: only to a GET without a range. */

@@ -8,6 +8,7 @@ import { ageOf, freshness, staleTtl, staleness } from './cache-policy.ts';
 import { digest } from '../../lib/digest.ts';
 import { responseHead, createResponse, type ResponseHead } from '../../lib/body/synthetic-response.ts';
 import { restoreResponse, serializeResponse } from '../../lib/body/serialize-response.ts';
+import { parseStored } from '../../lib/stored-json.ts';
 
 export interface ResponseStore {
   /** Stores the response when its reader has read it to the end. A response that must not be stored deletes the former one. */
@@ -23,6 +24,11 @@ interface Entry {
   /** When the response arrived, Unix ms. */
   readonly at: number;
   readonly response: string;
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { at, response } = (value ?? {}) as Partial<Record<string, unknown>>;
+  return typeof at === 'number' && typeof response === 'string';
 }
 
 export function responseStore(ctx: Context, storage: Storage, name: string): ResponseStore {
@@ -57,19 +63,19 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
     watchBody(response, {
       chunk(bytes) {
         length += bytes.byteLength;
-        if (length <= maxBufferedBody) chunks.push(bytes.slice()); // the reader may change its chunk
+        if (length <= maxBufferedBody) chunks.push(new Uint8Array(bytes)); // the reader may change its chunk
         else chunks.length = 0;
       },
       end(complete) {
         if (!complete || (announced !== null && length !== Number(announced))) return;
         if (length > maxBufferedBody) ctx.emit({ type: 'stale-if-error.unrecorded' });
-        else void attempt(store);
+        else ctx.background(attempt(store));
       },
     });
   };
 
-  const restore = (value: string): Response | undefined => {
-    const { at, response: stored } = JSON.parse(value) as Entry;
+  const restore = (key: string, value: string): Response | undefined => {
+    const { at, response: stored } = parseStored(key, value, isEntry);
     const response = restoreResponse(stored);
     const elapsed = Math.max(0, Math.floor((Date.now() - at) / 1_000));
     if (elapsed - freshness(response.headers) > staleness(ctx)) return undefined;
@@ -84,12 +90,12 @@ export function responseStore(ctx: Context, storage: Storage, name: string): Res
       const storedFor = status === 200 && !isEventStream(response) ? staleTtl(response, ctx, ttl) : 0;
       const isFinal = status === 200 || (status >= 400 && status < 500 && !temporary.has(status));
       if (storedFor > 0) collect(response, storedFor);
-      else if (isFinal) void attempt((key) => storage.delete(key));
+      else if (isFinal) ctx.background(attempt((key) => storage.delete(key)));
     },
     load: () =>
       attempt(async (key) => {
         const entry = await storage.get(key);
-        return entry && restore(entry.value);
+        return entry && restore(key, entry.value);
       }),
   };
 }

@@ -1,29 +1,40 @@
 /** Returns the last good response of a GET after a failure (RFC 5861). Placed outside `timeout` and `retry`, inside `fallback`. */
+import { asPolicy, hasForeignInside } from '../../core/compose.ts';
 import type { Middleware } from '../../core/context.ts';
-import { duration, fn, policyOptions, unchecked, type PolicyOptions, type Settings } from '../../core/options.ts';
+import { duration, fn, keyFn, policyOptions, storage, type PolicyOptions, type Settings } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { ageOf, mayStore, cacheKey } from './cache-policy.ts';
 import type { Key } from '../../lib/keys.ts';
-import { isFailure, settle, outcomeFacts, unwrap, type When } from '../../lib/outcome.ts';
+import { isAborted, isFailure, settle, outcomeFacts, unwrap, type When } from '../../lib/outcome.ts';
 import { responseStore } from './response-store.ts';
 
+/**
+ * The options of `staleIfError()`. Durations are in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/stale-if-error.md#options
+ */
 export interface StaleIfErrorOptions {
   /** How long a response is stored, ms; the response may demand less. @default 86_400_000, a day */
-  readonly ttl?: number;
-  /** Calls with the same key get the same stored response. A call whose key is `undefined` is not affected. @default URL and request headers */
-  readonly key?: Key;
+  readonly ttl?: number | undefined;
+  /**
+   * Calls with the same key get the same stored response. A call whose key is `undefined` is not affected. Without a given
+   * key, a call is not affected either if a middleware that is not kyoa's is placed inside, or if one of its options cannot
+   * be compared.
+   * @default URL, request headers, and options that are not kyoa's own
+   */
+  readonly key?: Key | undefined;
   /** The store of responses. @default the storage of the entry point */
-  readonly storage?: Storage;
+  readonly storage?: Storage | undefined;
   /** The outcomes that are replaced. @default an error, or a status of 500 and above */
-  readonly when?: When;
+  readonly when?: When | undefined;
 }
 
-export const staleIfErrorOptions: PolicyOptions<Settings<StaleIfErrorOptions, 'storage'>> =
+export const staleIfErrorOptions: PolicyOptions<Settings<StaleIfErrorOptions, 'storage' | 'key'>> =
   /* @__PURE__ */ policyOptions('staleIfError', {
     ttl: [duration, 86_400_000],
-    key: [fn, cacheKey],
-    storage: [unchecked, undefined],
+    key: [keyFn, undefined],
+    storage: [storage, undefined],
     when: [fn, isFailure],
   });
 
@@ -39,30 +50,45 @@ export const staleIfErrorOptions: PolicyOptions<Settings<StaleIfErrorOptions, 's
  * change names a `key`, unless the response has `Vary: Cookie`. A handler stores no private response and none with
  * `Set-Cookie`.
  *
- * A later response below 500 that must not be stored deletes the stored one. A caller that has aborted gets the reason of
- * its abort. Per call: `staleIfError: false`, or `staleIfError: { ... }`.
+ * A later 200 that must not be stored deletes the stored one, and so does a 4xx other than 408, 425 and 429. A caller that has aborted gets the reason of
+ * its abort, and a call that `latest` has replaced its `AbortError`. Per call: `staleIfError: false`, or `staleIfError: { ... }`.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [staleIfError({ ttl: 3_600_000 }), ...standard()] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/stale-if-error.md
  * @see https://www.rfc-editor.org/rfc/rfc5861#section-4
  */
 export function staleIfError(options: StaleIfErrorOptions = {}): Middleware {
   const own = staleIfErrorOptions.parse(options);
+  /** For each stack, whether what is inside may add an identity that the key lacks. */
+  const stacks = new WeakMap<readonly Middleware[], boolean>();
 
-  return async function staleIfError(ctx, next) {
+  return asPolicy(async function staleIfError(ctx, next) {
     const policy = staleIfErrorOptions.forCall(ctx, own);
-    const name = policy && mayStore(ctx) ? policy.key(ctx) : undefined;
-    if (policy === undefined || name === undefined) return next();
+    if (policy === undefined || !mayStore(ctx)) return next();
+    let isForeign = stacks.get(ctx.stack);
+    if (isForeign === undefined) stacks.set(ctx.stack, (isForeign = hasForeignInside(staleIfError, ctx.stack)));
+    const name = policy.key ? policy.key(ctx) : isForeign ? undefined : cacheKey(ctx);
+    if (name === undefined) {
+      if (!policy.key) ctx.emit({ type: 'stale-if-error.skipped', reason: isForeign ? 'middleware' : 'option' });
+      return next();
+    }
     const store = responseStore(ctx, policy.storage ?? ctx.storage, name);
 
     const outcome = await settle(next());
+    if (isAborted(outcome, ctx)) return unwrap(outcome);
     if (!policy.when(outcome, ctx)) {
       if (outcome.response) store.save(outcome.response, policy.ttl);
       return unwrap(outcome);
     }
-    const stored = ctx.aborted ? undefined : await store.load();
+    const stored = await store.load();
     if (stored === undefined || ctx.aborted) return unwrap(outcome);
     ctx.emit({ type: 'stale-if-error.served', age: ageOf(stored.headers), ...outcomeFacts(outcome) });
     if (outcome.response) discard(outcome.response);
     return stored;
-  };
+  });
 }

@@ -1,58 +1,85 @@
 /** A limit of `timeout` that is learned from the latency history of the route. */
 import type { Context } from '../../core/context.ts';
-import { count, duration, fn, invalid, object, positive, type Shape } from '../../core/options.ts';
+import {
+  count,
+  duration,
+  fn,
+  keyFn,
+  invalid,
+  object,
+  positive,
+  type Settings,
+  type Shape,
+} from '../../core/options.ts';
 import { meanPlusDeviation, type Estimate } from './estimators.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { noop } from '../../lib/noop.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 
+/**
+ * The options of `adaptive()`. Durations are in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md#how-the-limit-is-computed
+ */
 export interface AdaptiveOptions {
   /** The shortest limit, ms. @default 500 */
-  readonly min?: number;
+  readonly min?: number | undefined;
   /** The longest limit, ms. @default 5_000 */
-  readonly max?: number;
+  readonly max?: number | undefined;
   /** The limit until there are `minSamples`, and for a call without a key, ms. @default 2_000 */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
   /** From this many latencies on, the limit follows them. @default 3 */
-  readonly minSamples?: number;
+  readonly minSamples?: number | undefined;
   /** The number of latencies, the newest ones, that the limit follows. @default 100 */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Derives the limit from the latencies. @default meanPlusDeviation(2) */
-  readonly estimate?: Estimate;
+  readonly estimate?: Estimate | undefined;
   /** Calls with the same key share a history. @default byRoute */
-  readonly key?: Key;
+  readonly key?: Key | undefined;
 }
 
-export const adaptiveShape: Shape<Required<AdaptiveOptions>> = {
+export const adaptiveShape: Shape<Settings<AdaptiveOptions>> = {
   min: [duration, 500],
   max: [duration, 5_000],
   initial: [duration, 2_000],
   minSamples: [positive, 3],
   window: [positive, 100],
-  estimate: [fn, /* @__PURE__ */ meanPlusDeviation(2)],
-  key: [fn, byRoute],
+  estimate: [fn, /* @__PURE__ */ meanPlusDeviation(2), duration],
+  key: [keyFn, byRoute],
 };
 
-/** One wait under a limit. */
+/**
+ * One wait under a limit.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md
+ */
 export interface Measurement {
   /** ms */
   readonly limit: number;
+  /** Whether the limit comes from the history. */
+  readonly isLearned?: true;
   /** The wait ended after `ms`, within its limit. */
   finished(ms: number): void;
   /** The wait reached its limit. */
   expired(): void;
 }
 
-/** A limit that may differ from call to call. */
+/**
+ * A limit that may differ from call to call, as `adaptive()` returns it.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md
+ */
 export interface Adaptive {
   /** `what` is the kind of wait. Each kind has a history of its own: headers arrive sooner than the last byte. */
   measure(ctx: Context, what: string): Measurement;
+  /** ms, if it is the same for every call. */
+  readonly limit?: number;
 }
 
 /** The same limit for every call, ms. */
 export function fixed(limit: number): Adaptive {
   const measurement = unmeasured(limit);
-  return { measure: () => measurement };
+  return { limit, measure: () => measurement };
 }
 
 export const never: Adaptive = fixed(Infinity);
@@ -72,6 +99,12 @@ const gain = 1 / 8;
  * estimate again.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [timeout({ headers: adaptive({ min: 200, max: 10_000 }) })] });
+ * const response = await fetch('https://api.example.com/users');
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md
  */
 export function adaptive(options: AdaptiveOptions = {}): Adaptive {
   const { min, max, initial, minSamples, window, estimate, key } = object('adaptive', options, adaptiveShape);
@@ -99,13 +132,14 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
       const limit = doubled ? Math.max(estimated(series), roundUp(doubled.limit, min, max)) : estimated(series);
       return {
         limit,
+        isLearned: true,
         finished(ms) {
-          series.add(ms);
+          series.add(ms, ctx);
           const doubled = doubledLimits.get(series);
           if (doubled !== undefined) lower(series, doubled, ms);
         },
         expired() {
-          series.add(limit);
+          series.add(limit, ctx);
           // Concurrent waits may have expired under different limits.
           const doubled = Math.max(doubledLimits.get(series)?.limit ?? 0, 2 * limit);
           doubledLimits.set(series, { limit: doubled, finished: 0 });

@@ -2,7 +2,12 @@
 import { invalid, ratio, knownKeys } from '../../core/options.ts';
 import { rank, type SlidingWindow } from '../../lib/latency/sliding-window.ts';
 
-/** From latencies to a limit, all in ms. The latencies are in the order in which they were recorded. There is at least one. */
+/**
+ * A function that computes a limit for `adaptive()`. From latencies to a limit, all in ms. The latencies are in the
+ * order in which they were recorded. There is at least one.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md#which-estimate
+ */
 export interface Estimate {
   (samples: readonly number[]): number;
   /** The same estimate from a window. An estimate by rank has it, since a window keeps its samples sorted. */
@@ -10,9 +15,14 @@ export interface Estimate {
 }
 
 /**
- * Mean plus `k` sample standard deviations. The deviation of a single sample is 0.
+ * An estimate for `adaptive()`. Mean plus `k` sample standard deviations. The deviation of a single sample is 0.
  *
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * timeout({ headers: adaptive({ estimate: meanPlusDeviation(3) }) });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md#which-estimate
  */
 export function meanPlusDeviation(k: number): Estimate {
   if (typeof k !== 'number' || !(k >= 0)) throw invalid('meanPlusDeviation(k)', k, 'a number of 0 or more');
@@ -25,9 +35,15 @@ export function meanPlusDeviation(k: number): Estimate {
 }
 
 /**
- * The `q`-quantile (nearest rank) times `factor`. @default factor 1.5
+ * An estimate for `adaptive()`. The `q`-quantile (nearest rank) times `factor`.
  *
+ * @default factor 1.5
  * @throws {KyoaError} `INVALID_OPTION`
+ * @example
+ * ```ts
+ * timeout({ headers: adaptive({ estimate: quantile(0.99, { factor: 2 }) }) });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md#which-estimate
  */
 export function quantile(q: number, options: { readonly factor?: number } = {}): Estimate {
   ratio('quantile(q)', q);
@@ -42,9 +58,15 @@ export function quantile(q: number, options: { readonly factor?: number } = {}):
 const granularity = 1;
 
 /**
- * TCP's retransmission timeout: smoothed latency plus four times its smoothed variation. It follows a trend, and a spike
- * fades within a dozen calls. In place of the RFC's lower bound of one second, `adaptive` has `min`.
+ * An estimate for `adaptive()`. TCP's retransmission timeout: smoothed latency plus four times its smoothed variation.
+ * It follows a trend, and a spike fades within a dozen calls. In place of the RFC's lower bound of one second,
+ * `adaptive` has `min`.
  *
+ * @example
+ * ```ts
+ * timeout({ headers: adaptive({ estimate: rto() }) });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/adaptive.md#which-estimate
  * @see RFC 6298 §2
  */
 export function rto(): Estimate {

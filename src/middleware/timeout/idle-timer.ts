@@ -11,7 +11,11 @@ export interface IdleTimerOptions {
   readonly onExpired: () => void;
 }
 
-export function idleTimer({ silence, isProgress, onExpired }: IdleTimerOptions): Required<BodyWatcher> {
+export function idleTimer({
+  silence,
+  isProgress,
+  onExpired,
+}: IdleTimerOptions): Required<Pick<BodyWatcher, 'wait' | 'chunk' | 'end'>> {
   let timer: LimitTimer | undefined;
   let waitingSince = 0;
   /** ms of this silence, up to the last chunk that did not end it. */
@@ -20,7 +24,7 @@ export function idleTimer({ silence, isProgress, onExpired }: IdleTimerOptions):
     wait() {
       waitingSince = performance.now();
       timer?.cancel();
-      timer = new LimitTimer(silence.limit - silent, (rest) => afterRest(rest, onExpired)).unref();
+      timer = new LimitTimer(silence.limit - silent, (rest) => afterRest(rest, onExpired));
     },
     chunk(bytes) {
       timer?.cancel();

@@ -1,27 +1,38 @@
 /** Limits how long a call may take. Outside `retry` it limits the whole call, inside `retry` each attempt. */
 import pTimeout from 'p-timeout';
+import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
-import { LimitTimer } from '../../core/engine/timers.ts';
+import { LimitTimer, type Rest } from '../../core/engine/timers.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import { duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
+import { noteAttempts } from '../../lib/attempts.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { isEventStream, watchBody, type BodyWatcher } from '../../lib/body/watch.ts';
 import { noop } from '../../lib/noop.ts';
 import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
 import { idleTimer } from './idle-timer.ts';
 
-/** ms, or learned from history. A limit that is absent, `false` or `Infinity` does not apply. */
+/**
+ * A limit of `timeout()`: ms, or learned from history. A limit that is absent, `false` or `Infinity` does not apply.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/timeout.md#options
+ */
 export type Limit = number | Adaptive | false;
 
+/**
+ * The options of `timeout()`. Each limit is in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/timeout.md#options
+ */
 export interface TimeoutOptions {
   /** To the last byte of the body. A `text/event-stream` has no expected end: there it runs to the headers only. */
-  readonly total?: Limit;
+  readonly total?: Limit | undefined;
   /** Until the inner middleware resolves to a response: its headers are there. */
-  readonly headers?: Limit;
+  readonly headers?: Limit | undefined;
   /** The longest silence of the server while the body is being read, the wait for the first chunk included. */
-  readonly idle?: Limit;
+  readonly idle?: Limit | undefined;
   /** Whether a chunk ends the silence. A comment that only keeps an event stream open need not. @default every chunk does */
-  readonly isProgress?: (chunk: Uint8Array) => boolean;
+  readonly isProgress?: ((chunk: Uint8Array) => boolean) | undefined;
 }
 
 export const timeoutOptions: PolicyOptions<Partial<Limits>> = /* @__PURE__ */ policyOptions(
@@ -45,6 +56,12 @@ export const timeoutOptions: PolicyOptions<Partial<Limits>> = /* @__PURE__ */ po
  *
  * @throws {KyoaError} `INVALID_OPTION`. The call rejects with `TimeoutError` (`TIMEOUT`), which has the phase, the limit
  * and the time elapsed. After the headers, reading the body rejects with it.
+ * @example
+ * ```ts
+ * const fetch = createFetch({ use: [timeout({ total: 30_000, idle: 5_000 }), retry(), timeout({ headers: adaptive() })] });
+ * const response = await fetch('https://api.example.com/users', { timeout: 3_000 });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/timeout.md
  */
 export function timeout(options: number | TimeoutOptions): Middleware {
   const own: Limits = { ...none, ...parse(options) };
@@ -60,7 +77,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
     } satisfies Middleware,
     { limits: own },
   );
-  return self;
+  return asPolicy(self);
 }
 
 /** A call under its limits. A class, because closures would allocate 0.6 kB more per call. */
@@ -120,17 +137,17 @@ class LimitedCall implements BodyWatcher {
   #timer(phase: Phase, measurement: Measurement, response?: Promise<Response>): LimitTimer | undefined {
     const { limit } = measurement;
     if (limit === Infinity) return undefined;
-    return new LimitTimer(limit, (milliseconds) => {
+    const last = (milliseconds: Rest): undefined => {
       const fallback = (): void => this.#expire(phase, measurement);
       const { signal } = this.#ctx;
       if (milliseconds === undefined) {
         new Promise<void>((resolve) => resolve(fallback())).catch((error: unknown) => this.#fail(error));
-        return undefined;
+        return;
       }
       const wait: Promise<unknown> = response ?? new Promise<void>((resolve) => (this.#onEnd = resolve));
       pTimeout(wait, { milliseconds, signal, fallback }).catch((error: unknown) => this.#fail(error));
-      return undefined;
-    });
+    };
+    return new LimitTimer(limit, last, response && limit);
   }
 
   #limitBody(response: Response): void {
@@ -150,10 +167,20 @@ class LimitedCall implements BodyWatcher {
     if (this.#idle.limit < left) this.#limitSilence(response); // otherwise `total` expires first
   }
 
+  /** A process waits for a body that is being read, and not for one that may never be. */
+  wait(): void {
+    this.#totalTimer?.ref();
+  }
+
+  served(): void {
+    this.#totalTimer?.unref();
+  }
+
   /** The body has ended. */
   end(complete: boolean): void {
     this.#endTotal();
     if (complete) this.#total.finished(this.#elapsed());
+    else this.work.abort(); // `total` would have closed the connection of a body that was dropped
   }
 
   #endTotal(): void {
@@ -170,8 +197,9 @@ class LimitedCall implements BodyWatcher {
   #expire(phase: Phase, measurement: Measurement): void {
     const facts = { phase, limit: measurement.limit, elapsed: this.#elapsed() };
     const error = new TimeoutError(facts, { request: this.#ctx });
+    if (phase !== 'headers') noteAttempts(error, this.#ctx); // of an attempt's limit, `retry` does it after the last one
     measurement.expired();
-    this.#ctx.emit({ type: 'timeout.exceeded', ...facts });
+    this.#ctx.emit({ type: 'timeout.exceeded', ...facts, ...(measurement.isLearned && { learned: true }) });
     this.work.abort(error);
     this.#fail(error);
   }
@@ -199,7 +227,7 @@ const none: Limits = { total: never, headers: never, idle: never };
 const unlimited: Measurement = { limit: Infinity, finished: noop, expired: noop };
 
 function parse(given: number | TimeoutOptions): Partial<Limits> {
-  return timeoutOptions.parse(typeof given === 'number' ? { total: given } : given);
+  return timeoutOptions.parse(typeof given === 'object' || given === undefined ? given : { total: given });
 }
 
 function toAdaptive(name: string, value: Limit | null, check: typeof duration): Adaptive {
@@ -207,16 +235,30 @@ function toAdaptive(name: string, value: Limit | null, check: typeof duration): 
   return typeof value === 'object' && value !== null && 'measure' in value ? value : fixed(check(name, value));
 }
 
-function limitsFor(ctx: Context, self: Instance): Limits {
+function limitsFor(ctx: Pick<Context, 'stack' | 'options'>, self: Instance): Limits {
   const override = ctx.options['timeout'] as boolean | number | TimeoutOptions | undefined;
   if (override === undefined || override === true) return self.limits;
   if (override === false) return none;
   const { isProgress, ...given } = parse(override);
-  const instances = ctx.stack.filter((middleware): middleware is Instance => 'limits' in middleware);
+  const instances = instancesOf(ctx.stack);
   const appliesHere = (phase: Phase): boolean =>
     instances.some(({ limits }) => limits[phase] !== never)
       ? self.limits[phase] !== never
       : self === (instances.at(-1) ?? self);
   const overridden = Object.entries(given).filter(([phase]) => appliesHere(phase as Phase));
   return { ...self.limits, ...(isProgress && { isProgress }), ...Object.fromEntries(overridden) };
+}
+
+function instancesOf(stack: readonly Middleware[]): Instance[] {
+  return stack.filter((middleware): middleware is Instance => 'limits' in middleware);
+}
+
+/**
+ * The `total` of a whole call, ms, for an entry point that runs code outside its stack. Inside `retry` it limits an
+ * attempt, and does not count here. `Infinity` if there is none, or if it is learned.
+ */
+export function totalOfCall({ stack, options }: Pick<Context, 'stack' | 'options'>): number {
+  const retry = stack.findIndex(({ name }) => name === 'retry');
+  const outside = instancesOf(retry < 0 ? stack : stack.slice(0, retry));
+  return Math.min(...outside.map((self) => limitsFor({ stack, options }, self).total.limit ?? Infinity));
 }

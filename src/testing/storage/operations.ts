@@ -11,6 +11,11 @@ export const operationClauses: Clauses = {
     equal(await store.get(key), { value: 'value', version }, 'get after set');
   },
 
+  'accepts an owner, whether it limits the share of one or not': async ({ store, key }) => {
+    const version = written(await store.set(key, 'value', { owner: 'ann' }));
+    equal(await store.get(key), { value: 'value', version }, 'get of an entry with an owner');
+  },
+
   'overwrites without a condition, under a higher version': async ({ store, key }) => {
     const first = written(await store.set(key, 'first'));
     const second = written(await store.set(key, 'second', {}));

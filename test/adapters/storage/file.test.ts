@@ -6,7 +6,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,6 +60,10 @@ function sql(statement: string, where: string = path): Record<string, unknown> |
   }
 }
 
+function modeOf(where: string): string {
+  return (statSync(where).mode & 0o777).toString(8);
+}
+
 async function refusal(where: string = path): Promise<StorageError> {
   const store = file(where);
   const error: unknown = await store.set('key', 'value').catch((cause: unknown) => cause);
@@ -79,6 +85,27 @@ describe('file', () => {
     await store.set('key', 'value');
     await store.close();
     expect(existsSync(path)).toBe(true);
+  });
+
+  test('lets only its own user read what it creates, its log included', async () => {
+    path = join(folder, 'one/two/store.db');
+    const before = modeOf(folder);
+    const store = file(path);
+    await store.set('key', 'value');
+    expect(['one', 'one/two'].map((name) => modeOf(join(folder, name)))).toEqual(['700', '700']);
+    expect(['', '-wal', '-shm'].map((suffix) => modeOf(path + suffix))).toEqual(['600', '600', '600']);
+    expect(modeOf(folder)).toBe(before);
+    await store.close();
+  });
+
+  test('leaves the modes of a folder and of a file that exist', async () => {
+    chmodSync(folder, 0o755);
+    writeFileSync(path, '');
+    chmodSync(path, 0o640);
+    const store = file(path);
+    await store.set('key', 'value');
+    expect([folder, path, `${path}-wal`, `${path}-shm`].map(modeOf)).toEqual(['755', '640', '640', '640']);
+    await store.close();
   });
 
   test('resolves its path against the working directory at its creation, not at its first use', async () => {
@@ -273,6 +300,61 @@ describe('file rejects with StorageError, and recovers by itself,', () => {
     await expect(store.get('key')).rejects.toThrow(StorageError);
     rmSync(path);
     expect(await store.set('key', 'value')).toBeDefined();
+    await store.close();
+  });
+
+  const deleteAll = (): void => ['', '-wal', '-shm'].forEach((suffix) => rmSync(path + suffix));
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['was deleted', async () => rmSync(path)],
+    ['was deleted with its log', async () => deleteAll()],
+    ['was deleted with its folder', async () => rmSync(folder, { recursive: true })],
+    ['was moved away', async () => renameSync(path, `${path}.old`)],
+    [
+      'was replaced by another process',
+      async () => {
+        deleteAll();
+        await inOtherProcess(`return store.set('there', 'value')`);
+      },
+    ],
+  ])('when its file %s while it was open', async (_, change) => {
+    for (const operation of ['set', 'get', 'delete'] as const) {
+      const store = file(path);
+      await store.set('key', 'value');
+      await change();
+      const error: unknown = await store[operation]('key', 'lost').catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(StorageError);
+      expect(String(error)).toMatch(/store\.db was deleted or replaced while it was open/);
+      const version = await store.set('key', 'again');
+      expect(await inOtherProcess(`return store.get('key')`)).toEqual({ value: 'again', version });
+      expect(await store.get('key')).toEqual({ value: 'again', version });
+      await store.close();
+      rmSync(folder, { recursive: true });
+      mkdirSync(folder);
+    }
+  });
+
+  test.each([
+    ['whose text is truncated', `value = '"trunc'`],
+    ['whose text is not text', `value = x'00ff'`],
+    ['whose expiry is not a number', `expires = 'never'`],
+    ['whose version is too high', `version = 9223372036854775807`],
+  ])('at an entry %s, and leaves it', async (_, change) => {
+    const store = file(path);
+    await store.set('key', 'value');
+    sql(`UPDATE entry SET ${change}`);
+    const row = 'SELECT hex(value), expires, CAST(version AS TEXT) FROM entry';
+    const before = sql(row);
+    for (const operation of [
+      () => store.get('key'),
+      () => store.set('key', 'value'),
+      () => store.set('key', 'value', { ifVersion: null }),
+      () => store.set('key', 'value', { ifVersion: 1 }),
+      () => store.delete('key'),
+    ]) {
+      expect(await operation().catch((reason: unknown) => reason)).toBeInstanceOf(StorageError);
+    }
+    expect(sql(row)).toEqual(before);
     await store.close();
   });
 

@@ -224,3 +224,46 @@ describe('indexeddb', () => {
     for (const none of ['', undefined, 5]) expect(() => indexeddb(none as string)).toThrow(KyoaError);
   });
 });
+
+describe('indexeddb rejects with StorageError, and leaves what it finds,', () => {
+  const put = async (key: IDBValidKey, value: unknown): Promise<void> => {
+    const db = await opening(name);
+    const transaction = db.transaction('entries', 'readwrite');
+    transaction.objectStore('entries').put(value, key);
+    await new Promise((resolve) => transaction.addEventListener('complete', resolve));
+    db.close();
+  };
+  const found = async (key: IDBValidKey): Promise<unknown> => {
+    const db = await opening(name);
+    const request = db.transaction('entries').objectStore('entries').get(key);
+    await new Promise((resolve) => request.addEventListener('success', resolve));
+    db.close();
+    return request.result;
+  };
+
+  test.each<[string, unknown]>([
+    ['null', null],
+    ['a text', 'hello'],
+    ['a number', 5],
+    ['an object', { name: 'ann' }],
+    ['a value that is no text', { value: 5, version: 5 }],
+    ['a version that is no number', { value: 'x', version: '5' }],
+    ['an expiry that is no number', { value: 'x', version: 5, expires: 'never' }],
+  ])('at an entry that is %s', async (_, value) => {
+    await store.set('other', 'value');
+    await put('key', value);
+    await refusal(store.get('key'));
+    await refusal(store.set('key', 'value'));
+    await refusal(store.set('key', 'value', { ifVersion: null }));
+    const error = await refusal(store.delete('key'));
+    expect(error.message).toMatch(/The entry key of the database kyoa-.* is not one that kyoa wrote/);
+    expect(await found('key')).toEqual(value);
+  });
+
+  test('at a counter that is no version', async () => {
+    await store.set('other', 'value');
+    await put(0, 'hello');
+    await refusal(store.set('key', 'value'));
+    expect(await found(0)).toBe('hello');
+  });
+});

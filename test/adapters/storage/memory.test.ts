@@ -57,6 +57,25 @@ describe('memory', () => {
     expect(await present(store)).toEqual(['a', 'c']);
   });
 
+  test('lets one owner have half of its entries, and others the rest', async () => {
+    vi.useFakeTimers();
+    const store = memory({ maxEntries: 4 });
+    const of = (owner: string): { ttl: number; owner: string } => ({ ttl: 60_000, owner });
+    for (const key of ['a', 'b']) await store.set(key, 'value', of('stranger'));
+    await expect(store.set('c', 'value', of('stranger'))).rejects.toThrow(StorageError);
+    await expect(store.set('c', 'value', of('stranger'))).rejects.toThrow(/One owner has half of the 4 entries/);
+    expect(await store.set('a', 'again', of('stranger'))).toBeDefined();
+    await store.set('c', 'value', of('ann'));
+    await store.set('d', 'value');
+    expect(await present(store)).toEqual(['a', 'b', 'c', 'd']);
+
+    await store.delete('a');
+    await store.set('a', 'value', of('stranger'));
+    await expect(store.set('e', 'value', of('stranger'))).rejects.toThrow(StorageError);
+    vi.advanceTimersByTime(60_000);
+    expect(await store.set('e', 'value', of('stranger'))).toBeDefined();
+  });
+
   test('gives an evicted key a higher version than before', async () => {
     const store = memory({ maxEntries: 1 });
     const before = await store.set('a', 'value');

@@ -56,6 +56,49 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
     disconnect();
   });
 
+  test.each<[string, string[]]>([
+    ['hash', ['HSET', 'name', 'ann']],
+    ['hash with a version alone', ['HSET', 'version', '5']],
+    ['hash with a value alone', ['HSET', 'value', 'x']],
+    ['hash with another version', ['HSET', 'version', 'x', 'value', 'x']],
+    ['string', ['SET', 'x']],
+    ['list', ['LPUSH', 'x']],
+    ['set', ['SADD', 'x']],
+  ])('rejects with StorageError at a %s of another application, and leaves it', async (_, [verb = '', ...fields]) => {
+    const name = `{kyoa:}foreign-${Math.random()}`;
+    const key = name.slice('{kyoa:}'.length);
+    await command(verb, name, ...fields);
+    const before = await command('DUMP', name);
+    const store = redis(client);
+    for (const operation of [
+      () => store.get(key),
+      () => store.set(key, 'value'),
+      () => store.set(key, 'value', { ifVersion: null }),
+      () => store.set(key, 'value', { ifVersion: 5 }),
+      () => store.delete(key),
+    ]) {
+      const error: unknown = await operation().catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(StorageError);
+      expect(String(error)).toMatch(
+        /The Redis key \{kyoa:\}foreign-.* is not one that kyoa wrote, and was left unchanged/,
+      );
+    }
+    expect(await command('DUMP', name)).toEqual(before);
+    await command('DEL', name);
+  });
+
+  test.each([
+    ['whose text is truncated', ['value', '"trunc']],
+    ['whose version is not whole', ['version', '5.5']],
+    ['whose expiry is not a number', ['expires', 'never']],
+  ])('rejects with StorageError at an entry %s', async (_, change) => {
+    const store = redis(client);
+    await store.set('damaged', 'value');
+    await command('HSET', '{kyoa:}damaged', ...change);
+    await expect(store.get('damaged')).rejects.toThrow(StorageError);
+    await store.delete('damaged');
+  });
+
   describe('keeps the contract', () => {
     const clauses = storageContract(() => redis(client));
     test.each(clauses.map(({ name, run }) => [name, run] as const))('%s', (__, run) => run());
@@ -134,11 +177,6 @@ describe.each(Object.entries(connectors))('redis with %s', (_, connect) => {
 
   test('rejects with StorageError when the server refuses', async () => {
     const store = redis(client);
-    await command('SET', '{kyoa:}foreign', 'of another type');
-    await expect(store.get('foreign')).rejects.toThrow(/Redis failed: .*WRONGTYPE/);
-    await expect(store.get('foreign')).rejects.toBeInstanceOf(StorageError);
-    await command('DEL', '{kyoa:}foreign');
-
     await command('CONFIG', 'SET', 'maxmemory', '1');
     try {
       const error: unknown = await store.set('key', 'value').catch((cause: unknown) => cause);

@@ -9,6 +9,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { undici } from '../../../adapters/transport/undici/undici.ts';
 import { opentelemetry, type OpenTelemetry } from '../../../adapters/telemetry/opentelemetry.ts';
 import { durationBuckets } from '../../../src/telemetry/semantic-conventions.ts';
 import {
@@ -19,12 +20,16 @@ import {
   dedupe,
   hedge,
   idempotency,
+  latest,
+  race,
   retry,
   timeout,
   type Fetch,
   type KyoaFetch,
   type Middleware,
 } from '../../../src/index.ts';
+import { silent } from '../../support/call.ts';
+import { faultServer } from '../../support/faults.ts';
 import { origin } from '../../support/origin.ts';
 import { faults, type Fault } from '../../support/secrets.ts';
 
@@ -40,7 +45,7 @@ interface Setup {
   readonly measured: (name: string) => Promise<readonly { attributes: object; value: unknown }[]>;
 }
 
-function setup(between: readonly Middleware[], answer: (attempt: number) => Response | Promise<Response>): Setup {
+function setup(between: readonly Middleware[], respond: (attempt: number) => Response | Promise<Response>): Setup {
   const exporter = new InMemorySpanExporter();
   const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
   const measurements = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
@@ -51,7 +56,7 @@ function setup(between: readonly Middleware[], answer: (attempt: number) => Resp
   const sent: Request[] = [];
   const transport: Fetch = async (input, init) => {
     sent.push(new Request(input, init));
-    return answer(sent.length);
+    return respond(sent.length);
   };
   return {
     otel,
@@ -147,14 +152,18 @@ describe('opentelemetry', () => {
   test('creates a span for a losing copy, and does not mark it as an error', async () => {
     let lose!: (error: unknown) => void;
     const outrun = new Promise<Response>((_resolve, reject) => (lose = reject));
-    const { fetch, spans, sent } = setup([hedge({ delay: 0 })], (n) => (n === 1 ? outrun : new Response(null)));
+    const { fetch, spans, sent, measured } = setup([hedge({ delay: 0 })], (n) =>
+      n === 1 ? outrun : new Response(null),
+    );
     await fetch(url);
     lose(new DOMException('outrun', 'AbortError'));
     await expect.poll(() => spans().length).toBe(3);
     const attempts = spans().filter((span) => !isCall(span));
     expect(new Set(sent.map(header)).size).toBe(2);
     expect(attempts.map(({ status }) => status.code)).toEqual([SpanStatusCode.UNSET, SpanStatusCode.UNSET]);
-    expect(attempts[1]!.attributes).toMatchObject({ 'error.type': 'AbortError' });
+    expect(attempts[1]!.attributes).not.toHaveProperty('error.type');
+    const points = await measured('http.client.request.duration');
+    expect(points.filter(({ attributes }) => 'error.type' in attributes)).toEqual([]);
     expect(
       spans()
         .find(isCall)!
@@ -212,10 +221,10 @@ describe('opentelemetry', () => {
 
   test('measures the duration that the server measured, within 5 %', async () => {
     const saw: number[] = [];
-    await using server = await origin(({ answer }) => {
+    await using server = await origin(({ response }) => {
       const started = performance.now();
       setTimeout(() => {
-        answer.end('fine');
+        response.end('fine');
         saw.push(performance.now() - started);
       }, 1_000);
     });
@@ -250,6 +259,69 @@ describe('opentelemetry', () => {
     expect(spans().find(isCall)).toMatchObject({ attributes: { 'error.type': 'TIMEOUT' }, status: { code: 2 } });
   });
 
+  test.each([
+    ['an error', new Error('the user left')],
+    ['a text', 'left'],
+    ['no reason', undefined],
+  ])('does not mark a call that its caller aborted with %s as an error', async (_what, reason) => {
+    const { otel, spans, measured } = setup([], () => new Response(null));
+    const caller = new AbortController();
+    const call = createFetch({ use: [otel, retry(), otel.attempt], fetch: silent })(url, { signal: caller.signal });
+    caller.abort(reason);
+    await expect(call).rejects.toBe(caller.signal.reason);
+    expect(spans()).toHaveLength(2);
+    for (const { attributes, status } of spans()) {
+      expect(attributes).not.toHaveProperty('error.type');
+      expect(status.code).toBe(SpanStatusCode.UNSET);
+    }
+    expect((await measured('http.client.request.duration'))[0]!.attributes).not.toHaveProperty('error.type');
+    expect((await measured('kyoa.call.duration'))[0]!.attributes).toMatchObject({ 'kyoa.outcome': 'aborted' });
+  });
+
+  test.each([
+    ['the global fetch', () => undefined],
+    ['undici()', () => undici()],
+  ])('marks no copy as an error that lost a hedge, a race or to a newer call, over %s', async (_what, transportOf) => {
+    const transport = transportOf();
+    await using server = await faultServer();
+    const good = server.url('/ok');
+    let first = true;
+    /** The first copy of a call waits until it is aborted. */
+    const slowFirst: Middleware = (_ctx, next) => {
+      const url = first ? server.url('/blackhole') : good;
+      first = false;
+      return next({ url });
+    };
+    const losers = [hedge({ delay: 1 }), race([server.url('/a'), server.url('/b')]), latest({ key: () => 'search' })];
+    for (const policy of losers) {
+      const { otel, spans } = setup([], () => new Response(null));
+      const use = [otel, policy, slowFirst, otel.attempt];
+      const fetch = createFetch({ use, ...(transport && { fetch: transport }) });
+      first = true;
+      const older = fetch(good).catch(() => undefined);
+      if (policy.name === 'latest') await (await fetch(good)).text();
+      await (await older)?.text();
+      await expect.poll(() => spans().filter((span) => !isCall(span)).length).toBe(2);
+      for (const { attributes, status } of spans()) {
+        expect(attributes).not.toHaveProperty('error.type');
+        expect(status.code).toBe(SpanStatusCode.UNSET);
+      }
+    }
+    await transport?.close();
+  });
+
+  test('marks a call as an error whose caller set a limit that expired', async () => {
+    const { otel, spans } = setup([], () => new Response(null));
+    const caller = new AbortController();
+    const call = createFetch({ use: [otel], fetch: silent })(url, { signal: caller.signal });
+    caller.abort(new DOMException('too late', 'TimeoutError')); // as AbortSignal.timeout does
+    await expect(call).rejects.toThrow('too late');
+    expect(spans()[0]).toMatchObject({
+      attributes: { 'error.type': 'TimeoutError' },
+      status: { code: SpanStatusCode.ERROR },
+    });
+  });
+
   test('lets each part work without the other', async () => {
     const { otel, spans, sent } = setup([], () => new Response(null));
     const transport: Fetch = async (...call) => ((sent as Request[]).push(new Request(...call)), new Response(null));
@@ -273,7 +345,7 @@ describe('opentelemetry', () => {
 
   test('puts no secret into a span', async () => {
     let fault: Fault;
-    const { fetch, spans } = setup([retry({ backoff: constant(0) })], async () => fault.answer());
+    const { fetch, spans } = setup([retry({ backoff: constant(0) })], async () => fault.respond());
     for (const plant of faults) {
       fault = plant('s3cr3t');
       await fetch(...fault.call).catch(() => {});

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { prometheus } from '../../../adapters/telemetry/prometheus.ts';
-import { breaker, constant, createFetch, dedupe, retry, trace } from '../../../src/index.ts';
+import { breaker, constant, createFetch, dedupe, hedge, retry, trace } from '../../../src/index.ts';
 import { silent, stub } from '../../support/call.ts';
 import { promtool } from '../../support/prometheus.ts';
 import { faults, type Fault } from '../../support/secrets.ts';
@@ -52,7 +52,28 @@ describe('prometheus', () => {
       'aborted',
       'failure',
     ]);
-    expect(await registry.metrics()).toMatch(/http_response_status_code="",error_type="ECONNREFUSED"/);
+    expect(Object.keys(await samples(registry, 'http_client_request_duration_seconds_count')).map(errorTypeOf)).toEqual(
+      [
+        '', // the aborted one
+        'ECONNREFUSED',
+      ],
+    );
+  });
+
+  test('counts no error for the losing copy of a hedge', async () => {
+    const registry = new Registry();
+    const use = [prometheus({ registry }), hedge({ delay: 0 })];
+    const fetch = createFetch({
+      use,
+      fetch: (input, init) => (ahead ? Promise.resolve(new Response(null)) : ((ahead = true), silent(input, init))),
+    });
+    let ahead = false;
+    await fetch(url);
+    await expect
+      .poll(async () => Object.keys(await samples(registry, 'http_client_request_duration_seconds_count')))
+      .toHaveLength(2);
+    const labels = Object.keys(await samples(registry, 'http_client_request_duration_seconds_count'));
+    expect(labels.map(errorTypeOf)).toEqual(['', '']);
   });
 
   test('shows a circuit as open until it closes', async () => {
@@ -106,7 +127,9 @@ describe('prometheus', () => {
     const registry = new Registry();
     let fault: Fault;
     const pools = { stats: () => ({ 'http://a.example': { connected: 1, running: 1, queued: 0, longestHold: 0 } }) };
-    const { fetch } = stub([prometheus({ registry, pools }), dedupe(), breaker(), trace()], async () => fault.answer());
+    const { fetch } = stub([prometheus({ registry, pools }), dedupe(), breaker(), trace()], async () =>
+      fault.respond(),
+    );
     for (const plant of faults) {
       fault = plant('s3cr3t');
       await fetch(...fault.call).catch(() => {});
@@ -133,6 +156,10 @@ describe('prometheus', () => {
     );
   });
 });
+
+function errorTypeOf(labels: string): string | undefined {
+  return /error_type="(\w*)"/.exec(labels)?.[1];
+}
 
 function outcome(labels: string): string | undefined {
   return /outcome="(\w+)"/.exec(labels)?.[1];

@@ -33,6 +33,10 @@ describe('snapshot', () => {
     expect(await textOf(stream)).toBe('ab');
   });
 
+  test('refuses a symbol, which has no text', () => {
+    expect(() => snapshot(Symbol('body') as never)).toThrow(TypeError);
+  });
+
   test('does not change when the caller changes or transfers the bytes', async () => {
     const whole = bytes('before');
     const taken = [whole, whole.subarray(1, 3), whole.buffer, new DataView(whole.buffer, 3, 2)].map(snapshot);

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { mock } from 'node:test';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { after, afterRest, afterUnref, LimitTimer, longestDelay, sleep } from '../../../src/core/engine/timers.ts';
 import { exitsByItself } from '../../support/sockets.ts';
@@ -87,7 +88,8 @@ describe('the timer of a limit', () => {
 
   test.each([
     [1_000, 999, 1],
-    [1.5, 0.5, 1],
+    [20.4, 20, 1],
+    [1.5, 1, 1],
     [1, 0, 1],
     [0.5, 0, 0.5],
     [0, 0, 0],
@@ -100,13 +102,37 @@ describe('the timer of a limit', () => {
     expect(last).toHaveBeenCalledExactlyOnceWith(rest);
   });
 
+  test.each([0, 0.3, 0.9])('has the whole rest if its first timer runs %d ms early', (early) => {
+    const last = vi.fn<() => undefined>();
+    const now = vi.spyOn(performance, 'now').mockReturnValueOnce(performance.now() + early);
+    void new LimitTimer(60.5, last);
+    vi.advanceTimersByTime(60);
+    now.mockRestore();
+    const waited = 60 - early;
+    expect(last).toHaveBeenCalledExactlyOnceWith(Math.ceil(60.5 - waited));
+  });
+
   test('has no rest if a test moves the timers and not the clock', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const last = vi.fn<() => undefined>();
-    void new LimitTimer(1_000, last);
-    vi.advanceTimersByTime(999);
+    void new LimitTimer(1_000, last, 1_000);
+    vi.advanceTimersByTime(998);
+    expect(last).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
     expect(last).toHaveBeenCalledExactlyOnceWith(undefined);
+    expect(vi.getTimerCount()).toBe(0);
     vi.useFakeTimers();
+  });
+
+  test('runs at one move of the mock timers of `node:test`', () => {
+    vi.useRealTimers();
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const last = vi.fn<() => undefined>();
+    void new LimitTimer(1_000, last, 1_000);
+    mock.timers.tick(1_000);
+    expect(last).toHaveBeenCalledExactlyOnceWith(undefined);
+    mock.timers.reset();
+    vi.useFakeTimers(); // for the hook after each test
   });
 
   test.each([0, 500, 998, 999])('never runs if it is cancelled after %d of its 1,000 ms', (ms) => {
@@ -142,6 +168,21 @@ describe('the timer of a limit', () => {
     });
     expect(order).toEqual(['sockets', 'limit']);
     vi.useFakeTimers(); // for the hook after each test
+  });
+
+  test.each([
+    ['no longer than a millisecond', undefined, 30, 1],
+    ['for as long as it is late', 80, 30, 30],
+    ['for its grace at most', 20, 30, 20],
+    ['for no longer if it is not late', 80, 0, 1],
+  ])('waits on, %s', (_, grace, late, rest) => {
+    const last = vi.fn<() => undefined>();
+    const now = performance.now();
+    void new LimitTimer(80, last, grace);
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(now + 80 + late);
+    vi.advanceTimersByTime(79);
+    clock.mockRestore();
+    expect(last).toHaveBeenCalledExactlyOnceWith(rest);
   });
 
   test('keeps a process alive until it runs, and not after unref()', async () => {

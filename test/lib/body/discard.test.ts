@@ -25,10 +25,10 @@ describe('discard', () => {
   test.for(kinds)(
     'reads a short body to its end, which keeps the connection for the next request (watching %s)',
     async (kind) => {
-      await using server = await origin(({ answer }) => void answer.writeHead(503).write('later'));
+      await using server = await origin(({ response }) => void response.writeHead(503).write('later'));
       const { response, reports } = await given(server, kind);
       expect(discard(response)).toBeUndefined();
-      server.exchanges[0]!.answer.end(', please');
+      server.exchanges[0]!.response.end(', please');
       expect(await server.exchanges[0]!.over).toBe('complete');
       await settled();
       if (kind !== 'nothing') expect(ends(reports)).toEqual(['complete']);
@@ -39,7 +39,7 @@ describe('discard', () => {
   );
 
   test.for(kinds)('keeps the connection of a body of 64 KiB (watching %s)', async (kind) => {
-    await using server = await origin(({ answer }) => void answer.end(Buffer.alloc(64 * 1024)));
+    await using server = await origin(({ response }) => void response.end(Buffer.alloc(64 * 1024)));
     const { response } = await given(server, kind);
     const [started, stopped] = [vi.spyOn(globalThis, 'setTimeout'), vi.spyOn(globalThis, 'clearTimeout')];
     discard(response);
@@ -50,8 +50,8 @@ describe('discard', () => {
   });
 
   test.for(kinds)('cancels a body at once whose content-length is above 64 KiB (watching %s)', async (kind) => {
-    await using server = await origin(({ answer }) => {
-      answer.writeHead(503, { 'content-length': 64 * 1024 + 1 }).write('part');
+    await using server = await origin(({ response }) => {
+      response.writeHead(503, { 'content-length': 64 * 1024 + 1 }).write('part');
     });
     const { response, reports } = await given(server, kind);
     stopTimers();
@@ -105,7 +105,7 @@ describe('discard', () => {
     discard(response);
     await settled();
     expect(ends(reports)).toEqual([]);
-    server.exchanges[0]!.answer.end(' and the rest');
+    server.exchanges[0]!.response.end(' and the rest');
     expect(await read).toBe('part and the rest');
     if (kind !== 'nothing') expect(ends(reports)).toEqual(['complete']);
   });
@@ -132,7 +132,7 @@ describe('discard', () => {
   });
 
   test.for(kinds)('does nothing if there is no body (watching %s)', async (kind) => {
-    await using server = await origin(({ answer }) => void answer.writeHead(204).end());
+    await using server = await origin(({ response }) => void response.writeHead(204).end());
     const { response } = await given(server, kind);
     stopTimers();
     discard(response);
@@ -145,7 +145,7 @@ describe('discard', () => {
     stopTimers();
     discard(response);
     await settled();
-    server.exchanges[0]!.answer.destroy();
+    server.exchanges[0]!.response.destroy();
     await until(() => vi.getTimerCount() === 0);
     if (kind !== 'nothing') expect(ends(reports)).toEqual(['incomplete']);
   });
@@ -156,7 +156,7 @@ describe('discard', () => {
     const copy = response.clone();
     discard(response);
     const read = copy.text();
-    server.exchanges[0]!.answer.end(' and the rest');
+    server.exchanges[0]!.response.end(' and the rest');
     expect(await read).toBe('part and the rest');
     expect(ends(reports)).toEqual(['complete']);
   });

@@ -140,6 +140,14 @@ describe('resume', () => {
     expect(shared).toEqual(bytes(1, 2, 3, 4));
   });
 
+  test('streams Buffers, whose slice is no copy, and leaves them as they are', async () => {
+    const shared = Buffer.from([1, 2, 3, 4]);
+    const { reader } = streamOf(shared.subarray(2, 3), shared.subarray(3));
+    const resumed = resume([shared.subarray(0, 1), shared.subarray(1, 2)], reader);
+    expect(await readAll(resumed.getReader())).toEqual([[1], [2], [3], [4]]);
+    expect([...shared]).toEqual([1, 2, 3, 4]);
+  });
+
   test('fails with the error of the body, after the chunks before it', async () => {
     const error = new Error('cut');
     const resumed = resume([bytes(1)], streamOf(error).reader).getReader();

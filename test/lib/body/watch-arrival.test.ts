@@ -15,7 +15,7 @@ describe('watchBody of a transport that reports the arrival of a body', () => {
     const { response, reports } = watch(await transport(server.url), 'the end');
     await settled();
     expect(reports).toEqual([]);
-    server.exchanges[0]!.answer.end(' and the rest');
+    server.exchanges[0]!.response.end(' and the rest');
     await vi.waitFor(() => expect(reports).toEqual(['complete']));
     expect(await response.text()).toBe('part and the rest');
     expect(reports).toEqual(['complete']);
@@ -24,7 +24,7 @@ describe('watchBody of a transport that reports the arrival of a body', () => {
   test('reports an incomplete end when the connection breaks', async () => {
     await using server = await origin(part);
     const { reports } = watch(await transport(server.url), 'the end');
-    server.exchanges[0]!.answer.destroy();
+    server.exchanges[0]!.response.destroy();
     await vi.waitFor(() => expect(reports).toEqual(['incomplete']));
   });
 

@@ -53,7 +53,7 @@ describe('a watched response and its clone', () => {
       expect(server.exchanges.at(-1)!.state).toBe('open');
 
       const read = copies[which === 'copy' ? 'original' : 'copy'].text();
-      server.exchanges.at(-1)!.answer.end(' and the rest');
+      server.exchanges.at(-1)!.response.end(' and the rest');
       expect(await read).toBe('part and the rest');
       expect(ends(reports)).toEqual(['complete']);
     }
@@ -120,7 +120,7 @@ describe('a watched response and its clone', () => {
     expect(reports).toEqual(['wait', 'part']);
     const next = [ahead!.read(), behind!.read()];
     expect(reports).toEqual(['wait', 'part', 'wait']);
-    server.exchanges[0]!.answer.end('more');
+    server.exchanges[0]!.response.end('more');
     expect((await Promise.all(next)).map(({ value }) => text(value))).toEqual(['more', 'more']);
     expect(reports).toEqual(['wait', 'part', 'wait', 'more']);
   });
@@ -136,7 +136,7 @@ describe('a watched response and its clone', () => {
     expect(text((await behind!.read()).value)).toBe('part');
     await settled();
     expect(reports).toEqual(['wait', 'part', 'wait']);
-    server.exchanges[0]!.answer.end('more');
+    server.exchanges[0]!.response.end('more');
     expect(text((await next).value)).toBe('more');
     expect(reports).toEqual(['wait', 'part', 'wait', 'more']);
   });

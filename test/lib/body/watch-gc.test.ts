@@ -1,9 +1,8 @@
-import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { noop } from '../../../src/lib/noop.ts';
 import type { Bytes } from '../../../src/lib/body/streams.ts';
 import { watchBody, type BodyWatcher } from '../../../src/lib/body/watch.ts';
-import { origin, settled, type Origin } from '../../support/origin.ts';
+import { origin, settled, type Exchange, type Origin } from '../../support/origin.ts';
 import { reasonOf } from '../../support/promises.ts';
 import { gcUntil } from '../../support/sockets.ts';
 import { fetchWatched, hello, inBothModes, modes, part, streamed, text, watch, type Mode } from './watched.ts';
@@ -57,8 +56,8 @@ describe('a watched response that no code holds', () => {
     expect(text((await reader.read()).value)).toBe('part');
     const canary = abandonedObject();
     await gcUntil(() => canary.deref() === undefined);
-    const { answer }: { answer: ServerResponse } = server.exchanges[0]!;
-    answer.end(' and the rest');
+    const exchange: Exchange = server.exchanges[0]!;
+    exchange.response.end(' and the rest');
     expect(text((await reader.read()).value)).toBe(' and the rest');
   });
 

@@ -22,9 +22,9 @@ import {
 
 describe('watchBody', () => {
   test.for(modes)('keeps the response and its clone as they are (watching %s)', async (mode) => {
-    await using server = await origin(({ request, answer }) => {
-      if (request.url === '/there') answer.setHeader('x-kind', 'kept').end('hello');
-      else answer.writeHead(302, { location: '/there' }).end();
+    await using server = await origin(({ request, response }) => {
+      if (request.url === '/there') response.setHeader('x-kind', 'kept').end('hello');
+      else response.writeHead(302, { location: '/there' }).end();
     });
     const native = await fetch(server.url);
     const { response } = await fetchWatched(server, mode);
@@ -119,7 +119,7 @@ describe('watchBody', () => {
       const read = name === 'text' ? response.text() : streamed[name](response.body!);
       const reason = reasonOf(read);
       await settled();
-      server.exchanges[0]!.answer.destroy();
+      server.exchanges[0]!.response.destroy();
       expect(await reason).toMatchObject({
         name: 'TypeError',
         message: 'terminated',
@@ -180,7 +180,7 @@ describe('watchBody', () => {
     reader.releaseLock();
     expect(await reasonOf(response.text())).toBeInstanceOf(TypeError);
     expect(ends(reports)).toEqual([]);
-    server.exchanges[0]!.answer.end(' and the rest');
+    server.exchanges[0]!.response.end(' and the rest');
     expect(await streamed.getReader(response.body!)).toBe(' and the rest');
     expect(ends(reports)).toEqual(['complete']);
   });
@@ -227,7 +227,7 @@ describe('watchBody', () => {
 
 describe('watchBody and its watchers', () => {
   test('reports each wait for a chunk, each chunk, and the end', async () => {
-    await using server = await origin(({ answer }) => void answer.write('one'));
+    await using server = await origin(({ response }) => void response.write('one'));
     const { response, reports } = await fetchWatched(server, 'chunks');
     const reader = response.body!.getReader();
     expect(reports).toEqual([]);
@@ -237,11 +237,11 @@ describe('watchBody and its watchers', () => {
 
     const next = reader.read();
     expect(reports).toEqual(['wait', 'one', 'wait']);
-    server.exchanges[0]!.answer.write('two');
+    server.exchanges[0]!.response.write('two');
     await next;
     expect(reports).toEqual(['wait', 'one', 'wait', 'two']);
 
-    server.exchanges[0]!.answer.end();
+    server.exchanges[0]!.response.end();
     expect((await reader.read()).done).toBe(true);
     expect(reports).toEqual(['wait', 'one', 'wait', 'two', 'wait', 'complete']);
   });
@@ -272,7 +272,7 @@ describe('watchBody and its watchers', () => {
     const read = response.text();
     await settled();
     const { reports } = watch(response, 'the end');
-    server.exchanges[0]!.answer.end();
+    server.exchanges[0]!.response.end();
     await read;
     expect(reports).toEqual(['complete']);
   });
@@ -326,9 +326,9 @@ describe('watchBody of a response without a body', () => {
   };
 
   test.for(inBothModes(Object.keys(none)))('reports the end at once for %s (watching %s)', async ([which, mode]) => {
-    await using server = await origin(({ request, answer }) => {
+    await using server = await origin(({ request, response }) => {
       const status = Number(request.url!.slice(1)) || 200;
-      answer.writeHead(status, { 'content-length': status === 200 ? 5 : 0 }).end(status === 200 ? 'hello' : '');
+      response.writeHead(status, { 'content-length': status === 200 ? 5 : 0 }).end(status === 200 ? 'hello' : '');
     });
     const { response, reports, fail } = watch(await none[which]!(server), mode);
     expect(reports).toEqual(['complete']);
@@ -339,7 +339,7 @@ describe('watchBody of a response without a body', () => {
   });
 
   test.for(modes)('reports the end of an empty body when it is read (watching %s)', async (mode) => {
-    await using server = await origin(({ answer }) => void answer.setHeader('content-length', 0).end());
+    await using server = await origin(({ response }) => void response.setHeader('content-length', 0).end());
     const native = await fetch(server.url);
     const { response, reports } = await fetchWatched(server, mode);
     expect(response.body === null).toBe(native.body === null);

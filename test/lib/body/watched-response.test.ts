@@ -115,7 +115,7 @@ describe('a watched response', () => {
     void response.body!.locked;
     await settled();
     expect(ends(reports)).toEqual([]);
-    server.exchanges[0]!.answer.end(' and the rest');
+    server.exchanges[0]!.response.end(' and the rest');
     expect(await read).toBe('part and the rest');
     expect(ends(reports)).toEqual(['complete']);
   });
@@ -131,8 +131,8 @@ describe('withoutWatch', () => {
   });
 
   test.for(modes)('keeps the bytes where the platform reads them (watching %s)', async (mode) => {
-    await using server = await origin(({ answer }) => {
-      answer.writeHead(207, 'Mixed', { 'x-kind': 'kept', 'content-type': 'text/plain' }).end('hello');
+    await using server = await origin(({ response }) => {
+      response.writeHead(207, 'Mixed', { 'x-kind': 'kept', 'content-type': 'text/plain' }).end('hello');
     });
     for (const look of [noop, (response: Response) => void response.body!.locked]) {
       const { response, reports } = await fetchWatched(server, mode);

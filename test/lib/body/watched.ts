@@ -25,7 +25,7 @@ export function watch(response: Response, mode: Mode): Watched {
   const end = (complete: boolean): void => void reports.push(complete ? 'complete' : 'incomplete');
   const watcher: BodyWatcher =
     mode === 'the end'
-      ? { end }
+      ? { end, endsUnread: true }
       : { end, wait: () => reports.push('wait'), chunk: (bytes) => reports.push(text(bytes)) };
   return { response, reports, fail: watchBody(response, watcher) };
 }
@@ -43,12 +43,12 @@ export function text(bytes: AllowSharedBufferSource | undefined): string {
   return new TextDecoder().decode(bytes);
 }
 
-export const hello = ({ answer }: Exchange): void => void answer.end('hello');
+export const hello = ({ response }: Exchange): void => void response.end('hello');
 /** Sends a part of a body, and then nothing until the test sends more. */
-export const part = ({ answer }: Exchange): void => void answer.write('part');
+export const part = ({ response }: Exchange): void => void response.write('part');
 
 export function responding(content: string, type: string): (exchange: Exchange) => void {
-  return ({ answer }) => void answer.setHeader('content-type', type).end(content);
+  return ({ response }) => void response.setHeader('content-type', type).end(content);
 }
 
 async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {

@@ -76,7 +76,7 @@ const bodies: Record<string, readonly [make: () => BodyInit, type: string | unde
 };
 
 /** Responds when the whole body has arrived. */
-const echo = ({ body, answer }: Exchange): void => void body.then(() => answer.end());
+const echo = ({ body, response }: Exchange): void => void body.then(() => response.end());
 
 interface Arrived {
   readonly method: string | undefined;
@@ -201,7 +201,7 @@ describe('resendable', () => {
   ] as const)('sends the whole body after a response that came before its end, for %s', async ([, make]) => {
     await using server = await origin((exchange) => {
       if (server.exchanges.length > 1) echo(exchange);
-      else exchange.answer.writeHead(503).end();
+      else exchange.response.writeHead(503).end();
     });
     const copies = copiesOf(make(server.url, new Uint8Array(cap).fill(120)))!;
     expect((await send(copies.first)).status).toBe(503);

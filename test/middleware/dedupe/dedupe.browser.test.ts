@@ -181,7 +181,7 @@ describe('dedupe in Chromium', () => {
     }
   });
 
-  test('does not share an event stream or a body that turns out too long', async () => {
+  test('does not share an event stream, and shares a long body', async () => {
     for (const response of await Promise.all(calls(2, at('/sse?events=1')))) {
       expect(await response.text()).toContain('data: {"n":1}');
     }
@@ -191,6 +191,6 @@ describe('dedupe in Chromium', () => {
     expect(await Promise.all(long.map(async (response) => (await response.arrayBuffer()).byteLength))).toEqual([
       1_200_000, 1_200_000,
     ]);
-    expect(await count()).toBe(2);
+    expect(await count()).toBe(1);
   });
 });

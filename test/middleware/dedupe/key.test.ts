@@ -73,6 +73,52 @@ describe('the key of dedupe', () => {
     expect(await sent(...inits)).toBe(inits.length);
   });
 
+  describe('with an option that is not kyoa’s own', () => {
+    const circular: Record<string, unknown> = {};
+    circular['self'] = circular;
+    const as = (option: unknown): Init => ({ tenant: option }) as Init;
+
+    test.each<[string, unknown, unknown?]>([
+      ['text', 'acme'],
+      ['null', null],
+      ['a number', 1.5],
+      ['a plain object with a list', { name: 'acme', tags: [1, [true, null]], none: Object.create(null) }],
+      ['an absent one', undefined],
+    ])('is the same for: %s', async (_what, option) => {
+      expect(await sent(as(option), as(structuredClone(option)))).toBe(1);
+    });
+
+    test.each<[string, unknown, unknown]>([
+      ['another text', 'acme', 'globex'],
+      ['text and a number', '1', 1],
+      ['null and an absent one', null, undefined],
+      ['false and an absent one', false, undefined],
+      ['a list and its text', ['a', 'b'], '["a","b"]'],
+      ['another member of an object', { name: 'acme' }, { name: 'globex' }],
+    ])('differs for: %s', async (_what, one, other) => {
+      expect(await sent(as(one), as(other))).toBe(2);
+    });
+
+    test.each<[string, unknown]>([
+      ['a function', () => 'acme'],
+      ['an instance of a class', new URL(url)],
+      ['a Date', new Date(0)],
+      ['a Map', new Map([['name', 'acme']])],
+      ['NaN', Number.NaN],
+      ['a bigint', 1n],
+      ['a symbol', Symbol.iterator],
+      ['an object with a symbol for a member', { [Symbol.iterator]: 'acme' }],
+      ['an object with a method', { toJSON: () => 'acme' }],
+      ['an object with an absent member', { name: undefined }],
+      ['an object with a member that is not enumerable', Object.defineProperty({}, 'name', { value: 'acme' })],
+      ['a list with a named member', Object.assign(['a'], { name: 'acme' })],
+      ['a list with a hole', Array(1)],
+      ['a circular object', circular],
+    ])('does not exist for: %s', async (_what, option) => {
+      expect(await sent(as(option), as(option))).toBe(2);
+    });
+  });
+
   test('keeps its call in flight, however many keys there are', async () => {
     const urls = Array.from({ length: 1_100 }, (_, n) => ({ url: `${url}${n}` }));
     expect(await sent(...urls, ...urls)).toBe(1_100);

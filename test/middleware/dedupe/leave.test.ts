@@ -1,9 +1,12 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { createFetch, dedupe, timeout } from '../../../src/index.ts';
-import { settled } from '../../support/origin.ts';
+import { settled, type Exchange } from '../../support/origin.ts';
 import { reasonOf } from '../../support/promises.ts';
 import { calls, fetch, manualServer } from './calls.ts';
+
+const write = ({ response: reply }: Exchange, text: string): unknown => reply.write(text);
+const end = ({ response: reply }: Exchange, text: string): unknown => reply.end(text);
 
 describe('a caller of dedupe that leaves', () => {
   /** Three callers. `leave(n)` aborts the call of one, with its number in the reason. */
@@ -34,7 +37,7 @@ describe('a caller of dedupe that leaves', () => {
       leave(n);
       expect(await reasonOf(responses[n]!)).toBe(`caller ${n}`); // at once: the server has not responded
     }
-    exchange.answer.end('hello');
+    end(exchange, 'hello');
     expect((await outcomes).map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 'left'))).toEqual(
       [0, 1, 2].map((n) => (leavers.includes(n) ? 'left' : 'hello')),
     );
@@ -54,14 +57,14 @@ describe('a caller of dedupe that leaves', () => {
     const reads = texts(responses);
     const outcomes = Promise.allSettled(reads);
     const exchange = await server.next();
-    exchange.answer.write('hel');
+    write(exchange, 'hel');
     await responses[0];
     await settled();
     for (const n of leavers) {
       leave(n);
       expect(await reasonOf(reads[n]!)).toBe(`caller ${n}`);
     }
-    exchange.answer.end('lo');
+    end(exchange, 'lo');
     expect((await outcomes).map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : 'left'))).toEqual(
       [0, 1, 2].map((n) => (leavers.includes(n) ? 'left' : 'hello')),
     );
@@ -74,9 +77,9 @@ describe('a caller of dedupe that leaves', () => {
     await using server = await manualServer();
     const { responses } = three(server.url);
     const exchange = await server.next();
-    exchange.answer.write('hel');
+    write(exchange, 'hel');
     await (await responses[0]!).body!.cancel('no more');
-    exchange.answer.end('lo');
+    end(exchange, 'lo');
     const [second, third] = await Promise.all(responses.slice(1));
     await second!.body!.cancel();
     expect(await third!.text()).toBe('hello');
@@ -96,7 +99,7 @@ describe('a caller of dedupe that leaves', () => {
         const reads = texts(responses);
         const exchange = await server.next();
         if (phase === 'within the body') {
-          exchange.answer.write('part');
+          write(exchange, 'part');
           await responses[0];
         }
         const reasons = Promise.all(reads.map(reasonOf));
@@ -110,7 +113,7 @@ describe('a caller of dedupe that leaves', () => {
         const another = await server.next();
         await settled();
         const joined = fetch(server.url); // the fresh one, which is still the one to join
-        another.answer.end('fresh');
+        end(another, 'fresh');
         expect(await Promise.all([fresh, joined].map(async (response) => (await response).text()))).toEqual([
           'fresh',
           'fresh',
@@ -125,7 +128,7 @@ describe('a caller of dedupe that leaves', () => {
     await using server = await manualServer();
     const { responses, leave } = three(server.url);
     const exchange = await server.next();
-    exchange.answer.write('part');
+    write(exchange, 'part');
     const leader = await responses[0]!;
     leave(1);
     leave(2);
@@ -139,7 +142,7 @@ describe('a caller of dedupe that leaves', () => {
     await using server = await manualServer();
     const staying = fetch(server.url);
     expect(await reasonOf(fetch(server.url, { signal: AbortSignal.abort('gone') }))).toBe('gone');
-    (await server.next()).answer.end('hello');
+    end(await server.next(), 'hello');
     expect(await (await staying).text()).toBe('hello');
     expect(server.exchanges).toHaveLength(1);
   });
@@ -150,7 +153,7 @@ describe('a caller of dedupe that leaves', () => {
     const [patient, hasty] = [fetch(server.url), reasonOf(fetch(server.url, { timeout: 20 }))];
     const exchange = await server.next();
     expect(await hasty).toMatchObject({ name: 'TimeoutError', phase: 'total', limit: 20 });
-    exchange.answer.end('worth it');
+    end(exchange, 'worth it');
     expect(await (await patient).text()).toBe('worth it');
     expect(server.exchanges).toHaveLength(1);
   });
@@ -161,7 +164,22 @@ describe('a caller of dedupe that leaves', () => {
     const [hasty, patient] = [reasonOf(fetch(server.url, { timeout: { total: 20 } })), fetch(server.url)];
     const exchange = await server.next();
     expect(await hasty).toMatchObject({ name: 'TimeoutError' });
-    exchange.answer.end('worth it');
+    end(exchange, 'worth it');
     expect(await (await patient).text()).toBe('worth it');
+  });
+
+  test('first leaves the body to the others as it arrives, with an idle limit of their own', async () => {
+    await using server = await manualServer();
+    const fetch = createFetch({ use: [timeout({ idle: 60 }), dedupe()] });
+    const controller = new AbortController();
+    const [first, second] = [fetch(server.url, { signal: controller.signal }), fetch(server.url)];
+    const exchange = await server.next();
+    write(exchange, 'part');
+    const reads = [first, second].map(async (response) => reasonOf((await response).text()));
+    await first;
+    controller.abort('first');
+    expect(await reads[0]).toBe('first');
+    expect(await reads[1]).toMatchObject({ name: 'TimeoutError', phase: 'idle', limit: 60 });
+    expect(await exchange.over).toBe('cut');
   });
 });

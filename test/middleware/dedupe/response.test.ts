@@ -40,7 +40,7 @@ describe('a shared Response', () => {
   const form = 'a=1&b=%C3%A4';
 
   const respondWith = (body: string, headers: Record<string, string | string[]>): Promise<ManualServer> =>
-    manualServer(({ answer }) => answer.writeHead(200, 'Fine', headers as Record<string, string>).end(body));
+    manualServer(({ response }) => response.writeHead(200, 'Fine', headers as Record<string, string>).end(body));
 
   describe.each(Object.entries(readers))('is read by %s', (name, read) => {
     const [body, type] =
@@ -87,16 +87,16 @@ describe('a shared Response', () => {
   });
 
   test('has the url, status, headers and type of the transport’s own, as its clones have', async () => {
-    await using server = await manualServer(({ request, answer }) => {
-      if (request.url === '/') answer.writeHead(302, { location: '/final?x=1' }).end();
+    await using server = await manualServer(({ request, response }) => {
+      if (request.url === '/') response.writeHead(302, { location: '/final?x=1' }).end();
       else {
-        answer.writeHead(201, 'Made', [
+        response.writeHead(201, 'Made', [
           ['content-type', 'text/plain'],
           ['x-a', 'b'],
           ['set-cookie', 'c=1'],
           ['set-cookie', 'd=2; Path=/'],
         ]);
-        answer.end('hello');
+        response.end('hello');
       }
     });
     const facts = (response: Response): unknown => {
@@ -153,7 +153,7 @@ describe('a shared Response', () => {
   });
 
   test('is not created for a status above 599: each caller sends a request of its own', async () => {
-    await using server = await manualServer(({ answer }) => answer.writeHead(999).end('odd'));
+    await using server = await manualServer(({ response }) => response.writeHead(999).end('odd'));
     const responses = await Promise.all(calls(3, server.url));
     for (const response of responses) {
       expect(response.status).toBe(999);

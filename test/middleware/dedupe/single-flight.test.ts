@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
-import { fork } from '../../../src/core/context.ts';
+import { fork, type Fork } from '../../../src/core/context.ts';
 import { SingleFlight, type Slot } from '../../../src/middleware/dedupe/single-flight.ts';
 import { contextOf } from '../../support/context.ts';
 import { settled } from '../../support/origin.ts';
@@ -8,6 +8,7 @@ import { settled } from '../../support/origin.ts';
 interface Started {
   readonly flight: SingleFlight;
   readonly signal: AbortSignal;
+  readonly deadline: () => number;
   readonly slot: Slot;
   readonly respond: (response: Response) => void;
   readonly fail: (error: unknown) => void;
@@ -19,7 +20,7 @@ interface Started {
 const sendAlone = async (): Promise<Response> => undefined as never;
 
 /** A flight whose request ignores its signal and settles when the test settles it. */
-function start(maxBody = 100): Started {
+function start(): Started {
   let respond!: Started['respond'];
   let fail!: Started['fail'];
   const response = new Promise<Response>((resolve, reject) => {
@@ -27,15 +28,17 @@ function start(maxBody = 100): Started {
     fail = reject;
   });
   const slot: Slot = { flight: undefined };
-  const flight = new SingleFlight(slot, maxBody);
-  flight.start(response);
+  const flight = new SingleFlight(slot, 'client');
+  let fork!: Fork;
+  flight.start((changes) => ((fork = changes!), response));
   const join: Started['join'] = () => {
     const own = new AbortController();
     const response = flight.join(contextOf({ signal: own.signal }), sendAlone);
     response.catch(() => {});
     return { response, leave: (reason) => own.abort(reason) };
   };
-  return { flight, signal: flight.work.signal, slot, respond, fail, join };
+  const { signal } = fork.signal as AbortController;
+  return { flight, signal, deadline: fork.deadline as () => number, slot, respond, fail, join };
 }
 
 async function textOf({ response }: ReturnType<Started['join']>): Promise<string | undefined> {
@@ -85,26 +88,26 @@ describe('a single flight', () => {
   test('leaves a newer flight in its slot when its own response comes late', async () => {
     const { slot, respond, join } = start();
     join().leave('bored');
-    const newer = new SingleFlight(slot, 100);
-    newer.start(new Promise(() => {}));
+    const newer = new SingleFlight(slot, 'client');
+    newer.start(() => new Promise(() => {}));
     respond(new Response('late'));
     await settled();
     expect(slot.flight).toBe(newer);
   });
 
   test('has the latest deadline of its callers, and none before the first one has joined', async () => {
-    const { flight } = start();
-    expect(flight.deadline).toBe(Infinity);
+    const { flight, deadline } = start();
+    expect(deadline()).toBe(Infinity);
     const leaving = new AbortController();
     void flight.join(fork(contextOf({}), { deadline: 10 }), sendAlone);
-    expect(flight.deadline).toBe(10);
+    expect(deadline()).toBe(10);
     const late = flight.join(fork(contextOf({ signal: leaving.signal }), { deadline: 20 }), sendAlone);
-    expect(flight.deadline).toBe(20);
+    expect(deadline()).toBe(20);
     leaving.abort('gone');
     await expect(late).rejects.toBe('gone');
-    expect(flight.deadline).toBe(10);
+    expect(deadline()).toBe(10);
     void flight.join(contextOf(), sendAlone);
-    expect(flight.deadline).toBe(Infinity);
+    expect(deadline()).toBe(Infinity);
   });
 
   test('discards a response that comes after every caller has left', async () => {
@@ -123,8 +126,8 @@ describe('a single flight', () => {
     expect(await textOf(second)).toBe('hello');
     first.leave('done');
     second.leave('done');
+    expect(await textOf(first).catch((reason: unknown) => reason)).toBe('done'); // as fetch rejects
     expect(signal.aborted).toBe(false);
-    expect(await textOf(first).catch((reason: unknown) => reason)).toBe('hello');
   });
 
   test('is not joined by a caller that has already aborted', async () => {
@@ -144,8 +147,7 @@ describe('a single flight', () => {
   });
 
   test.each([
-    ['an announced length above the limit', () => new Response('x', { headers: { 'content-length': '101' } })],
-    ['more bytes than the limit', () => new Response('x'.repeat(101))],
+    ['an announced length above 64 MiB', () => new Response('x', { headers: { 'content-length': '67108865' } })],
     ['an event stream', () => new Response('data: 1\n\n', { headers: { 'content-type': 'text/event-stream; a=b' } })],
     [
       'a body that is being read',
@@ -174,21 +176,48 @@ describe('a single flight', () => {
     expect(signal.aborted).toBe(true);
   });
 
-  test('sends no request for a caller that has left before the body turns out too long', async () => {
-    const { flight, respond, join } = start();
-    const leaving = new AbortController();
-    const send = vi.fn(sendAlone);
-    join();
-    const left = flight.join(contextOf({ signal: leaving.signal }), send);
-    const other = flight.join(contextOf(), send);
+  test.each([
+    ['an announced length above 1 MiB', { 'content-length': '1048577' }],
+    ['a body that turns out longer than 1 MiB', {}],
+  ])('gives each caller the body as it arrives for %s', async (_what, headers) => {
+    const { respond, signal, join } = start();
+    const callers = [join(), join(), join()];
     let body!: ReadableStreamDefaultController<Uint8Array>;
-    respond(new Response(new ReadableStream({ start: (controller) => void (body = controller) })));
+    respond(new Response(new ReadableStream({ start: (controller) => void (body = controller) }), { headers }));
     await settled();
-    leaving.abort('bored');
-    await expect(left).rejects.toBe('bored');
-    body.enqueue(new Uint8Array(101));
-    expect(await other).toBeUndefined();
-    expect(send).toHaveBeenCalledOnce();
+    body.enqueue(new Uint8Array(1_048_577));
+    const responses = await Promise.all(callers.map(({ response }) => response));
+    const reads = responses.map((response) => response!.bytes());
+    callers[0]!.leave('enough');
+    body.enqueue(new Uint8Array(9));
+    body.close();
+    expect(await reads[0]!.catch((reason: unknown) => reason)).toBe('enough');
+    for (const read of reads.slice(1)) expect(await read).toHaveLength(1_048_586);
+    callers[1]!.leave('done');
+    callers[2]!.leave('done');
+    expect(signal.aborted).toBe(false);
+  });
+
+  test('is aborted when the last caller leaves, although the body is being read ahead', async () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const { respond, signal, join } = start();
+      const callers = [join(), join()];
+      const cancel = vi.fn();
+      let body!: ReadableStreamDefaultController<Uint8Array>;
+      respond(new Response(new ReadableStream({ start: (controller) => void (body = controller), cancel })));
+      const first = await callers[0]!.response;
+      body.enqueue(new Uint8Array(9));
+      for (const n of order) {
+        expect(signal.aborted).toBe(false);
+        if (n === 0) await first!.body!.cancel('caller 0');
+        else callers[1]!.leave('caller 1');
+      }
+      expect(signal.reason).toBe(`caller ${order[1]}`);
+      expect(cancel).toHaveBeenCalledExactlyOnceWith(signal.reason);
+    }
   });
 
   test('gives the others clones of a response without a body, and the first caller the very Response', async () => {

@@ -1,4 +1,4 @@
-import { endpoints, type Endpoint, type EndpointsOptions } from 'kyoa';
+import { endpoints, race, type Endpoint, type EndpointsOptions } from 'kyoa';
 import { describe, expect, test } from 'vitest';
 
 import { url } from '../../support/http.ts';
@@ -37,6 +37,15 @@ describe('endpoints', () => {
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(name) as string }),
     );
   });
+
+  test.each(['http://jane:hunter2@a.example', 'http://a.example/?token=hunter2', 'ftp://jane:hunter2@a.example'])(
+    'shows no secret of the URL that it refuses: %s',
+    (url) => {
+      for (const policy of [() => endpoints([{ url }]), () => race([url]), () => race([new URL(url)])]) {
+        expect(policy).toThrow(expect.objectContaining({ message: expect.not.stringContaining('hunter2') as string }));
+      }
+    },
+  );
 
   test('throws for an invalid update and changes nothing, and rejects a call with an invalid override', async () => {
     const route = endpoints(list);

@@ -38,9 +38,9 @@ describe('the learned delay of hedge', () => {
       copies: () => copies,
       call: async (ms: number, path = '', init: Parameters<typeof fetch>[1] = {}, status = 200) => {
         latency = { ms, status };
-        const answer = fetch(url + path, init).catch(() => undefined);
+        const pending = fetch(url + path, init).catch(() => undefined);
         await vi.advanceTimersByTimeAsync(ms + 10);
-        await answer;
+        await pending;
       },
     };
   }

@@ -61,6 +61,20 @@ describe('hedge over seeded latencies', () => {
   );
 
   test(
+    'halves a tail of 1.5 % that is 60 times slower also while the route becomes slower, and keeps to its budget',
+    { timeout: 30_000 },
+    async () => {
+      const draw = random(1);
+      let sent = 0;
+      // More calls than the ratio are slower than the delay that was learned: the budget is always exhausted.
+      const latency = (): number => (draw() < 0.015 ? 3_000 : 50 + 20 * draw() + (sent += 1) / 100);
+      const { p999, extra } = await play([hedge({ ratio: 0.065 })], latency);
+      expect(p999).toBeLessThanOrEqual(1_500);
+      expect(extra).toBeLessThanOrEqual(1.25 * 0.065 + 0.02); // the reserve is one copy a second
+    },
+  );
+
+  test(
     'shortens a lognormal tail as well as the best fixed delay, for no more requests',
     { timeout: 30_000 },
     async () => {

@@ -88,9 +88,9 @@ describe('hedge', () => {
       await transport(input, init);
       return new Response(null, { status });
     });
-    const answer = fetch(url);
+    const pending = fetch(url);
     await vi.runAllTimersAsync();
-    expect((await answer).status).toBe(status);
+    expect((await pending).status).toBe(status);
   });
 
   test.each([
@@ -294,12 +294,98 @@ describe('hedge', () => {
     expect(facts()).toEqual([{ type: 'hedge.suppressed', reason: 'budget' }]);
   });
 
+  describe('with an exhausted budget', () => {
+    const waiting = [{ type: 'hedge.suppressed', reason: 'budget' }];
+
+    test('sends the copy when a further call makes a deposit', async () => {
+      const purse = budget({ ratio: 0.5, floor: 0 });
+      purse.deposit();
+      const { outcome, sent, facts } = run({ delay: 50, budget: purse }, [{ ms: 5_000 }, { ms: 30 }]);
+      expect(purse.withdraw()).toBe(true);
+      await vi.advanceTimersByTimeAsync(400);
+      expect([sent.length, facts()]).toEqual([1, []]);
+      purse.deposit();
+      purse.deposit();
+      await vi.runAllTimersAsync();
+      expect(await outcome).toMatchObject({ text: 'copy 2', ms: 430 });
+      expect(facts()).toEqual([
+        { type: 'hedge.launched', copy: 2, delay: 400 },
+        { type: 'hedge.won', copy: 2 },
+      ]);
+      expect(purse.balance).toBe(0);
+    });
+
+    test('sends the copy when the floor grants it', async () => {
+      const purse = budget({ ratio: 0, floor: 1, window: 1_000 });
+      expect(purse.withdraw()).toBe(true);
+      const { outcome } = run({ delay: 50, budget: purse }, [{ ms: 60_000 }, { ms: 30 }]);
+      await vi.runAllTimersAsync();
+      const { ms } = await outcome;
+      expect(ms).toBeGreaterThan(900);
+      expect(ms).toBeLessThan(1_100);
+    });
+
+    test('lets the calls that wait have their copies in the order of waiting', async () => {
+      const purse = budget({ ratio: 0.25, floor: 0 });
+      const calls = [1, 2, 3].map(() => run({ delay: 50, budget: purse }, [{ ms: 9_000 }]));
+      await vi.advanceTimersByTimeAsync(60);
+      const sent: number[][] = [];
+      for (let further = 1; further <= 9; further += 1) {
+        purse.deposit();
+        await vi.advanceTimersByTimeAsync(1);
+        sent.push(calls.map(({ sent }) => sent.length));
+      }
+      expect(sent.filter((_, index) => index % 4 === 0)).toEqual([
+        [2, 1, 1],
+        [2, 2, 1],
+        [2, 2, 2],
+      ]);
+      expect(sent.filter((_, index) => index % 4 === 3)).toEqual([
+        [2, 1, 1],
+        [2, 2, 1],
+      ]);
+      await vi.runAllTimersAsync();
+    });
+
+    test('ends the wait with the call: won, aborted or failed', async () => {
+      const purse = budget({ ratio: 1, floor: 0 });
+      const caller = new AbortController();
+      const calls = [
+        run({ delay: 50, budget: purse }, [{ ms: 80 }]),
+        run({ delay: 50, budget: purse }, [{ ms: 5_000 }], { signal: caller.signal }),
+        run({ delay: 50, budget: purse }, [{ ms: 90, status: 503 }]),
+        run({ delay: 50, budget: purse }, [{ ms: 90, error: networkError('ECONNRESET') }]),
+      ];
+      while (purse.withdraw());
+      setTimeout(() => caller.abort('enough'), 70);
+      await vi.advanceTimersByTimeAsync(100);
+      expect(await Promise.all(calls.map(({ outcome }) => outcome))).toMatchObject([
+        { status: 200, ms: 80 },
+        { error: 'enough', ms: 70 },
+        { status: 503, ms: 90 },
+        { error: { cause: { code: 'ECONNRESET' } }, ms: 90 },
+      ]);
+      for (const { sent, facts } of calls) expect([sent.length, facts()]).toEqual([1, waiting]);
+      expect(vi.getTimerCount()).toBe(0);
+      purse.deposit();
+      expect(purse.balance).toBe(1);
+    });
+
+    test('sends no copy if the budget has no line to wait in', async () => {
+      const own = { deposit() {}, withdraw: () => false, balance: 0 };
+      const { outcome, sent, facts } = run({ delay: 50, budget: own }, [{ ms: 500 }]);
+      await vi.runAllTimersAsync();
+      expect(await outcome).toMatchObject({ text: 'copy 1', ms: 500 });
+      expect([sent.length, facts()]).toEqual([1, waiting]);
+    });
+  });
+
   test('has a budget of its own: the ratio, a quarter more for chance, and a reserve of ten in ten seconds', async () => {
     const { transport, sent } = scripted({ ms: 100 });
     const fetch = createFetch({ use: [hedge({ ratio: 0.1, delay: 50 })], fetch: transport });
-    const answers = Array.from({ length: 200 }, () => fetch(url));
+    const calls = Array.from({ length: 200 }, () => fetch(url));
     await vi.runAllTimersAsync();
-    await Promise.all(answers);
+    await Promise.all(calls);
     expect(sent).toHaveLength(200 + 25 + 10);
   });
 
@@ -319,9 +405,9 @@ describe('hedge', () => {
       [true, 1],
     ] as const) {
       sent.length = 0;
-      const answer = fetch(url, { hedge: override });
+      const pending = fetch(url, { hedge: override });
       await vi.runAllTimersAsync();
-      await answer;
+      await pending;
       expect([override, sent.length]).toEqual([override, copies]);
     }
   });
@@ -348,9 +434,9 @@ describe('hedge', () => {
       return copy === 1 ? late : new Response('good');
     });
     let count = 0;
-    const answer = fetch(url);
+    const pending = fetch(url);
     await vi.runAllTimersAsync();
-    expect(await (await answer).text()).toBe('good');
+    expect(await (await pending).text()).toBe('good');
     expect(late.bodyUsed).toBe(true);
   });
 
@@ -376,6 +462,7 @@ describe('hedge', () => {
     ['hedge methods must be a list, got "GET"', () => hedge({ methods: 'GET' as never })],
     ['hedge key must be a function', () => hedge({ key: 'GET' as never })],
     ['hedge has no option after; it has ratio, hedges', () => hedge({ after: 3 } as never)],
+    ['hedge budget must be budget({ ... }) or false, got 3', () => hedge({ budget: 3 as never })],
   ])('refuses invalid options: %s', (message, build) => {
     expect(build).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),

@@ -12,7 +12,7 @@ import {
 } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { settled } from '../../support/origin.ts';
+import { settled, until } from '../../support/origin.ts';
 import { deferred } from '../../support/promises.ts';
 import { replayed } from './order.ts';
 
@@ -63,6 +63,17 @@ function slow(): { inner: () => Promise<Response>; begun: Promise<void>; end: ()
     return work();
   };
   return { inner, begun: begun.promise, end: ended.resolve };
+}
+
+function broken(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new Uint8Array(10));
+    },
+    pull(controller) {
+      controller.error(new Error('The database has gone'));
+    },
+  });
 }
 
 describe('idempotency in a handler', () => {
@@ -122,8 +133,8 @@ describe('idempotency in a handler', () => {
     expect(done).toBe(1);
   });
 
-  test('recognises a repeat by its path, under any host', async () => {
-    const handle = handler();
+  test('recognises a repeat by its path and query, under any host of one scope', async () => {
+    const handle = handler({ scope: () => 'everyone' });
     const at = (address: string): Request => new Request(address, post({ key: 'k' }));
     await handle(at('http://shop.example/orders?express=1'));
     expect(replayed(await handle(at('http://shop.internal:8080/orders?express=1')))).toBe('true');
@@ -194,20 +205,6 @@ describe('idempotency in a handler', () => {
     expect(orders).toEqual([1, 2, 3, 1, 2, 3].map((order) => ({ order })));
   });
 
-  test('stores nothing of the Authorization header', async () => {
-    const written: string[] = [];
-    const recording: Storage = {
-      ...storage,
-      set(key, value, options) {
-        written.push(key, value);
-        return storage.set(key, value, options);
-      },
-    };
-    await handler({ storage: recording })(post({ key: 'k', user: 'secret' }));
-    expect(written).toHaveLength(4);
-    expect(written.join()).not.toContain('secret');
-  });
-
   test('separates keys by the scope option, which may look up the user', async () => {
     const users: Record<string, string> = { token1: 'ann', token2: 'ann', token3: 'bob' };
     const handle = handler({
@@ -242,6 +239,28 @@ describe('idempotency in a handler', () => {
     expect(done).toBe(1);
   });
 
+  test.each<[string, () => Response]>([
+    ['a body above 1 MiB', () => new Response('x'.repeat(1024 * 1024 + 1), { status: 201 })],
+    ['an event stream', () => new Response('data: x', { headers: { 'content-type': 'text/event-stream' } })],
+    ['a body that breaks off', () => new Response(broken(), { status: 201 })],
+  ])(
+    'responds to a repeat of a request whose response has %s with a 409, and runs the handler once',
+    async (_, respond) => {
+      const handle = handler({}, () => {
+        done += 1;
+        return respond();
+      });
+      const first = await handle(post({ key: 'k' }));
+      expect(first.ok).toBe(true);
+      await first.text().catch(() => {});
+      const again = await handle(post({ key: 'k' }));
+      expect(again.headers.get('retry-after')).toBeNull();
+      await expectProblem(again, 409, 'The request with this key was executed');
+      expect((await handle(post({ key: 'k', body: 'two tickets' }))).status).toBe(422);
+      expect(done).toBe(1);
+    },
+  );
+
   test('rejects with the error that the handler throws, and runs it again for the next request', async () => {
     const handle = handler({}, () => {
       if ((done += 1) === 1) throw new RangeError('out of stock');
@@ -258,12 +277,16 @@ describe('idempotency in a handler', () => {
     expect((await handler()(post())).status).toBe(201);
   });
 
-  test('returns a response that cannot be stored', async () => {
-    const handle = handler({}, async () => {
-      await storage.close();
-      return work();
-    });
-    expect(await (await handle(post({ key: 'k' }))).json()).toEqual({ order: 1 });
+  test('serves all others when one caller has sent more keys than the storage holds', async () => {
+    storage = memory({ maxEntries: 10 });
+    const handle = handler();
+    const sent = Array.from({ length: 12 }, (_, n) => handle(post({ key: `${n}`, user: 'stranger' })));
+    const refused = (await Promise.allSettled(sent)).filter(({ status }) => status === 'rejected');
+    expect(refused.map((one) => (one as PromiseRejectedResult).reason as unknown)).toEqual(
+      Array.from({ length: 7 }, () => expect.any(StorageError) as unknown),
+    );
+    expect((await handle(post({ key: 'k', user: 'ann' }))).status).toBe(201);
+    expect(replayed(await handle(post({ key: 'k', user: 'ann' })))).toBe('true');
   });
 
   test('runs the handler to its end when the client aborts, and replays its response to the repeat', async () => {
@@ -360,6 +383,8 @@ describe('the lease of idempotency in a handler', () => {
     vi.advanceTimersByTime(20_000);
     const successor = slow();
     const second = handler({}, successor.inner)(post({ key: 'k' }));
+    await until(() => vi.getTimerCount() === 1);
+    await vi.advanceTimersByTimeAsync(20_000); // it watches
     await successor.begun;
     end(); // the process was only frozen: its client gets the response that its successor stores
     await settled();
@@ -369,5 +394,16 @@ describe('the lease of idempotency in a handler', () => {
     const late = await first;
     expect(await late.text()).toBe(await (await second).text());
     expect(replayed(late)).toBe('true');
+  });
+
+  test('lasts while a response cannot be stored, which its client then gets', async () => {
+    const pending = handler({}, async () => {
+      await storage.close();
+      return work();
+    })(post({ key: 'k' }));
+    await until(() => done === 1);
+    await settled();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await (await pending).json()).toEqual({ order: 1 });
   });
 });

@@ -51,6 +51,19 @@ describe('idempotency', () => {
     return started;
   }
 
+  /** Takes over from a frozen holder, whose lease has expired. */
+  async function takeOver(): Promise<Started> {
+    vi.advanceTimersByTime(15_000);
+    const server = manual();
+    const { fetch, events } = watched([idempotency({ storage })], server.transport);
+    const response = fetch(url, call);
+    response.catch(() => {});
+    await until(() => typesOf({ events }).includes('idempotency.awaited'));
+    await vi.advanceTimersByTimeAsync(5_000);
+    await server.requested;
+    return { ...server, response, events };
+  }
+
   test('lets exactly one of 100 waiting calls take over the expired lease of a dead holder, with the same key', async () => {
     await freeze();
     const clients = Array.from({ length: 10 }, () => stub([idempotency({ storage })], numbered()));
@@ -92,9 +105,9 @@ describe('idempotency', () => {
 
   test('gives a holder that lost its lease the response that its successor stored', async () => {
     const frozen = await freeze();
-    vi.advanceTimersByTime(15_000);
-    const successor = stub([idempotency({ storage })], () => new Response('of the successor'));
-    await successor.fetch(url, call);
+    const successor = await takeOver();
+    successor.respond(new Response('of the successor'));
+    await successor.response;
     frozen.respond(new Response('of the frozen holder'));
     const response = await frozen.response;
     expect(await response.text()).toBe('of the successor');
@@ -104,8 +117,7 @@ describe('idempotency', () => {
 
   test('lets a holder that lost its lease wait for its successor, and both get the same response', async () => {
     const frozen = await freeze();
-    vi.advanceTimersByTime(15_000);
-    const successor = await start();
+    const successor = await takeOver();
     frozen.respond(new Response('of the frozen holder'));
     await until(() => typesOf(frozen).includes('idempotency.awaited'));
     await vi.advanceTimersByTimeAsync(60_000);
@@ -117,8 +129,7 @@ describe('idempotency', () => {
 
   test('stores the response of a holder that lost its lease if its successor fails', async () => {
     const frozen = await freeze();
-    vi.advanceTimersByTime(15_000);
-    const successor = await start();
+    const successor = await takeOver();
     frozen.respond(new Response('of the frozen holder'));
     await until(() => typesOf(frozen).includes('idempotency.awaited'));
     successor.fail(new TypeError('fetch failed'));
@@ -132,10 +143,11 @@ describe('idempotency', () => {
 
   test('returns the response of a holder that lost its lease even if its successor and the storage are gone', async () => {
     const frozen = await freeze();
-    vi.advanceTimersByTime(15_000);
-    await freeze();
+    await takeOver();
+    vi.clearAllTimers();
     await storage.close();
     frozen.respond(new Response('of the frozen holder'));
+    await vi.advanceTimersByTimeAsync(15_000);
     expect(await (await frozen.response).text()).toBe('of the frozen holder');
     expect(frozen.events).toContainEqual(
       expect.objectContaining({ type: 'idempotency.unrecorded', error: expect.any(StorageError) }),

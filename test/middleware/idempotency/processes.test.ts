@@ -1,4 +1,4 @@
-/** A short run of bench/proof-idempotency.ts on a file. idempotency.redis.test.ts runs it on Redis. */
+/** A short run of bench/proof-fire.ts on a file. idempotency.redis.test.ts runs it on Redis. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -6,9 +6,9 @@ import { expect, test } from 'vitest';
 
 import { root } from '../../support/lanes.ts';
 
-test('idempotency on a file sends each request once, with one response for all, for four processes of which some are killed', () => {
-  const proof = [join(root, 'bench/proof-idempotency.ts'), '--smoke', 'file'];
+test('idempotency on a file gives no id two responses while processes are killed and stopped, clocks are set and the disk is full', () => {
+  const proof = [join(root, 'bench/proof-fire.ts'), '--smoke', 'file'];
   const { status, stdout, stderr } = spawnSync(process.execPath, proof, { encoding: 'utf8' });
   expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: '' });
-  expect(stdout).toContain('proved: each request was executed once, with one response for all callers');
+  expect(stdout).toContain('proved: no id has two responses');
 }, 60_000);

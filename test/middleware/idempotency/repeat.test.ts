@@ -71,8 +71,8 @@ describe('idempotency', () => {
   });
 
   test.each([
-    [[200, 201, 204, 301, 303, 304, 400, 401, 404, 410, 422, 451], 1],
-    [[408, 409, 425, 429, 500, 501, 502, 503, 504, 599], 2],
+    [[200, 201, 204, 301, 303, 304, 400, 403, 404, 410, 422, 451], 1],
+    [[401, 407, 408, 409, 425, 429, 500, 501, 502, 503, 504, 599], 2],
   ])('after a status of %j sends %i requests for two calls', async (statuses, requests) => {
     for (const status of statuses) {
       const { fetch, sent } = client({}, () => new Response(null, { status }));

@@ -90,7 +90,7 @@ describe('the cache policy of a request', () => {
   ])('that was given as %s', (_, make) => {
     const request = (init: RequestInit, url = 'http://api.example/a'): Context =>
       contextOf({ request: make(url, init) });
-    const keyOf = (init: RequestInit, url?: string): string => cacheKey(request(init, url));
+    const keyOf = (init: RequestInit, url?: string): string | undefined => cacheKey(request(init, url));
 
     test('allows its response to be stored if the request is a whole GET without no-store', () => {
       expect(mayStore(request({}))).toBe(true);

@@ -136,7 +136,7 @@ describe('staleIfError', () => {
     expect(await reasonOf(fetch(url))).toBe(down);
   });
 
-  test.each([408, 429, 301, 304])(
+  test.each([408, 425, 429, 201, 204, 206, 301, 304])(
     'passes on a response with %i as no failure, and keeps the stored response',
     async (status) => {
       const { read, fetch, state } = service();
@@ -333,9 +333,14 @@ describe('staleIfError', () => {
         for await (const chunk of response.body!) chunk.fill(0); // the chunk belongs to the reader
       },
     ];
-    for (const way of ways) {
+    const bodies: (() => BodyInit)[] = [
+      () => bytes,
+      // Of a Buffer, `slice` is no copy.
+      () => new ReadableStream({ start: (body) => (body.enqueue(Buffer.from(bytes)), body.close()) }),
+    ];
+    for (const [way, body] of ways.flatMap((way) => bodies.map((body) => [way, body] as const))) {
       const { fetch, state } = service();
-      state.respond = () => new Response(bytes);
+      state.respond = () => new Response(body());
       await way(await fetch(url));
       await stored();
       state.respond = refuse;
@@ -369,8 +374,8 @@ describe('staleIfError', () => {
     }
   });
 
-  test('stores no body with fewer bytes than its Content-Length', async () => {
-    expect(await isStored({ 'content-length': '5' })).toBe(false);
+  test('stores no body with more bytes than its Content-Length', async () => {
+    expect(await isStored({ 'content-length': '3' })).toBe(false);
     expect(await isStored({ 'content-length': '4' })).toBe(true);
     expect(await isStored({ 'content-length': '5', 'content-encoding': 'gzip' })).toBe(true);
   });
@@ -440,15 +445,23 @@ describe('staleIfError with a failing storage', () => {
     expect(own()).toMatchObject([unrecorded, unrecorded, unrecorded]);
   });
 
-  test('ignores a value that it did not write', async () => {
+  test.each([
+    '{',
+    'hello',
+    'null',
+    '5',
+    '{"at":1}',
+    '{"__proto__":{"at":1,"response":"x"}}',
+    '{"at":1,"response":"{}"}',
+  ])('reports the entry %s, which it did not write, as a StorageError', async (value) => {
     const storage = memory();
     const { read, fetch, state, own } = service({
-      storage: { ...storage, get: async () => ({ value: '{', version: 1 }) },
+      storage: { ...storage, get: async () => ({ value, version: 1 }) },
     });
     await read(url);
     state.respond = respondWith();
     expect((await fetch(url)).status).toBe(503);
-    expect(own()).toMatchObject([{ type: 'stale-if-error.unrecorded', error: { name: 'SyntaxError' } }]);
+    expect(own()).toMatchObject([{ type: 'stale-if-error.unrecorded', error: { code: 'STORAGE' } }]);
   });
 
   test('delays no reader while a write hangs', async () => {
@@ -542,9 +555,9 @@ describe('staleIfError on a real server', () => {
 
   test('passes on the first bytes of a body before the last arrive', async () => {
     let finish: () => void = () => {};
-    await using slow = await origin(({ answer }) => {
-      answer.write('first ');
-      finish = () => answer.end('last');
+    await using slow = await origin(({ response }) => {
+      response.write('first ');
+      finish = () => response.end('last');
     });
     const storage = memory();
     const fetch = createFetch({ use: [staleIfError()], storage });
@@ -557,12 +570,12 @@ describe('staleIfError on a real server', () => {
 
   test('stores no body that breaks off, and stores a compressed body as it was read', async () => {
     let mode: 'whole' | 'cut' | 'down' = 'whole';
-    await using flaky = await origin(({ answer }) => {
+    await using flaky = await origin(({ response }) => {
       const body = gzipSync('text '.repeat(1_000));
       const headers = { 'content-encoding': 'gzip', 'content-length': body.byteLength };
-      if (mode === 'down') answer.writeHead(500).end();
-      else if (mode === 'whole') answer.writeHead(200, headers).end(body);
-      else answer.writeHead(200, headers).write(body.subarray(0, 20), () => answer.destroy());
+      if (mode === 'down') response.writeHead(500).end();
+      else if (mode === 'whole') response.writeHead(200, headers).end(body);
+      else response.writeHead(200, headers).write(body.subarray(0, 20), () => response.destroy());
     });
     const fetch = createFetch({ use: [staleIfError()] });
     const whole = await (await fetch(flaky.url)).text();

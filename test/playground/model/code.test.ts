@@ -1,4 +1,5 @@
 import * as kyoa from 'kyoa';
+import * as files from 'kyoa/file';
 import * as storages from 'kyoa/indexeddb';
 import { transformSync } from 'oxc-transform';
 import { describe, expect, test } from 'vitest';
@@ -14,7 +15,7 @@ import type { CodeForm, OptionDescriptor, OptionValue, Stack } from '../../../pl
 const stacks: readonly (readonly [string, Stack])[] = [
   ['the usual stack', usualStack],
   ...scenarios.flatMap(({ id, steps }) =>
-    steps.map(({ title, change }) => [`${id}: ${title}`, change.stack!] as const),
+    steps.map(({ title, configuration }) => [`${id}: ${title}`, configuration.stack] as const),
   ),
   ...catalogue.flatMap((policy) =>
     policy.options.map((option) => {
@@ -27,14 +28,15 @@ const stacks: readonly (readonly [string, Stack])[] = [
 
 describe('the code', () => {
   test.each(stacks)('of %s compiles, and means what runs', async (_name, stack) => {
-    for (const form of ['module', 'script tag'] as const) {
-      expect(recorded(generate(stack, form), form)).toEqual(running(stack));
+    for (const form of ['node', 'page'] as const) {
+      expect(recorded(generate(stack, form), form)).toEqual(running(stack, form));
     }
   });
 
   test('says only what is not a default', () => {
-    expect(generate([{ id: 'retry', policy: 'retry', on: true, options: {} }], 'module')).toBe(
-      `import { createFetch, retry } from 'kyoa';
+    expect(generate([{ id: 'retry', policy: 'retry', on: true, options: {} }], 'node')).toBe(
+      `// npm install kyoa, save this as call.mjs, node call.mjs
+import { createFetch, retry } from 'kyoa';
 
 const fetch = createFetch({
   use: [
@@ -42,14 +44,15 @@ const fetch = createFetch({
   ],
 });
 
-const response = await fetch('https://api.example.com/api/items?id=1');
+const response = await fetch('https://api.example.com/api/items.json?id=1');
+console.log(response.status, await response.json());
 `,
     );
   });
 
   test('leaves out what is off', () => {
     const stack = usualStack.map((entry) => ({ ...entry, on: entry.policy === 'hedge' }));
-    expect(generate(stack, 'script tag')).toContain('use: [\n      kyoa.hedge(),\n    ]');
+    expect(generate(stack, 'page')).toContain('use: [\n      kyoa.hedge(),\n    ]');
   });
 });
 
@@ -64,7 +67,7 @@ type Trace = readonly [callee: string, args: readonly unknown[]];
 function recorder(): { readonly trace: Trace[]; readonly library: Record<string, unknown> } {
   const trace: Trace[] = [];
   const library = Object.fromEntries(
-    Object.entries({ ...kyoa, ...storages }).map(([name, value]) => {
+    Object.entries({ ...kyoa, ...storages, ...files }).map(([name, value]) => {
       if (typeof value !== 'function' || name === 'byRoute' || name === 'byOrigin') return [name, value];
       return [
         name,
@@ -81,22 +84,25 @@ function recorder(): { readonly trace: Trace[]; readonly library: Record<string,
 /** What the code asks of kyoa when it runs. */
 function recorded(code: string, form: CodeForm): readonly Trace[] {
   const { trace, library } = recorder();
-  const script = form === 'module' ? code : /<script type="module">(.*)<\/script>/s.exec(code)![1]!;
+  const script = form === 'node' ? code : /<script type="module">(.*)<\/script>/s.exec(code)![1]!;
   const { code: stripped, errors } = transformSync('code.ts', script);
   expect(errors).toEqual([]);
   const body = stripped.replaceAll(/^import .*$/gm, '').replace(/const response[^]*$/, '');
   const imports =
-    form === 'module' ? [...stripped.matchAll(/^import \{ (.*) \}/gm)].flatMap(([, names]) => names!.split(', ')) : [];
+    form === 'node' ? [...stripped.matchAll(/^import \{ (.*) \}/gm)].flatMap(([, names]) => names!.split(', ')) : [];
   // oxlint-disable-next-line typescript/no-implied-eval -- the code is what is tested
   new Function('kyoa', ...imports, body)(library, ...imports.map((name) => library[name]));
   return trace.filter(([callee]) => callee !== 'createFetch');
 }
 
 /** What the page asks of kyoa for the same stack. */
-function running(stack: Stack): readonly Trace[] {
+function running(stack: Stack, form: CodeForm): readonly Trace[] {
   const { trace, library } = recorder();
   for (const entry of stack.filter(({ on }) => on)) evaluate(express(entry, 'https://api.example.com'), {}, library);
-  return trace;
+  // Node has no IndexedDB: there the code has a file.
+  return trace.map(([callee, args]) =>
+    callee === 'indexeddb' && form === 'node' ? ['file', ['./kyoa.db']] : [callee, args],
+  );
 }
 
 /** The value as JSON; a function is compared by its result for no arguments. */

@@ -11,7 +11,7 @@ describe('a link', () => {
     usual,
     { ...usual, preset: 'brown-out', settings: presets['brown-out']!.settings },
     { ...usual, settings: change(usual.settings, { seed: 7, errors: { statuses: [500, 502] }, outage: true }) },
-    ...scenarios.flatMap(({ steps }) => steps.map((step) => ({ ...usual, stack: step.change.stack! }))),
+    ...scenarios.flatMap(({ steps }) => steps.map((step) => ({ ...usual, stack: step.configuration.stack }))),
     { ...usual, stack: [layer({ policy: 'fallback', options: { note: "a,b~c:(d)+e&f=g#'%" } })] },
     { ...usual, stack: [] },
   ])('brings back the configuration that it was made of (%#)', (configuration: Configuration) => {
@@ -43,6 +43,8 @@ describe('a link', () => {
     ['#v=1&use=retry(colour:red)', /'colour:red' is not an option of retry/],
     ['#v=2&rate=3', /another version/],
     ['#%E0%A4%A', /another version/],
+    ['#storm/9', /no step 'storm\/9'/],
+    ['#nowhere/1', /no step 'nowhere\/1'/],
   ])('complains about %s and keeps the rest as usual', (hash, complaint) => {
     const { complaints, configuration } = readLink(hash);
     expect(complaints).toEqual([expect.stringMatching(complaint)]);
@@ -50,8 +52,15 @@ describe('a link', () => {
     expect(configuration.rate).toBe(usual.rate);
   });
 
+  test('opens a step of a scenario, also with changes of the visitor', () => {
+    expect(readLink('#storm/2')).toMatchObject({ place: { scenario: 'storm', step: 2 }, complaints: [] });
+    const changed = readLink('#adaptive/1&v=1&net=flaky&rate=7&use=retry()');
+    expect(changed.configuration).toMatchObject({ preset: 'flaky', rate: 7 });
+    expect(changed.configuration.rivals).toHaveLength(2);
+  });
+
   test('that is empty says nothing of the weather', () => {
-    expect(readLink('')).toEqual({ configuration: usual, hasSettings: false, complaints: [] });
+    expect(readLink('')).toEqual({ configuration: usual, place: undefined, hasSettings: false, complaints: [] });
   });
 });
 

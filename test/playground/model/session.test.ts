@@ -1,13 +1,7 @@
-import { memory } from 'kyoa';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { usual } from '../../../playground/model/configuration.ts';
-import { scenarios } from '../../../playground/model/scenarios.ts';
-import { openSession } from '../../../playground/model/session.ts';
-import type { PolicyEntry, Session, Stack } from '../../../playground/model/types.ts';
-import { presets } from '../../../playground/network/presets.ts';
-import { change } from '../../../playground/network/settings.ts';
-import type { Patch } from '../../../playground/network/settings.ts';
-import { simulatedNetwork } from '../../../playground/network/simulated-network.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readLink } from '../../../playground/model/link.ts';
+import type { PolicyEntry, Session } from '../../../playground/model/types.ts';
+import { drive, open } from './drive.ts';
 
 const retry: PolicyEntry = { id: 'retry', policy: 'retry', on: true, options: { 'backoff.base': 10 } };
 
@@ -19,8 +13,8 @@ describe('a session', () => {
     const session = await open({ errors: { rate: 0.3 } }, []);
     await drive(session, 2_000);
     const [plain, kyoa] = [session.measures('plain'), session.measures('kyoa')];
-    expect(plain.total).toEqual(kyoa.total);
-    expect(plain.total.calls).toBeGreaterThan(190);
+    expect([plain.calls, plain.lost]).toEqual([kyoa.calls, kyoa.lost]);
+    expect(plain.calls).toBeGreaterThan(190);
     expect(plain.success).toBeLessThan(0.9);
     expect(session.dots('plain').outcome).toEqual(session.dots('kyoa').outcome);
   });
@@ -85,7 +79,7 @@ describe('a session', () => {
     ]);
     await drive(session, 3_000);
     const { limit } = session.ticks();
-    // From 30 ms and little spread; doubled where it cut an answer off, and back again.
+    // From 30 ms and little spread; doubled where it cut a response off, and back again.
     expect(Math.min(...limit)).toBeGreaterThan(30);
     expect(Math.min(...limit)).toBeLessThan(50);
     session.configure({ stack: [] });
@@ -148,9 +142,10 @@ describe('a session', () => {
     expect(heard).toHaveBeenCalledWith('payments');
   });
 
-  test('keeps no more than its windows hold', async () => {
+  test('keeps no more than its windows hold', { timeout: 60_000 }, async () => {
     const session = await open({}, [retry]);
-    await drive(session, 90_000);
+    session.configure({ rate: 40 });
+    await drive(session, 65_000);
     expect(session.calls()).toHaveLength(200);
     expect(session.dots('kyoa').time).toHaveLength(2_000);
     expect(session.ticks().time).toHaveLength(120);
@@ -165,34 +160,99 @@ describe('a session', () => {
   });
 });
 
-test.each(scenarios.flatMap(({ id, steps }) => steps.map((step) => [id, step.title, step] as const)))(
-  'the scenario %s can be followed: %s',
-  async (_id, _title, step) => {
+describe('the figures', () => {
+  test('count a lost call as endless, and show its share', async () => {
+    const session = await open({ errors: { rate: 0.3 } }, []);
+    await drive(session, 2_000);
+    const { p50, p99, lost, calls, success } = session.measures('plain');
+    expect(p50).toBeLessThan(50);
+    expect(p99).toBe(Infinity);
+    expect(lost / calls).toBeCloseTo(1 - success!);
+    expect(lost).toBeGreaterThan(0);
+  });
+
+  test('count a substitute neither as a good response nor as a loss', async () => {
+    const session = await open({ errors: { rate: 0.5 } }, [{ id: 'f', policy: 'fallback', on: true, options: {} }]);
+    await drive(session, 2_000);
+    const { substitutes, lost, success, calls } = session.measures('kyoa');
+    expect(lost).toBe(0);
+    expect(substitutes).toBe(session.measures('plain').lost);
+    expect(success).toBeCloseTo(1 - substitutes / calls);
+    expect(session.calls().find(({ marks }) => marks.has('fallback'))?.outcome).toBe('substitute');
+  });
+
+  test('begin together when a layer is added late', async () => {
+    const session = await open({ errors: { rate: 0.3 } }, [{ ...retry, options: { retries: 1, budget: false } }]);
+    await drive(session, 3_000);
+    const added: PolicyEntry = { id: 'breaker', policy: 'breaker', on: true, options: { ratio: 1 } };
+    session.configure({ stack: [...session.configuration.stack, added] });
+    expect(session.layers().map(({ entered }) => entered)).toEqual([0, 0, 0]);
+    expect(session.measures('kyoa').calls).toBe(0);
+    await drive(session, 1_000);
+    const [outer, inner, network] = session.layers();
+    expect(inner!.sent - inner!.entered).toBe(0);
+    expect(outer!.sent).toBe(inner!.entered);
+    expect(network!.entered).toBe(inner!.entered);
+    expect(session.measures('kyoa').upstream).toBeCloseTo(network!.entered / outer!.entered);
+  });
+});
+
+describe('a pause', () => {
+  test('holds the clock and the figures once the calls in flight have ended', async () => {
     const session = await open({}, []);
-    session.follow(step);
-    expect(session.problems).toEqual([]);
-    expect(session.running).toBe(true);
-    expect(session.fault).toBeUndefined();
-  },
-);
+    await drive(session, 1_000);
+    const { now } = session;
+    const figures = session.measures('kyoa');
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(session.now).toBe(now);
+    expect(session.measures('kyoa')).toEqual(figures);
+    session.start();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(session.now).toBeCloseTo(now + 100);
+  });
 
-async function open(patch: Patch, stack: Stack): Promise<Session> {
-  const settings = change(change(presets['steady']!.settings, { latency: { median: 5, sigma: 0 } }), patch);
-  const network = simulatedNetwork({ settings, storage: memory() });
-  const link = {
-    configuration: { ...usual, preset: 'steady', settings, stack, rate: 100 },
-    hasSettings: true,
-    complaints: [],
-  };
-  const session = await openSession({ network, link });
-  onTestFinished(() => session.close());
-  return session;
-}
+  test.each([
+    ['a step of a scenario', (session: Session) => session.open(readLink('#storm/2'))],
+    ['the end of a scenario', (session: Session) => session.leave()],
+    ['a change of the onion', (session: Session) => session.configure({ stack: [], rate: 50 })],
+    ['a reset', (session: Session) => session.restore()],
+  ])('is not ended by %s', async (_what, act) => {
+    const session = await open({}, []);
+    await drive(session, 500);
+    act(session);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(session.running).toBe(false);
+    expect(session.layers().at(-1)!.entered).toBe(0);
+  });
+});
 
-/** Traffic for so many ms, and as long as the last caller may wait. */
-async function drive(session: Session, ms: number): Promise<void> {
-  session.start();
-  await vi.advanceTimersByTimeAsync(ms);
-  session.stop();
-  await vi.advanceTimersByTimeAsync(5_100);
-}
+describe('a change', () => {
+  test('can be undone, and a quick series of changes at once', async () => {
+    const session = await open({}, [retry]);
+    const { configuration } = session;
+    for (const rate of [10, 20, 30]) session.configure({ rate });
+    await vi.advanceTimersByTimeAsync(1_000);
+    session.changeSettings({ outage: true });
+    expect(session.undoable).toBe(2);
+    session.undo();
+    expect([session.configuration.rate, session.configuration.settings.outage]).toEqual([30, false]);
+    session.undo();
+    expect(session.configuration).toBe(configuration);
+    session.undo();
+    expect(session.configuration).toBe(configuration);
+  });
+
+  test('is taken back by a reset, to the beginning of the step', async () => {
+    const session = await open({}, []);
+    session.open(readLink('#storm/3'));
+    const { configuration } = session;
+    session.changeSettings({ outage: false });
+    expect(session.isChanged).toBe(true);
+    session.restore();
+    expect(session.isChanged).toBe(false);
+    expect(session.configuration).toEqual(configuration);
+    await vi.advanceTimersByTimeAsync(1_000);
+    session.undo();
+    expect(session.configuration.settings.outage).toBe(false);
+  });
+});

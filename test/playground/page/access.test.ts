@@ -1,90 +1,94 @@
 /** The page for all visitors: axe, light and dark, a phone, reduced motion, a slow connection. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
 import type { Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { root } from '../../support/lanes.ts';
-import { visitors, type Visitors } from './visit.ts';
-
-const axe = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8');
-
-interface Axe {
-  run(): Promise<{
-    readonly violations: readonly { readonly id: string; readonly nodes: readonly { html: string }[] }[];
-  }>;
-}
-
-/** Each broken rule, with the elements that break it. */
-async function violations(page: Page): Promise<string[]> {
-  // This bypasses the policy of the page, which forbids scripts from elsewhere.
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`));
-  });
-}
+import { violations } from './axe.ts';
+import { press } from './use.ts';
+import { calls, turnTo, visitors, type Visitors } from './visit.ts';
 
 describe('the page', { timeout: 60_000 }, () => {
   let guests: Visitors;
+  let page: Page;
   beforeAll(async () => {
     guests = await visitors('simulated');
+    page = await guests.visit();
+    await page.waitForFunction(() => document.querySelector('.duel-kyoa td:nth-child(2)')?.textContent?.includes('%'));
+    await press(page, 'Pause');
   }, 60_000);
-  afterEach(() => guests.leave());
   afterAll(() => guests[Symbol.asyncDispose]());
 
-  test.each([
-    ['light', 1_440],
-    ['dark', 1_440],
-    ['light', 375],
-    ['dark', 375],
-  ] as const)('passes axe in %s at %i px, with a running scenario and all layers open', async (scheme, width) => {
-    const page = await guests.visit({ scheme, width, height: 812 });
-    expect(await violations(page)).toEqual([]);
-    await page.locator('.scenario').first().click();
-    await page.locator('.layer-name').evaluateAll((names) => names.forEach((name) => (name as HTMLElement).click()));
-    await page.locator('.waterfall-stage').focus();
-    await page.waitForFunction(() => document.querySelector('.duel-kyoa td:nth-child(2)')?.textContent?.includes('%'));
-    await page.keyboard.press('ArrowRight');
-    await page.locator('.story').waitFor();
+  test('passes axe as it opens', async () => {
     expect(await violations(page)).toEqual([]);
   });
 
-  test.each([375, 768, 1_024, 1_440])('never scrolls sideways at %i px', async (width) => {
-    const page = await guests.visit({ width, height: 812 });
-    await page.locator('.scenario').first().click();
+  test('passes axe and never scrolls sideways with a goal, a hint, a story and all layers open', async () => {
+    await turnTo(page, '#adaptive/5&v=1&net=flaky&use=hedge()~retry()~timeout(headers.kind:p99)~limit(concurrency:9)');
     await page.locator('.layer-name').evaluateAll((names) => names.forEach((name) => (name as HTMLElement).click()));
     await page.locator('.group').evaluateAll((groups) => groups.forEach((group) => group.setAttribute('open', '')));
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    await press(page, 'Run');
+    await page.locator('.waterfall-stage').focus();
+    await expect
+      .poll(async () => {
+        await page.keyboard.press('ArrowRight');
+        return page.locator('.story').isVisible();
+      })
+      .toBe(true);
+    await press(page, 'Pause');
+    for (const [colorScheme, width] of [
+      ['light', 1_440],
+      ['dark', 1_440],
+      ['dark', 375],
+      ['light', 375],
+    ] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' }); // no colour on its way to another one
+      await page.setViewportSize({ width, height: 812 });
+      expect([colorScheme, width, await violations(page)]).toEqual([colorScheme, width, []]);
+    }
+    for (const width of [375, 768, 1_024, 1_440]) {
+      await page.setViewportSize({ width, height: 812 });
+      const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect([width, Math.max(0, excess)]).toEqual([width, 0]);
+    }
   });
 
   test('moves its dots only without reduced motion', async () => {
-    for (const reducedMotion of [true, false]) {
-      const page = await guests.visit({ reducedMotion });
-      await page.waitForFunction(() =>
-        document.querySelector('.duel-kyoa td:nth-child(2)')?.textContent?.includes('%'),
-      );
+    await turnTo(page, calls);
+    await press(page, 'Run');
+    for (const reducedMotion of ['reduce', 'no-preference'] as const) {
+      await page.emulateMedia({ reducedMotion });
       const flies = await page.evaluate(async () => {
         const canvas = document.querySelector<HTMLCanvasElement>('.rings canvas')!;
+        const frame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));
         const isDrawn = (): boolean =>
           canvas
             .getContext('2d')!
             .getImageData(0, 0, canvas.width, canvas.height)
             .data.some((value) => value > 0);
-        const frame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));
+        await frame();
         let frames = 0;
         while (frames < 60 && !isDrawn()) frames += await frame().then(() => 1);
         return frames < 60;
       });
-      expect(flies).toBe(!reducedMotion);
-      await guests.leave();
+      expect([reducedMotion, flies]).toEqual([reducedMotion, reducedMotion !== 'reduce']);
     }
   });
 
+  test('draws nothing while it is paused', async () => {
+    await press(page, 'Pause');
+    const picture = (): Promise<string> =>
+      page.evaluate(() => document.querySelector<HTMLCanvasElement>('.waterfall-stage canvas')!.toDataURL());
+    await expect.poll(async () => (await picture()) === (await picture())).toBe(true);
+    const before = await picture();
+    await turnTo(page, '#storm/2');
+    await page.waitForFunction(() => document.querySelector('.tour h3')?.textContent === 'Then everything fails');
+    expect(await page.getByRole('button', { name: 'Run' }).isVisible()).toBe(true);
+    await turnTo(page, calls);
+    expect((await picture()) === before).toBe(false); // a step begins with an empty picture
+  });
+
   test('keeps a chosen theme over a reload', async () => {
-    const page = await guests.visit({ scheme: 'light' });
-    await page.getByRole('button', { name: 'Use dark colours' }).click();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await press(page, 'Use dark colours');
     await page.reload();
     await page.getByRole('button', { name: 'Use light colours' }).waitFor();
     const paper = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);

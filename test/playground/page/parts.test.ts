@@ -1,53 +1,22 @@
-/** Every part of the page, used like a visitor, on the real flaky server and on the simulated network. */
+/** Every part of the page that does not depend on its network, used like a visitor. */
 import type { Page } from 'playwright';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { visitors, type Visitors } from './visit.ts';
+import { layers, press, rings, until } from './use.ts';
+import { calls, turnTo, visitors, type Visitors } from './visit.ts';
 
-const layers = (page: Page): Promise<string[]> => page.locator('.layer-name b').allTextContents();
-const rings = (page: Page): Promise<string[]> => page.locator('.skin text').allTextContents();
-const success = (lane: 'plain' | 'kyoa') => `.duel-${lane} td:nth-child(2)`;
-const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
-
-/** Waits until the text of the element matches. The page writes five times a second. */
-async function until(page: Page, selector: string, passes: RegExp): Promise<void> {
-  await expect.poll(() => page.locator(selector).first().textContent(), { timeout: 8_000 }).toMatch(passes);
-}
-
-describe.each(['server', 'simulated'] as const)('the page on the %s network', { timeout: 60_000 }, (network) => {
+describe('the page', { timeout: 60_000 }, () => {
   let guests: Visitors;
+  let page: Page;
   beforeAll(async () => {
-    guests = await visitors(network);
+    guests = await visitors('simulated');
+    page = await guests.visit({ height: 1_600 });
+    await press(page, 'Pause'); // the calls do not matter here
   }, 60_000);
-  afterEach(() => guests.leave());
+  beforeEach(() => turnTo(page, calls));
   afterAll(() => guests[Symbol.asyncDispose]());
 
-  test('names its network, and shows the figures of both lanes', async () => {
-    const page = await guests.visit();
-    await until(page, '#where', network === 'server' ? /real flaky server/ : /simulated in this page/);
-    for (const lane of ['plain', 'kyoa'] as const) await until(page, success(lane), /^\d+(\.\d)? %$/);
-    for (const name of ['p50', 'p99']) await until(page, `.chart-key li:has-text("${name}") b`, /\d m?s/);
-    await page.waitForFunction(
-      () => Number(document.querySelector('.layer-count .number:last-child')?.textContent) > 3,
-    );
-  });
-
-  test('moves its sliders with a preset, and fails every response with the outage switch', async () => {
-    const page = await guests.visit();
-    await press(page, 'brown-out');
-    await until(page, '.slider:has-text("Median") output', /^120 ms$/);
-    await until(page, '.slider:has-text("Errors") output', /^20 %$/);
-    await press(page, 'steady');
-    await page.getByRole('switch', { name: /Outage/ }).click();
-    expect(await page.getByRole('switch', { name: /Outage/ }).getAttribute('aria-checked')).toBe('true');
-    await page.waitForFunction(
-      (cell) => Number.parseFloat(document.querySelector(cell)?.textContent ?? '') < 60,
-      success('plain'),
-    );
-  });
-
   test('changes the value of a slider by keyboard', async () => {
-    const page = await guests.visit();
     const median = page.locator('.slider:has-text("Median") input');
     await median.focus();
     const before = await page.locator('.slider:has-text("Median") output').textContent();
@@ -56,7 +25,6 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
   });
 
   test('switches a layer off and on together with its ring', async () => {
-    const page = await guests.visit();
     expect(await rings(page)).toContain('breaker');
     const toggle = page.getByRole('switch', { name: 'breaker' });
     await toggle.click();
@@ -67,7 +35,6 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
   });
 
   test('moves a layer by keyboard and announces it, and moves it back on Escape', async () => {
-    const page = await guests.visit();
     const before = await layers(page);
     await page.getByRole('button', { name: /Move retry/ }).focus();
     await page.keyboard.press('Space');
@@ -90,7 +57,6 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
   });
 
   test('moves a layer by pointer', async () => {
-    const page = await guests.visit({ height: 1_600 });
     const before = await layers(page);
     const from = (await page.getByRole('button', { name: /Move retry/ }).boundingBox())!;
     const to = (await page.locator('.layer').first().boundingBox())!;
@@ -102,8 +68,16 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect((await rings(page))[0]).toBe('retry');
   });
 
+  test('gives a misplaced layer a hint in the words of its policy, and moves it into its place', async () => {
+    await turnTo(page, '#v=1&use=hedge()~retry()');
+    const hint = page.locator('.layer-hint:visible');
+    expect(await hint.textContent()).toMatch(/hedge is outside retry\. Placed inside retry and outside/);
+    await hint.getByRole('button', { name: 'Move hedge' }).click();
+    expect(await layers(page)).toEqual(['retry', 'hedge']);
+    expect(await hint.count()).toBe(0);
+  });
+
   test('shows the error of kyoa at the field of an invalid option', async () => {
-    const page = await guests.visit();
     await page.locator('.layer-name', { hasText: 'retry' }).click();
     const field = page.getByRole('textbox', { name: /^Retries/ });
     await field.fill('-1');
@@ -116,7 +90,6 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
   });
 
   test('adds a policy as a layer, and removes it again', async () => {
-    const page = await guests.visit();
     await page.getByRole('button', { name: /^Add fallback/ }).click({ noWaitAfter: true });
     expect(await layers(page)).toContain('fallback');
     await page.locator('.layer-name', { hasText: 'fallback' }).click();
@@ -124,92 +97,47 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     expect(await layers(page)).not.toContain('fallback');
   });
 
-  test('shows the events of a call that is chosen by keyboard or by pointer', async () => {
-    const page = await guests.visit();
-    await until(page, success('kyoa'), /%/);
-    await page.locator('.waterfall-stage').focus();
-    await page.keyboard.press('ArrowRight');
-    await until(page, '.events', /request\.started[^]*attempt\.sent/);
-    await until(page, '#announce', /^GET /);
-    await page.keyboard.press('ArrowLeft');
-    await page.keyboard.press('Escape');
-    expect(await page.locator('.story').isVisible()).toBe(false);
+  test('takes changes back one by one, and all of them at once', async () => {
+    const before = await layers(page);
+    const undo = page.getByRole('button', { name: 'Undo', exact: true });
+    expect(await undo.isDisabled()).toBe(true);
+    await press(page, 'slow tail');
+    await page.getByRole('switch', { name: 'dedupe' }).click();
+    await undo.click();
+    await until(page, '#code-panel', /dedupe\(\)/);
+    await page.keyboard.press('Control+z');
+    await until(page, '.chip[aria-pressed="true"]', /^flaky$/);
+    expect(await undo.isDisabled()).toBe(true);
 
-    await press(page, 'Freeze');
-    const { x, y, width, height } = (await page.locator('.waterfall-stage').boundingBox())!;
-    for (let i = 0; i < 60 && !(await page.locator('.story').isVisible()); i += 1) {
-      await page.mouse.click(x + width - 12 - (i % 12) * 14, y + 8 + Math.floor(i / 12) * 16 * Math.floor(height / 96));
-    }
-    expect(await page.locator('.story').isVisible()).toBe(true);
+    await page.getByRole('button', { name: /^Add race/ }).click({ noWaitAfter: true });
+    await press(page, 'Reset');
+    expect(await layers(page)).toEqual(before);
+    await undo.click();
+    expect(await layers(page)).toContain('race');
   });
 
-  test('charges a payment with kyoa once, after many clicks, a reload and clicks in two tabs', async () => {
-    const page = await guests.visit();
-    await press(page, 'steady');
-    for (let i = 0; i < 5; i += 1) await press(page, 'Pay with kyoa');
-    await until(page, '.pay-lane:nth-child(2) .charged b', /^1×$/);
-    await page.reload();
-    await page.waitForSelector('html[data-ready]');
-    await press(page, 'Pay with kyoa');
-    await until(page, '.pay-lane:nth-child(2) .pay-last', /Replayed the first response/);
-    await until(page, '.records tbody', /done/);
-    await until(page, '.records tbody', /\d\d:\d\d:\d\d/);
-
-    const other = await guests.visit({ hash: '#v=1&net=steady' }, page.context()); // a server has one network for all tabs
-    await press(other, 'Pay with kyoa');
-    await until(other, '.pay-lane:nth-child(2) .pay-last', /Replayed the first response/);
-    await until(other, '.pay-lane:nth-child(2) .charged b', /^1×$/);
-
-    await page.bringToFront(); // a hidden tab gets no frames and cannot be clicked
-    for (let i = 0; i < 3; i += 1) await press(page, 'Pay with plain fetch');
-    await until(page, '.pay-lane:nth-child(1) .charged b', /^3×$/);
-    await until(other, '.pay-lane:nth-child(1) .charged b', /^3×$/);
-
-    await press(page, 'Clear');
-    await page.locator('.inspector .hint').waitFor();
-    await press(page, 'New order');
-    await until(page, '.pay-lane:nth-child(1) .charged b', /^0×$/);
-  });
-
-  test('copies the code that it shows, for a module or a script tag', async () => {
-    const page = await guests.visit();
+  test('copies the code that it shows, for Node or for a page', async () => {
     await press(page, 'Copy');
     await until(page, '#announce', /Copied/);
     const copied = await page.evaluate(() => navigator.clipboard.readText());
     expect(copied).toBe(await page.locator('#code-panel').textContent());
     expect(copied).toMatch(/from 'kyoa'/);
-    await page.getByRole('tab', { name: 'Module' }).press('ArrowRight');
-    expect(await page.getByRole('tab', { name: 'Script tag' }).getAttribute('aria-selected')).toBe('true');
+    expect(copied).toContain(`fetch('${guests.url}/api/items.json`);
+    await page.getByRole('tab', { name: 'Node' }).press('ArrowRight');
+    expect(await page.getByRole('tab', { name: 'Page' }).getAttribute('aria-selected')).toBe('true');
     await until(page, '#code-panel', /<script/);
   });
 
   test('shares the whole configuration with a link', async () => {
-    const page = await guests.visit();
     await press(page, 'slow tail');
     await page.getByRole('switch', { name: 'dedupe' }).click();
     await page.getByRole('button', { name: 'Share', exact: true }).click();
     const shared = await page.evaluate(() => navigator.clipboard.readText());
-    const other = await guests.visit({ hash: new URL(shared).hash });
-    expect(await rings(other)).toEqual(await rings(page));
-    expect(await layers(other)).toEqual(await layers(page));
-    await until(other, '.chip[aria-pressed="true"]', /^slow tail$/);
-  });
-
-  test('shows a scenario step by step until the visitor leaves it', async () => {
-    const page = await guests.visit();
-    const before = await layers(page);
-    const cards = page.locator('.scenario');
-    expect(await cards.count()).toBeGreaterThanOrEqual(5);
-    await cards.first().click();
-    await until(page, '.tour-place', /step 1 of \d/);
-    await page.waitForFunction(() => document.querySelector('.watched') !== null);
-    await press(page, 'Next');
-    await until(page, '.tour-place', /step 2 of \d/);
-    await press(page, 'Back');
-    await until(page, '.tour-place', /step 1 of \d/);
-    await press(page, 'Leave');
-    expect(await page.locator('.tour').isVisible()).toBe(false);
-    expect(await layers(page)).toEqual(before);
+    const [names, circles] = [await layers(page), await rings(page)];
+    await turnTo(page, calls);
+    await turnTo(page, new URL(shared).hash);
+    expect([await layers(page), await rings(page)]).toEqual([names, circles]);
+    await until(page, '.chip[aria-pressed="true"]', /^slow tail$/);
   });
 
   test('writes nothing to the console', () => {

@@ -20,18 +20,27 @@ export interface Served {
   readonly close: () => Promise<void>;
 }
 
-let built: string | undefined;
+/** A bundle of rollup.config.mjs. */
+export type Bundle = 'main' | 'embed';
+
+const built = new Map<Bundle, string>();
 
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+/** As the hosts of static sites do. */
+const open = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' };
 
-export async function serve(network: Network): Promise<Served> {
-  const folder = (built ??= build());
+/** `preset` names the settings of the server. */
+export async function serve(network: Network, preset = 'flaky', bundle: Bundle = 'main'): Promise<Served> {
+  const folder = built.get(bundle) ?? build(bundle);
+  built.set(bundle, folder);
   if (network === 'server') {
-    return startFlaky({ settings: presets['flaky']!.settings, doors: 8, site: openSite(folder) });
+    return startFlaky({ settings: presets[preset]!.settings, doors: 8, site: openSite(folder) });
   }
   const server = createServer(({ url = '/' }, response) => {
-    const file = join(folder, url === '/' ? 'index.html' : url);
-    if (!existsSync(file)) return void response.writeHead(404).end();
+    const { pathname } = new URL(url, 'http://localhost');
+    const file = join(folder, pathname === '/' ? 'index.html' : pathname);
+    if (!existsSync(file)) return void response.writeHead(404, open).end();
+    for (const [name, value] of Object.entries(open)) response.setHeader(name, value);
     response.setHeader('content-type', types[extname(file)] ?? 'application/octet-stream');
     return void response.end(readFileSync(file));
   });
@@ -47,12 +56,12 @@ export async function serve(network: Network): Promise<Served> {
   };
 }
 
-/** Builds the page once for each process, into a new folder. `npm run build` runs before. */
-function build(): string {
+/** Builds a bundle, into a new folder. `npm run build` runs before. */
+function build(bundle: Bundle): string {
   const folder = mkdtempSync(join(tmpdir(), 'kyoa-page-'));
   process.once('exit', () => rmSync(folder, { recursive: true }));
   const rollup = join(root, 'node_modules/rollup/dist/bin/rollup');
-  const args = ['--config', 'playground/rollup.config.mjs', '--file', join(folder, 'main.js'), '--silent'];
+  const args = ['--config', 'playground/rollup.config.mjs', '--configOnly', bundle, '--dir', folder, '--silent'];
   execFileSync(process.execPath, [rollup, ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   return folder;
 }

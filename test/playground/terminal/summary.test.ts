@@ -44,5 +44,10 @@ describe('the losses', () => {
 function standing(name: string, started: number, requests: number, lost: [Loss, number][]): Standing {
   const answered = started - lost.reduce((sum, [, calls]) => sum + calls, 0);
   const durations = Array.from({ length: answered }, () => 20);
-  return { name, requests, tally: { started, durations, lost: new Map(lost) }, counters: { retries: 0, timeouts: 0 } };
+  return {
+    name,
+    requests,
+    tally: { started, durations, lost: new Map(lost) },
+    counters: { retries: 0, copies: 0, timeouts: 0 },
+  };
 }

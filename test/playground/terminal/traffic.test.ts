@@ -107,7 +107,10 @@ interface Begun {
 }
 
 function begin(fetch: Contender['fetch'], lane = 'plain'): Begun {
-  return { contender: { name: lane, lane, fetch, counters: { retries: 0, timeouts: 0 } }, tally: createTally() };
+  return {
+    contender: { name: lane, lane, fetch, counters: { retries: 0, copies: 0, timeouts: 0 } },
+    tally: createTally(),
+  };
 }
 
 async function one(fetch: Contender['fetch']): Promise<Begun> {

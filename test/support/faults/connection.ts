@@ -1,5 +1,6 @@
 /** One connection, which receives requests and sends responses until either side ends it. */
 import type { Socket } from 'node:net';
+import { http1Responder } from './http1-responder.ts';
 import { now } from './clock.ts';
 import { exchange, record, type Cut, type Exchange, type Recorded } from './exchange.ts';
 import type { Route, Routes } from './routes.ts';
@@ -20,8 +21,8 @@ export interface Host {
 }
 
 export interface Connection {
-  /** The request whose response is in flight. */
-  readonly current: Recorded | undefined;
+  /** The requests whose responses are in flight. */
+  readonly busy: readonly Recorded[];
   readonly closed: Promise<void>;
   /** Lets the next request succeed again. */
   disarm(): void;
@@ -58,7 +59,8 @@ export function serve(socket: Socket, number: number, host: Host): Connection {
   });
 
   function open(seen: Recorded): Exchange {
-    return exchange({ ...host, socket, gone, seen, failNext: (how) => (failNext = how) });
+    const responder = http1Responder(socket, gone, seen);
+    return exchange({ ...host, responder, gone, seen, failNext: (how) => (failNext = how) });
   }
 
   async function converse(): Promise<void> {
@@ -115,8 +117,8 @@ export function serve(socket: Socket, number: number, host: Host): Connection {
   });
 
   return {
-    get current() {
-      return current?.state === 'cut' ? undefined : current;
+    get busy() {
+      return current === undefined || current.state === 'cut' ? [] : [current];
     },
     closed,
     disarm: () => (failNext = undefined),
@@ -125,7 +127,7 @@ export function serve(socket: Socket, number: number, host: Host): Connection {
 }
 
 /** Runs the route. An unknown path or parameter is a mistake of the test, and gets an error response. */
-async function respond(x: Exchange, route: Route | undefined): Promise<void> {
+export async function respond(x: Exchange, route: Route | undefined): Promise<void> {
   if (route === undefined) return x.reply(404, `${x.seen.path} is no fault`);
   try {
     await x.pause(x.number('delay', 0));
@@ -140,6 +142,6 @@ function isPreflight({ method, headers }: Head): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 }
 
-function find(routes: Routes, path: string): Route | undefined {
+export function find(routes: Routes, path: string): Route | undefined {
   return routes[path] ?? routes[path.replace(/[^/]*$/, '*')];
 }

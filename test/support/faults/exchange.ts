@@ -1,12 +1,10 @@
 /** One request, and the functions with which a fault responds to it. */
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import { now, sleep } from './clock.ts';
 import type { Head, Headers } from './wire.ts';
 
 /**
  * `hanging` means that the server will not complete the response, `complete` that it sent the whole response, `cut` that
- * it ended the connection on purpose, and `aborted` that the client left before any of these.
+ * it ended the connection or the stream on purpose, and `aborted` that the client left before any of these.
  */
 export type State = 'receiving' | 'answering' | 'hanging' | 'complete' | 'cut' | 'aborted';
 
@@ -24,7 +22,7 @@ export interface Seen extends Head {
   readonly state: State;
   /** Whether a complete response head was sent. */
   readonly headSent: boolean;
-  /** ms from `at` until the client closed the connection, if it did so before the response was complete. */
+  /** ms from `at` until the client closed the connection or the stream, if it did so before the response was complete. */
   readonly abortedAfter: number | undefined;
 }
 
@@ -34,7 +32,41 @@ export type Recorded = { -readonly [K in keyof Seen]: Seen[K] } & { readonly pie
 
 export type ResponseHeaders = Readonly<Record<string, string | number | readonly string[]>>;
 
-export interface Exchange {
+/** How a response is sent, over HTTP/1.1 and HTTP/2 alike, and each way to misbehave. */
+export interface Responder {
+  /** Sends bytes unchanged. Resolves when the kernel has taken them. */
+  readonly raw: (bytes: string | Buffer) => Promise<void>;
+  /** Sends the beginning of a head. */
+  readonly halfHead: () => Promise<void>;
+  /** Sends an interim response. */
+  readonly inform: (status: number) => Promise<void>;
+  /** Sends the head, line by line if there is a `gap`. */
+  readonly head: (status: number, headers?: ResponseHeaders, gap?: number) => Promise<void>;
+  /** Sends a piece of the body, framed as a chunk if the head announced chunks. */
+  readonly write: (bytes: string | Buffer) => Promise<void>;
+  /** Ends the body. Resolves to whether that took a FIN: of an HTTP/1.1 response with neither chunks nor a length. */
+  readonly end: () => Promise<boolean>;
+  /** Sends a whole response. */
+  readonly reply: (status: number, body?: string | Buffer, headers?: ResponseHeaders) => Promise<void>;
+
+  /** Ends the connection now: by RST or by FIN. */
+  readonly cut: (how: Cut) => void;
+  /** Resets the stream of the request (HTTP/2). */
+  readonly resetStream: (code: number) => void;
+  /** Ends the stream of the request, which has no head yet (HTTP/2). */
+  readonly halfClose: () => void;
+  /**
+   * Asks the client to open another connection (HTTP/2). The server has processed no stream above the last one: the
+   * newest of the connection, none from this one on, or all that are to come.
+   */
+  readonly goAway: (code: number, lastStream?: 'newest' | 'none' | 'all') => void;
+  /** Ignores what the client sends on the connection from now on (HTTP/2). */
+  readonly freeze: () => void;
+  /** Stops reading, so that an upload backs up. */
+  readonly stopReading: () => void;
+}
+
+export interface Exchange extends Responder {
   readonly seen: Seen;
   /** The last segment of the path, which matches a `*` in the path of a route. */
   readonly tail: string;
@@ -45,35 +77,20 @@ export interface Exchange {
   /** How many times the work was done for this `id`, with this time. */
   execute(): number;
 
-  /** Sends bytes unchanged. Resolves when the kernel has taken them. */
-  raw(bytes: string | Buffer): Promise<void>;
-  /** Sends the head, line by line if there is a `gap`. */
-  head(status: number, headers?: ResponseHeaders, gap?: number): Promise<void>;
-  /** Sends a piece of the body, framed as a chunk if the head announced chunks. */
-  write(bytes: string | Buffer): Promise<void>;
-  /** Ends the body: with the last chunk, or with a FIN if the head announced neither chunks nor a length. */
-  end(): Promise<void>;
-  /** Sends a whole response. */
-  reply(status: number, body?: string | Buffer, headers?: ResponseHeaders): Promise<void>;
-
   pause(ms: number): Promise<void>;
   /** Declares that the server will not complete this response. */
   neverComplete(): void;
   /** Declares it, sends nothing more, and rejects when the client leaves. */
   hang(): Promise<void>;
-  /** Ends the connection now: by RST or by FIN. */
-  cut(how: Cut): void;
   /** Makes the next request on this connection be cut without a response. */
   failNext(how: Cut): void;
-  /** Stops reading, so that an upload backs up. */
-  stopReading(): void;
 }
 
 export interface Surroundings {
-  readonly socket: Socket;
-  /** Aborts when the connection ends. */
+  /** Aborts when the connection or the stream ends. */
   readonly gone: AbortSignal;
   readonly seen: Recorded;
+  readonly responder: Responder;
   readonly changed: () => void;
   readonly counted: (what: 'turn' | 'execution', key: string) => number;
   readonly failNext: (how: Cut) => void;
@@ -97,18 +114,25 @@ export function record(head: Head, connection: number, nth: number): Recorded {
   };
 }
 
-export function exchange({ socket, gone, seen, changed, counted, failNext }: Surroundings): Exchange {
+export function exchange({ gone, seen, responder, changed, counted, failNext }: Surroundings): Exchange {
   const { pathname, searchParams } = new URL(seen.url, 'http://server');
   const id = searchParams.get('id') ?? '';
-  let framing: 'length' | 'chunked' | 'close' = 'close';
 
   function enter(state: State): void {
     gone.throwIfAborted();
     seen.state = state;
     changed();
   }
+  /** The server ends the response before it is complete. */
+  const ending =
+    <Args extends unknown[]>(end: (...args: Args) => void) =>
+    (...args: Args): void => {
+      enter('cut');
+      end(...args);
+    };
 
   const x: Exchange = {
+    ...responder,
     seen,
     tail: pathname.slice(pathname.lastIndexOf('/') + 1),
     text: (name, fallback) => searchParams.get(name) ?? fallback,
@@ -116,42 +140,16 @@ export function exchange({ socket, gone, seen, changed, counted, failNext }: Sur
     turn: () => counted('turn', `${pathname} ${id}`),
     execute: () => counted('execution', id),
 
-    raw: (bytes) =>
-      new Promise((resolve, reject) => {
-        gone.throwIfAborted();
-        socket.write(bytes, (error) => (error ? reject(error) : resolve()));
-      }),
-
-    async head(status, headers = {}, gap = 0) {
-      framing = 'content-length' in headers ? 'length' : 'transfer-encoding' in headers ? 'chunked' : 'close';
-      const text = headText(status, { ...commonHeaders(seen.headers, headers), ...headers });
-      for (const piece of gap > 0 ? text.split(/(?<=\r\n)/) : [text]) {
-        await x.raw(piece);
-        await x.pause(gap);
-      }
-      seen.headSent = true;
-    },
-
-    async write(bytes) {
-      const body = Buffer.from(bytes);
-      if (body.length > 0) await x.raw(framing === 'chunked' ? chunk(body) : body);
-    },
-
     async end() {
-      if (framing === 'chunked') await x.raw('0\r\n\r\n');
-      if (framing === 'close') x.cut('fin');
+      if (await responder.end()) enter('cut');
+      return false;
     },
-
-    async reply(status, content = '', headers = {}) {
-      const bodiless = status === 204 || status === 304;
-      const body = Buffer.from(bodiless ? '' : content);
-      const head = headText(status, {
-        ...commonHeaders(seen.headers, headers),
-        ...(bodiless ? {} : { 'content-length': body.length }),
-        ...headers,
-      });
-      await x.raw(seen.method === 'HEAD' ? head : Buffer.concat([Buffer.from(head), body]));
-      seen.headSent = true;
+    cut: ending(responder.cut),
+    resetStream: ending(responder.resetStream),
+    halfClose: ending(responder.halfClose),
+    goAway(code, lastStream) {
+      if (lastStream === 'none') enter('cut');
+      responder.goAway(code, lastStream);
     },
 
     async pause(ms) {
@@ -165,23 +163,19 @@ export function exchange({ socket, gone, seen, changed, counted, failNext }: Sur
       await new Promise((_, reject) => gone.addEventListener('abort', () => reject(gone.reason)));
     },
 
-    cut(how) {
-      enter('cut');
-      if (how === 'reset') socket.resetAndDestroy();
-      else socket.end();
-    },
-
     failNext,
-
-    stopReading() {
-      socket.pause();
-    },
   };
   return x;
 }
 
+function number(name: string, value: string | number): number {
+  const result = Number(value);
+  if (Number.isNaN(result)) throw new Error(`${name}=${value} is not a number`);
+  return result;
+}
+
 /** Headers that let every page read the response, and keep it out of the cache of a browser. */
-function commonHeaders(request: Headers, response: ResponseHeaders): ResponseHeaders {
+export function commonHeaders(request: Headers, response: ResponseHeaders): ResponseHeaders {
   return {
     'access-control-allow-origin': request['origin'] ?? '*',
     'access-control-allow-credentials': 'true',
@@ -189,19 +183,4 @@ function commonHeaders(request: Headers, response: ResponseHeaders): ResponseHea
     'access-control-expose-headers': ['*', ...Object.keys(response)].join(', '),
     'cache-control': 'no-store',
   };
-}
-
-export function headText(status: number, headers: ResponseHeaders): string {
-  const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((each) => `${name}: ${each}`));
-  return [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', ''].join('\r\n');
-}
-
-function chunk(body: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n')]);
-}
-
-function number(name: string, value: string | number): number {
-  const result = Number(value);
-  if (Number.isNaN(result)) throw new Error(`${name}=${value} is not a number`);
-  return result;
 }

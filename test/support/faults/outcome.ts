@@ -45,7 +45,7 @@ export async function outcome(
     headersCame();
     const { status } = response;
     const bytes = (await response.arrayBuffer()).byteLength;
-    return { kind: bytes < (fault.bytes ?? 0) ? 'silently short' : 'answer', status, bytes };
+    return { kind: bytes < (fault.bytes ?? 0) ? 'silently short' : 'response', status, bytes };
   } catch (error) {
     if (response === undefined) return { kind: error === hung ? 'hangs before headers' : 'error', error };
     return { kind: error === hung ? 'hangs in body' : 'error in body', status: response.status, error };

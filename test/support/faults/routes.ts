@@ -5,7 +5,7 @@
  */
 import { constants, gzipSync } from 'node:zlib';
 import { unixTime } from './clock.ts';
-import { headText, type Exchange, type ResponseHeaders } from './exchange.ts';
+import type { Exchange, ResponseHeaders } from './exchange.ts';
 
 export type Route = (x: Exchange) => void | Promise<void>;
 export type Routes = Readonly<Record<string, Route>>;
@@ -28,7 +28,7 @@ export const routes: Routes = {
 
   '/blackhole': (x) => x.hang(),
   '/stall/headers': async (x) => {
-    await x.raw(halfHead);
+    await x.halfHead();
     await x.hang();
   },
   '/stall/body': async (x) => {
@@ -86,14 +86,20 @@ export const routes: Routes = {
     await x.raw(`${filler(x.number('bytes', 100))}\r\n\r\n`);
     x.cut('fin');
   },
+  '/headers/many': (x) => {
+    const names = Array.from({ length: x.number('count', 1_000) }, (_, n) => [`x-${n}`, '1']);
+    return x.reply(200, 'ok', Object.fromEntries(names) as Record<string, string>);
+  },
   '/headers/huge': (x) => x.reply(200, 'ok', { 'x-huge': filler(x.number('bytes', 512 * 1024)) }),
   '/informational': async (x) => {
     for (let n = 0; n < x.number('count', 50); n++) {
-      await x.raw(headText(x.number('status', 103), {}));
+      await x.inform(x.number('status', 103));
       await x.pause(x.number('gap', 0));
     }
     await x.reply(200, 'ok');
   },
+
+  '/misdirected': (x) => echo(x, x.seen.nth > x.number('allowed', 1) ? 421 : 200),
 
   '/redirect/to': (x) => redirect(x, x.text('url', '/ok')),
   '/redirect/loop': (x) => redirect(x, x.seen.url),
@@ -105,7 +111,6 @@ export const routes: Routes = {
 
 const chunked: ResponseHeaders = { 'transfer-encoding': 'chunked' };
 const gzipped: ResponseHeaders = { 'content-type': 'text/plain', 'content-encoding': 'gzip' };
-const halfHead = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nx-half: not the wh';
 
 /** Responds with an echo of the request, or with `size` bytes. `headers` is JSON, with a list for a repeated header. */
 async function echo(x: Exchange, status: number): Promise<void> {
@@ -166,7 +171,7 @@ async function sendPart(x: Exchange, bytes: number = x.number('bytes', 400)): Pr
 }
 
 async function cutAmid(x: Exchange, how: 'reset' | 'fin'): Promise<void> {
-  if (x.tail === 'amid-headers') await x.raw(halfHead);
+  if (x.tail === 'amid-headers') await x.halfHead();
   else if (x.tail === 'before-body') await sendPart(x, 0);
   else if (x.tail === 'amid-body') await sendPart(x);
   else if (x.tail !== 'before-headers') throw new Error(`"${x.tail}" is no phase`);
@@ -228,7 +233,7 @@ async function stallUpload(x: Exchange): Promise<void> {
   x.neverComplete();
   for (;;) {
     await x.pause(x.number('gap', 50));
-    await x.raw(headText(102, {}));
+    await x.inform(102);
   }
 }
 

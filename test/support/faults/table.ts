@@ -4,7 +4,7 @@
  * The outcome of a fetch whose body is read to the end. `error` is a rejection before there is a response.
  * `silently short` is a body that is too short and has no error.
  */
-export type Kind = 'answer' | 'error' | 'hangs before headers' | 'hangs in body' | 'error in body' | 'silently short';
+export type Kind = 'response' | 'error' | 'hangs before headers' | 'hangs in body' | 'error in body' | 'silently short';
 
 export interface Fault {
   readonly name: string;
@@ -28,7 +28,7 @@ export interface Fault {
 }
 
 // Chromium itself sends a request again when a used connection ends before the response begins.
-const resent = { chromium: 'answer' } as const;
+const resent = { chromium: 'response' } as const;
 const reset = { cause: 'ECONNRESET' };
 const fin = { cause: 'UND_ERR_SOCKET' };
 /** An upload that is larger than the buffers of the sockets, so that it stalls if the server does not read. */
@@ -37,12 +37,14 @@ const large = { method: 'POST', upload: 8 * 1024 * 1024 };
 const parted = { method: 'POST', upload: 1024 * 1024 };
 
 export const faults: readonly Fault[] = [
-  fault('a good response', '/ok', 'answer'),
-  fault('an error status', '/status/503', 'answer', { status: 503 }),
-  fault('a Retry-After', '/retry-after', 'answer', { status: 503 }),
-  fault('a script of statuses', '/sequence?statuses=503,200', 'answer', { status: 503 }),
-  fault('a redirect', '/redirect/to', 'answer'),
-  fault('a chain of redirects', '/redirect/chain?n=5', 'answer'),
+  fault('a good response', '/ok', 'response'),
+  fault('an error status', '/status/503', 'response', { status: 503 }),
+  fault('a Retry-After', '/retry-after', 'response', { status: 503 }),
+  fault('a script of statuses', '/sequence?statuses=503,200', 'response', { status: 503 }),
+  fault('a redirect', '/redirect/to', 'response'),
+  fault('a chain of redirects', '/redirect/chain?n=5', 'response'),
+  fault('a misdirected request', '/misdirected', 'response', { before: '/ok' }),
+  fault('a request that is misdirected on every connection', '/misdirected?allowed=0', 'response', { status: 421 }),
   fault('a redirect loop', '/redirect/loop', 'error'),
 
   fault('a connection refused', '/', 'error', { at: 'refused', cause: 'ECONNREFUSED' }),
@@ -92,41 +94,42 @@ export const faults: readonly Fault[] = [
   fault('headers that stall', '/stall/headers', 'hangs before headers'),
   fault('a body that stalls', '/stall/body', 'hangs in body'),
   fault('a body that stalls before its first byte', '/stall/body?bytes=0', 'hangs in body'),
-  fault('headers that drip', '/drip/headers', 'answer', { bytes: 2 }),
-  fault('a body that drips', '/drip/body', 'answer', { bytes: 100 }),
+  fault('headers that drip', '/drip/headers', 'response', { bytes: 2 }),
+  fault('a body that drips', '/drip/body', 'response', { bytes: 100 }),
   fault('an error body that never ends', '/endless', 'hangs in body', { status: 503 }),
-  fault('an event stream', '/sse', 'answer'),
+  fault('an event stream', '/sse', 'response'),
   fault('an event stream that stalls', '/sse?then=stall', 'hangs in body'),
   fault('an event stream of nothing but heartbeats', '/sse?events=0&then=heartbeat', 'hangs in body'),
   fault('an event stream that is reset', '/sse?then=reset', 'error in body', reset),
   fault('an event stream cut by a FIN', '/sse?then=fin', 'error in body', fin),
 
   fault('an upload that stalls', '/stall/upload', 'hangs before headers', large),
-  fault('an early response to an upload', '/early', 'answer', { status: 413, ...large }),
+  fault('an early response to an upload', '/early', 'response', { status: 413, ...large }),
   fault('a reset amid the upload', '/reset/amid-request', 'error', { ...parted, ...reset }),
   fault('a FIN amid the upload', '/fin/amid-request', 'error', { ...parted, ...fin }),
 
   fault('fewer bytes than announced', '/length/short', 'error in body', { bytes: 1000, ...fin }),
-  fault('more bytes than announced', '/length/long', 'answer', { bytes: 1000 }),
+  fault('more bytes than announced', '/length/long', 'response', { bytes: 1000 }),
   fault('a chunk with a bad size', '/chunks/bad-size', 'error in body'),
   fault('chunks without an end', '/chunks/no-end', 'error in body', fin),
-  fault('a good gzip body', '/gzip/ok', 'answer', { bytes: 50_000 }),
+  fault('a good gzip body', '/gzip/ok', 'response', { bytes: 50_000 }),
   fault('a truncated gzip body', '/gzip/truncated', 'silently short', { bytes: 50_000 }),
   fault('a corrupt gzip body', '/gzip/corrupt', 'error in body', { bytes: 50_000, cause: 'Z_DATA_ERROR' }),
   fault('a gzip body with a wrong checksum', '/gzip/bad-checksum', 'error in body', {
     bytes: 50_000,
-    chromium: 'answer',
+    chromium: 'response',
     cause: 'Z_DATA_ERROR',
   }),
   fault('a body that is not gzip', '/gzip/garbage', 'error in body', { cause: 'Z_DATA_ERROR' }),
 
   fault('garbage instead of HTTP', '/garbage', 'error'),
+  fault('1,000 headers', '/headers/many', 'response'),
   fault('headers of 32 kB', '/headers/huge?bytes=32768', 'error', {
     cause: 'UND_ERR_HEADERS_OVERFLOW',
-    chromium: 'answer',
+    chromium: 'response',
   }),
   fault('headers of 512 kB', '/headers/huge', 'error', { cause: 'UND_ERR_HEADERS_OVERFLOW' }),
-  fault('a storm of interim responses', '/informational', 'answer'),
+  fault('a storm of interim responses', '/informational', 'response'),
 ];
 
 /** The outcome in Chromium is that in Node unless `more` has another. */

@@ -1,9 +1,11 @@
 /** The limit of each phase, the caller's abort in each phase, and that a call leaves no socket and no listener. */
 import { getEventListeners } from 'node:events';
+import { gzipSync } from 'node:zlib';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { undici, type UndiciFetch, type UndiciOptions } from '../../../../adapters/transport/undici/undici.ts';
 import { TimeoutError, type TimeoutPhase } from '../../../../src/core/errors.ts';
+import { createFetch, standard } from '../../../../src/index.ts';
 import { faultServer, type FaultServer } from '../../../support/faults.ts';
 import { origin } from '../../../support/origin.ts';
 import { gcUntil } from '../../../support/sockets.ts';
@@ -84,13 +86,13 @@ describe('an abort rejects with exactly the reason of the caller, and ends the c
   test.each(phases)('%s', async (_, where, init = () => ({})) => {
     transport = undici();
     const controller = new AbortController();
-    const answer = read(where(server), { ...init(), signal: controller.signal });
+    const text = read(where(server), { ...init(), signal: controller.signal });
     await server.until(
       ({ requests, handshakes }) => handshakes > 0 || requests.some(({ state }) => state !== 'receiving'),
     );
     controller.abort(reason);
 
-    await expect(answer).rejects.toBe(reason);
+    await expect(text).rejects.toBe(reason);
     await server.until(({ open, handshakes }) => open + handshakes === 0);
   });
 
@@ -117,21 +119,79 @@ describe('an abort rejects with exactly the reason of the caller, and ends the c
     expect(server.count('/ok')).toBe(1);
   });
 
-  test('while a stream is sent, and the stream is cancelled', async () => {
-    transport = undici();
-    const controller = new AbortController();
-    let cancelled: unknown;
-    const body = new ReadableStream({
-      start: (stream) => stream.enqueue(new Uint8Array(10)),
-      cancel: (reason) => void (cancelled = reason),
+  describe('after the body has arrived, if it is read after that:', () => {
+    const reads: Readonly<Record<string, (response: Response) => Promise<unknown>>> = {
+      'text()': (response) => response.text(),
+      'json()': (response) => response.json(),
+      'the stream': (response) => response.body!.getReader().read(),
+      'a clone': (response) => response.clone().text(),
+      'createFetch()': (response) => response.text(),
+    };
+    test.for(Object.keys(reads))('%s', async (name) => {
+      transport = undici();
+      const fetch = name === 'createFetch()' ? createFetch({ use: standard(), fetch: transport }) : transport;
+      const controller = new AbortController();
+      const response = await fetch(server.url('/ok'), { signal: controller.signal });
+      await vi.waitUntil(() => transport.stats()[server.origin]!.running === 0);
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+      controller.abort(reason);
+      await expect(reads[name]!(response)).rejects.toBe(reason);
     });
-    const init = { method: 'POST', body, duplex: 'half', signal: controller.signal };
-    const answer = transport(server.url('/ok'), init);
-    await server.until(({ last }) => last?.body.length === 10);
-    controller.abort(reason);
-    await expect(answer).rejects.toBe(reason);
-    await server.until(({ open }) => open === 0);
-    expect((cancelled as Error).cause).toBe(reason);
+
+    test('the rest of a stream', async () => {
+      transport = undici();
+      const controller = new AbortController();
+      const { body } = await transport(server.url('/drip/body?chunks=2&gap=10'), { signal: controller.signal });
+      const reader = body!.getReader();
+      await reader.read();
+      await vi.waitUntil(() => transport.stats()[server.origin]!.running === 0);
+      controller.abort(reason);
+      await expect(reader.read()).rejects.toBe(reason);
+    });
+
+    test('but not once it was read', async () => {
+      transport = undici();
+      const controller = new AbortController();
+      const response = await transport(server.url('/ok?size=4'), { signal: controller.signal });
+      const text = response.text();
+      await vi.waitUntil(() => transport.stats()[server.origin]!.running === 0);
+      controller.abort(reason);
+      expect(await text).toBe('kyoa');
+    });
+  });
+
+  describe('and cancels the stream that is the body of the request:', () => {
+    const phases: Readonly<Record<string, (controller: AbortController, bytes?: number) => Promise<unknown>>> = {
+      'before the call': async (controller) => controller.abort(reason),
+      'before its first chunk': () => new Promise((resolve) => setImmediate(resolve)),
+      'while it is sent': () => server.until(({ last }) => last?.body.length === 10),
+    };
+    test.for(
+      Object.keys(phases).flatMap((phase) => [
+        [phase, 'init'],
+        [phase, 'Request'],
+      ]),
+    )('%s, of the %s', async ([phase, shape]) => {
+      transport = undici();
+      const controller = new AbortController();
+      let cancelled: unknown;
+      const body = new ReadableStream({
+        start: (stream) => (phase === 'before its first chunk' ? undefined : stream.enqueue(new Uint8Array(10))),
+        cancel: (reason) => void (cancelled = reason),
+      });
+      const init = { method: 'POST', body, duplex: 'half' };
+      const request = shape === 'Request' ? new Request(server.url('/ok'), init) : undefined;
+      if (phase === 'before the call') controller.abort(reason);
+      const { signal } = controller;
+      const response = request ? transport(request, { signal }) : transport(server.url('/ok'), { ...init, signal });
+      response.catch(() => undefined);
+      await phases[phase!]!(controller);
+      controller.abort(reason);
+      await expect(response).rejects.toBe(reason);
+      await server.until(({ open }) => open === 0);
+      expect(cancelled).toBe(reason);
+      expect(request?.bodyUsed ?? true).toBe(true);
+    });
   });
 
   test('1,000 calls with one signal leave no listener on it', async () => {
@@ -159,9 +219,9 @@ test('a response that is collected unread releases its connection', async () => 
 });
 
 test('a redirect whose body does not end loses its connection, and the call continues', async () => {
-  await using slow = await origin(({ request, answer }) => {
-    if (request.url === '/') answer.writeHead(302, { location: '/there' }).write('a beginning');
-    else answer.end('there');
+  await using slow = await origin(({ request, response }) => {
+    if (request.url === '/') response.writeHead(302, { location: '/there' }).write('a beginning');
+    else response.end('there');
   });
   transport = undici();
   expect(await read(slow.url)).toBe('there');
@@ -179,4 +239,56 @@ test('a stream whose response the caller has dropped continues', async () => {
   let length = 0;
   for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) length += chunk.value.length;
   expect(length).toBe(30);
+});
+
+describe('maxBody', () => {
+  const gzipped = gzipSync(Buffer.alloc(50_000_000));
+  test.for<[string, Record<string, string>, Buffer]>([
+    ['a long body', {}, Buffer.alloc(100_001)],
+    ['a body of 49 kB that is decoded to 50 MB', { 'content-encoding': 'gzip' }, gzipped],
+  ])('refuses %s', async ([, headers, body]) => {
+    await using large = await origin((exchange) => exchange.response.writeHead(200, headers).end(body));
+    transport = undici({ maxBody: 100_000 });
+    const fetch = createFetch({ use: standard(), fetch: transport });
+    const expected = {
+      name: 'BodySizeError',
+      code: 'BODY_TOO_LARGE',
+      limit: 100_000,
+      message: `The body of GET ${large.url} has more than 100000 bytes; raise maxBody, or ask for less`,
+    };
+    for (const own of [transport, fetch]) {
+      await expect((await own(large.url)).text()).rejects.toMatchObject(expected);
+      await expect((await own(large.url)).body!.pipeTo(new WritableStream())).rejects.toMatchObject(expected);
+      await expect(own(large.url, { integrity: 'sha256-AAAA' })).rejects.toMatchObject(expected);
+    }
+    expect(large.exchanges).toHaveLength(6);
+  });
+
+  test('ends the connection of a body that has not arrived', async () => {
+    transport = undici({ maxBody: 10_000 });
+    await expect(read(server.url('/endless'))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
+    await server.until(({ open }) => open === 0);
+  });
+
+  test('permits a body of exactly that length', async () => {
+    transport = undici({ maxBody: 100 });
+    expect(await read(server.url('/ok?size=100'))).toHaveLength(100);
+    await expect(read(server.url('/ok?size=101'))).rejects.toMatchObject({ code: 'BODY_TOO_LARGE' });
+  });
+
+  test('may differ by origin', async () => {
+    transport = undici({ maxBody: 10, origins: { [server.origin]: { maxBody: false } } });
+    expect(await read(server.url('/ok?size=100'))).toHaveLength(100);
+  });
+});
+
+test('a body of single bytes starts no timer for each of them', async () => {
+  transport = undici();
+  const setTimeout = vi.spyOn(globalThis, 'setTimeout');
+  try {
+    expect(await read(server.url('/drip/body?chunks=1000&size=1&gap=0'))).toHaveLength(1_000);
+    expect(setTimeout.mock.calls.length).toBeLessThan(100);
+  } finally {
+    setTimeout.mockRestore();
+  }
 });

@@ -1,5 +1,9 @@
-/** Checks what an editor shows for an option: its description, unit and default. It uses the language service of editors. */
+/**
+ * Checks what an editor shows, with the language service of editors: for an option its description, unit and default; for
+ * each public name a sentence and a link, and for each value an example.
+ */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
 import ts from 'typescript5';
 
@@ -52,3 +56,29 @@ for (const [place, parts] of Object.entries(shown)) {
   for (const part of parts) assert.ok(hover.includes(part), `At ${place}, "${part}" is missing in:\n${hover}`);
 }
 console.log(`${Object.keys(shown).length} places checked`);
+
+const { exports } = JSON.parse(readFileSync('node_modules/kyoa/package.json', 'utf8'));
+const entries = Object.values(exports).flatMap(({ types }) => (types ? [`node_modules/kyoa/${types.slice(2)}`] : []));
+const program = ts.createProgram(entries, { ...options, types: ['node'] });
+const checker = program.getTypeChecker();
+const missing = [];
+let names = 0;
+for (const entry of entries) {
+  for (const exported of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(entry)))) {
+    const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+    if (symbol.declarations[0].getSourceFile().fileName.includes('/node_modules/ky/')) continue; // ky documents its own
+    names += 1;
+    const text = ts.displayPartsToString(symbol.getDocumentationComment(checker));
+    const tags = symbol.getJsDocTags(checker).map(({ name, text }) => `@${name} ${ts.displayPartsToString(text)}`);
+    const place = `${entry}: ${exported.name}`;
+    if (!/^[A-Z\d`][^]*?[.:](\s|$)/.test(text)) missing.push(`${place}: a sentence that says what it is`);
+    // The parser of TypeScript takes the scheme of an URL for a name.
+    if (!tags.some((tag) => /^@see .*\/\/github\.com\/kyoa\/kyoa\/blob\/main\/docs\//.test(tag)))
+      missing.push(`${place}: @see`);
+    const isValue = symbol.flags & ts.SymbolFlags.Value;
+    if (isValue && !tags.some((tag) => tag.startsWith('@example'))) missing.push(`${place}: @example`);
+  }
+}
+assert.deepEqual(missing, []);
+assert.ok(names > 150);
+console.log(`${names} public names checked`);

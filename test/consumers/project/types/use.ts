@@ -60,6 +60,26 @@ export function status(error: unknown): string | undefined {
   return error instanceof KyoaError && error.code === 'TIMEOUT' ? error.message : undefined;
 }
 
+/** Options that may be undefined, as they are in a project with exactOptionalPropertyTypes. */
+export function configured(given: { limit?: number; store?: Storage; durable?: 'power'; base?: string }): void {
+  const key = given.limit === undefined ? undefined : byOrigin;
+  const use = standard({ timeout: given.limit, retry: { retries: given.limit, methods: undefined } });
+  const own = kyoa.create({
+    use: [...use, hedge({ ratio: given.limit, key })],
+    storage: given.store,
+    prefix: given.base,
+  });
+  void own.get('users', {
+    retry: given.limit,
+    timeout: { total: given.limit },
+    hedge: { key },
+    searchParams: undefined,
+  });
+  void createFetch({ use: undefined, storage: given.store, fetch: undefined }).extend({ storage: given.store });
+  createHandler({ storage: given.store, background: undefined }, () => new Response());
+  void file('kyoa.db', { durability: given.durable }).set('key', 'value', { ttl: given.limit, ifVersion: undefined });
+}
+
 const reply: Reply = { status: 503, fault: 'reset' };
 export const server = script({ 'GET /users': [reply, { json: [] }], '*': () => new Response() });
 export const time = virtualTime();

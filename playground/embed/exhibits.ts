@@ -1,0 +1,27 @@
+/** All exhibits, by the name of the policy's page. */
+import type { Exhibit } from './exhibit.ts';
+import { breaker, fallback, limit, staleIfError } from './exhibits/degrade.ts';
+import { hedge, latest, race, timeout } from './exhibits/latency.ts';
+import { log, metrics, observe, trace } from './exhibits/telemetry.ts';
+import { chaos, dedupe, endpoints, idempotency, maxBody, retry } from './exhibits/traffic.ts';
+
+export const exhibits: Readonly<Record<string, () => Exhibit>> = {
+  breaker,
+  chaos,
+  dedupe,
+  endpoints,
+  fallback,
+  hedge,
+  idempotency,
+  latest,
+  limit,
+  log,
+  'max-body': maxBody,
+  metrics,
+  observe,
+  race,
+  retry,
+  'stale-if-error': staleIfError,
+  timeout,
+  trace,
+};

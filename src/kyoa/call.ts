@@ -1,0 +1,141 @@
+/** One call of the client: ky, whose fetch is the pipeline, and whose own limits and retries never run. */
+import type { BodyInit } from '../core/engine/fetch-types.ts';
+import { replaceOption, type Hooks, type Input, type Options, type ResponsePromise, type StandardSchemaV1 } from 'ky';
+import type { Middleware } from '../core/context.ts';
+import { isStream, snapshot, sources } from '../core/engine/request-body.ts';
+import type { Storage } from '../core/storage.ts';
+import { createPipeline, type Pipeline } from '../fetch.ts';
+import { retainSignal, withCallerSignals } from '../lib/caller-signal.ts';
+import { refuseUnused } from '../request-init.ts';
+import type { Fetch } from '../transport.ts';
+import { beforeError, CallHooks, checkHooks, hasHooks, mergedHooks, refuseBeforeRetry } from './hooks.ts';
+import {
+  content,
+  isReplacement,
+  kysRetry,
+  merge,
+  refuseObject,
+  split,
+  toOverrides,
+  type Overrides,
+} from './options.ts';
+import { asWritten, noteBody, withRequest } from './request.ts';
+import { TotalLimit } from './total-limit.ts';
+import { explainUrl } from './url-error.ts';
+
+/** What the calls of an instance have in common. */
+export interface Instance {
+  readonly use: readonly Middleware[];
+  readonly storage: Storage;
+  readonly pipeline: Pipeline;
+  /** The members of options that are kyoa's. */
+  readonly names: ReadonlySet<string>;
+  readonly overrides: Overrides;
+  readonly signal: AbortSignal | null | undefined;
+  readonly hooks: Hooks | undefined;
+}
+
+/** ky, or one of its methods. */
+type Send = (url: Input, options: Options) => ResponsePromise;
+
+/**
+ * kyoa's options pass the init hooks of the caller, as ky's do. The last init hook is kyoa's: it takes over what they have
+ * set. Signals do not pass through ky, which derives one for every call. In Node 22 a derived signal leaves memory on a
+ * long-lived signal, and it loses its abort to a garbage collection while the body is read.
+ */
+export function sendThrough(instance: Instance, send: Send, url: Input, options: object): ResponsePromise {
+  const [ours, { signal: _, hooks: __, ...kys }] = split(options, instance.names);
+  refuseUnused(ours, instance.use);
+  checkHooks(options);
+  const hooks = mergedHooks(instance.hooks, options);
+  refuseBeforeRetry(hooks);
+  const callers = signalsOf(instance.signal, options, url);
+  // Hooks receive the signal, and a forced retry stops waiting when it aborts.
+  const signal = callers.length > 0 && hasHooks(hooks) ? { signal: AbortSignal.any(callers) } : undefined;
+  let call!: Call;
+  let resolved: Options = {};
+  const last = (given: Options): void => {
+    resolved = given;
+    const isUnchanged = given.signal === signal?.signal;
+    call = takeOver(instance, given, isUnchanged ? callers : signalsOf(undefined, given, url));
+  };
+
+  const all = {
+    ...kys,
+    ...merge(instance.overrides, ours),
+    ...signal,
+    hooks: replaceOption({ ...hooks, init: [...(hooks.init ?? []), last] }),
+  };
+  let result: ResponsePromise;
+  try {
+    result = send(url, all);
+  } catch (error) {
+    throw explainUrl(error, url, resolved);
+  }
+  const { json } = result;
+  const limitedJson = (schema?: StandardSchemaV1): Promise<unknown> => json(limitedSchema(schema, call.limit)!);
+  result.json = limitedJson;
+  call.hooks.passErrorsOf(result);
+  return result;
+}
+
+interface Call {
+  readonly hooks: CallHooks;
+  readonly limit: TotalLimit;
+}
+
+/** Replaces kyoa's options by those that switch ky's own limits and retries off, and ky's fetch by the pipeline. */
+function takeOver(instance: Instance, given: Options, callers: readonly AbortSignal[]): Call {
+  const { use, storage, names, pipeline } = instance;
+  const [own] = split(given, names);
+  const { fetch } = own;
+  const overrides = toOverrides(own); // with `fetch`: a transport of the call's own may stand for an identity
+  const to = fetch === undefined ? pipeline : createPipeline({ use, storage, fetch: withRequest(fetch as Fetch) });
+  const limit = new TotalLimit({ stack: use, options: overrides });
+  const hooks = new CallHooks(given.hooks ?? {}, limit);
+
+  // For `onUploadProgress`, ky replaces the body by a stream. A hook of `afterResponse` may later send another request.
+  let source: BodyInit | undefined;
+  const noteSource = ({ request }: { readonly request: Request }): void => void (source = sources.get(request));
+
+  const transmit = (request: Request, init: object): Promise<Response> => {
+    limit.restart();
+    const written = asWritten(request);
+    if (source !== undefined && !isStream(source)) sources.set(request, source);
+    source = undefined;
+    const transport = split(init, names)[1];
+    const options = hooks.isEmpty ? overrides : toOverrides({ ...overrides, retry: hooks.retry });
+    // Without hooks, the request's signal is one that ky never aborts. A hook may have set another one.
+    const all = hooks.isEmpty ? callers : [...callers, retainSignal(request)];
+    const run = (signal: AbortSignal | undefined): Promise<Response> => to(written, signal, { options, transport });
+    return all.length > 1 ? withCallerSignals(all, run) : run(all[0]);
+  };
+
+  const { body, json, parseJson } = given;
+  refuseObject(body);
+  if (body != null) given.body = snapshot(body); // what the caller changes later is not sent
+  if (parseJson) given.parseJson = (text, context) => limit.run(() => parseJson(text, context), context.request);
+  if (!hooks.isEmpty) given.hooks = hooks.limited();
+  else given.hooks = body != null || json !== undefined ? { beforeRequest: [noteBody], beforeError } : { beforeError };
+  if (given.onUploadProgress) given.hooks.beforeRequest = [...(given.hooks.beforeRequest ?? []), noteSource];
+  given.retry = hooks.isEmpty ? 0 : kysRetry(overrides['retry']);
+  given.timeout = false;
+  given.totalTimeout = false;
+  given.fetch = transmit as Fetch;
+  return { hooks, limit };
+}
+
+/** The signals of the instance, of the call and of its Request, by ky's rules. */
+function signalsOf(own: AbortSignal | null | undefined, options: { signal?: unknown }, url: Input): AbortSignal[] {
+  const { signal } = options;
+  const given = content(signal) ?? (url instanceof Request ? retainSignal(url) : undefined);
+  const isReplaced = 'signal' in options && (signal === undefined || isReplacement(signal));
+  return [isReplaced ? undefined : own, given].filter((signal) => signal instanceof AbortSignal);
+}
+
+/** The same schema, whose `validate` must end within the `total` of the call. ky refuses what is no schema. */
+function limitedSchema(schema: StandardSchemaV1 | undefined, limit: TotalLimit): StandardSchemaV1 | undefined {
+  const standard = schema?.['~standard'];
+  if (typeof standard?.validate !== 'function') return schema;
+  return { '~standard': { ...standard, validate: (value) => limit.run(() => standard.validate(value)) } };
+}

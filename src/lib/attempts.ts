@@ -1,0 +1,71 @@
+/** Says on the error of a call what the call has tried: "after 4 attempts in 2.1 s: ECONNREFUSED". */
+import { attemptOf, type Context } from '../core/context.ts';
+import { shortDuration } from '../core/engine/short-duration.ts';
+import { isError, KyoaError, withoutUrlSecrets } from '../core/errors.ts';
+import { unwrap, type Outcome } from './outcome.ts';
+
+interface Tried {
+  readonly attempts: number;
+  readonly text: string;
+}
+
+/** By error or response. */
+const outcomes = new WeakMap<object, Tried>();
+/** How an error was before: it may be thrown again, for the calls that share a request or by code that has kept it. */
+const originals = new WeakMap<Error, { readonly message: string; readonly stack: string | undefined }>();
+
+/** As `unwrap`, for a policy that may have sent several requests: their number is noted on the outcome. */
+export function unwrapNoted(outcome: Outcome, ctx: Context): Response {
+  noteAttempts(outcome.response ?? outcome.error, ctx);
+  return unwrap(outcome);
+}
+
+/**
+ * Notes the requests that a call has sent so far on its outcome. An error gets the member `attempts` and the text; it stays
+ * the same object. The `message` of an error that is not kyoa's does not change: is-network-error, and with it ky and
+ * p-retry, knows a network error by the exact message. There the text is in `stack`, which consoles print.
+ *
+ * The reason of an abort and the error of a call that has sent one request do not change.
+ */
+export function noteAttempts(outcome: unknown, ctx: Context): void {
+  const { settings, started } = attemptOf(ctx).shared;
+  const attempts = settings.sent ?? 0;
+  if (attempts < 2 || ctx.aborted) return;
+  try {
+    const tried = ` after ${attempts} attempts in ${shortDuration(performance.now() - started)}`;
+    const isOurs = outcome instanceof KyoaError;
+    const noted = { attempts, text: isOurs ? tried : tried + reason(outcome) };
+    outcomes.set(outcome as object, noted);
+    if (isError(outcome)) append(outcome, noted, isOurs);
+  } catch {
+    // The outcome is no object, it is frozen, or a getter of it throws.
+  }
+}
+
+/** Repeats on the error of an entry point what is noted on `from`, its cause or its response. */
+export function copyAttempts(from: unknown, error: Error): void {
+  try {
+    append(error, outcomes.get(from as object) ?? { attempts: 1, text: reason(from) }, true);
+  } catch {
+    // A hook has thrown an error that has no cause, or is frozen.
+  }
+}
+
+function append(error: Error, { attempts, text }: Tried, inMessage: boolean): void {
+  const { message, stack } = originals.get(error) ?? error;
+  originals.set(error, { message, stack });
+  if (attempts > 1) Object.assign(error, { attempts });
+  if (inMessage) error.message = message + text;
+  // Firefox and Safari have no message in `stack`.
+  if (message !== '' && String(stack).includes(message)) error.stack = stack!.replace(message, () => message + text);
+}
+
+/**
+ * The message of Node's fetch is always `fetch failed`: the code of its cause is what the reader needs. The cause of a port
+ * that fetch refuses, and of a request that a mock does not know, has a message only.
+ */
+function reason(outcome: unknown): string {
+  const { cause } = outcome as { readonly cause?: { readonly code?: unknown; readonly message?: unknown } };
+  const words = cause?.code ?? cause?.message;
+  return typeof words === 'string' && words !== '' ? `: ${withoutUrlSecrets(words)}` : '';
+}

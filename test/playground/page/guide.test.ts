@@ -1,0 +1,115 @@
+/** The guided scenarios, followed like a visitor. */
+import type { Page } from 'playwright';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { scenarios } from '../../../playground/model/scenarios.ts';
+import { layers, press, until } from './use.ts';
+import { calls, turnTo, visitors, type Visitors } from './visit.ts';
+
+const places = scenarios.flatMap(({ id, steps }) => steps.map((_, i) => `#${id}/${i + 1}`));
+
+describe('the guide', { timeout: 60_000 }, () => {
+  let guests: Visitors;
+  let page: Page;
+  beforeAll(async () => {
+    guests = await visitors('simulated');
+    page = await guests.visit();
+    await press(page, 'Pause');
+  }, 60_000);
+  beforeEach(() => turnTo(page, calls));
+  afterAll(() => guests[Symbol.asyncDispose]());
+
+  test.each([
+    [1_440, 900],
+    [375, 812],
+  ])('shows on the screen what each step describes, at %i × %i', async (width, height) => {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ reducedMotion: 'reduce' }); // the page scrolls at once
+    for (const place of places) {
+      await turnTo(page, place);
+      await page.waitForFunction((place) => location.hash === place, place);
+      const hidden = await page.evaluate(hiddenPart);
+      expect([place, hidden]).toEqual([place, '']);
+    }
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+    await page.setViewportSize({ width: 1_440, height: 900 });
+  });
+
+  test('goes from step to step by its buttons, by keyboard, and by the buttons of the browser', async () => {
+    await page.locator('.scenario').first().click();
+    await until(page, '.tour h3', /^A few errors$/);
+    await press(page, 'Next');
+    await until(page, '.tour h3', /^Then everything fails$/);
+    await expect.poll(() => new URL(page.url()).hash).toBe('#storm/2');
+    await page.keyboard.press('ArrowRight');
+    await until(page, '.tour h3', /^With a budget$/);
+    await page.keyboard.press('ArrowLeft');
+    await until(page, '.tour h3', /^Then everything fails$/);
+    await press(page, 'Back');
+    await until(page, '.tour h3', /^A few errors$/);
+    await page.goBack();
+    await until(page, '.tour h3', /^Then everything fails$/);
+    await page.locator('.tour-steps a').nth(3).click();
+    await until(page, '.tour h3', /^A few errors again$/);
+    expect(await page.getByRole('button', { name: 'Run' }).isVisible()).toBe(true); // the calls are still paused
+  });
+
+  test('returns to the configuration of before, or keeps that of the last step', async () => {
+    const before = await layers(page);
+    await turnTo(page, '#breaker/1');
+    await page.keyboard.press('Escape');
+    expect(await page.locator('.tour').isVisible()).toBe(false);
+    expect(await layers(page)).toEqual(before);
+    await expect.poll(() => new URL(page.url()).hash).toMatch(/^#v=1&/);
+
+    await turnTo(page, '#breaker/4');
+    await press(page, 'Keep this setup');
+    expect(await page.locator('.tour').isVisible()).toBe(false);
+    expect(await layers(page)).toEqual(['timeout', 'retry']);
+  });
+
+  test('keeps what the visitor changed in a step in its address, until a reset', async () => {
+    await turnTo(page, '#hedge/5');
+    await page.getByRole('button', { name: /^Add hedge/ }).click({ noWaitAfter: true });
+    await expect.poll(() => new URL(page.url()).hash).toMatch(/^#hedge\/5&v=1&.*hedge\(\)/);
+    await page.reload();
+    await page.waitForSelector('html[data-ready]');
+    await until(page, '.tour-place', /^Why hedging/);
+    expect(await layers(page)).toEqual(['timeout', 'hedge']);
+    await press(page, 'Reset');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#hedge/5');
+    expect(await layers(page)).toEqual(['timeout']);
+  });
+
+  test('ticks the aims of a goal, and the goal when it is reached', async () => {
+    if (await page.getByRole('button', { name: 'Run' }).isVisible()) await press(page, 'Run');
+    await turnTo(page, '#storm/5');
+    await until(page, '.goal-progress', /^Goal: 0 of 2 reached$/);
+    await until(page, '.aims', /now [34]\.\d\d/);
+    await turnTo(page, '#storm/5&v=1&net=flaky&outage=true&rate=60&use=timeout(total:5000)~retry(budget.floor:1)');
+    await until(page, '.goal-progress', /^Goal: 1 of 2 reached$/);
+    await page.getByRole('switch', { name: /Outage/ }).click();
+    await until(page, '.goal-progress', /^Goal reached$/);
+  });
+
+  test('writes nothing to the console', () => {
+    expect(guests.complaints).toEqual([]);
+  });
+});
+
+/** What hides the described part: the bar, the panel of the step or the edge of the window. Empty if it can be seen. */
+async function hiddenPart(): Promise<string> {
+  const frame = (): Promise<unknown> => new Promise((resolve) => requestAnimationFrame(resolve));
+  await frame();
+  await frame();
+  const watched = document.querySelector('.watched')!;
+  const element = document.getElementById(document.getElementById('tour')!.dataset['watch']!)!;
+  const { left, top, width, height } = element.getBoundingClientRect();
+  // The upper part of an element that is higher than the window is enough.
+  for (const y of [top + 4, top + Math.min(height - 4, 220)]) {
+    const found = document.elementFromPoint(left + width / 2, y);
+    if (!found || !watched.contains(found))
+      return `${element.id} at ${Math.round(y)}: ${found?.className ?? 'outside'}`;
+  }
+  return '';
+}
