@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { faultServer, type FaultServer } from './faults.ts';
-import { exitsByItself, expectQuiet, gcUntil, openSockets, openTimers } from './sockets.ts';
+import { countTimers, exitsByItself, expectQuiet, gcUntil, openSockets } from './sockets.ts';
 
 let server: FaultServer;
 beforeEach(async () => {
@@ -28,16 +28,28 @@ describe('openSockets', () => {
   });
 });
 
-describe('openTimers', () => {
-  test('counts the timers that keep the process alive', () => {
-    const before = openTimers();
+describe('countTimers', () => {
+  test('counts a timer until it is cleared or has run', async () => {
+    using timers = countTimers();
     const timer = setTimeout(() => {}, 10_000);
-    expect(openTimers()).toBe(before + 1);
-    timer.unref();
-    expect(openTimers()).toBe(before);
-    timer.ref();
+    const interval = setInterval(() => {}, 10_000);
+    expect(timers.open()).toBe(2);
     clearTimeout(timer);
-    expect(openTimers()).toBe(before);
+    clearInterval(interval);
+    expect(timers.open()).toBe(0);
+    const fired = new Promise((resolve) => setTimeout(resolve, 1, 'fired'));
+    expect(timers.open()).toBe(1);
+    expect(await fired).toBe('fired');
+    expect(timers.open()).toBe(0);
+  });
+
+  test('gives the globals back', () => {
+    const before = globalThis.setTimeout;
+    {
+      using _ = countTimers();
+      expect(globalThis.setTimeout).not.toBe(before);
+    }
+    expect(globalThis.setTimeout).toBe(before);
   });
 });
 

@@ -36,9 +36,40 @@ interface Handle {
   readonly remoteEndpoint?: { readonly port: number } | null;
 }
 
-/** How many timers keep the process alive. The test runner has timers too: compare with an earlier count. */
-export function openTimers(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name === 'Immediate').length;
+/**
+ * Counts the timers that are started through the globals, as kyoa's are. The test runner and the fault servers hold
+ * functions of their own, so that their timers are not counted, and those of the global fetch are left out. The globals are
+ * given back when the count is disposed.
+ */
+export function countTimers(): { open(): number } & Disposable {
+  const { setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
+  const timers = new Set<NodeJS.Timeout>();
+  const started = (timer: NodeJS.Timeout): NodeJS.Timeout => {
+    if (!new Error().stack?.includes('node:internal/deps/undici')) timers.add(timer);
+    return timer;
+  };
+  Object.assign(globalThis, {
+    setTimeout: (callback: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        callback(...args);
+      }, ms);
+      return started(timer);
+    },
+    setInterval: (...args: Parameters<typeof setInterval>) => started(setInterval(...args)),
+    clearTimeout: (timer: NodeJS.Timeout) => {
+      timers.delete(timer);
+      clearTimeout(timer);
+    },
+    clearInterval: (timer: NodeJS.Timeout) => {
+      timers.delete(timer);
+      clearInterval(timer);
+    },
+  });
+  return {
+    open: () => timers.size,
+    [Symbol.dispose]: () => void Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval }),
+  };
 }
 
 /** Resolves once no response of the server is in flight. Idle connections do not count. Rejects after `within` ms. */

@@ -6,7 +6,7 @@ import { faultServer, type FaultServer } from '../../support/faults.ts';
 import { url } from '../../support/http.ts';
 import { settled } from '../../support/origin.ts';
 import { delayed, outcomeOf } from '../../support/promises.ts';
-import { exitsByItself, expectQuiet, gcUntil, openTimers } from '../../support/sockets.ts';
+import { countTimers, exitsByItself, expectQuiet, gcUntil } from '../../support/sockets.ts';
 
 const origin = 'http://api.example';
 
@@ -420,7 +420,7 @@ describe('limit on a real server', () => {
   });
 
   test('leaves no listener and no timer after ten thousand calls on one signal', { timeout: 60_000 }, async () => {
-    const timers = openTimers();
+    using timers = countTimers();
     const fetch = createFetch({
       use: [limit({ concurrency: 7, queue: Infinity })],
       fetch: async () => new Response('x'),
@@ -430,6 +430,6 @@ describe('limit on a real server', () => {
     const off = vi.spyOn(signal, 'removeEventListener');
     await Promise.all(Array.from({ length: 10_000 }, async () => (await fetch(url, { signal })).text()));
     expect(on.mock.calls.length).toBe(off.mock.calls.length);
-    expect(openTimers()).toBeLessThanOrEqual(timers);
+    expect(timers.open()).toBe(0);
   });
 });

@@ -11,7 +11,7 @@ import {
 import { deaf, silent, stub, watched } from '../../support/call.ts';
 import { url } from '../../support/http.ts';
 import { faultServer, type FaultServer } from '../../support/faults.ts';
-import { exitsByItself, expectQuiet, gcUntil, openTimers } from '../../support/sockets.ts';
+import { countTimers, exitsByItself, expectQuiet, gcUntil } from '../../support/sockets.ts';
 
 describe('timeout', () => {
   beforeEach(() => {
@@ -359,9 +359,11 @@ describe('timeout on a real server', () => {
 
   test('leaves no timer after a response that was read', async () => {
     const fetch = createFetch({ use: [timeout({ total: 60_000, headers: 50_000, idle: 40_000 })] });
-    const before = openTimers();
-    await (await fetch(server.url('/ok'))).text();
-    await vi.waitFor(() => expect(openTimers()).toBeLessThanOrEqual(before)); // an immediate of the global fetch is left
+    using timers = countTimers();
+    const response = await fetch(server.url('/ok'));
+    expect(timers.open()).toBeGreaterThan(0);
+    await response.text();
+    expect(timers.open()).toBe(0);
   });
 
   test.each([
@@ -374,6 +376,12 @@ describe('timeout on a real server', () => {
     [
       'a transport that ignores its signal',
       `await createFetch({ use: [timeout(50), timeout(60_000)], fetch: () => new Promise(() => {}) })(url).catch(() => {});`,
+    ],
+    [
+      'a body without a socket that was read in part',
+      `const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1)) });
+       const { body } = await createFetch({ use, fetch: async () => new Response(endless) })(url);
+       await body.getReader().read();`,
     ],
   ])('keeps no process alive after %s', async (_name, code) => {
     const {
@@ -390,5 +398,21 @@ describe('timeout on a real server', () => {
     expect(stderr).toBe('');
     expect(exit).toBe(0);
     expect(ms).toBeLessThan(8_000);
+  });
+
+  test.each([
+    ['total', '{ total: 300 }', 'response.text()'],
+    ['total', '{ total: 300 }', 'response.body.getReader().read()'],
+    ['total', '{ total: 300, idle: 60_000 }', 'response.text()'],
+    ['idle', '{ total: 60_000, idle: 300 }', 'response.json()'],
+    ['idle', '{ idle: 300 }', 'response.body.getReader().read()'],
+  ])('keeps a process alive until %s ends a read of a body without a socket: %s, %s', async (phase, limits, read) => {
+    const { code, stdout } = await exitsByItself(`
+      import { createFetch, timeout } from './src/index.ts';
+      const fetch = createFetch({ use: [timeout(${limits})], fetch: async () => new Response(new ReadableStream()) });
+      const response = await fetch('http://api.example/');
+      await ${read}.catch((error) => console.log(error.name, error.phase));
+    `);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `TimeoutError ${phase}\n` });
   });
 });
