@@ -2,40 +2,15 @@
 import type { RequestInfo } from './core/engine/fetch-types.ts';
 import { memory } from '../adapters/storage/memory.ts';
 import { callOptionNames, type CallOptions } from './call-options.ts';
-import { compose, stackOf } from './core/compose.ts';
-import {
-  checkedBackground,
-  createContext,
-  type Background,
-  type CallSettings,
-  type Middleware,
-} from './core/context.ts';
-import { NeverAborted } from './core/engine/lazy-abort.ts';
-import { requestOf, type RequestLike } from './core/engine/lazy-request.ts';
-import { cancelStream, isStream } from './core/engine/request-body.ts';
-import { fn, invalid, knownKeys, storage as checkedStorage } from './core/options.ts';
-import type { Storage } from './core/storage.ts';
-import { noNames, noParts, partitionInit, isUnused, type InitParts } from './request-init.ts';
-import { retainSignal, withCallerSignal } from './lib/caller-signal.ts';
-import { settle, unwrap } from './lib/outcome.ts';
+import { stackOf } from './core/compose.ts';
+import type { Middleware } from './core/context.ts';
+import { requestOf } from './core/engine/lazy-request.ts';
+import { fn, invalid, knownKeys } from './core/options.ts';
+import { derived, isLive, middlewareNames, type Stack } from './live-stack.ts';
+import { retainSignal } from './lib/caller-signal.ts';
+import { createPipeline, type Pipeline, type PipelineOptions } from './pipeline.ts';
+import { noNames, noParts, partitionInit, isUnused } from './request-init.ts';
 import { brand, transportHandler, type Fetch } from './transport.ts';
-
-/**
- * The options that every entry point has: the stack, the storage, and what receives background work.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md
- */
-export interface PipelineOptions {
-  /** The middleware, outermost first. @default [] */
-  readonly use?: readonly Middleware[] | undefined;
-  /** Where policies keep state that outlives a call. @default memory() */
-  readonly storage?: Storage | undefined;
-  /**
-   * Receives the work of a call that goes on after its response, such as the write of the latency history. On Workers it is
-   * `waitUntil` of `cloudflare:workers`; without it, that work may end with the request. The promise never rejects.
-   */
-  readonly background?: Background | undefined;
-}
 
 /**
  * The options of `createFetch()`. Each may be absent or `undefined`.
@@ -58,8 +33,8 @@ export interface FetchOptions extends PipelineOptions {
  * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md#three-entry-points
  */
 export type FetchExtension = Omit<FetchOptions, 'use'> & {
-  /** Middleware to add inside the present stack, or a function from the present stack to the new one. */
-  readonly use?: readonly Middleware[] | ((stack: readonly Middleware[]) => readonly Middleware[]) | undefined;
+  /** Middleware to add inside the present stack; a function from the present stack to the new one; or another stack that changes. */
+  readonly use?: Stack | ((stack: readonly Middleware[]) => readonly Middleware[]) | undefined;
 };
 
 /**
@@ -74,43 +49,10 @@ export interface KyoaFetch {
   extend(extension: FetchExtension): KyoaFetch;
 }
 
-/** Runs one call through a stack. */
-export type Pipeline = (
-  request: RequestLike,
-  signal: AbortSignal | null | undefined,
-  parts: Pick<InitParts, 'options' | 'transport'>,
-) => Promise<Response>;
-
-export function createPipeline({ use = [], storage = memory(), fetch, background }: FetchOptions): Pipeline {
+/** The pipeline of a client: its terminal passes the request to a fetch. */
+export function clientPipeline({ fetch, ...options }: Omit<FetchOptions, 'overrides'>): Pipeline {
   if (fetch !== undefined) fn('fetch', fetch);
-  if (background !== undefined) checkedBackground(background);
-  checkedStorage('storage', storage);
-  // A copy: `dedupe` shares a response within one stack, and another transport may give another response.
-  const stack = stackOf(use);
-  const run = compose(stack, transportHandler(fetch));
-  return (request, signal, { options, transport }) => {
-    const call: CallSettings = { options, transport, storage, background, side: 'client', stack, sent: 0 };
-    const response =
-      signal == null
-        ? run(createContext(call, request, new NeverAborted()))
-        : withCallerSignal(signal, (own) => run(createContext(call, request, own)));
-    const { body } = request;
-    return body === null || (body !== undefined && !isStream(body)) ? response : cancelUnsent(request, call, response);
-  };
-}
-
-/**
- * Cancels the stream of a request that the call has not sent, as fetch does when a call is aborted before it is sent. A
- * transport that has responded may read the stream later.
- */
-async function cancelUnsent(request: RequestLike, call: CallSettings, response: Promise<Response>): Promise<Response> {
-  const outcome = await settle(response);
-  if (outcome.response && call.sent) return outcome.response;
-  const body = request.body === undefined ? request.request.body : request.body;
-  if (body instanceof ReadableStream && !body.locked) {
-    void cancelStream(body.getReader(), request.header('content-type'), outcome.error);
-  }
-  return unwrap(outcome);
+  return createPipeline(options, 'client', transportHandler(fetch));
 }
 
 /**
@@ -128,7 +70,7 @@ async function cancelUnsent(request: RequestLike, call: CallSettings, response: 
 export function createFetch(options: FetchOptions = {}): KyoaFetch {
   knownKeys('createFetch', options, ['use', 'storage', 'fetch', 'overrides', 'background'], 'called with { use: [] }');
   const { use = [], storage = memory(), background, fetch: transport, overrides = true } = options;
-  const pipeline = createPipeline({ ...options, storage });
+  const pipeline = clientPipeline({ use, storage, background, fetch: transport });
 
   return asKyoaFetch(fetchOf(pipeline, namesOf(use), overrides, use), ({ use: change, ...others }) =>
     createFetch({
@@ -145,8 +87,8 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
 type PlainFetch = (input: RequestInfo | URL, init?: RequestInit & CallOptions) => Promise<Response>;
 
 /** The names of the overrides that a call through the stack may have. */
-export function namesOf(use: readonly Middleware[]): ReadonlySet<string> {
-  return new Set([...callOptionNames, ...use.map(({ name }) => name)]);
+export function namesOf(use: Stack): ReadonlySet<string> {
+  return new Set([...callOptionNames, ...middlewareNames(use)]);
 }
 
 /**
@@ -157,7 +99,7 @@ export function fetchOf(
   pipeline: Pipeline,
   names: ReadonlySet<string>,
   overrides: boolean | string,
-  use: readonly Middleware[],
+  use: Stack,
 ): PlainFetch {
   if (typeof overrides !== 'boolean' && typeof overrides !== 'string') {
     throw invalid('overrides', overrides, 'true, false or the name of a member of init');
@@ -195,9 +137,14 @@ export function asKyoaFetch(fetch: PlainFetch, extend: KyoaFetch['extend']): Kyo
   return Object.assign(fetch, { extend, [brand]: true });
 }
 
-export function extendStack(stack: readonly Middleware[], change: FetchExtension['use']): readonly Middleware[] {
-  if (change === undefined) return stack;
-  if (Array.isArray(change)) return [...stack, ...(change as readonly Middleware[])];
-  if (typeof change === 'function' && change.length < 2) return stackOf(change(stack));
+export function extendStack(use: Stack, change: FetchExtension['use']): Stack {
+  if (change === undefined) return use;
+  if (isLive(change)) return change;
+  const isList = Array.isArray(change);
+  if (isList || (typeof change === 'function' && change.length < 2)) {
+    const extend = (stack: readonly Middleware[]): readonly Middleware[] =>
+      isList ? [...stack, ...change] : stackOf(change(stack));
+    return isLive(use) ? derived(use, extend) : extend(use);
+  }
   throw invalid('use', change, 'a list, such as [retry()], or a function from the present stack to the new one');
 }

@@ -1,14 +1,10 @@
 /** The handler entry point: `createHandler`. */
-import { memory } from '../adapters/storage/memory.ts';
 import type { CallOptions } from './call-options.ts';
-import { compose, stackOf } from './core/compose.ts';
-import { checkedBackground, createContext, type Context } from './core/context.ts';
-import { NeverAborted, type AbortSource } from './core/engine/lazy-abort.ts';
+import type { Context } from './core/context.ts';
 import { GivenRequest } from './core/engine/lazy-request.ts';
-import { defined, fn, invalid, knownKeys, storage as checkedStorage } from './core/options.ts';
-import type { PipelineOptions } from './fetch.ts';
+import { defined, fn, invalid, knownKeys } from './core/options.ts';
 import { withoutWatch } from './lib/body/watch.ts';
-import { withCallerSignal } from './lib/caller-signal.ts';
+import { createPipeline, type PipelineOptions } from './pipeline.ts';
 import { refuseUnused } from './request-init.ts';
 
 /**
@@ -42,15 +38,12 @@ export function createHandler(
 ): KyoaHandler {
   const members = ['use', 'storage', 'background'];
   knownKeys('createHandler', options, members, 'called with { use: [] } and then the handler');
-  const { storage = memory(), background } = options;
-  if (background !== undefined) checkedBackground(background);
-  checkedStorage('storage', storage);
-  const use = stackOf(options.use ?? []);
+  const { use = [] } = options;
   fn('createHandler handler', handler);
-  const pipeline = compose(use, async (ctx) => handler(ctx.request, ctx));
+  const pipeline = createPipeline(options, 'server', async (ctx) => handler(ctx.request, ctx));
 
   const withOptions = (options: CallOptions): KyoaHandler => {
-    const call = { options: { ...options }, transport: {}, storage, background, side: 'server', stack: use } as const;
+    const parts = { options: { ...options }, transport: {} };
     const handle = async (request: Request): Promise<Response> => {
       if (typeof request?.headers?.get !== 'function') {
         throw invalid(
@@ -59,11 +52,9 @@ export function createHandler(
           'a Request, which getRequestListener of @hono/node-server makes of one of node:http',
         );
       }
-      const run = (own: AbortSource): Promise<Response> =>
-        pipeline(createContext(call, new GivenRequest(request), own));
       // A Request that is not the platform's may have no signal.
       const signal = request.signal as AbortSignal | null | undefined;
-      const response = await (signal == null ? run(new NeverAborted()) : withCallerSignal(signal, run));
+      const response = await pipeline(new GivenRequest(request), signal, parts);
       // A platform reads the body without calling the members of the Response: it needs one that is not watched.
       return withoutWatch(response);
     };

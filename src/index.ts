@@ -5,7 +5,9 @@ export type { InstanceExtension, InstanceOptions, Kyoa, Kyoa as KyInstance, Opti
 export { createFetch } from './fetch.ts';
 export { createHandler } from './handler.ts';
 export type { CallOptions } from './call-options.ts';
-export type { FetchExtension, FetchOptions, KyoaFetch, PipelineOptions } from './fetch.ts';
+export type { FetchExtension, FetchOptions, KyoaFetch } from './fetch.ts';
+export type { LiveStack } from './live-stack.ts';
+export type { PipelineOptions } from './pipeline.ts';
 export type { KyoaHandler } from './handler.ts';
 export type { Fetch } from './transport.ts';
 export { standard } from './standard.ts';

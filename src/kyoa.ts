@@ -9,22 +9,15 @@ import ky, {
 } from 'ky';
 import { memory } from '../adapters/storage/memory.ts';
 import type { CallOptions } from './call-options.ts';
-import type { Middleware } from './core/context.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
-import {
-  asKyoaFetch,
-  createPipeline,
-  extendStack,
-  fetchOf,
-  type FetchExtension,
-  type KyoaFetch,
-  type Pipeline,
-} from './fetch.ts';
+import { asKyoaFetch, clientPipeline, extendStack, fetchOf, type FetchExtension, type KyoaFetch } from './fetch.ts';
 import { sendThrough, type Instance } from './kyoa/call.ts';
 import { checkHooks } from './kyoa/hooks.ts';
 import { checked, merge, merged, ourNames, split, toOverrides, type Overrides } from './kyoa/options.ts';
 import { withRequest } from './kyoa/request.ts';
+import { isLive, type Stack } from './live-stack.ts';
+import type { Pipeline } from './pipeline.ts';
 import { refuseUnused } from './request-init.ts';
 import type { Fetch } from './transport.ts';
 import { standard } from './standard.ts';
@@ -152,7 +145,7 @@ export interface Kyoa extends Call {
 
 /** The parts of an instance. */
 interface Parts {
-  readonly use: readonly Middleware[];
+  readonly use: Stack;
   readonly storage: Storage;
   readonly transport: Fetch | undefined;
   /** The instance's overrides of its policies. */
@@ -165,7 +158,7 @@ interface Parts {
 function assemble(parts: Parts, place: boolean | string = true): Kyoa {
   const { use, storage, transport, overrides } = parts;
   const { signal, hooks, ...defaults } = parts.defaults;
-  const pipeline = createPipeline({ use, storage, ...(transport && { fetch: withRequest(transport) }) });
+  const pipeline = clientPipeline({ use, storage, ...(transport && { fetch: withRequest(transport) }) });
   const names = ourNames(use);
   const instance: Instance = { use, storage, pipeline, names, overrides, signal, hooks };
   const kys = ky.create(defaults);
@@ -204,7 +197,8 @@ function assemble(parts: Parts, place: boolean | string = true): Kyoa {
 }
 
 function create(defaults: InstanceOptions = {}): Kyoa {
-  const use = Array.isArray(checked(defaults).use) ? [] : standard();
+  const { use: given } = checked(defaults);
+  const use = Array.isArray(given) || isLive(given) ? [] : standard();
   return assemble(extended({ use, storage: memory(), transport: undefined, overrides: {}, defaults: {} }, defaults));
 }
 

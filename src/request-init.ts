@@ -1,10 +1,10 @@
 /** The init of a call, divided by who takes each member: Request, kyoa's policies, the transport. */
 import type { CallOptions } from './call-options.ts';
 import { isPolicyName, mayHavePolicy } from './core/compose.ts';
-import type { Middleware } from './core/context.ts';
 import { listed, requestMembers } from './core/engine/init-members.ts';
 import { KyoaError } from './core/errors.ts';
 import { knownKeys, show } from './core/options.ts';
+import { isLive, type Stack } from './live-stack.ts';
 
 /** No overrides. */
 export const noNames: ReadonlySet<string> = new Set();
@@ -56,7 +56,7 @@ export function partitionInit(
 }
 
 /** Refuses an option that no policy of the stack would read, unless it only switches its policy off. */
-export function refuseUnused(options: Readonly<Record<string, unknown>>, use: readonly Middleware[]): void {
+export function refuseUnused(options: Readonly<Record<string, unknown>>, use: Stack): void {
   for (const [option, value] of Object.entries(options)) {
     const name = option === 'totalTimeout' ? 'timeout' : option;
     if (isOff(value) || !isUnused(name, use)) continue;
@@ -74,7 +74,7 @@ function isOff(value: unknown): boolean {
   return !value || retries === 0;
 }
 
-/** Whether it is the option of a policy of kyoa that is not in the stack. */
-export function isUnused(name: string, use: readonly Middleware[]): boolean {
-  return isPolicyName(name) && !mayHavePolicy(name, use);
+/** Whether it is the option of a policy of kyoa that is not in the stack. A stack that changes may have it later. */
+export function isUnused(name: string, use: Stack): boolean {
+  return !isLive(use) && isPolicyName(name) && !mayHavePolicy(name, use);
 }

@@ -220,7 +220,7 @@ const rejected: readonly Probe[] = [
     file: 'src/policy/up.ts',
     code: `export { createFetch } from '../fetch.ts';\n`,
     rule: imports,
-    says: 'src/policy imports src/core, src/lib, src/middleware and its neighbours.',
+    says: 'src/policy imports src/core, src/lib, src/middleware, the standard and the live stack, and its neighbours.',
   },
   {
     what: 'the door of the test kit importing more than its room',

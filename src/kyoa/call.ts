@@ -1,10 +1,11 @@
 /** One call of the client: ky, whose fetch is the pipeline, and whose own limits and retries never run. */
 import type { BodyInit } from '../core/engine/fetch-types.ts';
 import { replaceOption, type Hooks, type Input, type Options, type ResponsePromise, type StandardSchemaV1 } from 'ky';
-import type { Middleware } from '../core/context.ts';
 import { isStream, snapshot, sources } from '../core/engine/request-body.ts';
 import type { Storage } from '../core/storage.ts';
-import { createPipeline, type Pipeline } from '../fetch.ts';
+import { clientPipeline } from '../fetch.ts';
+import { currentOf, type Stack } from '../live-stack.ts';
+import type { Pipeline } from '../pipeline.ts';
 import { retainSignal, withCallerSignals } from '../lib/caller-signal.ts';
 import { refuseUnused } from '../request-init.ts';
 import type { Fetch } from '../transport.ts';
@@ -25,7 +26,7 @@ import { explainUrl } from './url-error.ts';
 
 /** What the calls of an instance have in common. */
 export interface Instance {
-  readonly use: readonly Middleware[];
+  readonly use: Stack;
   readonly storage: Storage;
   readonly pipeline: Pipeline;
   /** The members of options that are kyoa's. */
@@ -90,8 +91,8 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
   const [own] = split(given, names);
   const { fetch } = own;
   const overrides = toOverrides(own); // with `fetch`: a transport of the call's own may stand for an identity
-  const to = fetch === undefined ? pipeline : createPipeline({ use, storage, fetch: withRequest(fetch as Fetch) });
-  const limit = new TotalLimit({ stack: use, options: overrides });
+  const to = fetch === undefined ? pipeline : clientPipeline({ use, storage, fetch: withRequest(fetch as Fetch) });
+  const limit = new TotalLimit({ stack: currentOf(use), options: overrides });
   const hooks = new CallHooks(given.hooks ?? {}, limit);
 
   // For `onUploadProgress`, ky replaces the body by a stream. A hook of `afterResponse` may later send another request.

@@ -1,17 +1,17 @@
 /** The options of the client: which of them are kyoa's, how they are merged, and what ky's names mean to the policies. */
 import ky, { replaceOption, type Options as KyOptions } from 'ky';
-import type { Middleware } from '../core/context.ts';
 import { privateState } from '../core/engine/private-state.ts';
 import { KyoaError } from '../core/errors.ts';
 import { defined } from '../core/options.ts';
 import { namesOf } from '../fetch.ts';
+import type { Stack } from '../live-stack.ts';
 import { refuseRenamed } from './renamed-options.ts';
 
 /** Options of policies, by name. */
 export type Overrides = Readonly<Record<string, unknown>>;
 
 /** The members that ky must not merge: it would act on them, or take objects apart that are not plain. */
-export function ourNames(use: readonly Middleware[]): ReadonlySet<string> {
+export function ourNames(use: Stack): ReadonlySet<string> {
   return new Set([...namesOf(use), 'totalTimeout', 'fetch', 'use', 'storage']);
 }
 

@@ -239,9 +239,9 @@ describe('kyoa', () => {
       });
       expect(() => kyoa.create(options)).toThrow(refusal);
       const { use = (stack) => stack, ...others } = options;
-      expect(() => kyoa.extend({ ...others, use: () => (typeof use === 'function' ? use(standard()) : use) })).toThrow(
-        refusal,
-      );
+      expect(() =>
+        kyoa.extend({ ...others, use: () => (typeof use === 'function' ? use(standard()) : (use as Middleware[])) }),
+      ).toThrow(refusal);
     });
 
     test('takes `false` and 0 for a policy that is not in the stack, and the names that a minifier has left', () => {

@@ -1,0 +1,94 @@
+/** The way of a call through its stack: what the entry points have in common. */
+import { memory } from '../adapters/storage/memory.ts';
+import { compose, stackOf } from './core/compose.ts';
+import {
+  checkedBackground,
+  createContext,
+  type Background,
+  type CallSettings,
+  type Handler,
+  type Middleware,
+} from './core/context.ts';
+import { NeverAborted } from './core/engine/lazy-abort.ts';
+import type { RequestLike } from './core/engine/lazy-request.ts';
+import { cancelStream, isStream } from './core/engine/request-body.ts';
+import { storage as checkedStorage } from './core/options.ts';
+import type { Storage } from './core/storage.ts';
+import { withCallerSignal } from './lib/caller-signal.ts';
+import { settle, unwrap } from './lib/outcome.ts';
+import { isLive, perStack, whenReady, type Stack } from './live-stack.ts';
+import type { InitParts } from './request-init.ts';
+
+/**
+ * The options that every entry point has: the stack, the storage, and what receives background work.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md
+ */
+export interface PipelineOptions {
+  /** The middleware, outermost first; or a stack that changes while the program runs, from `kyoa/policy`. @default [] */
+  readonly use?: Stack | undefined;
+  /** Where policies keep state that outlives a call. @default memory() */
+  readonly storage?: Storage | undefined;
+  /**
+   * Receives the work of a call that goes on after its response, such as the write of the latency history. On Workers it is
+   * `waitUntil` of `cloudflare:workers`; without it, that work may end with the request. The promise never rejects.
+   */
+  readonly background?: Background | undefined;
+}
+
+/** Runs one call through a stack. */
+export type Pipeline = (
+  request: RequestLike,
+  signal: AbortSignal | null | undefined,
+  parts: Pick<InitParts, 'options' | 'transport'>,
+) => Promise<Response>;
+
+/** The pipeline of an entry point. Through a live stack each call runs through the list that is in force when it begins. */
+export function createPipeline(
+  { use = [], storage = memory(), background }: PipelineOptions,
+  side: CallSettings['side'],
+  terminal: Handler,
+): Pipeline {
+  if (background !== undefined) checkedBackground(background);
+  checkedStorage('storage', storage);
+
+  const pipelineOf = (use: readonly Middleware[]): Pipeline => {
+    // A copy: `dedupe` shares a response within one stack, and another transport may give another response.
+    const stack = stackOf(use);
+    const run = compose(stack, terminal);
+    return (request, signal, { options, transport }) => {
+      const call: CallSettings = { options, transport, storage, background, side, stack, sent: 0 };
+      const response =
+        signal == null
+          ? run(createContext(call, request, new NeverAborted()))
+          : withCallerSignal(signal, (own) => run(createContext(call, request, own)));
+      const { body } = request;
+      const isUnlosable = side === 'server' || body === null || (body !== undefined && !isStream(body));
+      return isUnlosable ? response : cancelUnsent(request, call, response);
+    };
+  };
+  if (!isLive(use)) return pipelineOf(use);
+
+  const current = perStack(use, pipelineOf);
+  return (request, signal, { options, transport }) => {
+    const run = (): Promise<Response> => {
+      const given = use.optionsFor(request.method, request.url, options);
+      return current()(request, signal, { options: given, transport });
+    };
+    return use.pending ? whenReady(use.pending, signal, run) : run();
+  };
+}
+
+/**
+ * Cancels the stream of a request that the call has not sent, as fetch does when a call is aborted before it is sent. A
+ * transport that has responded may read the stream later.
+ */
+async function cancelUnsent(request: RequestLike, call: CallSettings, response: Promise<Response>): Promise<Response> {
+  const outcome = await settle(response);
+  if (outcome.response && call.sent) return outcome.response;
+  const body = request.body === undefined ? request.request.body : request.body;
+  if (body instanceof ReadableStream && !body.locked) {
+    void cancelStream(body.getReader(), request.header('content-type'), outcome.error);
+  }
+  return unwrap(outcome);
+}
