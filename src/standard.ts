@@ -49,16 +49,31 @@ export interface StandardOptions {
  * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md#the-order
  */
 export function standard(options: StandardOptions = {}): Middleware[] {
-  knownKeys('standard', options, ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker']);
+  return standardStack(options, { timeout, dedupe, idempotency, retry, breaker });
+}
+
+/** How each policy of the standard stack is made. */
+type Create<Policy> = {
+  readonly [Name in keyof StandardOptions]-?: (given: never) => Policy;
+};
+
+/** The standard stack of what `create` makes. */
+export function standardStack<Policy>(options: StandardOptions, create: Create<Policy>): Policy[] {
+  knownKeys('standard', options, Object.keys(create));
   const limits = typeof options.timeout === 'number' ? { total: options.timeout } : options.timeout;
   const { headers, ...whole } = limits || {};
-  return [
-    limits !== false && timeout({ ...whole, total: whole.total ?? 30_000, idle: whole.idle ?? 30_000 }),
-    options.dedupe !== false && dedupe(options.dedupe),
-    options.idempotency !== false &&
-      idempotency({ ...options.idempotency, generate: options.idempotency?.generate ?? false }),
-    options.retry !== false && retry(options.retry),
-    options.breaker !== false && breaker(options.breaker),
-    limits !== false && timeout({ headers: headers ?? adaptiveHeaders }),
-  ].filter((policy) => policy !== false);
+  const total = { ...whole, total: whole.total ?? 30_000, idle: whole.idle ?? 30_000 };
+  const once = {
+    ...(options.idempotency || undefined),
+    generate: (options.idempotency || undefined)?.generate ?? false,
+  };
+  const policies: readonly (readonly [keyof StandardOptions, unknown])[] = [
+    ['timeout', total],
+    ['dedupe', options.dedupe],
+    ['idempotency', once],
+    ['retry', options.retry],
+    ['breaker', options.breaker],
+    ['timeout', { headers: headers ?? adaptiveHeaders }],
+  ];
+  return policies.filter(([name]) => options[name] !== false).map(([name, given]) => create[name](given as never));
 }

@@ -184,7 +184,7 @@ export function opentelemetry(options: OpenTelemetryOptions = {}): OpenTelemetry
     }
   }
 
-  return Object.assign(asPolicy(opentelemetry), { attempt: asPolicy(attempt) });
+  return Object.assign(asPolicy({}, opentelemetry), { attempt: asPolicy({}, attempt) });
 }
 
 interface Started {

@@ -136,7 +136,7 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
     requests.observe(labels, event.duration / 1_000);
   };
 
-  return asPolicy(async function prometheus(ctx, next) {
+  return asPolicy({}, async function prometheus(ctx, next) {
     if (ctx.options['prometheus'] === false) return next();
     const count: Listener = (event) => {
       if (event.type === 'request.started') inFlight.inc();

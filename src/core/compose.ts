@@ -65,7 +65,8 @@ function isFactory(middleware: Middleware): boolean {
   );
 }
 
-const policies = new WeakSet<Middleware>();
+/** By policy, the options that it was created with. */
+const policies = new WeakMap<Middleware, unknown>();
 
 /** Whether the stack may have a policy of kyoa with this name. Minified it has no name, and other middleware may call it. */
 export function mayHavePolicy(name: string, stack: readonly Middleware[]): boolean {
@@ -80,12 +81,17 @@ export function isPolicyName(name: string): boolean {
 }
 
 /**
- * Marks a middleware as a policy of kyoa: what it adds to a request does not tell callers apart. A name would not do,
+ * Marks a middleware as a policy of kyoa, with the options that were given: what it adds to a request does not tell callers apart. A name would not do,
  * because a user's function may have it and a minifier changes it.
  */
-export function asPolicy<Policy extends Middleware>(middleware: Policy): Policy {
-  policies.add(middleware);
+export function asPolicy<Policy extends Middleware>(given: unknown, middleware: Policy): Policy {
+  policies.set(middleware, given);
   return middleware;
+}
+
+/** The options that a policy was created with; `undefined` for other middleware. */
+export function givenOptions(middleware: Middleware): unknown {
+  return policies.get(middleware);
 }
 
 /**

@@ -159,6 +159,11 @@ export function fn<F extends (...args: never[]) => unknown>(name: string, value:
   return Object.assign(checked, value);
 }
 
+/** Notes by which call an option was made, so that JSON has that call in place of the functions in it. */
+export function madeBy<T extends object>(name: string, args: unknown, made: T): T {
+  return Object.assign(made, { toJSON: () => ({ [name]: args }) });
+}
+
 /** A function that returns a key, or `undefined` for none. */
 export function keyFn<F extends (...args: never[]) => string | undefined>(name: string, value: F): F {
   return fn(name, value, (name, key: unknown) => (key === undefined ? key : text(name, key)));

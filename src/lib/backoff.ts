@@ -1,5 +1,5 @@
 /** Backoff: how long a policy waits before a retry. */
-import { delay } from '../core/options.ts';
+import { delay, madeBy } from '../core/options.ts';
 
 /**
  * The delay before a retry, ms. `retry` is 1 for the first retry; `random` draws from [0, 1).
@@ -22,7 +22,9 @@ export type Backoff = (retry: number, random: () => number) => number;
 export function exponential(base: number, cap: number): Backoff {
   delay('exponential(base)', base);
   delay('exponential(cap)', cap);
-  return (retry, random) => random() * Math.min(cap, base * 2 ** Math.min(retry - 1, 1_000));
+  return madeBy('exponential', [base, cap], (retry, random) => {
+    return random() * Math.min(cap, base * 2 ** Math.min(retry - 1, 1_000));
+  });
 }
 
 /**
@@ -36,7 +38,7 @@ export function exponential(base: number, cap: number): Backoff {
  */
 export function constant(ms: number): Backoff {
   delay('constant(ms)', ms);
-  return () => ms;
+  return madeBy('constant', [ms], () => ms);
 }
 
 /**
@@ -54,9 +56,9 @@ export function constant(ms: number): Backoff {
 export function decorrelated(base: number, cap: number): Backoff {
   delay('decorrelated(base)', base);
   delay('decorrelated(cap)', cap);
-  return (retry, random) => {
+  return madeBy('decorrelated', [base, cap], (retry, random) => {
     let ms = base;
     for (let step = 0; step < retry; step += 1) ms = Math.min(cap, base + random() * (3 * ms - base));
     return ms;
-  };
+  });
 }

@@ -65,7 +65,7 @@ const rounding = 1e-9;
  * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/hedge.md#budget
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/service/RetryBudget.scala
  */
-export function budget(options: BudgetOptions = {}): Budget {
+export function budget(options: BudgetOptions = {}): Budget & { toJSON(): BudgetOptions } {
   const { ratio: share, floor, window } = object('budget', options, budgetShape);
 
   // 0 times an infinite window is NaN.
@@ -115,6 +115,7 @@ export function budget(options: BudgetOptions = {}): Budget {
     get balance() {
       return Math.max(0, Math.floor(available()));
     },
+    toJSON: () => options,
   };
 }
 

@@ -114,7 +114,7 @@ export function chaos(options: ChaosOptions): Middleware {
     throw new KyoaError('INVALID_OPTION', 'chaos is enabled in production; pass allow: true if that is what you want');
   }
 
-  return asPolicy(async function chaos(ctx, next) {
+  return asPolicy(options, async function chaos(ctx, next) {
     const isEnabled = typeof enabled === 'function' ? enabled() : enabled;
     const settings = isEnabled ? chaosOptions.forCall(ctx, own) : undefined;
     if (settings === undefined || settings.random() >= rateFor(ctx, settings)) return next();

@@ -45,7 +45,7 @@ export function fallback(respond: Substitute, options: FallbackOptions = {}): Mi
   fn('fallback respond', respond);
   const own = fallbackOptions.parse(options);
 
-  return asPolicy(async function fallback(ctx, next) {
+  return asPolicy({ respond, ...options }, async function fallback(ctx, next) {
     const policy = fallbackOptions.forCall(ctx, own);
     if (policy === undefined) return next();
     const outcome = await settle(next());

@@ -39,7 +39,7 @@ export function latest(options: LatestOptions): Middleware {
   const current = new Map<string, () => void>();
   const isBound = isRequestBound();
 
-  return asPolicy(async function latest(ctx, next) {
+  return asPolicy(options, async function latest(ctx, next) {
     const key = latestOptions.forCall(ctx, own)?.key(ctx);
     if (key === undefined) return next();
 

@@ -76,7 +76,7 @@ export function log(options: LogOptions = {}): Middleware {
   const redact = redactor(names);
   const serviceMember = service === undefined ? '' : `,"service":${quoted(service)}`;
 
-  return asPolicy(function log(ctx, next) {
+  return asPolicy(options, function log(ctx, next) {
     if (ctx.options['log'] === false) return next();
     let faults = 0;
     const writeLine: Listener = (event) => {

@@ -45,7 +45,7 @@ export const maxBodyOptions: PolicyOptions<MaxBodyOptions> = /* @__PURE__ */ pol
 export function maxBody(options: number | MaxBodyOptions): Middleware {
   const own = maxBodyOptions.parse(typeof options === 'object' ? options : { bytes: options });
 
-  return asPolicy(async function maxBody(ctx, next) {
+  return asPolicy(options, async function maxBody(ctx, next) {
     const limit = maxBodyOptions.forCall(ctx, own)?.bytes;
     if (limit === undefined) return next();
 

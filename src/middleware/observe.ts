@@ -23,7 +23,7 @@ import { fn } from '../core/options.ts';
 export function observe(listener: Listener): Middleware {
   fn('observe listener', listener);
 
-  return asPolicy(function observe(ctx, next) {
+  return asPolicy(listener, function observe(ctx, next) {
     return ctx.options['observe'] === false ? next() : observeCall(ctx, next, listener);
   });
 }

@@ -53,7 +53,7 @@ export function race(urls: readonly (string | URL)[], options: RaceOptions = {})
   if (bases.length === 0) throw invalid('race urls', urls, 'a list with at least one URL');
   const own = raceOptions.parse(options);
 
-  return asPolicy(async function race(ctx, next) {
+  return asPolicy({ urls, ...options }, async function race(ctx, next) {
     const policy = raceOptions.forCall(ctx, own);
     if (policy === undefined || !ctx.url.startsWith('http')) return next();
     const send = (body: BodyInit | undefined, index: number, signal: AbortSignal): Promise<Response> =>

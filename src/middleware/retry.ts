@@ -88,7 +88,7 @@ export function retry(options: RetryOptions = {}): Middleware {
   const given = retryOptions.parse(options);
   const own: Policy = { ...given, budget: given.budget ?? budget() };
 
-  return asPolicy(function retry(ctx, next) {
+  return asPolicy(options, function retry(ctx, next) {
     const policy = retryOptions.forCall(ctx, own);
     if (policy === undefined || policy.retries === 0 || !isRepeatable(ctx, policy)) return next();
     const copies = resendable(ctx) ?? sentOnce;

@@ -23,7 +23,7 @@ import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.t
  * @see https://www.w3.org/TR/trace-context-1/
  */
 export function trace(): Middleware {
-  return asPolicy(function trace(ctx, next) {
+  return asPolicy({}, function trace(ctx, next) {
     if (ctx.options['trace'] === false) return next();
     const trace = joinTrace(ctx);
     // A `tracestate` belongs to the parent that it came with (§3.3).

@@ -180,7 +180,7 @@ export function breaker(options: BreakerOptions = {}): Breaker {
 
   const snapshot = (): BreakerSnapshot =>
     Object.fromEntries(Array.from(circuits, ([key, { snapshot }]) => [key, snapshot]));
-  return Object.assign(asPolicy(policy), { snapshot });
+  return Object.assign(asPolicy(options, policy), { snapshot });
 }
 
 function isServerFailure({ response, error }: Outcome): boolean {

@@ -56,7 +56,7 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
   const isBound = isRequestBound();
   const stacks = new WeakMap<readonly Middleware[], StackState>();
 
-  return asPolicy(function dedupe(ctx, next) {
+  return asPolicy(options, function dedupe(ctx, next) {
     const settings = dedupeOptions.forCall(ctx, own);
     if (settings === undefined) return next();
     const { stack } = ctx;

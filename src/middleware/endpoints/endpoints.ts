@@ -167,7 +167,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
   };
 
   const { update, snapshot } = pool;
-  return Object.assign(asPolicy(policy), { update, snapshot: () => snapshot(health) });
+  return Object.assign(asPolicy(options, policy), { update, snapshot: () => snapshot(health) });
 }
 
 /** The attempts of a call, by endpoint. */

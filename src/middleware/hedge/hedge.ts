@@ -92,7 +92,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
   const share = Math.min(1, chance * given.ratio);
   const own: Policy = { ...given, budget: given.budget ?? budget({ ratio: share, floor: reserve }) };
 
-  return asPolicy(async function hedge(ctx, next) {
+  return asPolicy(options, async function hedge(ctx, next) {
     const policy = hedgeOptions.forCall(ctx, own);
     if (policy === undefined || policy.hedges === 0 || !policy.methods.includes(ctx.method)) return next();
     const route = policy.delay === undefined ? hedgeDelay(ctx, policy) : undefined;

@@ -104,7 +104,7 @@ export const idempotencyOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyO
 export function idempotency(options: IdempotencyOptions = {}): Middleware {
   const own = idempotencyOptions.parse(options);
 
-  return asPolicy(function idempotency(ctx, next) {
+  return asPolicy(options, function idempotency(ctx, next) {
     const policy = idempotencyOptions.forCall(ctx, own);
     if (policy === undefined || !policy.methods.includes(ctx.method)) return next();
     return ctx.side === 'server' ? serve(policy, ctx, next) : send(policy, ctx, next);

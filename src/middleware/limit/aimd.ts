@@ -1,5 +1,5 @@
 /** A learned concurrency limit: it grows while the server keeps up, and shrinks when the server is overloaded. */
-import { count, invalid, object, positive, type Settings, type Shape } from '../../core/options.ts';
+import { count, invalid, madeBy, object, positive, type Settings, type Shape } from '../../core/options.ts';
 
 /**
  * The options of `aimd()`.
@@ -68,7 +68,7 @@ export function aimd(options: AimdOptions = {}): Aimd {
   count('aimd initial', initial, min);
   if (initial > max) throw invalid('aimd initial', initial, `at most max, ${max}`);
 
-  return {
+  return madeBy('aimd', options, {
     create() {
       let limit = initial;
       let reduced = -Infinity;
@@ -86,7 +86,7 @@ export function aimd(options: AimdOptions = {}): Aimd {
         },
       };
     },
-  };
+  });
 }
 
 function share(name: string, value: number): number {

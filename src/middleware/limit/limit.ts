@@ -144,7 +144,7 @@ export function limit(options: LimitOptions): Limiter {
 
   const snapshot = (): LimitSnapshot =>
     Object.fromEntries(Array.from(states, ([key, { permits }]) => [key, permits.snapshot]));
-  return Object.assign(asPolicy(policy), { snapshot });
+  return Object.assign(asPolicy(options, policy), { snapshot });
 }
 
 /** What the calls of one key share. */

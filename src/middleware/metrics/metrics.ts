@@ -129,7 +129,7 @@ export function metrics(options: MetricsOptions = {}): Metrics {
     'http.client.request.duration': requests.snapshot(),
     'kyoa.call.duration': total.durations.snapshot(),
   });
-  return Object.assign(asPolicy(policy), { snapshot });
+  return Object.assign(asPolicy(options, policy), { snapshot });
 }
 
 type Tally = ReturnType<typeof tally>;

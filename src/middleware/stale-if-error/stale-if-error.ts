@@ -67,7 +67,7 @@ export function staleIfError(options: StaleIfErrorOptions = {}): Middleware {
   /** For each stack, whether what is inside may add an identity that the key lacks. */
   const stacks = new WeakMap<readonly Middleware[], boolean>();
 
-  return asPolicy(async function staleIfError(ctx, next) {
+  return asPolicy(options, async function staleIfError(ctx, next) {
     const policy = staleIfErrorOptions.forCall(ctx, own);
     if (policy === undefined || !mayStore(ctx)) return next();
     let isForeign = stacks.get(ctx.stack);

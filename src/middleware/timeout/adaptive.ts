@@ -6,6 +6,7 @@ import {
   fn,
   keyFn,
   invalid,
+  madeBy,
   object,
   positive,
   type Settings,
@@ -123,7 +124,7 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
     if (doubled.finished >= window || doubled.limit <= estimated(series)) doubledLimits.delete(series);
   };
 
-  return {
+  return madeBy('adaptive', options, {
     measure(ctx, what) {
       const route = key(ctx);
       if (route === undefined) return unmeasured(initial);
@@ -146,7 +147,7 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
         },
       };
     },
-  };
+  });
 }
 
 /** A limit that was doubled when a wait expired. */

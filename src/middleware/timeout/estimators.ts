@@ -1,5 +1,5 @@
 /** Estimators: from the latencies of a route to a limit. */
-import { invalid, ratio, knownKeys } from '../../core/options.ts';
+import { invalid, madeBy, ratio, knownKeys } from '../../core/options.ts';
 import { rank, type SlidingWindow } from '../../lib/latency/sliding-window.ts';
 
 /**
@@ -26,12 +26,12 @@ export interface Estimate {
  */
 export function meanPlusDeviation(k: number): Estimate {
   if (typeof k !== 'number' || !(k >= 0)) throw invalid('meanPlusDeviation(k)', k, 'a number of 0 or more');
-  return (samples) => {
+  return madeBy('meanPlusDeviation', [k], (samples) => {
     const mean = sum(samples) / samples.length;
     if (samples.length === 1) return mean;
     const squares = sum(samples.map((sample) => (sample - mean) ** 2));
     return mean + k * Math.sqrt(squares / (samples.length - 1));
-  };
+  });
 }
 
 /**
@@ -49,9 +49,10 @@ export function quantile(q: number, options: { readonly factor?: number } = {}):
   ratio('quantile(q)', q);
   const { factor = 1.5 } = knownKeys('quantile', options, ['factor']);
   if (typeof factor !== 'number' || !(factor > 0)) throw invalid('quantile factor', factor, 'a number above 0');
-  return Object.assign((samples: readonly number[]) => factor * rank([...samples].sort(ascending), q, samples.length), {
-    fromWindow: (window: SlidingWindow) => factor * window.quantile(q)!,
-  });
+  const estimate = (samples: readonly number[]): number =>
+    factor * rank([...samples].sort(ascending), q, samples.length);
+  const fromWindow = (window: SlidingWindow): number => factor * window.quantile(q)!;
+  return madeBy('quantile', [q, { factor }], Object.assign(estimate, { fromWindow }));
 }
 
 /** The granularity of the clock, G in RFC 6298, ms. */
@@ -70,7 +71,7 @@ const granularity = 1;
  * @see RFC 6298 §2
  */
 export function rto(): Estimate {
-  return ([first, ...others]) => {
+  return madeBy('rto', [], ([first, ...others]) => {
     let smoothed = first!;
     let variation = smoothed / 2;
     for (const sample of others) {
@@ -78,7 +79,7 @@ export function rto(): Estimate {
       smoothed += (sample - smoothed) / 8;
     }
     return smoothed + Math.max(granularity, 4 * variation);
-  };
+  });
 }
 
 function ascending(a: number, b: number): number {

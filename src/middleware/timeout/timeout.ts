@@ -77,7 +77,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
     } satisfies Middleware,
     { limits: own },
   );
-  return asPolicy(self);
+  return asPolicy(options, self);
 }
 
 /** A call under its limits. A class, because closures would allocate 0.6 kB more per call. */
