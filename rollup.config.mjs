@@ -16,7 +16,7 @@ export const entries = {
   './undici': 'adapters/transport/undici/undici.ts',
   './opentelemetry': 'adapters/telemetry/opentelemetry.ts',
   './prometheus': 'adapters/telemetry/prometheus.ts',
-  './policy': 'src/policy/schemas.ts',
+  './policy': 'src/policy.ts',
   './testing': 'src/testing.ts',
 };
 

@@ -1,0 +1,17 @@
+/** The public names of `kyoa/policy`. */
+export { policy } from './policy/policy.ts';
+export type { LivePolicy, PolicyEvent, PolicyOptions, PolicySnapshot, SourceSnapshot } from './policy/live-policy.ts';
+export type {
+  EnvReference,
+  PolicyDocument,
+  PolicyEntry,
+  PolicyLayer,
+  RouteOptions,
+  Written,
+  WrittenPolicies,
+} from './policy/document.ts';
+export type { PolicySink, PolicySource } from './policy/source.ts';
+export { PolicyError } from './policy/problem.ts';
+export type { PolicyProblem } from './policy/problem.ts';
+export { schemas } from './policy/schemas.ts';
+export type { OptionKind, OptionSchema, PolicySchema, SchemaName } from './policy/schemas.ts';

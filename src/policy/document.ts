@@ -1,0 +1,117 @@
+/** The form of a policy document. */
+import type { BreakerOptions } from '../middleware/breaker/breaker.ts';
+import type { ChaosOptions } from '../middleware/chaos.ts';
+import type { DedupeOptions } from '../middleware/dedupe/dedupe.ts';
+import type { Endpoint } from '../middleware/endpoints/endpoint-list.ts';
+import type { EndpointsOptions } from '../middleware/endpoints/endpoints.ts';
+import type { HedgeOptions } from '../middleware/hedge/hedge.ts';
+import type { IdempotencyOptions } from '../middleware/idempotency/idempotency.ts';
+import type { LatestOptions } from '../middleware/latest.ts';
+import type { LimitOptions } from '../middleware/limit/limit.ts';
+import type { LogOptions } from '../middleware/log.ts';
+import type { MaxBodyOptions } from '../middleware/max-body.ts';
+import type { MetricsOptions } from '../middleware/metrics/metrics.ts';
+import type { RaceOptions } from '../middleware/race.ts';
+import type { RetryOptions } from '../middleware/retry.ts';
+import type { StaleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
+import type { TimeoutOptions } from '../middleware/timeout/timeout.ts';
+import type { StandardOptions } from '../standard.ts';
+
+/**
+ * A stack as data: the policies with their options, and options that differ by route. It is JSON, so a file or a
+ * configuration centre can hold it.
+ *
+ * @example
+ * ```ts
+ * const document: PolicyDocument = {
+ *   version: 7,
+ *   use: [{ standard: { retry: { retries: 2, backoff: { exponential: [100, 5_000] } } } }, { hedge: 0.05 }],
+ *   routes: { 'GET https://api.example.com/report/*': { timeout: { total: 120_000 }, hedge: false } },
+ * };
+ * const fetch = createFetch({ use: policy(document) });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md
+ */
+export interface PolicyDocument extends PolicyLayer {
+  /** Where the JSON Schema is, for editors: `./node_modules/kyoa/dist/policy.schema.json`. */
+  readonly $schema?: string | undefined;
+  /** Shown in snapshots and events. kyoa does not compare it. */
+  readonly version?: number | string | undefined;
+  /** Layers by environment. The one of the present environment lies over the rest of the document. */
+  readonly environments?: Readonly<Record<string, PolicyLayer>> | undefined;
+}
+
+/**
+ * The part of a document that an environment may change.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#environments
+ */
+export interface PolicyLayer {
+  /** The policies, outermost first. @default [{ standard: {} }] */
+  readonly use?: readonly PolicyEntry[] | undefined;
+  /** Options for the calls of a route, by method and URL: `GET https://api.example.com/users/*`. */
+  readonly routes?: Readonly<Record<string, RouteOptions>> | undefined;
+  /** The secrets that the document refers to, by name, and where each is. */
+  readonly secrets?: Readonly<Record<string, EnvReference>> | undefined;
+}
+
+/**
+ * A reference to a variable of the environment, in place of a text that must not stand in a document.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#secrets
+ */
+export interface EnvReference {
+  readonly env: string;
+}
+
+/**
+ * One policy of a document: its name alone, or its name with its options.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#the-stack
+ */
+export type PolicyEntry = string | WrittenPolicies | Readonly<Record<string, unknown>>;
+
+/**
+ * The policies that a document may have, with their options as JSON.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#the-stack
+ */
+export interface WrittenPolicies {
+  /** The policies of `standard()`. */
+  readonly standard?: Written<StandardOptions>;
+  readonly timeout?: number | Written<TimeoutOptions>;
+  readonly retry?: number | Written<RetryOptions>;
+  readonly hedge?: number | Written<HedgeOptions>;
+  readonly dedupe?: Written<DedupeOptions>;
+  readonly idempotency?: Written<IdempotencyOptions>;
+  readonly breaker?: Written<BreakerOptions>;
+  readonly limit?: Written<LimitOptions>;
+  readonly latest?: Written<LatestOptions>;
+  readonly maxBody?: number | Written<MaxBodyOptions>;
+  readonly chaos?: number | Written<ChaosOptions>;
+  readonly staleIfError?: Written<StaleIfErrorOptions>;
+  /** `respond` is the JSON of the substitute. */
+  readonly fallback?: { readonly respond: unknown };
+  readonly race?: { readonly urls: readonly string[] } & Written<RaceOptions>;
+  readonly endpoints?: { readonly list: readonly Endpoint[] } & Written<EndpointsOptions>;
+  readonly log?: Written<LogOptions>;
+  readonly metrics?: Written<MetricsOptions>;
+  readonly trace?: Readonly<Record<string, never>>;
+}
+
+/**
+ * Options as JSON: a function has the form of the call that makes it, such as `{ "exponential": [200, 10000] }`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#functions
+ */
+export type Written<Options> = { readonly [Name in keyof Options]?: WrittenValue<Exclude<Options[Name], undefined>> };
+type WrittenValue<Value> = Value extends string | number | boolean | readonly unknown[]
+  ? Value
+  : string | Readonly<Record<string, unknown>>;
+
+/**
+ * The options for the calls of a route, as a call itself may have them.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#routes
+ */
+export type RouteOptions = Readonly<Record<string, unknown>>;
