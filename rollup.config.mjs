@@ -7,6 +7,8 @@ import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import { transformSync } from 'oxc-transform';
 
+import { jsonSchema } from './src/policy/json-schema.ts';
+
 /** Public path -> source file. A new entry is one line here and one in the `exports` of package.json. */
 export const entries = {
   '.': 'src/index.ts',
@@ -27,7 +29,7 @@ const dependencies = Object.keys({ ...manifest.dependencies, ...manifest.peerDep
 const modules = {
   input: [...Object.values(entries), 'src/commonjs.ts'],
   external: (id) => id.startsWith('node:') || dependencies.some((name) => id === name || id.startsWith(`${name}/`)),
-  plugins: [declarations(), typescript(), exportsAreBuilt()],
+  plugins: [declarations(), typescript(), policySchema(), exportsAreBuilt()],
   onwarn: fail,
   output: {
     dir: 'dist',
@@ -116,6 +118,16 @@ function inPages() {
       id.endsWith('lib/request-bound.ts')
         ? { code: code.replace(/return 'WebSocketPair'.*/, 'return false;'), map: null }
         : null,
+  };
+}
+
+/** The JSON Schema of policy documents, for editors. */
+function policySchema() {
+  return {
+    name: 'policy-schema',
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: 'policy.schema.json', source: JSON.stringify(jsonSchema()) });
+    },
   };
 }
 

@@ -1,5 +1,9 @@
 /** The public names of `kyoa/policy`. */
 export { policy } from './policy/policy.ts';
+export { checkPolicy } from './policy/check.ts';
+export type { PolicyCheck } from './policy/check.ts';
+export { toPolicy } from './policy/to-policy.ts';
+export { fromServiceConfig } from './policy/service-config.ts';
 export type { LivePolicy, PolicyEvent, PolicyOptions, PolicySnapshot, SourceSnapshot } from './policy/live-policy.ts';
 export type {
   EnvReference,

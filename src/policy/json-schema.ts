@@ -1,0 +1,196 @@
+/** The JSON Schema of policy documents, by which editors complete and check them. */
+import { catalogue } from './catalogue.ts';
+import { formsOf, keyNames } from './options-as-json.ts';
+import { schemas, type OptionSchema, type PolicySchema } from './schemas.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const site = 'https://github.com/kyoa/kyoa/blob/main/docs';
+const infinity: Schema = { const: 'Infinity' };
+const off: Schema = { const: false };
+
+const kinds: Readonly<Record<string, Schema>> = {
+  duration: { anyOf: [{ type: 'number', exclusiveMinimum: 0 }, infinity], description: 'ms' },
+  delay: { anyOf: [{ type: 'number', minimum: 0 }, infinity], description: 'ms' },
+  count: { anyOf: [{ type: 'integer', minimum: 0 }, infinity] },
+  ratio: { type: 'number', minimum: 0, maximum: 1 },
+  number: { type: 'number' },
+  boolean: { type: 'boolean' },
+  text: { type: 'string' },
+  list: { type: 'array' },
+};
+
+/** The arguments of the calls that make a function. */
+const forms: Readonly<Record<string, Schema>> = {
+  exponential: numbers(2, 'The first delay and the longest one, ms'),
+  decorrelated: numbers(2, 'The first delay and the longest one, ms'),
+  constant: numbers(1, 'The delay, ms'),
+  meanPlusDeviation: numbers(1, 'How many standard deviations above the mean'),
+  quantile: {
+    type: 'array',
+    minItems: 1,
+    maxItems: 2,
+    prefixItems: [kinds['ratio'], { type: 'object', properties: { factor: { type: 'number', exclusiveMinimum: 0 } } }],
+  },
+  rto: { type: 'array', maxItems: 0 },
+};
+
+/** The schema of a document, in the draft 2020-12. The package has it as `dist/policy.schema.json`. */
+export function jsonSchema(): Schema {
+  const names = Object.keys(catalogue);
+  const policies = Object.fromEntries(names.map((name) => [name, policySchema(name)]));
+  const routes = Object.fromEntries(names.map((name) => [name, policySchema(name, 'route')]));
+  const standard = ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker'];
+  const layer: Schema = {
+    use: {
+      description: `The policies, outermost first: ${site}/policy-documents.md`,
+      type: 'array',
+      default: ['standard'],
+      items: {
+        anyOf: [
+          { enum: ['standard', ...names.filter((name) => requiredOf(name).length === 0)] },
+          { type: 'string' },
+          {
+            type: 'object',
+            minProperties: 1,
+            maxProperties: 1,
+            properties: {
+              standard: object(
+                Object.fromEntries(standard.map((name) => [name, { anyOf: [off, { $ref: `#/$defs/${name}` }] }])),
+              ),
+              ...refs(names, ''),
+            },
+          },
+        ],
+      },
+    },
+    routes: {
+      description: `Options by route, "GET https://api.example.com/users/*": ${site}/policy-documents.md#routes`,
+      type: 'object',
+      additionalProperties: { type: 'object', properties: refs(names, 'route.') },
+    },
+    secrets: {
+      description: 'Where each secret is',
+      type: 'object',
+      additionalProperties: { ...object({ env: { type: 'string' } }), required: ['env'] },
+    },
+  };
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'A policy document of kyoa',
+    ...object({
+      $schema: { type: 'string' },
+      version: { type: ['number', 'string'] },
+      ...layer,
+      environments: { type: 'object', additionalProperties: object(layer) },
+    }),
+    $defs: {
+      ...policies,
+      ...Object.fromEntries(Object.entries(routes).map(([name, schema]) => [`route.${name}`, schema])),
+    },
+  };
+}
+
+function refs(names: readonly string[], prefix: string): Schema {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/$defs/${prefix}${name}` }]));
+}
+
+function object(properties: Schema): Schema {
+  return { type: 'object', properties, additionalProperties: false };
+}
+
+function requiredOf(policy: string): string[] {
+  const { options } = describe(policy);
+  const { subject } = catalogue[policy]!;
+  const required = Object.keys(options).filter((name) => options[name]!.required);
+  return subject === undefined ? required : [subject, ...required];
+}
+
+function describe(policy: string): PolicySchema {
+  return (schemas as Readonly<Record<string, PolicySchema>>)[policy] ?? { options: {} };
+}
+
+/** The options of a policy; of a route, those that a call may have. */
+function policySchema(policy: string, place?: 'route'): Schema {
+  const { options, scalar } = describe(policy);
+  const { subject } = catalogue[policy]!;
+  const members = Object.entries(options)
+    .filter(([, { perCall }]) => place === undefined || perCall)
+    .map(([name, option]) => [name, optionSchema(name, option)] as const)
+    .filter(([, schema]) => schema !== undefined);
+  const inPlace = place === undefined && subject !== undefined ? { [subject]: subjects[subject] } : {};
+  const whole = {
+    ...object({ ...inPlace, ...Object.fromEntries(members) }),
+    ...(place === undefined && requiredOf(policy).length > 0 && { required: requiredOf(policy) }),
+  };
+  const number = scalar === undefined ? [] : [optionSchema(scalar, options[scalar]!)];
+  return { description: `${site}/policies/${pageOf(policy)}.md`, anyOf: [whole, ...number, { type: 'boolean' }] };
+}
+
+const subjects: Schema = {
+  respond: {},
+  urls: { type: 'array', items: { type: 'string' }, minItems: 1 },
+  list: {
+    type: 'array',
+    minItems: 1,
+    items: {
+      ...object({
+        url: { type: ['string', 'object'] },
+        weight: { type: 'number', minimum: 0 },
+        zone: { type: 'string' },
+      }),
+      required: ['url'],
+    },
+  },
+};
+
+function optionSchema(name: string, option: OptionSchema): Schema | undefined {
+  const { kind, choices, options, default: preset } = option;
+  const made = (formsOf[name] ?? []).map((form) => object({ [form]: forms[form] ?? argumentsOf(form) }));
+  const described = {
+    choice: { enum: choices },
+    object: {
+      anyOf: [
+        off,
+        object(
+          Object.fromEntries(
+            Object.entries(options ?? {}).flatMap(([inner, schema]) => {
+              const found = optionSchema(inner, schema);
+              return found === undefined ? [] : [[inner, found]];
+            }),
+          ),
+        ),
+      ],
+    },
+  };
+  const plain = kind in described ? described[kind as keyof typeof described] : kinds[kind];
+  if (name === 'key')
+    return { anyOf: [{ enum: keyNames }, { ...object({ fixed: { type: 'string' } }), required: ['fixed'] }] };
+  if (kind === 'function' && made.length === 0) return undefined;
+  const numbersToo = kind === 'other' && made.length > 0 ? [{ type: 'number' }, off] : [];
+  const any = [...(plain === undefined || kind === 'function' ? numbersToo : [plain]), ...made];
+  const schema = any.length === 1 ? any[0]! : any.length === 0 ? {} : { anyOf: any };
+  return preset === undefined || preset === Infinity ? schema : { ...schema, default: preset };
+}
+
+/** The arguments of a call that takes the options of `schemas`. */
+function argumentsOf(form: string): Schema {
+  const { options } = describe(form);
+  return object(
+    Object.fromEntries(
+      Object.entries(options).flatMap(([name, option]) => {
+        const schema = optionSchema(name, option);
+        return schema === undefined ? [] : [[name, schema]];
+      }),
+    ),
+  );
+}
+
+function numbers(count: number, description: string): Schema {
+  return { type: 'array', items: { type: 'number', minimum: 0 }, minItems: count, maxItems: count, description };
+}
+
+/** `staleIfError` has the page `stale-if-error`. */
+function pageOf(policy: string): string {
+  return policy === 'idempotency' ? '../idempotency' : policy.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

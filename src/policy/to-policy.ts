@@ -1,0 +1,64 @@
+/** `toPolicy()`: a stack as a document. */
+import { givenOptions, isPolicyName } from '../core/compose.ts';
+import type { Middleware } from '../core/context.ts';
+import type { EndpointsPolicy } from '../middleware/endpoints/endpoints.ts';
+import { catalogue } from './catalogue.ts';
+import type { PolicyDocument, PolicyEntry } from './document.ts';
+import { isJsonObject, keyNameOf } from './options-as-json.ts';
+import { memberPath, PolicyError, type PolicyProblem } from './problem.ts';
+
+/**
+ * Writes a stack as a document, which `policy()` makes the same stack of. Options that functions of kyoa made, such as
+ * `exponential(200, 10_000)`, are written as that call. A middleware of the program is written by its name.
+ *
+ * @throws {PolicyError} for an option that no document can hold, such as a `when` of the program or a storage
+ * @example
+ * ```ts
+ * import { toPolicy } from 'kyoa/policy';
+ *
+ * const document = toPolicy([...standard({ retry: { retries: 2 } }), hedge()]);
+ * console.log(JSON.stringify(document, null, 2));
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#from-code-to-a-document
+ */
+export function toPolicy(stack: readonly Middleware[]): PolicyDocument {
+  const problems: PolicyProblem[] = [];
+  const use = stack.map((middleware, index) => entryOf(middleware, memberPath('use', index), problems));
+  if (problems.length > 0) throw new PolicyError(problems, 'the stack');
+  return { use };
+}
+
+function entryOf(middleware: Middleware, path: string, problems: PolicyProblem[]): PolicyEntry {
+  const { name } = middleware;
+  const given = givenOptions(middleware);
+  if (given === undefined || catalogue[name] === undefined) {
+    if (name === '') problems.push({ path, message: 'is a middleware without a name: name its function' });
+    else if (given !== undefined && isPolicyName(name))
+      problems.push({ path: memberPath(path, name), message: 'takes a function, which no document can hold' });
+    return name;
+  }
+  const all = name === 'endpoints' ? { list: listOf(middleware as EndpointsPolicy), ...Object(given) } : given;
+  return { [name]: written(all, memberPath(path, name), problems) };
+}
+
+/** The list that is in force, which may not be the first one. */
+function listOf(policy: EndpointsPolicy): unknown {
+  return policy.snapshot().map(({ url, weight, zone }) => ({ url, weight, zone }));
+}
+
+/** A value as JSON. What JSON cannot hold is a problem. */
+function written(value: unknown, path: string, problems: PolicyProblem[]): unknown {
+  if (value === Infinity) return 'Infinity';
+  if (Array.isArray(value)) return value.map((member, index) => written(member, memberPath(path, index), problems));
+  const keyName = keyNameOf(value);
+  if (keyName !== undefined) return keyName;
+  const { toJSON } = Object(value) as { toJSON?: () => unknown };
+  if (typeof toJSON === 'function') return written(toJSON(), path, problems);
+  if (typeof value === 'function') {
+    problems.push({ path, message: 'is a function of the program, which no document can hold' });
+    return undefined;
+  }
+  if (!isJsonObject(value)) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(members.map(([name, member]) => [name, written(member, memberPath(path, name), problems)]));
+}
