@@ -8,6 +8,7 @@ import type { Middleware } from './core/context.ts';
  *
  * @example
  * ```ts
+ * import { createFetch, type LiveStack } from 'kyoa';
  * import { policy } from 'kyoa/policy';
  *
  * const stack: LiveStack = policy({ use: [{ timeout: { total: 5_000 } }, { retry: { retries: 2 } }] });

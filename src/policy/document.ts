@@ -23,6 +23,9 @@ import type { StandardOptions } from '../standard.ts';
  *
  * @example
  * ```ts
+ * import { createFetch } from 'kyoa';
+ * import { policy, type PolicyDocument } from 'kyoa/policy';
+ *
  * const document: PolicyDocument = {
  *   version: 7,
  *   use: [{ standard: { retry: { retries: 2, backoff: { exponential: [100, 5_000] } } } }, { hedge: 0.05 }],

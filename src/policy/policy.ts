@@ -28,12 +28,12 @@ type From = PolicyDocument | PolicySource | readonly (PolicyDocument | PolicySou
  * @throws {PolicyError} if a document that the program gives is wrong
  * @example
  * ```ts
+ * import { createFetch } from 'kyoa';
  * import { policy } from 'kyoa/policy';
- * import { file } from 'kyoa/policy/sources';
  *
- * const live = policy(file('policy.json'));
+ * const live = policy({ version: 1, use: [{ standard: { retry: { retries: 2 } } }] });
  * const fetch = createFetch({ use: live });
- * console.log(live.snapshot().version);
+ * live.update({ version: 2, use: [{ standard: { retry: { retries: 4 } } }] });
  * ```
  * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md
  */

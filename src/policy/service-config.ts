@@ -36,6 +36,7 @@ const mostAttempts = 5;
  * @throws {PolicyError} if the config breaks a rule of gRPC, such as `retryPolicy` beside `hedgingPolicy`
  * @example
  * ```ts
+ * import { createFetch } from 'kyoa';
  * import { fromServiceConfig, policy } from 'kyoa/policy';
  *
  * const document = fromServiceConfig({

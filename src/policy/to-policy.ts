@@ -14,6 +14,7 @@ import { memberPath, PolicyError, type PolicyProblem } from './problem.ts';
  * @throws {PolicyError} for an option that no document can hold, such as a `when` of the program or a storage
  * @example
  * ```ts
+ * import { hedge, standard } from 'kyoa';
  * import { toPolicy } from 'kyoa/policy';
  *
  * const document = toPolicy([...standard({ retry: { retries: 2 } }), hedge()]);
