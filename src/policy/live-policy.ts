@@ -38,7 +38,7 @@ export interface PolicyOptions {
   readonly storage?: Storage | undefined;
   /** A source that has failed for this long is stale, ms. Its document stays in force. @default 600_000 */
   readonly staleAfter?: number | undefined;
-  /** Receives what happens to the documents. @default refused documents are reported on the console */
+  /** Receives what happens to the documents. @default warns of refused documents */
   readonly listener?: ((event: PolicyEvent) => void) | undefined;
 }
 
