@@ -19,6 +19,7 @@ export const entries = {
   './opentelemetry': 'adapters/telemetry/opentelemetry.ts',
   './prometheus': 'adapters/telemetry/prometheus.ts',
   './policy': 'src/policy.ts',
+  './policy/sources': 'adapters/policy/sources.ts',
   './testing': 'src/testing.ts',
 };
 
