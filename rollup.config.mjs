@@ -1,7 +1,7 @@
-/** One module per source file for npm, two self-contained files for pages without a bundler. */
+/** One module per source file for npm, two self-contained files for pages without a bundler, and the command. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
@@ -71,6 +71,22 @@ const scriptTag = (input, output) => ({
   output: { ...output, sourcemap: true },
 });
 
+/** The command: one file with the packages that it needs. kyoa is imported from the modules beside it. */
+const commandFolder = join(root, 'adapters/cli');
+const isKyoa = (id) => id.startsWith(root) && !id.startsWith(commandFolder) && !id.includes('/node_modules/');
+const command = {
+  input: join(commandFolder, 'main.ts'),
+  external: (id) => id.startsWith('node:') || id === 'undici' || isKyoa(id),
+  plugins: [resolve({ exportConditions: ['node'] }), typescript(), licences('LICENSES.txt')],
+  onwarn: fail,
+  output: {
+    file: manifest.bin.kyoa,
+    format: 'es',
+    inlineDynamicImports: true,
+    paths: (id) => (isKyoa(id) ? `../${relative(root, id).replace(/ts$/, 'js')}` : id),
+  },
+};
+
 export default [
   modules,
   scriptTag('script-tag:everything', { file: 'dist/kyoa.bundle.js', format: 'es' }),
@@ -80,9 +96,10 @@ export default [
     name: 'kyoa',
     exports: 'default',
   }),
+  command,
 ];
 
-/** tsc writes the types: src by itself, without the types of Node, then the adapters. */
+/** tsc writes the types: src by itself, without the types of Node, then the adapters. The command has none. */
 function declarations() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   return {
@@ -92,6 +109,7 @@ function declarations() {
       for (const project of ['tsconfig.json', 'adapters/tsconfig.json']) {
         execFileSync(process.execPath, [tsc, '-p', project, '--noEmit', 'false'], { cwd: root, stdio: 'inherit' });
       }
+      rmSync(join(root, 'dist/adapters/cli'), { recursive: true });
     },
   };
 }
@@ -107,6 +125,24 @@ function typescript() {
       const [helper] = Object.keys(result.helpersUsed);
       if (helper) this.error(`${id} uses syntax newer than es2022, which would need the helper ${helper}`);
       return result;
+    },
+  };
+}
+
+/** Writes the licences of the packages in a bundle to a file beside it. */
+function licences(fileName) {
+  return {
+    name: 'licences',
+    generateBundle(_, bundle) {
+      const modules = Object.values(bundle).flatMap(({ moduleIds }) => moduleIds ?? []);
+      const folders = modules.flatMap((id) => /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []);
+      const texts = [...new Set(folders)].sort().map((folder) => {
+        const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+        const [file] = readdirSync(folder).filter((file) => /^licen[cs]e/i.test(file));
+        if (file === undefined) this.error(`${name} has no file with its licence`);
+        return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`;
+      });
+      this.emitFile({ type: 'asset', fileName, source: texts.join(`\n${'-'.repeat(80)}\n\n`) });
     },
   };
 }

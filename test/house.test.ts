@@ -279,6 +279,13 @@ const rejected: readonly Probe[] = [
     says: 'A part of the transport imports src/core',
   },
   {
+    what: 'the command importing a policy by its file',
+    file: 'adapters/cli/load/reaching.ts',
+    code: `export { tidy } from '../../../src/middleware/tidy.ts';\n`,
+    rule: imports,
+    says: 'The command imports what kyoa exports, src/core, the transport and packages.',
+  },
+  {
     what: 'the playground importing the sources',
     file: 'playground/inside.ts',
     code: `export { helper } from '../src/lib/helper.ts';\n`,
@@ -375,6 +382,12 @@ import { errors } from 'undici';
 import type { Plain } from '../../../src/core/plain.ts';
 
 export const piece = (plain: Plain): unknown => [plain, errors];
+`,
+  'adapters/cli/command.ts': `
+import { piece } from '../transport/undici/piece.ts';
+import type { Plain } from '../../src/core/plain.ts';
+
+export const command = (plain: Plain): unknown => piece(plain);
 `,
   'adapters/storage/memory.ts': `export const memory = new Map<string, string>();\n`,
   'playground/outside.ts': `

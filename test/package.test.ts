@@ -25,6 +25,7 @@ type Target = string | { readonly [condition: string]: Target };
 
 interface Manifest {
   readonly exports: Record<string, Target>;
+  readonly bin: { readonly kyoa: string };
   readonly homepage: string;
   readonly bugs: { readonly url: string };
   readonly repository: object;
@@ -91,11 +92,12 @@ describe('the package', () => {
     expect(JSON.stringify(manifest.exports)).not.toContain('*');
   });
 
-  test('contains only modules with maps and types, two files for script tags, and the files that npm shows', () => {
+  test('contains only modules with maps and types, two files for script tags, the command, and the files that npm shows', () => {
     const kinds = [
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
       /^docs\/operations(\.md|\/(alerts\.yml|dashboard\.json))$/,
       /^dist\/kyoa\.(bundle|global)\.js(\.map)?$/,
+      /^dist\/cli\/(kyoa\.js|LICENSES\.txt)$/,
       /^dist\/(src|adapters)\/([a-z-]+\/)*[a-z0-9-]+\.(js|js\.map|d\.ts)$/,
     ];
     const files = globSync('**/*.*', { cwd: join(consumer, 'node_modules/kyoa') });
@@ -104,6 +106,25 @@ describe('the package', () => {
     const beside = modules.flatMap((file) => [`${file}.map`, file.replace(/js$/, 'd.ts')]);
     expect(modules.length).toBeGreaterThan(50);
     expect(beside.filter((file) => !files.includes(file))).toEqual([]);
+  });
+
+  test('has the command, which needs no further package and which no module imports', () => {
+    const { bin } = manifest;
+    const command = join(consumer, 'node_modules/kyoa', bin.kyoa);
+    const { stdout, stderr } = spawnSync(process.execPath, [command], { cwd: consumer, encoding: 'utf8' });
+    expect(stdout).toContain('Usage: kyoa');
+    expect(stderr).toBe('');
+    const code = readFileSync(command, 'utf8');
+    expect(code).toMatch(/^#!\/usr\/bin\/env node\n/);
+    const packages = Array.from(code.matchAll(/^import .* from '([^.'][^']*)'/gm), ([, name]) => name!);
+    expect(packages.filter((name) => !name.startsWith('node:'))).toEqual([]);
+    const licences = readFileSync(join(dirname(command), 'LICENSES.txt'), 'utf8');
+    for (const name of ['commander', 'log-update', 'string-width'])
+      expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'));
+    const modules = globSync('dist/{src,adapters}/**/*.js', { cwd: join(consumer, 'node_modules/kyoa') });
+    const others = [...modules, 'dist/kyoa.bundle.js', 'dist/kyoa.global.js'];
+    const text = (file: string): string => readFileSync(join(consumer, 'node_modules/kyoa', file), 'utf8');
+    expect(others.filter((file) => /\bcli\/|commander/.test(text(file)))).toEqual([]);
   });
 
   // npm resolves a relative link of a README against the GitHub repository, if the member is an object, and the link a path
