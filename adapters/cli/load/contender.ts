@@ -11,11 +11,11 @@ export interface Contender {
   /** The name of the function that opens connections. */
   readonly transport: string;
   /** Sends a call and reads its body to the end. Resolves with the kind of the failure, if it failed, and never rejects. */
-  call(): Promise<string | undefined>;
+  readonly call: () => Promise<string | undefined>;
   /** The requests that were sent so far, those of retries and copies included. */
-  requests(): number;
+  readonly requests: () => number;
   /** Ends the calls in flight and closes the connections. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The first is the one that the thresholds apply to. */
@@ -92,14 +92,14 @@ async function readToTheEnd(response: Response): Promise<Response> {
 function initOf({ method, header, body }: LoadOptions): RequestInit {
   return {
     method,
-    headers: [...header.map(([name, value]): [string, string] => [name, value])],
+    headers: header.map(([name, value]): [string, string] => [name, value]),
     ...(body && { body }),
   };
 }
 
 interface Counted {
   readonly fetch: Fetch;
-  requests(): number;
+  readonly requests: () => number;
 }
 
 function counted(fetch: Fetch): Counted {

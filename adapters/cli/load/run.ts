@@ -16,7 +16,7 @@ export interface Run {
   /** ms, the warm-up included. */
   readonly duration: number;
   /** ms since the start. */
-  now(): number;
+  readonly now: () => number;
   readonly interrupted: boolean;
   /** The share of the time in which the event loop was busy, at the end of a closed loop. */
   readonly busy: number | undefined;

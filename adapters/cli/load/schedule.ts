@@ -17,7 +17,7 @@ export interface Schedule {
   /** ms, the warm-up included. */
   readonly duration: number;
   /** When call `index` (0-based) is due; `undefined` after the last one. Half an index lies between two calls. */
-  due(index: number): number | undefined;
+  readonly due: (index: number) => number | undefined;
 }
 
 export interface Plan {
@@ -55,7 +55,7 @@ export function schedule({ rate, for: length, peak, warmup }: Plan): Schedule {
   return {
     phases,
     duration: start,
-    due(index) {
+    due: (index) => {
       if (index >= total - 1e-9) return undefined;
       const phase = phases.findLast(({ before }) => before <= index) ?? phases[0]!;
       return phase.start + timeOf(index - phase.before, phase);

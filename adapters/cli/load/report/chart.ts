@@ -29,13 +29,13 @@ export interface Chart {
   readonly legend: readonly Series[];
   /** Vertical lines with a name: where a part of the run begins. */
   readonly marks?: readonly { readonly x: number; readonly name: string }[];
-  draw(at: Pen): string;
+  readonly draw: (pen: Pen) => string;
 }
 
 /** Places values in the plot. */
 export interface Pen {
-  x(value: number): number;
-  y(value: number): number;
+  readonly x: (value: number) => number;
+  readonly y: (value: number) => number;
   /** The bottom of the plot. */
   readonly floor: number;
 }
