@@ -24,7 +24,8 @@ const FRAME_EVERY = 250; // ms
 
 /** Redraws the frame on a terminal, and writes a line now and then elsewhere. The end of the view removes the frame. */
 export function showLive(stream: WriteStream, view: View, lineEvery: number): Disposable {
-  if (!stream.isTTY || process.env['TERM'] === 'dumb') {
+  // A terminal without a size has 0 columns.
+  if (!stream.isTTY || !stream.columns || process.env['TERM'] === 'dumb') {
     const timer = setInterval(() => stream.write(`${view.line()}\n`), lineEvery);
     return { [Symbol.dispose]: () => clearInterval(timer) };
   }

@@ -1,5 +1,6 @@
 /** Reads the values of options. A value that is not understood is refused with one that would be. */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 import { InvalidArgumentError } from 'commander';
 
@@ -89,8 +90,18 @@ export function header(text: string, earlier: readonly [string, string][] = []):
 /** The text itself, or `@file` for the bytes of a file. */
 export function body(text: string): string | Uint8Array<ArrayBuffer> {
   if (!text.startsWith('@')) return text;
+  return orRefused(() => new Uint8Array(readFileSync(text.slice(1))));
+}
+
+/** The path of a file that can be written: a run of an hour should not end with the news that it cannot. */
+export function outputFile(path: string): string {
+  orRefused(() => accessSync(dirname(path), constants.W_OK));
+  return path;
+}
+
+function orRefused<T>(access: () => T): T {
   try {
-    return new Uint8Array(readFileSync(text.slice(1)));
+    return access();
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? `${error.message}.` : String(error));
   }

@@ -2,7 +2,8 @@
  * `npm run proof:package` installs the files that npm would publish into an empty folder, beside the SDKs, bundlers,
  * compilers and runtimes of users, and uses the package with each of them. It needs the npm registry and Chromium.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -15,6 +16,9 @@ const folder = mkdtempSync(join(tmpdir(), 'kyoa-proof-'));
 const project = join(folder, 'project');
 const bin = (name: string): string => join(project, 'node_modules', name);
 const summary: string[] = [];
+const server200 = `require('node:http').createServer((_, response) => response.end('kyoa')).listen(0, '127.0.0.1', function () {
+  console.log(this.address().port);
+})`;
 
 try {
   process.exitCode = (await proof()) ? 0 : 1;
@@ -72,6 +76,7 @@ async function proof(): Promise<boolean> {
     ...Object.fromEntries(
       ['vite', 'esbuild', 'rollup', 'webpack'].map((name) => [`bundle: ${name}`, () => bundle(name)]),
     ),
+    'npx kyoa, in an empty folder': command,
     'pages in Chromium': pages,
   };
 
@@ -202,6 +207,22 @@ function bundle(bundler: string): boolean {
     summary.push(`        ${bundler} ${page}.js: ${kB(code.length)}, gzip ${kB(gzipSync(code, { level: 9 }).length)}`);
   }
   return true;
+}
+
+/** Without undici, which is not installed there, `load` sends through the global fetch. */
+async function command(): Promise<boolean> {
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  const npx = (...args: readonly string[]): boolean => run('npx', ['--yes', '../kyoa.tgz', ...args], empty);
+  if (!npx('--help') || !npx('load', '--help')) return false;
+  const server = spawn(process.execPath, ['--eval', server200], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [port] = (await once(server.stdout, 'data')) as [Buffer];
+    const url = `http://127.0.0.1:${port.toString().trim()}/`;
+    return npx('load', url, '--for', '1s', '--warmup', '0s', '--max-errors', '0%');
+  } finally {
+    server.kill();
+  }
 }
 
 async function pages(): Promise<boolean> {

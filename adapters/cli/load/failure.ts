@@ -26,6 +26,8 @@ function codeOf(error: unknown): string | undefined {
   return codeOf(error.cause) ?? own;
 }
 
-function nameOf({ name, message }: Error): string {
-  return name === 'TimeoutError' ? 'timeout (total)' : `${name}: ${message}`;
+/** Above a reason that has no code, `fetch failed` says nothing. */
+function nameOf({ name, message, cause }: Error): string {
+  if (name === 'TimeoutError') return 'timeout (total)';
+  return cause instanceof Error ? nameOf(cause) : `${name}: ${message}`;
 }

@@ -5,7 +5,19 @@ import process from 'node:process';
 import { Option, type Command } from 'commander';
 
 import { paintFor, showLive } from '../terminal.ts';
-import { body, count, duration, factor, header, method, percentage, positiveDuration, rate, url } from '../values.ts';
+import {
+  body,
+  count,
+  duration,
+  factor,
+  header,
+  method,
+  outputFile,
+  percentage,
+  positiveDuration,
+  rate,
+  url,
+} from '../values.ts';
 import type { LoadOptions } from './options.ts';
 import { progressOf } from './progress.ts';
 import { reportOf } from './report/report.ts';
@@ -51,7 +63,7 @@ export function load(program: Command, exit: (code: number) => void): void {
     .option('--max-in-flight <number>', 'the most calls in flight at a time', count, 10_000)
     .option('--no-policy', 'send without any policy, to measure the server alone')
     .option('--compare', 'send each call a second time, through plain fetch')
-    .option('--report <file>', 'write a report as one HTML file')
+    .option('--report <file>', 'write a report as one HTML file', outputFile)
     .option('--json', 'print the result as JSON; the progress goes to stderr')
     .option('--max-p99 <duration>', 'exit with 1 if the 99th percentile is above', positiveDuration)
     .option('--max-errors <percentage>', 'exit with 1 if more calls have failed', percentage)

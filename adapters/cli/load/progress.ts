@@ -45,7 +45,7 @@ function headline(run: Run, paint: Paint): string {
   const done = Math.min(1, run.now() / run.duration);
   const filled = Math.round(done * BAR);
   const bar = `${paint('cyan', '━'.repeat(filled))}${paint('dim', '─'.repeat(BAR - filled))}`;
-  return `${bar}  ${span(Math.min(run.now(), run.duration) - (run.now() % 1_000))} of ${span(run.duration)}  ${phaseOf(run)}`;
+  return `${bar}  ${Math.floor(Math.min(run.now(), run.duration) / 1_000)} s of ${span(run.duration)}  ${phaseOf(run)}`;
 }
 
 function phaseOf({ phases, duration, now }: Run): string {

@@ -57,7 +57,8 @@ export interface Threshold {
 export function resultOf(run: Run): Result {
   const { options, lanes } = run;
   const [first] = lanes as readonly [Lane, ...Lane[]];
-  const measured = Math.max(0, Math.min(run.now(), run.duration) - first.recorder.warmup);
+  const end = run.interrupted ? Math.min(run.now(), run.duration) : run.duration;
+  const measured = Math.max(0, end - first.recorder.warmup);
   const contenders = lanes.map((lane) => contenderResult(lane, measured));
   return {
     url: withoutUrlSecrets(options.url),
