@@ -4,19 +4,23 @@ import { styleText } from 'node:util';
 
 import { Command, CommanderError } from 'commander';
 
+import { advise } from './advise/advise.ts';
+import { check } from './check/check.ts';
+import { drill } from './drill/drill.ts';
 import { load } from './load/load.ts';
 
 /** Adds a subcommand. Its action returns the exit code. */
 export type Subcommand = (program: Command, exit: (code: number) => void) => void;
 
 /** A new subcommand is one entry here, in the order of the help. */
-const subcommands: readonly Subcommand[] = [load];
+const subcommands: readonly Subcommand[] = [check, load, advise, drill];
 
 /** Nothing is wrong; a threshold was missed; the command line is wrong. */
 export type ExitCode = 0 | 1 | 2;
 
 const about = `Resilient fetch as middleware, from the command line.
 
+  $ npx kyoa check policy.json
   $ npx kyoa load http://127.0.0.1:8080/ --rate 200 --for 60s`;
 
 /** Runs the command and returns its exit code. */

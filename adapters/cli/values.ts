@@ -93,6 +93,14 @@ export function body(text: string): string | Uint8Array<ArrayBuffer> {
   return orRefused(() => new Uint8Array(readFileSync(text.slice(1))));
 }
 
+/** Names with commas between them: `tenant,auth`. */
+export function names(text: string): string[] {
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
 /** The path of a file that can be written: a run of an hour should not end with the news that it cannot. */
 export function outputFile(path: string): string {
   orRefused(() => accessSync(dirname(path), constants.W_OK));
