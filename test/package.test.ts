@@ -95,7 +95,7 @@ describe('the package', () => {
   test('contains only modules with maps and types, two files for script tags, the command, and the files that npm shows', () => {
     const kinds = [
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
-      /^docs\/operations(\.md|\/(alerts\.yml|dashboard\.json))$/,
+      /^docs\/operations(\.md|\/[a-z-]+\.(yml|yaml|json))$/,
       /^dist\/kyoa\.(bundle|global)\.js(\.map)?$/,
       /^dist\/cli\/(kyoa\.js|LICENSES\.txt)$/,
       /^dist\/(src|adapters)\/([a-z-]+\/)*[a-z0-9-]+\.(js|js\.map|d\.ts)$/,

@@ -28,19 +28,23 @@ export interface PrometheusServer {
 }
 
 export interface Setting {
-  /** The host:port that is scraped, as the job `shop`. */
-  readonly target: string;
-  /** The text of a rule file. */
-  readonly rules: string;
+  /** The host:port of each process that is scraped, as the job `shop`. */
+  readonly targets: readonly string[];
+  /** The texts of the rule files. */
+  readonly rules: readonly string[];
   /** The time between scrapes and between evaluations of the rules, in ms. */
   readonly interval: number;
 }
 
-export async function startPrometheus({ target, rules, interval }: Setting): Promise<PrometheusServer> {
+export async function startPrometheus({ targets, rules, interval }: Setting): Promise<PrometheusServer> {
   const command = findPrometheus();
   if (command === undefined) throw new Error('prometheus is not installed: apt-get install prometheus');
   const folder = mkdtempSync(join(tmpdir(), 'kyoa-prometheus-'));
-  writeFileSync(join(folder, 'rules.yml'), rules);
+  const files = rules.map((text, index) => {
+    const file = join(folder, `rules-${index}.yml`);
+    writeFileSync(file, text);
+    return file;
+  });
   writeFileSync(
     join(folder, 'prometheus.yml'),
     JSON.stringify({
@@ -49,8 +53,8 @@ export async function startPrometheus({ target, rules, interval }: Setting): Pro
         scrape_timeout: `${interval}ms`,
         evaluation_interval: `${interval}ms`,
       },
-      rule_files: [join(folder, 'rules.yml')],
-      scrape_configs: [{ job_name: 'shop', static_configs: [{ targets: [target] }] }],
+      rule_files: files,
+      scrape_configs: [{ job_name: 'shop', static_configs: [{ targets }] }],
     }),
   );
   const address = `127.0.0.1:${await freePort()}`;
