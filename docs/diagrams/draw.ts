@@ -2,6 +2,8 @@
 import { globSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
+import { capacity } from './capacity.ts';
+import { drill } from './drill.ts';
 import { lifeOfAGet } from './life-of-a-get.ts';
 import { onion } from './onion.ts';
 import { sequence } from './sequence.ts';
@@ -10,12 +12,14 @@ import { timeline, type Story } from './timeline.ts';
 
 const folder = import.meta.dirname;
 
-/** The SVG of each file: the onion, the sizes, and a good and a bad day of each policy. */
+/** The SVG of each file: the onion, what tables of pages have, and a good and a bad day of each policy. */
 export async function drawings(): Promise<Record<string, string>> {
   const drawn: Record<string, string> = {
     'onion.svg': onion(),
     'life-of-a-get.svg': sequence(lifeOfAGet),
     'sizes.svg': sizes(),
+    'capacity.svg': capacity(),
+    'drill.svg': drill(),
   };
   for (const file of globSync('stories/*.ts', { cwd: folder })) {
     const { story } = (await import(join(folder, file))) as { story: Story };
