@@ -6,7 +6,7 @@ import { style } from './timeline.ts';
 
 const width = 760;
 const height = 340;
-const frame = { left: 66, right: 24, top: 20, bottom: 52 };
+const frame = { left: 66, right: 34, top: 20, bottom: 52 };
 /** The share of a core at which calls begin to wait for each other. */
 const end = 0.7;
 
@@ -59,7 +59,7 @@ ${[...grid, ...ticks].join('\n')}
 <path class="core" d="M${line(slow!)}L${line(quick!).split('L').toReversed().join('L')}Z"/>
 <path class="mark" d="M${frame.left} ${round(y(end))}H${width - frame.right}"/><text x="${frame.left + 6}" y="${round(y(end)) - 6}">70 % of a core: the end</text>
 ${[...ends, ...dots, ...squares].join('\n')}
-<text x="${frame.left}" y="${height - 8}">POSTs a second, of all clients. Band: the model. Dots: so many clients, measured. Squares: the operations alone, under load</text>
+<text x="${(frame.left + width - frame.right) / 2}" y="${height - 8}" text-anchor="middle">POSTs a second, of all clients</text>
 </svg>
 `;
 }
