@@ -33,6 +33,7 @@ export default defineConfig({
       { text: 'Getting started', link: '/getting-started' },
       { text: 'Policies', link: '/policies/timeout', activeMatch: '/policies/' },
       { text: 'Playground', link: '/playground' },
+      { text: 'In production', link: '/production' },
       { text: 'Benchmarks', link: '/benchmarks' },
     ],
     socialLinks: [{ icon: 'github', link: 'https://github.com/kyoa/kyoa' }],
