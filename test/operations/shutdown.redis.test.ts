@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,10 +19,8 @@ test(
   async () => {
     if (!existsSync(join(root, 'dist'))) execFileSync('npm', ['run', 'build'], { cwd: root });
     const redis = await startRedis();
-    const paying = Promise.withResolvers<ServerResponse>();
-    const payments = createServer(
-      (request, response) => void request.resume().on('end', () => paying.resolve(response)),
-    );
+    const payments = createServer();
+    const payment = once(payments, 'request') as Promise<[IncomingMessage, ServerResponse]>;
     payments.listen(0, '127.0.0.1');
     await once(payments, 'listening');
     const port = await freePort();
@@ -50,10 +48,10 @@ test(
     try {
       while (!(await isUp())) await sleep(50);
       const running = order();
-      const payment = await paying.promise;
+      const [, paying] = await payment;
       service.kill('SIGTERM');
       while (await isUp()) await sleep(50);
-      payment.writeHead(201, { 'content-type': 'application/json' }).end('{"number":7}');
+      paying.writeHead(201, { 'content-type': 'application/json' }).end('{"number":7}');
       const response = await running;
       expect([response.status, await response.json()]).toEqual([201, { payment: { number: 7 } }]);
       expect(await exit).toEqual([0, null]);
