@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 
 import { capacity } from './capacity.ts';
 import { drill } from './drill.ts';
+import { incident } from './incident.ts';
 import { lifeOfAGet } from './life-of-a-get.ts';
 import { onion } from './onion.ts';
 import { sequence } from './sequence.ts';
@@ -20,6 +21,7 @@ export async function drawings(): Promise<Record<string, string>> {
     'sizes.svg': sizes(),
     'capacity.svg': capacity(),
     'drill.svg': drill(),
+    'incident.svg': incident(),
   };
   for (const file of globSync('stories/*.ts', { cwd: folder })) {
     const { story } = (await import(join(folder, file))) as { story: Story };
