@@ -40,7 +40,7 @@ const expected: Record<Fault | Illness, readonly (readonly [alert: string, label
 };
 const all = Object.keys(expected) as (Fault | Illness)[];
 /** How long an alert may take to fire or to clear, ms. */
-const patience = smoke ? 15_000 : 60_000;
+const patience = smoke ? 25_000 : 60_000;
 /** The interval of scrapes and of checks, ms. */
 const interval = 250;
 

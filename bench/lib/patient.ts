@@ -50,10 +50,13 @@ const megabyte = (): number[] => Array.from({ length: 2 ** 17 }, () => Math.rand
 /** Each starts an illness, and returns its cure. */
 const illnesses: Record<Illness, () => () => void> = {
   blocked() {
-    const timer = setInterval(() => {
-      const end = performance.now() + 120;
+    // After the loop has polled, where a request would block it: a scrape that waits for a timer's callback reads the
+    // histogram, and clears it, before the delay is recorded.
+    const block = (): void => {
+      const end = performance.now() + 160;
       while (performance.now() < end);
-    }, 150);
+    };
+    const timer = setInterval(() => setImmediate(block), 300);
     return () => clearInterval(timer);
   },
   leaking() {
