@@ -50,8 +50,8 @@ const megabyte = (): number[] => Array.from({ length: 2 ** 17 }, () => Math.rand
 /** Each starts an illness, and returns its cure. */
 const illnesses: Record<Illness, () => () => void> = {
   blocked() {
-    // After the loop has polled, where a request would block it: a scrape that waits for a timer's callback reads the
-    // histogram, and clears it, before the delay is recorded.
+    // After the loop has polled, where a request would block it: a scrape that waits for a timer's callback may read the
+    // histogram, and clear it, before the delay is recorded.
     const block = (): void => {
       const end = performance.now() + 160;
       while (performance.now() < end);
