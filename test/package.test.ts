@@ -36,7 +36,7 @@ interface Manifest {
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 const targets = Object.values(manifest.exports);
 const names = Object.keys(manifest.exports)
-  .filter((path) => path !== './package.json')
+  .filter((path) => !path.endsWith('.json'))
   .map((path) => `kyoa${path.slice(1)}`);
 
 let consumer: string;
@@ -97,6 +97,7 @@ describe('the package', () => {
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
       /^docs\/operations(\.md|\/[a-z-]+\.(yml|yaml|json))$/,
       /^dist\/kyoa\.(bundle|global)\.js(\.map)?$/,
+      /^dist\/policy\.schema\.json$/,
       /^dist\/cli\/(kyoa\.js|LICENSES\.txt)$/,
       /^dist\/(src|adapters)\/([a-z-]+\/)*[a-z0-9-]+\.(js|js\.map|d\.ts)$/,
     ];

@@ -55,7 +55,7 @@ export function drill(program: Command, exit: (code: number) => void): void {
       command.error('error: drill needs two files: kyoa drill policy.json faults.json');
     const flags = command.opts<Flags>();
     const plan = planOf(faults, command);
-    using live = policy(documentOf(document, command), { environment: flags.environment });
+    const live = policy(documentOf(document, command), { environment: flags.environment });
     exit(await perform(plan, live, flags));
   });
 }

@@ -6,7 +6,7 @@ import type { LivePolicy } from '../../../src/policy.ts';
 import { failureOf } from '../load/failure.ts';
 import { Latencies } from '../load/latency.ts';
 import type { Drill, Fault, Step } from './faults.ts';
-import { startService } from './service.ts';
+import { startService, type Service } from './service.ts';
 
 /** What the callers of one step saw. */
 export interface Seen {
@@ -31,12 +31,26 @@ export interface StepResult {
 const patience = 10_000;
 
 export async function rehearse(
-  { urls, method, rate, latency, steps }: Drill,
+  drill: Drill,
   policy: LivePolicy,
   signal: AbortSignal,
   began: (step: Step) => void,
 ): Promise<StepResult[]> {
-  await using service = await startService(latency);
+  const service = await startService(drill.latency);
+  try {
+    return await walk(drill, service, policy, signal, began);
+  } finally {
+    await service.close();
+  }
+}
+
+async function walk(
+  { urls, method, rate, steps }: Drill,
+  service: Service,
+  policy: LivePolicy,
+  signal: AbortSignal,
+  began: (step: Step) => void,
+): Promise<StepResult[]> {
   let fault: Middleware | undefined;
   const faults: Middleware = (ctx, next) => fault?.(ctx, next) ?? next();
   const end = new AbortController();

@@ -5,9 +5,10 @@ import { once } from 'node:events';
 
 import type { Fetch } from '../../../src/index.ts';
 
-export interface Service extends AsyncDisposable {
+export interface Service {
   /** Sends a request for any host to this server. */
   readonly fetch: Fetch;
+  close(): Promise<void>;
 }
 
 const body = JSON.stringify({ ok: true, items: Array.from({ length: 8 }, (_, id) => ({ id })) });
@@ -26,7 +27,7 @@ export async function startService([least, most]: readonly [number, number]): Pr
       const url = `${origin}${pathname}${search}`;
       return globalThis.fetch(input instanceof Request ? new Request(url, input) : url, init);
     },
-    async [Symbol.asyncDispose]() {
+    async close() {
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
