@@ -103,9 +103,9 @@ export function reporting(name: string, sink: PolicySink, signal: AbortSignal): 
   };
 }
 
-/** The fetch of Node says what has failed in the cause of its error. */
+/** The fetch of Node rejects with a TypeError, whose cause has the code of what has failed. */
 function messageOf(error: unknown): string {
   const { message, cause } = error as { message?: unknown; cause?: { code?: unknown } };
-  const code = typeof cause?.code === 'string' ? ` (${cause.code})` : '';
+  const code = error instanceof TypeError && typeof cause?.code === 'string' ? ` (${cause.code})` : '';
   return withoutUrlSecrets(`${typeof message === 'string' ? message : String(error)}${code}`);
 }

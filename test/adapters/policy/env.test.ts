@@ -1,0 +1,129 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { env } from 'kyoa/policy/sources';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+
+import { placesOf } from '../../../adapters/policy/env.ts';
+import { root } from '../../support/lanes.ts';
+import { watched } from '../../support/policy/watched.ts';
+
+afterEach(() => void vi.unstubAllEnvs());
+
+/** What the source has reported at once. */
+function reported(variables: Record<string, string>): string {
+  const { said, texts } = watched(env('KYOA_', { env: variables }));
+  expect(said.length).toBe(1);
+  return texts[0] ?? said[0]!;
+}
+
+const document = (variables: Record<string, string>): { use: object[] } =>
+  JSON.parse(reported(variables)) as { use: object[] };
+const use = (variables: Record<string, string>): object[] => document(variables).use;
+
+describe('env', () => {
+  test('is a document with an option for each variable', () => {
+    expect(use({ KYOA_RETRY_RETRIES: '2', KYOA_TIMEOUT_TOTAL: '30000', KYOA_HEDGE: 'false', PATH: '/bin' })).toEqual([
+      { timeout: { total: 30_000 } },
+      { retry: { retries: 2 } },
+      { hedge: false },
+    ]);
+  });
+
+  test.each([
+    ['KYOA_STALE_IF_ERROR_TTL', '60000', { staleIfError: { ttl: 60_000 } }],
+    ['KYOA_MAX_BODY_BYTES', '1000', { maxBody: { bytes: 1_000 } }],
+    ['KYOA_RETRY_MAX_RETRY_AFTER', '5000', { retry: { maxRetryAfter: 5_000 } }],
+    ['KYOA_RETRY_STATUSES', '[503]', { retry: { statuses: [503] } }],
+    ['KYOA_RETRY_BUDGET_RATIO', '0.1', { retry: { budget: { ratio: 0.1 } } }],
+    ['KYOA_BREAKER_SLOW_OVER', '500', { breaker: { slow: { over: 500 } } }],
+    ['KYOA_LIMIT_RATE', '{"count":5,"window":1000}', { limit: { rate: { count: 5, window: 1_000 } } }],
+    ['KYOA_LOG_SERVICE', 'shop', { log: { service: 'shop' } }],
+    ['KYOA_LOG_SERVICE', '42', { log: { service: '42' } }],
+    ['KYOA_ENDPOINTS_PICK', 'fastest', { endpoints: { pick: 'fastest' } }],
+    ['KYOA_RETRY_RETRIES', 'many', { retry: { retries: 'many' } }],
+    ['KYOA_ENDPOINTS', '{"list":[]}', { endpoints: { list: [] } }],
+    ['KYOA_TRACE', 'true', { trace: true }],
+  ])('sets %s=%s', (name, value, entry) => {
+    expect(use({ [name]: value })).toEqual([entry]);
+  });
+
+  test('sets an option within a policy that another variable sets', () => {
+    expect(use({ KYOA_RETRY_RETRIES: '1', KYOA_RETRY: '{"retries":5,"statuses":[503]}' })).toEqual([
+      { retry: { retries: 1, statuses: [503] } },
+    ]);
+    expect(use({ KYOA_HEDGE_RATIO: '0.1', KYOA_HEDGE: 'false' })).toEqual([{ hedge: { ratio: 0.1 } }]);
+  });
+
+  test('passes KYOA_POLICY on as it is', () => {
+    expect(reported({ KYOA_POLICY: '{ "use": [] }' })).toBe('{ "use": [] }');
+    expect(reported({ KYOA_POLICY: '{ "use": [' })).toBe('{ "use": [');
+  });
+
+  test('sets options within KYOA_POLICY, whose policies keep their places', () => {
+    const whole = {
+      version: 7,
+      use: [{ retry: { retries: 5, statuses: [503] } }, { timeout: { total: 1 } }],
+      routes: {},
+    };
+    const variables = { KYOA_POLICY: JSON.stringify(whole), KYOA_RETRY_RETRIES: '1', KYOA_BREAKER: '{}' };
+    expect(document(variables)).toEqual({
+      version: 7,
+      use: [{ retry: { retries: 1, statuses: [503] } }, { timeout: { total: 1 } }, { breaker: {} }],
+      routes: {},
+    });
+  });
+
+  test.each(['[1', '[1]', 'null'])(
+    'passes a KYOA_POLICY that is no object on as it is, beside an option: %s',
+    (whole) => {
+      expect(reported({ KYOA_POLICY: whole, KYOA_RETRY_RETRIES: '1' })).toBe(whole);
+    },
+  );
+
+  test('is no document without variables, which an empty one is none of', () => {
+    expect(reported({ HOME: '/', KYOA_RETRY_RETRIES: '', KYOA_POLICY: '' })).toBe('absent');
+  });
+
+  test.each([
+    ['KYOA_RETRY_RETRYS', 'KYOA_RETRY_RETRIES'],
+    ['KYOA_TIMEOUT_TOTL', 'KYOA_TIMEOUT_TOTAL'],
+    ['KYOA_STALEIFERROR_TTL', 'KYOA_STALE_IF_ERROR_TTL'],
+    ['KYOA_BUDGET_RATIO', 'KYOA_HEDGE_RATIO'],
+    ['KYOA_RETRY_WHEN', 'KYOA_RETRY'],
+  ])('refuses %s, and names the nearest option', (name, nearest) => {
+    expect(reported({ [name]: 's3cret' })).toBe(
+      `failed: env KYOA_: ${name} names no option of a policy; the nearest is ${nearest}. Rename it, or choose another prefix`,
+    );
+  });
+
+  test('reads the variables of the process, with another prefix', () => {
+    vi.stubEnv('SHOP_RETRY_RETRIES', '4');
+    expect(watched(env('SHOP_')).said).toEqual(['document: {"use":[{"retry":{"retries":4}}]}']);
+    expect(env('SHOP_').name).toBe('env SHOP_');
+  });
+
+  test('refuses a bad option', () => {
+    expect(() => env('')).toThrow(`env prefix must be a text such as 'KYOA_', got ""`);
+    expect(() => env('KYOA_', { environment: {} } as never)).toThrow('env has no option environment; it has env');
+  });
+});
+
+describe('the names of variables', () => {
+  const places = [...placesOf('KYOA_')];
+
+  test('are each of one option', () => {
+    expect(new Set(places.map(([name]) => name)).size).toBe(places.length);
+    expect(places.length).toBeGreaterThan(60);
+  });
+
+  test('are there for every policy, which has its place in the stack', () => {
+    const policies = readdirSync(join(root, 'src/middleware'))
+      .map((file) => file.replace('.ts', '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase()))
+      .toSorted();
+    const whole = places.filter(([, { path }]) => path.length === 1);
+    expect(whole.map(([, { path }]) => path.join('.')).toSorted()).toEqual(policies);
+    const all = use(Object.fromEntries(whole.map(([name]) => [name, 'true'])));
+    expect(all.flatMap((entry) => Object.keys(entry)).toSorted()).toEqual(policies);
+  });
+});
