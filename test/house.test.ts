@@ -272,6 +272,13 @@ const rejected: readonly Probe[] = [
     says: 'An adapter imports src/core, src/telemetry and packages',
   },
   {
+    what: 'a source of policy documents importing a policy',
+    file: 'adapters/policy/reaching.ts',
+    code: `export { tidy } from '../../src/middleware/tidy.ts';\n`,
+    rule: imports,
+    says: 'A source imports src/core, the form of policy documents',
+  },
+  {
     what: 'the transport importing lib',
     file: 'adapters/transport/undici/part.ts',
     code: `export { helper } from '../../../src/lib/helper.ts';\n`,

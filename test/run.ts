@@ -7,7 +7,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { filesOf, findChromium, findPrometheus, findRedis, lanes, root, type LaneName } from './support/lanes.ts';
+import {
+  filesOf,
+  findChromium,
+  findEtcd,
+  findPrometheus,
+  findRedis,
+  lanes,
+  root,
+  type LaneName,
+} from './support/lanes.ts';
 
 interface Counts {
   passed: number;
@@ -25,6 +34,7 @@ interface Tool {
 const tools: readonly Tool[] = [
   { name: 'Chromium', lanes: ['node', 'browser'], package: 'chromium', find: findChromium },
   { name: 'redis-server', lanes: ['redis'], package: 'redis-server', find: findRedis },
+  { name: 'etcd', lanes: ['etcd'], package: 'etcd-server', find: findEtcd },
   { name: 'Prometheus', lanes: ['node'], package: 'prometheus', find: findPrometheus },
 ];
 

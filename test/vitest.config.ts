@@ -79,6 +79,10 @@ export default defineConfig({
         extends: true,
         test: { ...lane('redis'), execArgv: ['--expose-gc'] },
       },
+      {
+        extends: true,
+        test: lane('etcd'),
+      },
     ],
   },
 });

@@ -54,7 +54,7 @@ async function repeat(look: Look, report: Report, longestPause: number, signal: 
 /** Resolves after `ms`, or when the signal aborts. It does not keep a process alive. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal.aborted || ms <= 0) return resolve();
     const end = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', end);

@@ -10,13 +10,14 @@ export interface Lane {
   readonly exclude: readonly string[];
 }
 
-const suffixes = ['dom', 'browser', 'redis'].map((suffix) => `test/**/*.${suffix}.test.ts`);
+const suffixes = ['dom', 'browser', 'redis', 'etcd'].map((suffix) => `test/**/*.${suffix}.test.ts`);
 
 export const lanes = {
   node: { what: 'Node', include: ['test/**/*.test.ts'], exclude: suffixes },
   dom: { what: 'happy-dom', include: ['test/**/*.dom.test.ts', 'test/isomorphic/**/*.test.ts'], exclude: [] },
   browser: { what: 'Chromium', include: ['test/**/*.browser.test.ts'], exclude: [] },
   redis: { what: 'a real Redis', include: ['test/**/*.redis.test.ts'], exclude: [] },
+  etcd: { what: 'a real etcd', include: ['test/**/*.etcd.test.ts'], exclude: [] },
 } as const satisfies Record<string, Lane>;
 
 export type LaneName = keyof typeof lanes;
@@ -36,6 +37,10 @@ export function findChromium(): string | undefined {
 
 export function findRedis(): string | undefined {
   return onPath('redis-server');
+}
+
+export function findEtcd(): string | undefined {
+  return onPath('etcd');
 }
 
 export function findPrometheus(): string | undefined {
