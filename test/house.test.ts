@@ -276,7 +276,7 @@ const rejected: readonly Probe[] = [
     file: 'adapters/policy/reaching.ts',
     code: `export { tidy } from '../../src/middleware/tidy.ts';\n`,
     rule: imports,
-    says: 'A source imports src/core, the form of policy documents',
+    says: 'A source imports src/core, src/policy, its neighbours and packages.',
   },
   {
     what: 'the transport importing lib',
@@ -384,6 +384,13 @@ import type { Plain } from '../../src/core/plain.ts';
 
 export const plain = async ({ signal }: Plain): Promise<Buffer> => readFile('plain', { signal });
 `,
+  'adapters/policy/source.ts': `
+import { schemas } from '../../src/policy/schemas.ts';
+import { looks } from './looks.ts';
+
+export const source: unknown = [schemas, looks];
+`,
+  'adapters/policy/looks.ts': `export const looks = 1;\n`,
   'adapters/transport/undici/piece.ts': `
 import { errors } from 'undici';
 import type { Plain } from '../../../src/core/plain.ts';

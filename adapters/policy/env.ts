@@ -1,5 +1,7 @@
 /** A policy document in environment variables: as a whole, or one option each. */
-import { invalid, knownKeys, ownOptions } from '../../src/core/options.ts';
+import { invalid, knownKeys } from '../../src/core/options.ts';
+import { catalogue } from '../../src/policy/catalogue.ts';
+import { nearestName } from '../../src/policy/problem.ts';
 import { schemas, type OptionSchema, type SchemaName } from '../../src/policy/schemas.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
 import { reporting } from './looks.ts';
@@ -14,23 +16,23 @@ export interface EnvOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-/** A place in the document that a variable sets. Without an option it is a whole policy. */
+/** What a variable sets. Without a schema it is a whole policy, or the list of `endpoints`. */
 interface Place {
   readonly path: readonly string[];
-  readonly schema?: OptionSchema;
+  readonly schema?: OptionSchema | undefined;
 }
 
 type Members = Record<string, unknown>;
 
-/** The order of the stack in docs/onion.md, for policies that no other document has placed. */
+/** The order of docs/onion.md, from outer to inner. */
 const order =
-  'observe log metrics fallback staleIfError maxBody timeout latest dedupe idempotency retry breaker limit race hedge endpoints trace chaos';
+  'log metrics fallback staleIfError maxBody timeout latest dedupe idempotency retry breaker limit race hedge endpoints trace chaos';
 
 /**
- * The policy document in environment variables. `KYOA_POLICY` is a whole document. Any other variable sets one option, which is
- * named in upper case, or one policy: `KYOA_RETRY_RETRIES=2`, `KYOA_TIMEOUT_TOTAL=30000`, `KYOA_HEDGE=false`. A value is JSON,
- * or else text. An empty variable is none, and without variables there is no document. They are read once, when the watch
- * begins. A name that no option has is a failure, which names the nearest option.
+ * The policy document in environment variables. `KYOA_POLICY` is a whole document. Without it, each variable sets one option,
+ * named in upper case, or one policy: `KYOA_RETRY_RETRIES=2`, `KYOA_TIMEOUT_TOTAL=30000`, `KYOA_HEDGE=false`. A value is JSON, or
+ * else text. An empty variable is none, and without variables there is no document. They are read once, when the watch begins.
+ * A name that no option has is a failure, which names the nearest one.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  * @example
@@ -62,65 +64,49 @@ export function env(prefix = 'KYOA_', options: EnvOptions = {}): PolicySource {
 }
 
 function documentOf(prefix: string, variables: Readonly<Record<string, string | undefined>>): string | undefined {
-  const given = Object.entries(variables).filter(
-    (entry): entry is [string, string] => entry[0].startsWith(prefix) && !!entry[1],
+  const given = Object.entries(variables).flatMap(([name, text]) =>
+    name.startsWith(prefix) && text ? [{ name, text }] : [],
   );
-  const whole = given.find(([name]) => name === `${prefix}POLICY`)?.[1];
-  const single = given.filter(([name]) => name !== `${prefix}POLICY`);
-  if (single.length === 0) return whole;
-
-  const base = whole === undefined ? {} : value(whole);
-  if (!isMembers(base)) return whole; // it is refused as it is
+  const whole = given.find(({ name }) => name === `${prefix}POLICY`);
+  const single = given.filter((variable) => variable !== whole);
+  if (single.length === 0) return whole?.text;
+  if (whole !== undefined) {
+    throw new Error(
+      `${whole.name} is a whole document, and ${single[0]!.name} is beside it; give one of them another prefix, and use env() twice`,
+    );
+  }
   const places = new Map(placesOf(prefix));
   const policies: Members = {};
-  for (const [name, text] of single.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const { name, text } of single.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const place = places.get(name);
-    if (place === undefined) throw unknown(name, [...places.keys()]);
+    if (place === undefined) throw unknown(name, places.keys());
     const isText = place.schema?.kind === 'text' || place.schema?.kind === 'choice';
-    put(policies, place.path, isText ? text : value(text));
+    put(policies, place.path, isText ? text : valueOf(text));
   }
-  return JSON.stringify({ ...base, use: merged(Array.isArray(base['use']) ? base['use'] : [], policies) });
-}
-
-/** The entries of a document with the options of the variables in them; the policies that it does not have come last. */
-function merged(use: readonly unknown[], policies: Members): unknown[] {
-  const rest = new Map(
-    order.split(' ').flatMap((name) => (name in policies ? [[name, policies[name]]] : [])) as [string, unknown][],
-  );
-  const entries = use.map((entry) => {
-    const [name, ...more] = isMembers(entry) ? Object.keys(entry) : [];
-    if (name === undefined || more.length > 0 || !rest.has(name)) return entry;
-    const [under, over] = [(entry as Members)[name], rest.get(name)];
-    rest.delete(name);
-    return { [name]: isMembers(under) && isMembers(over) ? deepMerged(under, over) : over };
-  });
-  return [...entries, ...Array.from(rest, ([name, options]) => ({ [name]: options }))];
-}
-
-function deepMerged(under: Members, over: Members): Members {
-  const result = { ...under };
-  for (const [name, one] of Object.entries(over)) {
-    const below = result[name];
-    result[name] = isMembers(below) && isMembers(one) ? deepMerged(below, one) : one;
-  }
-  return result;
+  const use = order.split(' ').flatMap((name) => (name in policies ? [{ [name]: policies[name] }] : []));
+  return JSON.stringify({ use });
 }
 
 /** The more specific variable counts: `KYOA_HEDGE_RATIO` over `KYOA_HEDGE=false`. */
-function put(target: Members, [name, ...inner]: readonly string[], setting: unknown): void {
-  if (inner.length === 0) return void (target[name!] = setting);
+function put(target: Members, [name, ...inner]: readonly string[], value: unknown): void {
+  if (inner.length === 0) {
+    target[name!] = value;
+    return;
+  }
   const below = target[name!];
-  const members = isMembers(below) ? below : {};
+  const isMembers = typeof below === 'object' && below !== null && !Array.isArray(below);
+  const members = isMembers ? (below as Members) : {};
   target[name!] = members;
-  put(members, inner, setting);
+  put(members, inner, value);
 }
 
 /** Every variable that there may be, and what it sets. */
 export function* placesOf(prefix: string): Generator<[name: string, place: Place]> {
-  for (const policy of Object.keys(schemas) as SchemaName[]) {
-    if (!(ownOptions as readonly string[]).includes(policy)) continue; // what is only an option of policies
-    yield [prefix + upper(policy), { path: [policy] }];
-    yield* optionsOf(prefix + upper(policy), [policy], schemas[policy].options);
+  for (const [policy, { subject }] of Object.entries(catalogue)) {
+    const name = prefix + upper(policy);
+    yield [name, { path: [policy] }];
+    if (subject !== undefined) yield [`${name}_${upper(subject)}`, { path: [policy, subject] }];
+    yield* optionsOf(name, [policy], schemas[policy as SchemaName].options);
   }
 }
 
@@ -130,7 +116,6 @@ function* optionsOf(
   options: Readonly<Record<string, OptionSchema>>,
 ): Generator<[string, Place]> {
   for (const [option, schema] of Object.entries(options)) {
-    if (schema.kind === 'function') continue;
     const name = `${start}_${upper(option)}`;
     const place = [...path, option];
     yield [name, { path: place, schema }];
@@ -143,7 +128,7 @@ function upper(name: string): string {
   return name.replace(/[A-Z]/g, '_$&').toUpperCase();
 }
 
-function value(text: string): unknown {
+function valueOf(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -151,26 +136,8 @@ function value(text: string): unknown {
   }
 }
 
-function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function unknown(name: string, known: readonly string[]): Error {
-  const [nearest] = known.toSorted((a, b) => distance(name, a) - distance(name, b));
-  return new Error(
-    `${name} names no option of a policy; the nearest is ${nearest}. Rename it, or choose another prefix`,
-  );
-}
-
-/** How many letters differ (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
+function unknown(name: string, known: Iterable<string>): Error {
+  const nearest = nearestName(name, known);
+  const meant = nearest === undefined ? '' : `: do you mean ${nearest}?`;
+  return new Error(`${name} names no option of a policy${meant || '; rename it, or choose another prefix'}`);
 }

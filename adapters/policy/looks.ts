@@ -1,9 +1,9 @@
-/** A source looks again and again: each state is reported once, and a failure is followed by a growing pause. */
+/** A source looks again and again: a text is reported once, and a failure is followed by a growing pause. */
 import { afterUnref } from '../../src/core/engine/timers.ts';
 import { withoutUrlSecrets } from '../../src/core/errors.ts';
 import type { PolicySink, PolicySource } from '../../src/policy/source.ts';
 
-/** Passes each state to the sink once, and nothing after the abort. */
+/** Passes on what is new, or comes after a failure, and each failure; nothing after the abort. */
 export interface Report extends PolicySink {
   /** The source is as it was before the last failure. */
   unchanged(): void;
@@ -67,11 +67,11 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 export function reporting(name: string, sink: PolicySink, signal: AbortSignal): Report {
   let found: { readonly text: string; readonly version: string | undefined } | 'absent' | undefined;
-  let failure: string | undefined;
+  let hasFailed = false;
   let news = 0;
   const tell = (): void => {
     if (found === undefined || signal.aborted) return;
-    failure = undefined;
+    hasFailed = false;
     news += 1;
     if (found === 'absent') sink.absent();
     else if (found.version === undefined) sink.document(found.text);
@@ -84,21 +84,19 @@ export function reporting(name: string, sink: PolicySink, signal: AbortSignal): 
     document(text, version) {
       const isKnown = typeof found === 'object' && found.text === text;
       found = { text, version };
-      if (!isKnown || failure !== undefined) tell();
+      if (!isKnown || hasFailed) tell();
     },
     absent() {
       const isKnown = found === 'absent';
       found = 'absent';
-      if (!isKnown || failure !== undefined) tell();
+      if (!isKnown || hasFailed) tell();
     },
     unchanged() {
-      if (failure !== undefined) tell();
+      if (hasFailed) tell();
     },
     failed(error) {
-      const message = `${name}: ${messageOf(error)}`;
-      if (message === failure || signal.aborted) return;
-      failure = message;
-      sink.failed(new Error(message, { cause: error }));
+      hasFailed = true;
+      if (!signal.aborted) sink.failed(new Error(`${name}: ${messageOf(error)}`, { cause: error }));
     },
   };
 }
