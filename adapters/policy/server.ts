@@ -3,7 +3,11 @@ import { afterUnref } from '../../src/core/engine/timers.ts';
 import { withoutUrlSecrets } from '../../src/core/errors.ts';
 import { fn, invalid } from '../../src/core/options.ts';
 
-/** What a source sends its requests with, in place of the platform's `fetch`. */
+/**
+ * What a source sends its requests with, in place of the platform's `fetch`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-sources.md
+ */
 export type SourceFetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** The longest text that is read. A document may be shorter than that by far: `policy()` judges it. */

@@ -33,10 +33,13 @@ export interface PolicySource {
  * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#sources
  */
 export interface PolicySink {
-  /** The document as it is now, in JSON. `version` is the source's own: an ETag, an index, a revision. A text that did not change has no effect. */
+  /**
+   * The document as it is now, in JSON. `version` is the source's own: an ETag, an index, a revision. A text that did not change
+   * has no effect, but for a source that had failed: it can be read again.
+   */
   document(text: string, version?: string): void;
   /** The source has no document: the file or the key does not exist. Its last document is no longer in force. */
   absent(): void;
-  /** The source cannot be read. Its last document stays in force. */
+  /** An attempt to read the source has failed. Its last document stays in force. Failures in a row make the source stale. */
   failed(error: unknown): void;
 }

@@ -80,7 +80,7 @@ describe('env', () => {
 
   test('is a document that policy() accepts', async () => {
     const variables = { KYOA_RETRY_RETRIES: '2', KYOA_TIMEOUT_TOTAL: '30000', KYOA_DEDUPE: 'false', KYOA_LOG: 'true' };
-    const live = policy(env('KYOA_', { env: variables }));
+    const live = policy([{ use: ['standard'] }, env('KYOA_', { env: variables })]);
     await createFetch({ use: live, fetch: async () => new Response() })('http://api.example/');
     const { use, sources } = live.snapshot();
     expect(sources).toMatchObject([{ name: 'env KYOA_', state: 'good' }]);
