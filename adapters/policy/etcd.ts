@@ -3,7 +3,6 @@ import { duration, invalid, knownKeys } from '../../src/core/options.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
 import { lookingAgain, type Report } from './looks.ts';
 import {
-  decoded,
   limited,
   refused,
   requestLimit,
@@ -11,6 +10,7 @@ import {
   Silence,
   textOf,
   toBase64,
+  utf8,
   type Credentials,
   type Server,
   type SourceFetch,
@@ -111,8 +111,7 @@ const optionNames = ['username', 'password', 'headers', 'wait', 'fetch'];
 function tell(report: Report, found: KeyValue | undefined): void {
   if (found === undefined) return report.absent();
   const bytes = Uint8Array.from(atob(found.value ?? ''), (letter) => letter.codePointAt(0)!);
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  report.document(decoded(decoder, bytes) + decoded(decoder), found.mod_revision);
+  report.document(utf8(bytes), found.mod_revision);
 }
 
 interface Gateway {

@@ -7,7 +7,7 @@ import { KyoaError } from '../../src/core/errors.ts';
 import { duration, invalid, knownKeys } from '../../src/core/options.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
 import { reporting, type Report } from './looks.ts';
-import { decoded, longestText } from './server.ts';
+import { longestText, utf8 } from './server.ts';
 
 /**
  * The options of `file()` of `kyoa/policy/sources`.
@@ -112,8 +112,7 @@ function lookAt({ promises: fs }: typeof FileSystem, path: string): () => Promis
     seen = printOf(await statOf(fs, path));
     if (seen !== print) return 'settling';
     if (age > timeStep) known = print;
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    return { text: decoded(decoder, bytes) + decoded(decoder), version: stats.mtime.toISOString() };
+    return { text: utf8(bytes), version: stats.mtime.toISOString() };
   };
 }
 

@@ -100,16 +100,16 @@ export async function limited<T>(
   }
 }
 
-/** The parts of the text as they arrive. A byte order mark stays, for `policy()` to judge. */
+/** The parts of the text as they arrive. */
 export async function* textOf(response: Response): AsyncGenerator<string, void> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const decode = decoder();
   let bytes = 0;
   for await (const chunk of chunksOf(response)) {
     bytes += chunk.byteLength;
     if (bytes > longestText) throw new Error(`the document has more than ${longestText} bytes`);
-    yield decoded(decoder, chunk);
+    yield decode(chunk);
   }
-  yield decoded(decoder);
+  yield decode();
 }
 
 /** React Native has no streams. */
@@ -130,12 +130,21 @@ async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, void> {
   }
 }
 
-export function decoded(decoder: TextDecoder, bytes?: Uint8Array): string {
-  try {
-    return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
-  } catch (cause) {
-    throw new Error('the document is not UTF-8; save it as UTF-8', { cause });
-  }
+export function utf8(bytes: Uint8Array): string {
+  const decode = decoder();
+  return decode(bytes) + decode();
+}
+
+/** Decodes a part; without one, what is left. A byte order mark stays, for `policy()` to judge. */
+function decoder(): (bytes?: Uint8Array) => string {
+  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  return (bytes) => {
+    try {
+      return bytes === undefined ? utf8.decode() : utf8.decode(bytes, { stream: true });
+    } catch (cause) {
+      throw new Error('the document is not UTF-8; save it as UTF-8', { cause });
+    }
+  };
 }
 
 /** `Authorization` for an address that has credentials: fetch refuses them in a URL. */
