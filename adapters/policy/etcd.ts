@@ -81,6 +81,7 @@ export function etcd(address: string, key: string, options: EtcdOptions = {}): P
 
   return lookingAgain(`etcd ${server.shown} ${key}`, 30_000, () => {
     const gateway = gatewayOf(server, headers, user);
+    let hasFailed = false;
     return async (report, signal) => {
       const { header, kvs } = await gateway.post<Range>('/v3/kv/range', { key: name }, signal);
       tell(report, kvs?.[0]);
@@ -96,10 +97,15 @@ export function etcd(address: string, key: string, options: EtcdOptions = {}): P
             if (result.canceled && result.compact_revision === undefined)
               throw new Error(result.cancel_reason ?? 'etcd has ended the watch');
             if (result.canceled) return;
+            hasFailed = false;
           }
         });
       } catch (error) {
-        if (!(error instanceof Silence)) throw error;
+        if (error instanceof Silence) return 0;
+        // The next read finds out what is wrong: the server is down, or the token is no longer valid.
+        if (hasFailed) throw error;
+        hasFailed = true;
+        gateway.forgetToken();
       }
       return 0;
     };
@@ -117,6 +123,8 @@ function tell(report: Report, found: KeyValue | undefined): void {
 interface Gateway {
   post<Result>(path: string, body: object, signal: AbortSignal): Promise<Result>;
   lines(path: string, body: object, signal: AbortSignal): AsyncGenerator<string, void>;
+  /** The next request logs in anew. */
+  forgetToken(): void;
 }
 
 /** Logs in when it has to: with `user`, before the first request and when a token is no longer valid. */
@@ -166,6 +174,9 @@ function gatewayOf(server: Server, headers: Readonly<Record<string, string>> = {
         rest = parts.pop()!;
         yield* parts;
       }
+    },
+    forgetToken() {
+      token = undefined;
     },
   };
 }

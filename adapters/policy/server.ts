@@ -119,14 +119,10 @@ async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, void> {
     return;
   }
   const reader = response.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.cancel().catch(() => {}); // a body that has failed
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
   }
 }
 

@@ -83,6 +83,7 @@ describe('file', () => {
     await using watch = watched(file(path, { interval: never }));
     await watch.until((last) => last === 'absent');
     const half = '{"use":[';
+    const read = vi.spyOn(fs.promises, 'readFile');
     const writer = fs.openSync(path, 'w');
     const ended = performance.now() + 400;
     // Every write is closer to the next than the time for which the file must be at rest.
@@ -95,6 +96,7 @@ describe('file', () => {
     fs.closeSync(writer);
     await watch.until(at('{}'));
     expect(watch.said.length).toBe(2);
+    expect(read.mock.calls.length).toBeLessThan(4);
   });
 
   test('reads a text again that has changed while it was read', async () => {
