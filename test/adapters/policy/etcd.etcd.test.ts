@@ -211,13 +211,24 @@ describe('etcd', () => {
     await using jwt = await startEtcd('--auth-token', `jwt,priv-key=${file},sign-method=RS256,ttl=10m`);
     await jwt.put(key, '{"a":1}');
     await jwt.enableAuth('ada', key);
-    const { asked, fetch } = recorded();
+    const changeRole = (): Promise<void> => jwt.changeRole('ada');
+    const { asked, fetch } = recorded({ '/v3/watch': changeRole }); // between the read and the watch
     await using watch = watched(etcd(jwt.address, key, { username: 'ada', password: 's3cret', wait: 1_100, fetch }));
-    await watch.until((last) => last.endsWith('{"a":1}'));
-    await jwt.changeRole('ada');
-    await vi.waitFor(() => expect(asked.filter((path) => path.endsWith('authenticate')).length).toBe(2), 5_000);
+    const count = (path: string): number => asked.filter((one) => one === path).length;
+    await vi.waitFor(() => expect(count('/v3/watch')).toBe(2), 5_000);
+    expect(count('/v3/auth/authenticate')).toBe(2);
+    await changeRole(); // while it watches: the next read is refused
+    await vi.waitFor(() => expect(count('/v3/auth/authenticate')).toBe(3), 5_000);
     expect(watch.said.length).toBe(1);
     rmSync(folder, { recursive: true });
+  });
+
+  test('fails with a watch that is refused time after time, as by a proxy that has no streams', async () => {
+    await server.put(key, '{}');
+    const proxy: SourceFetch = async (url, init) =>
+      url.endsWith('/watch') ? new Response('no', { status: 502 }) : fetch(url, init);
+    await using watch = watched(etcd(server.address, key, { fetch: proxy }));
+    expect(await watch.until(isFailure)).toBe(`failed: etcd ${server.address} ${key}: HTTP 502`);
   });
 
   test('fails with a user where etcd has none', async () => {
