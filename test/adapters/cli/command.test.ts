@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
+import { page } from '../../docs/pages.ts';
+import { loopback } from '../../recipes/loopback.ts';
 import { root } from '../../support/lanes.ts';
 import { kyoa, startOnTerminal } from './kyoa.ts';
 
@@ -71,6 +73,35 @@ describe('a wrong command line', () => {
     expect(stderr).toContain(remedy);
     expect(stderr).toContain(args[0] === 'load' ? 'kyoa load --help' : 'kyoa --help');
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('docs/command-line.md', () => {
+  const { tables, blocks } = page('docs/command-line.md');
+
+  test('lists the flags of load, with their defaults', async () => {
+    const { stdout } = await kyoa('load', '--help');
+    const flags = Array.from(stdout.matchAll(/^ {2}(--[\w-]+)/gm), ([, flag]) => `\`${flag}\``);
+    const rows = tables.find(({ header }) => header[0] === 'flag')!.rows;
+    expect(rows.map(([flag]) => flag)).toEqual(flags);
+    for (const [flag, , initial] of rows.filter(([, , initial]) => /^\d/.test(initial!)))
+      expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(
+        new RegExp(`${flag!.slice(1, -1)} <[^(]*\\(default: ${initial}\\)`),
+      );
+  });
+
+  test('has commands that run', { timeout: 60_000 }, async () => {
+    await using server = await loopback((_, response) => void response.end('x'));
+    const lines = blocks.filter(({ language }) => language === 'sh').flatMap(({ code }) => code.split('\n'));
+    expect(lines.length).toBeGreaterThan(4);
+    for (const line of lines) {
+      const args = line
+        .replace(/^npx kyoa /, '')
+        .replace(/ > .*| --report \S+/, '')
+        .replace('http://127.0.0.1:8080', server.url);
+      const soon = args.includes('http') ? ['--for', '300ms', '--warmup', '0s', '--max-p99', '1m'] : [];
+      expect({ line, code: (await kyoa(...args.split(' '), ...soon)).code }).toEqual({ line, code: 0 });
+    }
   });
 });
 

@@ -4,7 +4,7 @@ import type { Scale } from './scale.ts';
 const width = 440;
 const height = 250;
 const left = 58;
-const right = 12;
+const right = 22;
 const top = 22;
 const bottom = 30;
 

@@ -48,6 +48,6 @@ ${['first', 'second', 'low', 'middle', 'high', 'intended', 'kind-1', 'kind-2', '
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--rule); }
 thead :is(th, td) { border-top: 0; } th:first-child, td:first-child { text-align: left; padding-left: 0; } th { font-weight: 600; }
-.met { color: var(--good); } .missed { color: var(--bad); font-weight: 600; } .warning { color: var(--bad); }
+.met { color: var(--good); } .missed { color: var(--bad); font-weight: 600; } .warning { color: var(--second); }
 footer { color: var(--faint); font-size: .85rem; }
 `;
