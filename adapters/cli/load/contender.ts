@@ -32,6 +32,7 @@ async function kyoaContender(options: LoadOptions): Promise<Contender> {
   const fetch = policy ? createFetch({ use: stackOf(options), fetch: transport.fetch }) : transport.fetch;
   const stop = new AbortController();
   const init: RequestInit = { ...initOf(options), signal: stop.signal };
+  const outcomeOf = outcomes();
   return {
     name,
     transport: undici === undefined ? 'global fetch' : 'undici()',
@@ -47,6 +48,7 @@ async function kyoaContender(options: LoadOptions): Promise<Contender> {
 function plainFetch(options: LoadOptions): Contender {
   const { fetch, requests } = counted(globalThis.fetch);
   const init = initOf(options);
+  const outcomeOf = outcomes();
   const running = new Set<AbortController>();
   return {
     name: 'plain fetch',
@@ -70,23 +72,28 @@ function plainFetch(options: LoadOptions): Contender {
   };
 }
 
-async function outcomeOf(response: Promise<Response>): Promise<string | undefined> {
-  try {
-    const { status } = await response.then(readToTheEnd);
-    return status >= 400 ? `HTTP ${status}` : undefined;
-  } catch (error) {
-    return failureOf(error);
-  }
-}
+type Outcome = (response: Promise<Response>) => Promise<string | undefined>;
 
-/** A long body is not kept. */
-const SHORT = 1_000_000;
+/** A body up to this length is read as a whole, which costs least. */
+const SHORT = 1_000_000; // bytes
 
-async function readToTheEnd(response: Response): Promise<Response> {
-  const length = Number(response.headers.get('content-length') ?? Number.NaN);
-  if (length <= SHORT || response.body === null) await response.arrayBuffer();
-  else for await (const _ of response.body);
-  return response;
+/** Reads each body to the end. The responses of a run are alike, so the first one decides whether they are short. */
+function outcomes(): Outcome {
+  let isShort = false;
+  const read = async ({ body }: Response): Promise<void> => {
+    let length = 0;
+    if (body !== null) for await (const chunk of body) length += chunk.byteLength;
+    isShort = length <= SHORT;
+  };
+  return async (promise) => {
+    try {
+      const response = await promise;
+      await (isShort ? response.arrayBuffer() : read(response));
+      return response.status >= 400 ? `HTTP ${response.status}` : undefined;
+    } catch (error) {
+      return failureOf(error);
+    }
+  };
 }
 
 function initOf({ method, header, body }: LoadOptions): RequestInit {

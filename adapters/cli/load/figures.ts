@@ -4,7 +4,7 @@ import type { ContenderResult, Result } from './result.ts';
 
 export type Rows = readonly (readonly string[])[];
 
-export function figureRows({ contenders, interrupted }: Result): Rows {
+export function figureRows({ contenders }: Result): Rows {
   const row = (name: string, cell: (contender: ContenderResult) => string): string[] => [name, ...contenders.map(cell)];
   return [
     row('', ({ name }) => name),
@@ -18,7 +18,9 @@ export function figureRows({ contenders, interrupted }: Result): Rows {
     row('p99', ({ latency }) => ms(latency.p99)),
     row('p99.9', ({ latency }) => ms(latency.p999)),
     row('max', ({ latency }) => ms(latency.max)),
-    ...(interrupted ? [row('unfinished', ({ unfinished }) => integer(unfinished))] : []),
+    ...(contenders.some(({ unfinished }) => unfinished > 0)
+      ? [row('unfinished', ({ unfinished }) => integer(unfinished))]
+      : []),
     row('transport', ({ transport }) => transport),
   ];
 }

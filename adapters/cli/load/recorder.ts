@@ -47,6 +47,7 @@ export class Recorder {
   lastEnd = 0;
 
   readonly #phases: readonly { readonly phase: Phase; readonly latencies: Latencies; failed: number; calls: number }[];
+  #isOver = false;
   readonly #open = new Map<Interval, Latencies>();
   readonly #spare: Latencies[] = [];
 
@@ -70,6 +71,7 @@ export class Recorder {
 
   /** A call has ended. `failure` is the kind of its error. */
   ended(due: number, now: number, failure: string | undefined): void {
+    if (this.#isOver) return;
     const latency = now - due;
     this.inFlight -= 1;
     this.recent.record(latency);
@@ -102,8 +104,9 @@ export class Recorder {
     }
   }
 
-  /** Closes every interval. Calls in flight do not count. */
-  closeAll(): void {
+  /** Ends the recording. Calls in flight do not count, and remain `inFlight`. */
+  end(): void {
+    this.#isOver = true;
     for (const [interval, latencies] of this.#open) this.#settle(interval, latencies);
   }
 

@@ -1,5 +1,6 @@
 /** What a run has found, as plain data: the output of `--json`, and what the summary and the report show. */
 import { withoutUrlSecrets } from '../../../src/core/errors.ts';
+import { integer } from '../format.ts';
 import type { Lane } from './generator.ts';
 import type { Percentiles } from './latency.ts';
 import type { Interval, PhaseResult } from './recorder.ts';
@@ -35,7 +36,7 @@ export interface ContenderResult {
   readonly rate: number;
   /** Requests that reached the transport, for each call. The warm-up is included. */
   readonly requestsPerCall: number;
-  /** Calls in flight when the run was interrupted. */
+  /** Calls in flight at the end: at Ctrl-C, or event streams that do not end. They count nowhere else. */
   readonly unfinished: number;
   readonly latency: Percentiles;
   readonly phases: readonly PhaseResult[];
@@ -110,25 +111,21 @@ function thresholdsOf({ options }: Run, { latency, errorRate, calls }: Contender
 const LATE = 10; // ms
 const BUSY = 0.95;
 
-function warningsOf({ lanes, options, busy = 0, interrupted }: Run, contenders: readonly ContenderResult[]): string[] {
-  const [first] = contenders as readonly [ContenderResult, ...ContenderResult[]];
+function warningsOf({ lanes, options, busy = 0 }: Run, contenders: readonly ContenderResult[]): string[] {
+  const [{ calls, failed, failures }] = contenders as readonly [ContenderResult, ...ContenderResult[]];
   const late = Math.max(...lanes.map(({ recorder }) => recorder.lateness.quantile(0.99)));
   const refused = lanes.reduce((sum, { recorder }) => sum + recorder.refused, 0);
-  const [kind] = Object.keys(first.failures);
-  return [
-    ...(first.calls === 0
-      ? [interrupted ? 'No call that counts has ended.' : 'No call was measured: give it a longer --for.']
-      : []),
-    ...(first.calls > 0 && first.failed === first.calls ? [`No call succeeded (${kind}). Is the address right?`] : []),
-    ...(late > LATE
-      ? [`This machine sent 1 % of the calls more than ${late.toFixed(0)} ms late: it may be the bottleneck.`]
-      : []),
-    ...(busy > BUSY ? ['This process was busy all the time: it, and not the server, may be the bottleneck.'] : []),
-    ...(refused > 0
-      ? [
-          `${refused.toLocaleString('en-US')} calls were due while ${options.maxInFlight.toLocaleString('en-US')} were in flight, and were not sent: ` +
-            'the server is slower than the schedule. They count as failed. Lower --rate, or raise --max-in-flight.',
-        ]
-      : []),
+  const [kind] = Object.keys(failures);
+  const all: readonly (readonly [when: boolean, text: string])[] = [
+    [calls === 0, 'No call that counts has ended.'],
+    [calls > 0 && failed === calls, `No call succeeded (${kind}). Is the address right?`],
+    [late > LATE, `This machine sent 1 % of the calls more than ${late.toFixed(0)} ms late: it may be the bottleneck.`],
+    [busy > BUSY, 'This process was busy all the time: it, and not the server, may be the bottleneck.'],
+    [
+      refused > 0,
+      `${integer(refused)} calls were due while ${integer(options.maxInFlight)} were in flight, and were not sent: the ` +
+        'server is slower than the schedule. They count as failed. Lower --rate, or raise --max-in-flight.',
+    ],
   ];
+  return all.filter(([when]) => when).map(([, text]) => text);
 }

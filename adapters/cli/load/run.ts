@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 
 import { contendersOf } from './contender.ts';
-import { closedLoop, openLoop, type Lane } from './generator.ts';
+import { closedLoop, openLoop, type Clock, type Lane } from './generator.ts';
 import type { LoadOptions } from './options.ts';
 import { intervalWidth, Recorder } from './recorder.ts';
 import { schedule, type Phase } from './schedule.ts';
@@ -24,7 +24,13 @@ export interface Run {
 
 const CLOSE_EVERY = 500; // ms
 
-/** Resolves when each call has ended. After `signal` has aborted, it does not wait for the calls in flight. */
+/** The time after its timeout in which a call must have ended. */
+const GRACE = 2_000; // ms
+
+/**
+ * Resolves when each call has ended, at most `timeout` after the last one was due. After `signal` has aborted, it does not
+ * wait for the calls in flight.
+ */
 export async function runLoad(
   options: LoadOptions,
   signal: AbortSignal,
@@ -58,12 +64,12 @@ export async function runLoad(
       options.connections === undefined
         ? openLoop(lanes, plan, clock, options.maxInFlight, signal)
         : closedLoop(lanes, options.connections, plan.duration, clock, signal);
-    await endOf(sending, lanes, signal);
+    await endOf(sending, lanes, plan.duration + options.timeout + GRACE, clock, signal);
     if (options.connections !== undefined) run.busy = performance.eventLoopUtilization(load).utilization;
   } finally {
     clearInterval(timer);
     run.interrupted = signal.aborted;
-    for (const { recorder } of lanes) recorder.closeAll();
+    for (const { recorder } of lanes) recorder.end();
     const end = clock();
     run.now = () => end;
     view[Symbol.dispose]();
@@ -76,14 +82,22 @@ function asClosed(connections: number): (phase: Phase) => Phase {
   return (phase) => ({ ...phase, name: phase.counted ? `${connections} connections` : phase.name, from: 0, to: 0 });
 }
 
-/** Until each call has ended, or the signal aborts. */
-async function endOf(sending: Promise<void>, lanes: readonly Lane[], signal: AbortSignal): Promise<void> {
+/** Until each call has ended, or could have. An event stream without an end has no total limit. */
+async function endOf(
+  sending: Promise<void>,
+  lanes: readonly Lane[],
+  latest: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   const aborted = new Promise<unknown>((resolve) => {
     if (signal.aborted) resolve(undefined);
     signal.addEventListener('abort', resolve, { once: true });
   });
-  await Promise.race([sending, aborted]);
-  while (!signal.aborted && lanes.some(({ recorder }) => recorder.inFlight > 0)) {
-    await Promise.race([new Promise((next) => setTimeout(next, 5)), aborted]);
-  }
+  let isSent = false;
+  const sent = sending.then(() => (isSent = true));
+  const poll = (ms: number): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, ms));
+  const isOver = (): boolean => signal.aborted || clock() >= latest;
+  while (!isSent && !isOver()) await Promise.race([sent, aborted, poll(100)]);
+  while (lanes.some(({ recorder }) => recorder.inFlight > 0) && !isOver()) await Promise.race([aborted, poll(5)]);
 }

@@ -117,6 +117,26 @@ describe('failed calls', () => {
     const { contenders } = await loaded(url, ...args);
     expect(contenders.map(({ failures }) => failures)).toEqual([{ 'timeout (total)': 2 }, { 'timeout (total)': 2 }]);
   });
+
+  test('that never end do not hold the run, and are counted apart', { timeout: 20_000 }, async () => {
+    server = await loopback((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: 1\n\n');
+      const timer = setInterval(() => response.write('data: 1\n\n'), 50);
+      response.on('close', () => clearInterval(timer));
+    });
+    const { contenders, warnings } = await loaded(
+      server.url,
+      ...short,
+      '--rate',
+      '4',
+      '--timeout',
+      '500ms',
+      '--no-policy',
+    );
+    expect(contenders[0]).toMatchObject({ calls: 0, unfinished: 2 });
+    expect(warnings).toContain('No call that counts has ended.');
+  });
 });
 
 describe('thresholds', () => {

@@ -80,6 +80,14 @@ describe('a recorder', () => {
     expect(it.intervals.map(({ failed }) => failed)).toEqual([{ 'HTTP 503': 1 }, { 'HTTP 503': 1, 'circuit open': 1 }]);
   });
 
+  test('leaves out a call that ends after the recording', () => {
+    const it = recorder();
+    it.sent(0, 0);
+    it.end();
+    it.ended(0, 5, 'AbortError');
+    expect([it.calls, it.failed, it.inFlight]).toEqual([0, 0, 1]);
+  });
+
   test('counts a call that was not sent as failed, without a latency', () => {
     const it = recorder();
     it.refuse(10, 'not sent');
