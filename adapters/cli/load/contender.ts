@@ -31,7 +31,8 @@ async function kyoaContender(options: LoadOptions): Promise<Contender> {
   const transport = undici === undefined ? counted(globalThis.fetch) : countedUndici(undici);
   const fetch = policy ? createFetch({ use: stackOf(options), fetch: transport.fetch }) : transport.fetch;
   const stop = new AbortController();
-  const init: RequestInit = { ...initOf(options), signal: stop.signal };
+  // The end of the transport ends its calls, so that they need no signal, which costs 15 % of the rate.
+  const init: RequestInit = { ...initOf(options), ...(undici === undefined && { signal: stop.signal }) };
   const outcomeOf = outcomes();
   return {
     name,
