@@ -39,6 +39,8 @@ export interface ContenderResult {
   /** Calls in flight at the end: at Ctrl-C, or event streams that do not end. They count nowhere else. */
   readonly unfinished: number;
   readonly latency: Percentiles;
+  /** How late the calls were sent. It is part of their latency. */
+  readonly lateness: Percentiles;
   readonly phases: readonly PhaseResult[];
   /** The length of an interval. */
   readonly width: number;
@@ -76,7 +78,7 @@ export function resultOf(run: Run): Result {
 }
 
 function contenderResult({ contender, recorder }: Lane, measured: number): ContenderResult {
-  const { calls, failed, failures, inFlight, latencies, width, intervals, bins } = recorder;
+  const { calls, failed, failures, inFlight, latencies, lateness, width, intervals, bins } = recorder;
   const seconds = Math.max(measured, recorder.lastEnd - recorder.warmup) / 1_000;
   return {
     name: contender.name,
@@ -89,6 +91,7 @@ function contenderResult({ contender, recorder }: Lane, measured: number): Conte
     requestsPerCall: recorder.begun === 0 ? 0 : contender.requests() / recorder.begun,
     unfinished: inFlight,
     latency: latencies.percentiles(),
+    lateness: lateness.percentiles(),
     phases: recorder.phases(),
     width,
     intervals,
