@@ -185,14 +185,14 @@ describe('the progress', () => {
   test('is a line now and then where the output is no terminal', async () => {
     const url = await serving(() => 200);
     const { stdout } = await kyoa('load', url, '--for', '2s', '--warmup', '0s');
-    expect(stdout).toMatch(/^ +1 s {2}50\/s {2}kyoa: \d+\/s, \d+ in flight, p50 /m);
+    expect(stdout).toMatch(/^ +\d s {2}50\/s {2}kyoa: \d+\/s, \d+ in flight, p50 /m);
     expect(stdout).not.toContain('\u001B');
   });
 
   test('goes to stderr with --json', async () => {
     const url = await serving(() => 200);
     const { stdout, stderr } = await kyoa('load', url, '--for', '2s', '--warmup', '0s', '--json');
-    expect(stderr).toMatch(/^ +1 s {2}50\/s/m);
+    expect(stderr).toMatch(/^ +\d s {2}50\/s/m);
     expect(stdout).toMatch(/^\{/);
   });
 
@@ -224,7 +224,7 @@ describe('a server that freezes', () => {
     const [port] = (await once(child.stdout!, 'data')) as [Buffer];
     const url = `http://127.0.0.1:${port.toString().trim()}/`;
     const run = start(['load', url, '--warmup', '0s', '--for', '4s', '--no-policy', '--json', ...args]);
-    await run.says(/^ +1 s/m);
+    await run.says(/^ +\d s/m);
     child.kill('SIGSTOP');
     await sleep(pause);
     child.kill('SIGCONT');
