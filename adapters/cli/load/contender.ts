@@ -32,7 +32,8 @@ async function kyoaContender(options: LoadOptions): Promise<Contender> {
   const fetch = policy ? createFetch({ use: stackOf(options), fetch: transport.fetch }) : transport.fetch;
   const stop = new AbortController();
   // The end of the transport ends its calls, so that they need no signal, which costs 15 % of the rate.
-  const init: RequestInit = { ...initOf(options), ...(undici === undefined && { signal: stop.signal }) };
+  const signal = undici === undefined && { signal: stop.signal };
+  const init: RequestInit = { ...initOf(options), ...(options.document && { dedupe: false }), ...signal };
   const outcomeOf = outcomes();
   return {
     name,

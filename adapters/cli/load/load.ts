@@ -4,6 +4,7 @@ import process from 'node:process';
 
 import { Option, type Command } from 'commander';
 
+import { documentOf } from '../policy-file.ts';
 import { paintFor, showLive } from '../terminal.ts';
 import {
   body,
@@ -27,13 +28,14 @@ import { summaryOf } from './summary.ts';
 
 const details = `
 The calls are sent evenly, by an arrival schedule, however slow the server is. The latency of a call counts from when it
-was due. They go through kyoa's default stack, with its retries and its breaker. A call has failed if it rejects, or if
-its status is 400 or above.
+was due. They go through a policy document, or kyoa's default stack, with its retries and its breaker. A call has failed
+if it rejects, or if its status is 400 or above.
 
 Examples:
   $ kyoa load http://127.0.0.1:8080/ --rate 200 --for 60s
   $ kyoa load http://127.0.0.1:8080/ --rate 200 --peak 1.5 --compare --report report.html
   $ kyoa load http://127.0.0.1:8080/orders --body '{"sku":1}' --header 'content-type: application/json'
+  $ kyoa load http://127.0.0.1:8080/ --policy policy.json
   $ kyoa load http://127.0.0.1:8080/ --max-p99 500ms --max-errors 1%      (exit code 1 if one is missed)
   $ kyoa load http://127.0.0.1:8080/ --connections 50 --no-policy         (as wrk and autocannon do)
 
@@ -61,6 +63,8 @@ export function load(program: Command, exit: (code: number) => void): void {
     .option('--body <text>', 'the request body, or @file', body)
     .addOption(time('--timeout <duration>', 'for a call with its retries', '30s'))
     .option('--max-in-flight <number>', 'the most calls in flight at a time', count, 10_000)
+    .option('--policy <file>', "a policy document, in place of kyoa's default stack")
+    .option('--environment <name>', "which of the document's environments is in force")
     .option('--no-policy', 'send without any policy, to measure the server alone')
     .option('--compare', 'send each call a second time, through plain fetch')
     .option('--report <file>', 'write a report as one HTML file', outputFile)
@@ -76,7 +80,8 @@ function time(flags: string, about: string, initial: string, parse = positiveDur
   return new Option(flags, about).argParser(parse).default(parse(initial), initial);
 }
 
-type Flags = Omit<LoadOptions, 'url' | 'method' | 'header'> & Partial<Pick<LoadOptions, 'method' | 'header'>>;
+type Flags = Omit<LoadOptions, 'url' | 'method' | 'header' | 'policy' | 'document'> &
+  Partial<Pick<LoadOptions, 'method' | 'header'>> & { readonly policy?: string | false };
 
 function readOptions(command: Command, target: string | undefined): LoadOptions {
   if (target === undefined) return command.error('error: load needs a URL: kyoa load http://127.0.0.1:8080/');
@@ -85,8 +90,16 @@ function readOptions(command: Command, target: string | undefined): LoadOptions 
   if (flags.body !== undefined && /^(GET|HEAD)$/.test(name)) {
     return command.error(`error: a ${name} has no body: leave out --body, or write --method POST`);
   }
+  const document = flags.policy ? documentOf(flags.policy, command) : undefined;
   try {
-    return { ...flags, url: url(target), method: name, header: flags.header ?? [] };
+    return {
+      ...flags,
+      url: url(target),
+      method: name,
+      header: flags.header ?? [],
+      policy: flags.policy !== false,
+      document,
+    };
   } catch (error) {
     return command.error(`error: '${target}' is no URL. ${(error as Error).message}`);
   }

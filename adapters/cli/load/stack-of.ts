@@ -1,13 +1,17 @@
 /** The stack of policies through which `load` sends its calls. */
-import type { Middleware } from '../../../src/core/context.ts';
-import { standard } from '../../../src/index.ts';
+import { standard, type LiveStack, type Middleware } from '../../../src/index.ts';
+import { policy } from '../../../src/policy.ts';
 import type { LoadOptions } from './options.ts';
 
 /**
- * The calls of a run are alike, so `dedupe` would send one of them for all that are in flight.
- *
- * A policy document is read here: `options.policy` will be its path.
+ * That of the policy document, or kyoa's default. The calls of a run are alike, so `dedupe` would send one of them for all that
+ * are in flight: it is off, here or for each call.
  */
-export function stackOf({ timeout }: Pick<LoadOptions, 'timeout'>): Middleware[] {
+export function stackOf({
+  timeout,
+  document,
+  environment,
+}: Pick<LoadOptions, 'timeout' | 'document' | 'environment'>): Middleware[] | LiveStack {
+  if (document !== undefined) return policy(document, { environment });
   return standard({ timeout: { total: timeout }, dedupe: false });
 }
