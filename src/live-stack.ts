@@ -46,11 +46,11 @@ export function middlewareNames(use: Stack): readonly string[] {
 
 /** What `build` makes of the present stack. It is built once for each stack, of which only the latest is kept. */
 export function perStack<T>(use: LiveStack, build: (stack: readonly Middleware[]) => T): () => T {
-  let stack: readonly Middleware[] | undefined;
-  let built: T;
+  let latest: { readonly stack: readonly Middleware[]; readonly built: T } | undefined;
   return () => {
-    if (stack !== use.current) built = build((stack = use.current));
-    return built;
+    const stack = use.current;
+    if (latest?.stack !== stack) latest = { stack, built: build(stack) };
+    return latest.built;
   };
 }
 
@@ -71,13 +71,9 @@ export function derived(use: LiveStack, change: (stack: readonly Middleware[]) =
   };
 }
 
-/** Runs a call once there is a stack. A caller that leaves before gets the reason of its abort at once. */
-export async function whenReady<T>(
-  pending: Promise<void>,
-  signal: AbortSignal | null | undefined,
-  run: () => Promise<T>,
-): Promise<T> {
-  if (signal == null) return pending.then(run);
+/** Resolves once there is a stack. A caller that leaves before gets the reason of its abort at once. */
+export async function untilReady(pending: Promise<void>, signal: AbortSignal | null | undefined): Promise<void> {
+  if (signal == null) return pending;
   signal.throwIfAborted();
   let leave!: () => void;
   const left = new Promise<never>((_, reject) => (leave = () => reject(signal.reason)));
@@ -87,5 +83,4 @@ export async function whenReady<T>(
   } finally {
     signal.removeEventListener('abort', leave);
   }
-  return run();
 }

@@ -16,7 +16,7 @@ import { storage as checkedStorage } from './core/options.ts';
 import type { Storage } from './core/storage.ts';
 import { withCallerSignal } from './lib/caller-signal.ts';
 import { settle, unwrap } from './lib/outcome.ts';
-import { isLive, perStack, whenReady, type Stack } from './live-stack.ts';
+import { isLive, perStack, untilReady, type Stack } from './live-stack.ts';
 import type { InitParts } from './request-init.ts';
 
 /**
@@ -75,7 +75,11 @@ export function createPipeline(
       const given = use.optionsFor(request.method, request.url, options);
       return current()(request, signal, { options: given, transport });
     };
-    return use.pending ? whenReady(use.pending, signal, run) : run();
+    if (use.pending === undefined) return run();
+    return untilReady(use.pending, signal).then(run, (error: unknown) => {
+      if (side === 'client') cancelBody(request, error);
+      throw error;
+    });
   };
 }
 
@@ -86,9 +90,12 @@ export function createPipeline(
 async function cancelUnsent(request: RequestLike, call: CallSettings, response: Promise<Response>): Promise<Response> {
   const outcome = await settle(response);
   if (outcome.response && call.sent) return outcome.response;
-  const body = request.body === undefined ? request.request.body : request.body;
-  if (body instanceof ReadableStream && !body.locked) {
-    void cancelStream(body.getReader(), request.header('content-type'), outcome.error);
-  }
+  cancelBody(request, outcome.error);
   return unwrap(outcome);
+}
+
+function cancelBody(request: RequestLike, reason: unknown): void {
+  const body = request.body === undefined ? request.request.body : request.body;
+  if (body instanceof ReadableStream && !body.locked)
+    void cancelStream(body.getReader(), request.header('content-type'), reason);
 }

@@ -1,5 +1,6 @@
 /** The policies that a document may have: how each is made of its options, and what a route may change. */
 import type { Middleware } from '../core/context.ts';
+import { policyOptions } from '../core/options.ts';
 import { breaker, breakerOptions } from '../middleware/breaker/breaker.ts';
 import { chaos, chaosOptions } from '../middleware/chaos.ts';
 import { dedupe, dedupeOptions } from '../middleware/dedupe/dedupe.ts';
@@ -32,9 +33,14 @@ export interface PolicyKind {
   readonly subject?: string;
 }
 
-const noOptions: PolicyKind['options'] = { shape: {}, perCall: [], forCall: () => undefined };
+const noOptions: PolicyKind['options'] = {
+  shape: {},
+  perCall: [],
+  forCall: policyOptions('trace', {}, { perCall: [] }).forCall,
+};
 
-export const catalogue: Readonly<Record<string, PolicyKind>> = {
+/** Without a prototype: a document may have any name. */
+export const catalogue: Readonly<Record<string, PolicyKind>> = Object.assign(Object.create(null), {
   timeout: { create: timeout, options: timeoutOptions },
   retry: { create: retry, options: retryOptions },
   hedge: { create: hedge, options: hedgeOptions },
@@ -47,7 +53,11 @@ export const catalogue: Readonly<Record<string, PolicyKind>> = {
   chaos: { create: chaos, options: chaosOptions },
   staleIfError: { create: staleIfError, options: staleIfErrorOptions },
   fallback: {
-    create: ({ respond, ...options }: { respond: unknown }) => fallback(() => respond, options),
+    create: ({ respond, ...options }: { respond: unknown }) =>
+      fallback(
+        Object.assign(() => respond, { toJSON: () => respond }),
+        options,
+      ),
     options: fallbackOptions,
     subject: 'respond',
   },
@@ -64,4 +74,4 @@ export const catalogue: Readonly<Record<string, PolicyKind>> = {
   log: { create: log, options: logOptions },
   metrics: { create: metrics, options: metricsOptions },
   trace: { create: () => trace(), options: noOptions },
-};
+});

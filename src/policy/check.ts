@@ -2,10 +2,13 @@
 import { compile } from './compile.ts';
 import { descriptionOf } from './description.ts';
 import type { PolicyDocument } from './document.ts';
-import { jsonOf, partsOf } from './entries.ts';
+import { partsOf } from './document-reader.ts';
+import { policiesOf } from './parts.ts';
+import { plainJson } from './plain-json.ts';
 import { parseJsonText, type JsonText } from './json-text.ts';
 import type { PolicyOptions } from './live-policy.ts';
-import { mistakesIn, type Policy } from './mistakes.ts';
+import { mistakesIn } from './mistakes.ts';
+import { checkedMiddleware } from './settings.ts';
 import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.ts';
 
 /**
@@ -39,7 +42,8 @@ export function checkPolicy(
   document: string | PolicyDocument,
   options: Pick<PolicyOptions, 'middleware' | 'environment' | 'env'> = {},
 ): PolicyCheck {
-  const { middleware = {}, environment, env = () => 'https://set.example' } = options;
+  const { environment, env = () => 'https://set.example' } = options;
+  const middleware = checkedMiddleware(options.middleware ?? {});
   let json: JsonText | undefined;
   const withLine = ({ source: _, ...problem }: PolicyProblem & Partial<SourcedProblem>): PolicyProblem => ({
     ...problem,
@@ -47,12 +51,12 @@ export function checkPolicy(
   });
   try {
     if (typeof document === 'string') json = parseJsonText(document);
-    const parts = partsOf(json ? json.value : jsonOf(document), 0, {
-      middleware: Object.keys(middleware),
-      environment,
-    });
+    const notJson: PolicyProblem[] = [];
+    const value = json ? json.value : plainJson(document, (path, message) => notJson.push({ path, message }));
+    if (notJson.length > 0) throw new PolicyError(notJson);
+    const parts = partsOf(value, 0, { middleware: Object.keys(middleware), environment });
     const use = parts.use ?? partsOf({ use: ['standard'] }, 0, { middleware: [], environment }).use!;
-    const stack = use.filter((entry): entry is Policy => entry.options !== false);
+    const stack = policiesOf(use);
     const problems = problemsOf(() => compile({ ...parts, use }, undefined, { middleware, readEnv: env }));
     return {
       problems: problems.map(withLine),

@@ -1,8 +1,8 @@
 /** A stack in plain words. */
-import type { Json, Route } from './entries.ts';
+import type { Json, Policy, Route } from './parts.ts';
 import { isJsonObject } from './options-as-json.ts';
 import { memberPath } from './problem.ts';
-import { numberOf, type Policy } from './mistakes.ts';
+import { numberOf } from './mistakes.ts';
 
 export interface Sentence {
   readonly path: string;

@@ -1,7 +1,7 @@
 /** One document among those that lie over each other, and how its source is. */
-import type { Parts } from './entries.ts';
-import type { SourceSnapshot } from './live-policy.ts';
 import { withoutUrlSecrets } from '../core/errors.ts';
+import type { SourceSnapshot } from './live-policy.ts';
+import type { Parts } from './parts.ts';
 import type { PolicyProblem } from './problem.ts';
 import type { PolicySource } from './source.ts';
 
@@ -12,8 +12,9 @@ export class Layer {
   parts: Parts | undefined;
   /** The text that was last read, good or not. */
   text: string | undefined;
+  /** The source's own version of that text. */
+  version: string | undefined;
   #state: SourceSnapshot['state'] = 'waiting';
-  #version: string | undefined;
   #since: number | undefined;
   #refused: SourceSnapshot['refused'];
   #error: string | undefined;
@@ -31,17 +32,32 @@ export class Layer {
     return this.#failingSince === undefined ? 0 : Date.now() - this.#failingSince;
   }
 
+  get refused(): SourceSnapshot['refused'] {
+    return this.#refused;
+  }
+
   /** The source could be read. */
-  reached(state: 'good' | 'absent' | 'kept'): void {
+  reached(state: 'good' | 'absent'): void {
     this.#state = state;
     this.#error = undefined;
     this.#failingSince = undefined;
     this.#isStale = false;
   }
 
-  accepted(version: string | undefined): void {
-    this.#version = version;
+  /** The document of an earlier run is in force, in place of one of the source. */
+  keeps(): void {
+    this.#state = 'kept';
+  }
+
+  accepted(): void {
     this.#since = Date.now();
+    this.#refused = undefined;
+  }
+
+  removed(): void {
+    this.text = undefined;
+    this.version = undefined;
+    this.#since = undefined;
     this.#refused = undefined;
   }
 
@@ -63,7 +79,7 @@ export class Layer {
     return {
       name: this.name,
       state: this.#isStale ? 'stale' : this.#state,
-      ...(this.#version !== undefined && { version: this.#version }),
+      ...(this.version !== undefined && { version: this.version }),
       ...(this.#since !== undefined && { since: this.#since }),
       ...(this.#refused !== undefined && { refused: this.#refused }),
       ...(this.#error !== undefined && { error: this.#error }),

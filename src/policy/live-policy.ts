@@ -3,7 +3,7 @@ import type { Storage } from '../core/storage.ts';
 import type { LiveStack } from '../live-stack.ts';
 import type { OwnMiddleware } from './compile.ts';
 import type { PolicyDocument } from './document.ts';
-import type { Json } from './entries.ts';
+import type { Json } from './parts.ts';
 import type { PolicyProblem } from './problem.ts';
 import type { ReadEnv } from './secrets.ts';
 

@@ -1,13 +1,8 @@
 /** Known mistakes: documents that are right in form, and do not do what their authors expect. */
 import { catalogue } from './catalogue.ts';
-import type { Entry, Json } from './entries.ts';
+import type { Json, Policy } from './parts.ts';
 import { isJsonObject } from './options-as-json.ts';
 import { memberPath, type PolicyProblem } from './problem.ts';
-
-/** A stack of which each policy is on. */
-export interface Policy extends Entry {
-  readonly options: Json;
-}
 
 type Rule = (stack: readonly Policy[]) => readonly PolicyProblem[];
 

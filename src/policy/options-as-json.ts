@@ -1,4 +1,5 @@
 /** The JSON forms of options that are functions, and of what they stand for. */
+import { KyoaError } from '../core/errors.ts';
 import { constant, decorrelated, exponential } from '../lib/backoff.ts';
 import { budget } from '../lib/budget.ts';
 import { byOrigin, byRequest, byRoute } from '../lib/keys.ts';
@@ -8,23 +9,23 @@ import { meanPlusDeviation, quantile, rto } from '../middleware/timeout/estimato
 
 type Make = (...args: never[]) => unknown;
 
-/** By the name of the function that makes the option. Its arguments are the list, or the one object. */
-const makers: Readonly<Record<string, Make>> = {
-  exponential,
-  constant,
-  decorrelated,
-  adaptive,
-  quantile,
-  meanPlusDeviation,
-  rto,
-  aimd,
-  budget,
+/** By the name of the function that makes the option, with the form of its arguments: a list, or the one object. */
+const makers: Readonly<Record<string, readonly [make: Make, example: unknown, least?: number]>> = {
+  exponential: [exponential, [200, 10_000]],
+  constant: [constant, [500]],
+  decorrelated: [decorrelated, [200, 10_000]],
+  adaptive: [adaptive, { max: 5_000 }],
+  quantile: [quantile, [0.99, { factor: 2 }], 1],
+  meanPlusDeviation: [meanPlusDeviation, [2]],
+  rto: [rto, []],
+  aimd: [aimd, { max: 200 }],
+  budget: [budget, { ratio: 0.2 }],
 };
 
-const keys: Readonly<Record<string, unknown>> = { byOrigin, byRoute, byRequest };
+const keys: ReadonlyMap<unknown, unknown> = new Map(Object.entries({ byOrigin, byRoute, byRequest }));
 
 /** Which forms an option takes, by its name. */
-export const formsOf: Readonly<Record<string, readonly string[]>> = {
+export const formsOf: Readonly<Record<string, readonly string[]>> = Object.assign(Object.create(null), {
   backoff: ['exponential', 'constant', 'decorrelated'],
   cooldown: ['exponential', 'constant', 'decorrelated'],
   total: ['adaptive'],
@@ -33,10 +34,10 @@ export const formsOf: Readonly<Record<string, readonly string[]>> = {
   estimate: ['quantile', 'meanPlusDeviation', 'rto'],
   concurrency: ['aimd'],
   budget: ['budget'],
-};
+});
 
 /** The names of functions that an option `key` may have. */
-export const keyNames: readonly string[] = Object.keys(keys);
+export const keyNames: readonly string[] = [...keys.keys()] as string[];
 
 /** An option as a policy takes it, from the JSON of a document. It throws what is wrong with an argument. */
 export function fromJson(name: string, value: unknown): unknown {
@@ -45,13 +46,20 @@ export function fromJson(name: string, value: unknown): unknown {
   const forms = formsOf[name];
   if (!isJsonObject(value)) return Array.isArray(value) ? value.map((member) => fromJson('', member)) : value;
   const [[form, args] = [], ...others] = Object.entries(value);
-  if (forms && form !== undefined && others.length === 0 && forms.includes(form)) {
-    const list = Array.isArray(args) ? args : [args ?? {}];
-    return makers[form]!(...(list.map((arg) => membersFromJson(arg)) as never[]));
-  }
+  if (form !== undefined && others.length === 0 && forms?.includes(form)) return made(form, args);
   // The options of a budget stand for budget() itself.
   if (name === 'budget') return budget(value);
   return membersFromJson(value);
+}
+
+function made(form: string, args: unknown): unknown {
+  const [make, example, least] = makers[form]!;
+  const isRight = Array.isArray(example)
+    ? Array.isArray(args) && args.length <= example.length && args.length >= (least ?? example.length)
+    : isJsonObject(args);
+  if (!isRight) throw new KyoaError('INVALID_OPTION', `it is written as ${JSON.stringify({ [form]: example })}`);
+  const list = Array.isArray(args) ? args : [args];
+  return make(...(list.map((arg) => membersFromJson(arg)) as never[]));
 }
 
 function membersFromJson(value: unknown): unknown {
@@ -61,7 +69,7 @@ function membersFromJson(value: unknown): unknown {
 
 /** A name of `keys`, or `{ "fixed": "search" }`: the same key for every call. */
 function keyOf(value: unknown): unknown {
-  if (typeof value === 'string' && value in keys) return keys[value];
+  if (keys.has(value)) return keys.get(value);
   const { fixed } = Object(value) as { fixed?: unknown };
   return typeof fixed === 'string' ? Object.assign(() => fixed, { toJSON: () => ({ fixed }) }) : value;
 }
@@ -82,7 +90,7 @@ export function formHint(name: string): string | undefined {
 
 /** The name of a key function of kyoa, for `toPolicy`. */
 export function keyNameOf(value: unknown): string | undefined {
-  return keyNames.find((name) => keys[name] === value);
+  return keyNames.find((name) => keys.get(name) === value);
 }
 
 export function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {

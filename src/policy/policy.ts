@@ -1,17 +1,18 @@
 /** `policy()`: a stack that follows its documents. */
 import type { Middleware } from '../core/context.ts';
-import { delay, duration, fn, knownKeys, storage as checkedStorage } from '../core/options.ts';
-import type { Storage } from '../core/storage.ts';
 import { compile, type Compiled, type Programs } from './compile.ts';
 import type { PolicyDocument } from './document.ts';
-import { jsonOf, merged, partsOf, type Json, type Names, type Parts } from './entries.ts';
+import { partsOf } from './document-reader.ts';
 import { parseJsonText, type JsonText } from './json-text.ts';
 import { Layer } from './layer.ts';
 import type { LivePolicy, PolicyEvent, PolicyOptions, PolicySnapshot } from './live-policy.ts';
-import { PolicyError, type SourcedProblem } from './problem.ts';
+import { merged, policiesOf, type Json, type Names, type Parts } from './parts.ts';
+import { plainJson } from './plain-json.ts';
+import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.ts';
 import { withRoute } from './routes.ts';
-import { platformEnv } from './secrets.ts';
+import { checkedSources, isSource, settingsOf } from './settings.ts';
 import type { PolicySource } from './source.ts';
+import { Watch } from './watch.ts';
 
 /** What `policy()` takes. */
 type From = PolicyDocument | PolicySource | readonly (PolicyDocument | PolicySource)[];
@@ -41,8 +42,6 @@ export function policy(from: From, options: PolicyOptions = {}): LivePolicy {
   return new Live(Array.isArray(from) ? from : [from], options);
 }
 
-const optionNames = ['middleware', 'environment', 'env', 'initial', 'wait', 'storage', 'staleAfter', 'listener'];
-
 /** The stack of a document that names none. */
 const standardUse: PolicyDocument = { use: ['standard'] };
 
@@ -52,38 +51,47 @@ class Live implements LivePolicy {
   readonly #programs: Programs;
   readonly #names: Names;
   readonly #initial: Parts;
-  readonly #storage: Storage | undefined;
   readonly #staleAfter: number;
   readonly #listener: (event: PolicyEvent) => void;
-  readonly #watch = new AbortController();
-  #begin: (() => void) | undefined;
+  readonly #watch: Watch;
   #parts!: Parts;
   #compiled: Compiled | undefined;
   #since = 0;
   #changes = 0;
-  pending: Promise<void> | undefined;
 
   constructor(from: readonly (PolicyDocument | PolicySource)[], options: PolicyOptions) {
-    knownKeys('policy', options, optionNames);
-    const { middleware = {}, env = platformEnv, initial = {}, wait = 5_000, staleAfter = 600_000 } = options;
-    const { storage, listener = report } = options;
-    this.#programs = { middleware, readEnv: fn('policy env', env) };
-    this.#names = { middleware: Object.keys(middleware), environment: options.environment ?? env('NODE_ENV') };
-    this.#storage = storage === undefined ? undefined : checkedStorage('policy storage', storage);
-    this.#staleAfter = duration('policy staleAfter', staleAfter);
-    this.#listener = fn('policy listener', listener);
-    this.#initial = merged(this.#read(standardUse, -1), this.#read(initial, -1));
-    const documents = from.filter((given) => !isSource(given)).map((document) => this.#read(document, 0));
-    const program = documents.length === 0 ? undefined : documents.reduce(merged);
-    const sources = from.filter(isSource).map((source) => new Layer(source.name, undefined, source));
-    this.#layers = [new Layer('the program', program), ...sources];
-    this.#force();
-    delay('policy wait', wait);
-    if (sources.length > 0) this.#start(sources, wait);
+    const { wait, storage, environment, ...settings } = settingsOf(options);
+    this.#programs = settings.programs;
+    this.#names = { middleware: Object.keys(settings.programs.middleware), environment };
+    this.#staleAfter = settings.staleAfter;
+    this.#listener = settings.listener;
+    const documents = from.filter((given) => !isSource(given));
+    const sources = checkedSources(from).map((source) => new Layer(source.name, undefined, source));
+    this.#layers = [new Layer('the program', undefined), ...sources];
+    this.#watch = new Watch(sources, wait, storage, {
+      take: (layer, text, version) => this.#take(layer, text, version),
+      remove: (layer) => this.#remove(layer),
+      failed: (layer, error) => this.#failed(layer, error),
+      lost: (error) => this.#emit({ type: 'policy.failed', source: 'the storage', error }),
+      begun: () => this.#begun(),
+    });
+    try {
+      this.#initial = merged(this.#read(standardUse), this.#read(settings.initial));
+      this.#layers[0]!.parts = documents.map((document) => this.#read(document)).reduce(overlaid, undefined);
+      this.#force();
+    } catch (error) {
+      this.#watch.close();
+      throw this.#described(error);
+    }
+    this.#watch.start();
   }
 
   get current(): readonly Middleware[] {
     return this.#compiled!.stack;
+  }
+
+  get pending(): Promise<void> | undefined {
+    return this.#watch.pending;
   }
 
   get names(): readonly string[] {
@@ -96,126 +104,105 @@ class Live implements LivePolicy {
 
   update(document: PolicyDocument): void {
     const [program] = this.#layers;
-    this.#replace(program!, this.#read(document, 0));
-    this.#emit({ type: 'policy.changed', source: program!.name, version: this.#parts.version });
+    try {
+      this.#replace(program!, this.#read(document));
+    } catch (error) {
+      throw this.#described(error);
+    }
+    this.#changed(program!);
   }
 
   snapshot(): PolicySnapshot {
     const sourceOf = (index: number): string => this.#layers[index]?.name ?? 'kyoa';
-    const { version, use = [], routes } = this.#parts;
+    const copy = (options: Json): Json => plainJson(options) as Json;
+    const { version, use, routes } = this.#parts;
     return {
       version,
       since: this.#since,
       changes: this.#changes,
       sources: this.#layers.slice(1).map((layer) => layer.snapshot()),
-      use: use.flatMap(({ name, options, source }) =>
-        options === false ? [] : { name, options, source: sourceOf(source) },
-      ),
-      routes: [...routes].map(([pattern, { options, source }]) => ({ pattern, options, source: sourceOf(source) })),
+      use: policiesOf(use).map(({ name, options, source }) => ({
+        name,
+        options: copy(options),
+        source: sourceOf(source),
+      })),
+      routes: [...routes].map(([pattern, { options, source }]) => ({
+        pattern,
+        options: copy(options),
+        source: sourceOf(source),
+      })),
     };
   }
 
   close(): void {
-    this.#watch.abort();
-    this.#begin?.();
+    this.#watch.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  /** Calls wait until each source has said whether it has a document, or `wait` ms. */
-  #start(layers: readonly Layer[], wait: number): void {
-    const kept = new Map(layers.map((layer) => [layer, this.#kept(layer)]));
-    const silent = new Set(layers);
-    if (wait > 0) {
-      this.pending = new Promise((resolve) => {
-        const giveUp = (): void => void Promise.all([...silent].map(useKept)).then(this.#begin);
-        const timer = setTimeout(giveUp, wait);
-        this.#begin = () => {
-          clearTimeout(timer);
-          this.pending = undefined;
-          resolve();
-        };
-      });
-    }
-    const heard = (layer: Layer): void => {
-      silent.delete(layer);
-      if (silent.size === 0) this.#begin?.();
-    };
-    const useKept = async (layer: Layer): Promise<void> => {
-      const text = await kept.get(layer);
-      if (text === undefined || layer.text !== undefined || this.#watch.signal.aborted) return;
-      if (this.#take(layer, text, undefined)) layer.reached('kept');
-      heard(layer);
-    };
-    for (const layer of layers) {
-      layer.source!.watch(
-        {
-          document: (text, version) => {
-            layer.reached('good');
-            if (text !== layer.text && this.#take(layer, text, version)) this.#keep(layer, text);
-            heard(layer);
-          },
-          absent: () => {
-            layer.reached('absent');
-            if (layer.parts !== undefined) this.#remove(layer);
-            heard(layer);
-          },
-          failed: (error) => {
-            const isStale = layer.failed(error, this.#staleAfter);
-            this.#emit({ type: 'policy.failed', source: layer.name, error });
-            if (isStale) this.#emit({ type: 'policy.stale', source: layer.name, age: layer.failingFor });
-            void useKept(layer);
-          },
-        },
-        this.#watch.signal,
-      );
-    }
-  }
-
   /** Whether the text is good; then it is in force. */
   #take(layer: Layer, text: string, version: string | undefined): boolean {
     layer.text = text;
+    layer.version = version;
+    if (!this.#isTaken(layer)) return false;
+    this.#changed(layer);
+    return true;
+  }
+
+  #isTaken(layer: Layer): boolean {
     const source = this.#layers.indexOf(layer);
     let json: JsonText | undefined;
     try {
-      json = parseJsonText(text);
-      this.#replace(layer, this.#read(json.value, source));
+      json = parseJsonText(layer.text!);
+      this.#replace(layer, partsOf(json.value, source, this.#names));
     } catch (error) {
-      if (!(error instanceof PolicyError)) throw error;
-      this.#refuse(layer, error.problems as readonly SourcedProblem[], (problem) =>
-        (problem.source ?? source) === source ? json?.lineOf(problem.path) : undefined,
-      );
+      const { problems } = this.#described(error, source, json);
+      this.#refuse(layer, problems);
       return false;
     }
-    layer.accepted(version);
-    this.#emit({ type: 'policy.changed', source: layer.name, version: this.#parts.version });
+    layer.accepted();
+    this.#watch.keep(layer);
     return true;
   }
 
   /** The source has no document any more. If the others need it, it stays in force. */
   #remove(layer: Layer): void {
-    layer.text = undefined;
+    layer.removed();
+    if (layer.parts === undefined) return;
     try {
       this.#replace(layer, undefined);
-      this.#emit({ type: 'policy.changed', source: layer.name, version: this.#parts.version });
     } catch (error) {
-      this.#refuse(layer, (error as PolicyError).problems as readonly SourcedProblem[]);
+      return this.#refuse(layer, this.#described(error).problems);
     }
+    this.#changed(layer);
   }
 
-  #refuse(
-    layer: Layer,
-    found: readonly SourcedProblem[],
-    lineOf: (problem: SourcedProblem) => number | undefined = () => undefined,
-  ): void {
-    const problems = found.map(({ source, ...problem }) => {
-      const line = problem.line ?? lineOf({ ...problem, source });
-      return { ...problem, ...(line !== undefined && { line }) };
-    });
+  #failed(layer: Layer, error: unknown): void {
+    const isStale = layer.failed(error, this.#staleAfter);
+    this.#emit({ type: 'policy.failed', source: layer.name, error });
+    if (isStale) this.#emit({ type: 'policy.stale', source: layer.name, age: layer.failingFor });
+  }
+
+  /** A document may have been refused for want of this change: it is tried again. */
+  #changed({ name }: Layer): void {
+    this.#emit({ type: 'policy.changed', source: name, version: this.#parts.version });
+    const refused = this.#layers.find((layer) => layer.refused && layer.text !== undefined && this.#isTaken(layer));
+    if (refused) this.#changed(refused);
+  }
+
+  /** While calls wait, a document may lack one of another source: until then, nothing is reported. */
+  #begun(): void {
+    for (const { name, refused } of this.#layers)
+      if (refused) this.#emit({ type: 'policy.refused', source: name, problems: refused.problems });
+  }
+
+  #refuse(layer: Layer, problems: readonly PolicyProblem[]): void {
+    const isKnown = JSON.stringify(problems) === JSON.stringify(layer.refused?.problems);
+    if (isKnown) return;
     layer.refuse(problems);
-    this.#emit({ type: 'policy.refused', source: layer.name, problems });
+    if (this.pending === undefined) this.#emit({ type: 'policy.refused', source: layer.name, problems });
   }
 
   #replace(layer: Layer, parts: Parts | undefined): void {
@@ -231,31 +218,33 @@ class Live implements LivePolicy {
   }
 
   #force(): void {
-    const given = this.#layers.flatMap(({ parts }) => parts ?? []);
-    const all = given.length === 0 ? this.#initial : given.reduce(merged);
-    const parts = { ...all, use: all.use ?? this.#read(standardUse, -1).use };
+    const all = this.#layers.map(({ parts }) => parts).reduce(overlaid) ?? this.#initial;
+    const parts = { ...all, use: all.use ?? this.#read(standardUse).use };
     this.#compiled = compile(parts, this.#compiled, this.#programs);
     this.#parts = parts;
     this.#since = Date.now();
   }
 
-  #read(document: unknown, source: number): Parts {
-    return partsOf(source > 0 ? document : jsonOf(document), source, this.#names);
+  /** A document that the program gives. @throws {PolicyError} if it is no JSON */
+  #read(document: unknown): Parts {
+    const problems: SourcedProblem[] = [];
+    const json = plainJson(document, (path, message) => problems.push({ path, message, source: 0 }));
+    if (problems.length > 0) throw new PolicyError(problems);
+    return partsOf(json, document === standardUse ? -1 : 0, this.#names);
   }
 
-  async #kept(layer: Layer): Promise<string | undefined> {
-    try {
-      return (await this.#storage?.get(keyOf(layer)))?.value;
-    } catch (error) {
-      this.#emit({ type: 'policy.failed', source: 'the storage', error });
-      return undefined;
-    }
-  }
-
-  #keep(layer: Layer, text: string): void {
-    this.#storage
-      ?.set(keyOf(layer), text)
-      .catch((error: unknown) => this.#emit({ type: 'policy.failed', source: 'the storage', error }));
+  /** The error with a line for each problem of the text, and the name of its document for each of another one. */
+  #described(error: unknown, own = 0, json?: JsonText): PolicyError {
+    if (!(error instanceof PolicyError)) throw error;
+    const problems = (error.problems as readonly Partial<SourcedProblem>[]).map(
+      ({ source = own, path = '', message = '', line = source === own ? json?.lineOf(path) : undefined }) => ({
+        path,
+        message:
+          source === own || source < 0 ? message : `${message} (in the document of ${this.#layers[source]!.name})`,
+        ...(line !== undefined && { line }),
+      }),
+    );
+    return new PolicyError(problems);
   }
 
   #emit(event: PolicyEvent): void {
@@ -267,15 +256,6 @@ class Live implements LivePolicy {
   }
 }
 
-function keyOf({ name }: Layer): string {
-  return `policy ${name}`;
-}
-
-/** A document of the program is data; a source can be watched. */
-function isSource(given: PolicyDocument | PolicySource): given is PolicySource {
-  return typeof (given as Partial<PolicySource> | null)?.watch === 'function';
-}
-
-function report(event: PolicyEvent): void {
-  if (event.type === 'policy.refused') console.warn(`kyoa: ${new PolicyError(event.problems, event.source).message}`);
+function overlaid(under: Parts | undefined, over: Parts | undefined): Parts | undefined {
+  return under && over ? merged(under, over) : (over ?? under);
 }

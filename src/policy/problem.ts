@@ -42,6 +42,9 @@ export class PolicyError extends KyoaError {
   }
 }
 
+/** How many objects and lists may be inside each other. A document needs ten. */
+export const deepest = 50;
+
 /** A problem, and the place of its document among those that lie over each other. */
 export interface SourcedProblem extends PolicyProblem {
   readonly source: number;
@@ -85,6 +88,7 @@ function editDistance(from: string, to: string): number {
 /** What to say of a name that does not exist. */
 export function unknownName(what: string, name: string, names: readonly string[]): string {
   const nearest = nearestName(name, names);
-  const meant = nearest === undefined ? `there are ${names.join(', ')}` : `do you mean ${nearest}?`;
+  const all = names.length === 0 ? 'there is none' : `there are ${names.join(', ')}`;
+  const meant = nearest === undefined ? all : `do you mean ${nearest}?`;
   return `is no ${what}: ${meant}`;
 }

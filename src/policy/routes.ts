@@ -1,54 +1,108 @@
 /** Routes of a document: which options a call has by its method and URL. */
-import { mergedOptions, type Json } from './entries.ts';
+import { mergedOptions, type Json } from './parts.ts';
 
 export interface CompiledRoute {
   readonly pattern: string;
   readonly options: Json;
-  matches(method: string, url: string): boolean;
-  /** Method and host, then the letters that are not `*`: the higher, the more specific. */
-  readonly rank: readonly [letters: number, method: number];
+  matches(method: string, origin: string, path: string): boolean;
+  /** The higher, the more specific: letters that are not `*`, then a method, then fewer `*`. */
+  readonly rank: readonly [letters: number, method: number, stars: number];
+}
+
+interface Pattern {
+  readonly method: string | undefined;
+  /** Absent: every origin. */
+  readonly origin: string | undefined;
+  readonly path: string;
 }
 
 /** What is wrong with a pattern, or `undefined`. */
 export function routeProblem(pattern: string): string | undefined {
-  const { method, url } = partsOf(pattern);
+  const { method, url } = split(pattern);
   if (method !== undefined && method !== method.toUpperCase())
     return `must have its method in upper case: ${method.toUpperCase()}`;
   if (/[?#]/.test(url)) return 'must have no query and no hash: a route is a method and a URL without them';
-  if (url !== '*' && !/^(https?:\/\/|\*:\/\/|\/)/.test(url))
+  if (/^[^/]*\/\/[^/]*@/.test(url)) return 'must have no name and no password in its URL';
+  if (url !== '*' && (/\s/.test(url) || !/^((https?|\*):\/\/[^/]|\/)/i.test(url) || patternOf(pattern) === undefined))
     return 'must be like "GET https://api.example.com/users/*", "/users/*" for every origin, or "*" for every call';
   return undefined;
 }
 
+/** The pattern as the URLs of calls are written: the host in lower case, no default port, a path. */
+export function canonicalRoute(pattern: string): string {
+  const { method, origin = '', path } = patternOf(pattern) ?? { path: pattern };
+  return `${method === undefined ? '' : `${method} `}${origin}${path}`;
+}
+
 export function compileRoute(pattern: string, options: Json): CompiledRoute {
-  const { method, url } = partsOf(pattern);
-  const path = url.startsWith('/');
-  const source = url
-    .split('*')
-    .map((text) => text.replace(/[\\^$.|+()[\]{}]/g, '\\$&'))
-    .join('.*');
-  const expression = new RegExp(`^${path ? '[a-z]+://[^/]*' : ''}${source}$`, 's');
+  const { method, origin, path } = patternOf(pattern) ?? { path: pattern };
+  const isOrigin = origin === undefined ? () => true : glob(origin);
+  const isPath = glob(path);
+  const stars = pattern.split('*').length - 1;
   return {
     pattern,
     options,
-    rank: [url.replaceAll('*', '').length, method === undefined ? 0 : 1],
-    matches: (calledMethod, calledUrl) =>
-      (method === undefined || method === calledMethod) && expression.test(calledUrl.replace(/[?#].*/s, '')),
+    rank: [(origin ?? '').length + path.length - stars, method === undefined ? 0 : 1, -stars],
+    matches: (calledMethod, calledOrigin, calledPath) =>
+      (method === undefined || method === calledMethod) && isPath(calledPath) && isOrigin(calledOrigin),
   };
 }
 
-function partsOf(pattern: string): { method: string | undefined; url: string } {
+function split(pattern: string): { method: string | undefined; url: string } {
   const [, method, url = ''] = /^(?:([A-Za-z]+) +)?(.*)$/s.exec(pattern)!;
   return { method, url };
 }
 
+/** `undefined`: its URL is none. */
+function patternOf(pattern: string): Pattern | undefined {
+  const { method, url } = split(pattern);
+  if (url === '*') return { method, origin: undefined, path: '*' };
+  try {
+    if (url.startsWith('/')) return { method, origin: undefined, path: pathOf(url) };
+    const [, origin = '', path = origin.endsWith('*') ? '*' : '/'] = /^([^/]*\/\/[^/]*)(\/.*)?$/s.exec(url)!;
+    return { method, origin: originOf(origin), path: path === '*' ? path : pathOf(path) };
+  } catch {
+    return undefined;
+  }
+}
+
+function pathOf(path: string): string {
+  return new URL(`http://host${path}`).pathname;
+}
+
+function originOf(origin: string): string {
+  if (!origin.includes('*')) return new URL(origin).origin;
+  const defaultPort = /^(http:.*):80$|^(https:.*):443$/i.exec(origin);
+  return (defaultPort?.[1] ?? defaultPort?.[2] ?? origin).toLowerCase();
+}
+
+/** Whether a text is like the pattern, in which `*` is any text. No regular expression: many `*` would make it slow. */
+function glob(pattern: string): (text: string) => boolean {
+  const [head = '', ...parts] = pattern.split('*');
+  const tail = parts.pop();
+  if (tail === undefined) return (text) => text === head;
+  return (text) => {
+    const end = text.length - tail.length;
+    let at = head.length;
+    if (end < at || !text.startsWith(head) || !text.endsWith(tail)) return false;
+    for (const part of parts) {
+      const found = text.indexOf(part, at);
+      at = found + part.length;
+      if (found < 0 || at > end) return false;
+    }
+    return true;
+  };
+}
+
 /** The most specific first: the longest text, and with a method before one without. */
 export function bySpecificity(routes: readonly CompiledRoute[]): readonly CompiledRoute[] {
-  return routes.toSorted((a, b) => b.rank[0] - a.rank[0] || b.rank[1] - a.rank[1]);
+  return routes.toSorted(({ rank: a }, { rank: b }) => b[0] - a[0] || b[1] - a[1] || b[2] - a[2]);
 }
 
 /** The options of a call: those of the most specific route under those that the caller gave. */
 export function withRoute(routes: readonly CompiledRoute[], method: string, url: string, given: Json): Json {
-  const route = routes.find((route) => route.matches(method, url));
+  if (routes.length === 0) return given;
+  const [, origin = '', path = url] = /^([^/?#]*\/\/[^/?#]*)([^?#]*)/.exec(url) ?? [];
+  const route = routes.find((route) => route.matches(method, origin, path));
   return route === undefined ? given : mergedOptions(route.options, given);
 }

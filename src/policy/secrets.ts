@@ -1,18 +1,20 @@
 /** Secrets of a document: references in place of values. */
 import { isJsonObject } from './options-as-json.ts';
-import type { Json } from './entries.ts';
+import type { Json } from './parts.ts';
 
 /** Reads a variable of the environment. */
 export type ReadEnv = (name: string) => string | undefined;
 
 /** The value of a member with such a name is most likely a secret. */
-const secretName = /token|secret|passw|credential|authorization|cookie|api-?_?key$/i;
+const secretName = /(token|secret|password|passwd|passphrase|credentials?|authorization|cookie|api[-_]?key)$/i;
 
 export class Secrets {
   readonly #readEnv: ReadEnv;
   readonly #references: Json;
   /** The values that have been read. They must not appear in a message. */
   readonly #values = new Set<string>();
+  /** How many references have been replaced. */
+  reads = 0;
 
   constructor(readEnv: ReadEnv, references: Json) {
     this.#readEnv = readEnv;
@@ -36,19 +38,22 @@ export class Secrets {
   }
 
   #read(kind: 'env' | 'secret', target: string, refuse: (message: string) => void): string {
-    const variable = kind === 'env' ? target : (this.#references[target] as { env?: string } | undefined)?.env;
+    const reference = Object.hasOwn(this.#references, target) ? this.#references[target] : undefined;
+    const variable = kind === 'env' ? target : (reference as { env?: string } | undefined)?.env;
     if (variable === undefined) refuse(`refers to the secret ${target}, which is not among "secrets"`);
     const value = variable === undefined ? undefined : this.#readEnv(variable);
     if (variable !== undefined && value === undefined)
       refuse(`refers to ${variable}, which is not set in the environment`);
+    this.reads += 1;
     if (value) this.#values.add(value);
     return value ?? '';
   }
 
-  /** The text without the values that have been read. */
+  /** The text without the values that have been read, as they are and as JSON has them. */
   hide(text: string): string {
     let hidden = text;
-    for (const value of this.#values) hidden = hidden.replaceAll(value, '…');
+    for (const value of this.#values)
+      hidden = hidden.replaceAll(value, '…').replaceAll(JSON.stringify(value).slice(1, -1), '…');
     return hidden;
   }
 }

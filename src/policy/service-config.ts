@@ -1,7 +1,7 @@
 /** `fromServiceConfig()`: a document made of one of gRPC. */
 import { isJsonObject } from './options-as-json.ts';
 import type { PolicyDocument, RouteOptions } from './document.ts';
-import type { Json } from './entries.ts';
+import type { Json } from './parts.ts';
 import { memberPath, PolicyError, type PolicyProblem } from './problem.ts';
 
 /** HTTP statuses of the codes, as gRPC's own table of codes has them. */

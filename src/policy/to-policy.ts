@@ -4,7 +4,7 @@ import type { Middleware } from '../core/context.ts';
 import type { EndpointsPolicy } from '../middleware/endpoints/endpoints.ts';
 import { catalogue } from './catalogue.ts';
 import type { PolicyDocument, PolicyEntry } from './document.ts';
-import { isJsonObject, keyNameOf } from './options-as-json.ts';
+import { plainJson } from './plain-json.ts';
 import { memberPath, PolicyError, type PolicyProblem } from './problem.ts';
 
 /**
@@ -39,27 +39,11 @@ function entryOf(middleware: Middleware, path: string, problems: PolicyProblem[]
     return name;
   }
   const all = name === 'endpoints' ? { list: listOf(middleware as EndpointsPolicy), ...Object(given) } : given;
-  return { [name]: written(all, memberPath(path, name), problems) };
+  const refuse = (path: string, message: string): void => void problems.push({ path, message });
+  return { [name]: plainJson(all, refuse, memberPath(path, name)) };
 }
 
 /** The list that is in force, which may not be the first one. */
 function listOf(policy: EndpointsPolicy): unknown {
   return policy.snapshot().map(({ url, weight, zone }) => ({ url, weight, zone }));
-}
-
-/** A value as JSON. What JSON cannot hold is a problem. */
-function written(value: unknown, path: string, problems: PolicyProblem[]): unknown {
-  if (value === Infinity) return 'Infinity';
-  if (Array.isArray(value)) return value.map((member, index) => written(member, memberPath(path, index), problems));
-  const keyName = keyNameOf(value);
-  if (keyName !== undefined) return keyName;
-  const { toJSON } = Object(value) as { toJSON?: () => unknown };
-  if (typeof toJSON === 'function') return written(toJSON(), path, problems);
-  if (typeof value === 'function') {
-    problems.push({ path, message: 'is a function of the program, which no document can hold' });
-    return undefined;
-  }
-  if (!isJsonObject(value)) return value;
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(members.map(([name, member]) => [name, written(member, memberPath(path, name), problems)]));
 }

@@ -1,43 +1,13 @@
-/** A stack as entries: each policy by its name, with its options in JSON. */
+/** Takes a document apart: each policy by its name, with its options in JSON. */
 import { standardStack } from '../standard.ts';
 import { catalogue } from './catalogue.ts';
 import type { PolicyDocument, PolicyLayer } from './document.ts';
+import { show } from '../core/options.ts';
 import { isJsonObject } from './options-as-json.ts';
+import { plainJson } from './plain-json.ts';
+import { merged, type Entry, type Json, type Names, type Parts, type Route } from './parts.ts';
 import { memberPath, unknownName, type SourcedProblem } from './problem.ts';
-
-export type Json = Readonly<Record<string, unknown>>;
-
-export interface Entry {
-  readonly name: string;
-  /** `false`: the policy is not in the stack. */
-  readonly options: Json | false;
-  /** Its place in its document, and which document that is. */
-  readonly path: string;
-  readonly source: number;
-}
-
-/** What a document says, in the form in which documents are merged. */
-export interface Parts {
-  /** Absent: the document says nothing of the stack. */
-  readonly use: readonly Entry[] | undefined;
-  readonly routes: ReadonlyMap<string, Route>;
-  readonly secrets: Json;
-  readonly version: number | string | undefined;
-  /** What is wrong with the form of the document. */
-  readonly problems: readonly SourcedProblem[];
-}
-
-export interface Route {
-  readonly options: Json;
-  readonly path: string;
-  readonly source: number;
-}
-
-export interface Names {
-  /** The middleware of the program that a document may have, by name. */
-  readonly middleware: readonly string[];
-  readonly environment: string | undefined;
-}
+import { canonicalRoute } from './routes.ts';
 
 const members = ['$schema', 'version', 'use', 'routes', 'secrets', 'environments'];
 const layerMembers = ['use', 'routes', 'secrets'];
@@ -108,7 +78,11 @@ class Reader {
     const given = typeof entry === 'string' ? { [entry]: {} } : entry;
     const names = isJsonObject(given) ? Object.keys(given) : [];
     if (names.length !== 1) {
-      this.refuse(path, 'must be the name of a policy, or an object with one: { "retry": { "retries": 2 } }');
+      const what = names.length === 0 ? show(entry) : `${names.join(' and ')} in one object`;
+      this.refuse(
+        path,
+        `must be the name of a policy, or an object with one: { "retry": { "retries": 2 } }, got ${what}`,
+      );
       return [];
     }
     const [name] = names as [string];
@@ -125,11 +99,15 @@ class Reader {
   }
 
   #standard(options: unknown, path: string): Entry[] {
-    if (!isJsonObject(options)) {
-      this.refuse(path, 'must be an object with options by policy, such as { "retry": { "retries": 2 } }');
+    const given = options === null || options === true ? {} : options;
+    if (!isJsonObject(given)) {
+      this.refuse(
+        path,
+        `must be an object with options by policy, such as { "retry": { "retries": 2 } }, got ${show(given)}`,
+      );
       return [];
     }
-    const create = (name: string) => (given: Json | number | undefined) => ({ name, given });
+    const create = (name: string) => (all: Json | undefined) => ({ name, all });
     const named = {
       timeout: create('timeout'),
       dedupe: create('dedupe'),
@@ -137,14 +115,29 @@ class Reader {
       retry: create('retry'),
       breaker: create('breaker'),
     };
-    this.checkNames(options, path, Object.keys(named));
-    const known = Object.fromEntries(Object.entries(options).filter(([name]) => name in named));
-    const given = Object.fromEntries(
-      Object.entries(known).map(([name, value]) => [name, this.#options(name, value, memberPath(path, name)) ?? {}]),
-    );
-    return standardStack(given, named).map(({ name, given: options = {} }) => ({
+    const names = Object.keys(named);
+    for (const name of Object.keys(given))
+      if (!names.includes(name)) this.refuse(memberPath(path, name), unknownName('policy of standard', name, names));
+    const known = names.flatMap((name) => {
+      const at = memberPath(path, name);
+      const written = given[name] === undefined ? undefined : this.#options(name, given[name], at);
+      return written === undefined ? [] : [[name, written] as const];
+    });
+    const off = known.filter(([, written]) => written === false).map(([name]) => [name, false, {}] as const);
+    const on = standardStack(Object.fromEntries(known), named).map(({ name, all }) => {
+      const own = Object.keys(known.find(([other]) => other === name)?.[1] ?? {});
+      const members = Object.entries(plainJson(all ?? {}) as Json);
+      const isOwn = ([member]: readonly [string, unknown]): boolean => own.includes(member);
+      return [
+        name,
+        Object.fromEntries(members.filter(isOwn)),
+        Object.fromEntries(members.filter((member) => !isOwn(member))),
+      ] as const;
+    });
+    return [...off, ...on].map(([name, written, defaults]) => ({
       name,
-      options: jsonOf(options) as Json,
+      options: written,
+      defaults,
       path: memberPath(path, name),
       source: this.#source,
     }));
@@ -158,7 +151,7 @@ class Reader {
     const { scalar } = catalogue[name]?.options ?? {};
     if (scalar !== undefined && (typeof given === 'number' || given === 'Infinity')) return { [scalar]: given };
     const number = scalar === undefined ? '' : `, a number (${scalar})`;
-    this.refuse(path, `must be an object with options${number}, or false, got ${JSON.stringify(given)}`);
+    this.refuse(path, `must be an object with options${number}, or false, got ${show(given)}`);
     return undefined;
   }
 
@@ -167,10 +160,16 @@ class Reader {
       this.refuse(path, 'must be an object: options by route, such as { "GET https://api.example.com/*": { ... } }');
       return;
     }
+    const seen = new Map<string, string>();
     for (const [pattern, options] of Object.entries(routes)) {
       const at = memberPath(path, pattern);
-      if (isJsonObject(options)) yield [pattern, { options, path: at, source: this.#source }];
-      else this.refuse(at, 'must be an object with options by policy, such as { "retry": false }');
+      const route = canonicalRoute(pattern);
+      const same = seen.get(route);
+      if (same !== undefined) this.refuse(at, `is the same route as ${JSON.stringify(same)}: remove one`);
+      seen.set(route, pattern);
+      if (isJsonObject(options)) yield [route, { options, path: at, source: this.#source }];
+      else
+        this.refuse(at, `must be an object with options by policy, such as { "retry": false }, got ${show(options)}`);
     }
   }
 
@@ -191,66 +190,4 @@ class Reader {
   refuse(path: string, message: string): void {
     this.problems.push({ path, message, source: this.#source });
   }
-}
-
-/** Lays one document over another: the later one wins, member by member. */
-export function merged(under: Parts, over: Parts): Parts {
-  const routes = new Map(under.routes);
-  for (const [pattern, route] of over.routes) {
-    const below = routes.get(pattern);
-    routes.set(pattern, below ? { ...route, options: mergedOptions(below.options, route.options) } : route);
-  }
-  return {
-    use: under.use && over.use ? mergedStack(under.use, over.use) : (over.use ?? under.use),
-    routes,
-    secrets: { ...under.secrets, ...over.secrets },
-    version: over.version ?? under.version,
-    problems: [...under.problems, ...over.problems],
-  };
-}
-
-/**
- * A policy changes the one of its name below; of several, the one that has its options, as `timeout` in the standard stack. A
- * further policy is placed behind the one that precedes it.
- */
-function mergedStack(under: readonly Entry[], over: readonly Entry[]): Entry[] {
-  const result = [...under];
-  const changed = new Set<Entry>();
-  let at = -1;
-  for (const entry of over) {
-    const same = result.filter((below) => below.name === entry.name && !changed.has(below));
-    const below = same.find((other) => sharesOption(other, entry)) ?? same[0];
-    at = below === undefined ? at + 1 : result.indexOf(below);
-    const options = below?.options && entry.options ? { ...below.options, ...entry.options } : entry.options;
-    const merged = { ...entry, options };
-    changed.add(merged);
-    result.splice(at, below === undefined ? 0 : 1, merged);
-  }
-  return result;
-}
-
-function sharesOption(below: Entry, { options }: Entry): boolean {
-  return Object.keys(options).some((name) => below.options !== false && name in below.options);
-}
-
-/** Options of several policies by name. Objects are merged, and so is a number, which is short for one. */
-export function mergedOptions(under: Json, over: Json): Record<string, unknown> {
-  const result: Record<string, unknown> = { ...under };
-  for (const [name, given] of Object.entries(over)) {
-    if (given === undefined) continue;
-    const [below, above] = [expanded(name, under[name]), expanded(name, given)];
-    if (isJsonObject(below) && isJsonObject(above)) result[name] = { ...below, ...above };
-    else if (given !== true || under[name] === undefined) result[name] = given;
-  }
-  return result;
-}
-
-function expanded(name: string, given: unknown): unknown {
-  const { scalar } = catalogue[name]?.options ?? {};
-  return scalar !== undefined && typeof given === 'number' ? { [scalar]: given } : given;
-}
-
-/** The value as JSON has it: options that a function of kyoa made are written as that call. */
-export function jsonOf(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, member: unknown) => (member === Infinity ? 'Infinity' : member)));
 }
