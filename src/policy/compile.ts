@@ -6,7 +6,7 @@ import { located, missingOption, optionProblem } from './option-problems.ts';
 import { fromJson, isJsonObject } from './options-as-json.ts';
 import { policiesOf, type Json, type Parts, type Policy } from './parts.ts';
 import { memberPath, PolicyError, unknownName, type SourcedProblem } from './problem.ts';
-import { bySpecificity, compileRoute, routeProblem, type CompiledRoute } from './routes.ts';
+import { compileRoute, routeProblem, RouteTable } from './routes.ts';
 import { Secrets, type ReadEnv } from './secrets.ts';
 
 /** A middleware of the program, or a function that makes one of the options in the document. */
@@ -14,7 +14,7 @@ export type OwnMiddleware = Middleware | ((options: never) => Middleware);
 
 export interface Compiled {
   readonly stack: readonly Middleware[];
-  readonly routes: readonly CompiledRoute[];
+  readonly routes: RouteTable;
   readonly places: readonly Place[];
 }
 
@@ -45,7 +45,7 @@ export function compile(parts: Parts, before: Compiled | undefined, programs: Pr
   );
   compiler.commit();
   const made = places.filter((place) => place !== undefined);
-  return { places: made, stack: made.map(({ middleware }) => middleware), routes: bySpecificity(routes) };
+  return { places: made, stack: made.map(({ middleware }) => middleware), routes: new RouteTable(routes) };
 }
 
 /** A policy whose options have the right form. */

@@ -23,7 +23,7 @@ export function partsOf(document: unknown, source: number, names: Names): Parts 
   reader.checkNames(document, '', members);
   const { version, environments = {} } = document as PolicyDocument;
   if (version !== undefined && typeof version !== 'number' && typeof version !== 'string')
-    reader.refuse('version', 'must be a number or a text');
+    reader.refuse('version', `must be a number or a text, got ${show(version)}`);
   let result: Parts = { ...reader.layer(document, ''), version, problems };
   if (!isJsonObject(environments)) {
     reader.refuse('environments', 'must be an object: the layers by environment');
@@ -68,7 +68,7 @@ class Reader {
 
   #stack(use: unknown, path: string): Entry[] {
     if (!Array.isArray(use)) {
-      this.refuse(path, 'must be a list of policies, such as [{ "retry": { "retries": 2 } }]');
+      this.refuse(path, `must be a list of policies, such as [{ "retry": { "retries": 2 } }], got ${show(use)}`);
       return [];
     }
     return use.flatMap((entry: unknown, index) => this.#entry(entry, memberPath(path, index)));
@@ -157,7 +157,10 @@ class Reader {
 
   *#routes(routes: unknown, path: string): Iterable<[string, Route]> {
     if (!isJsonObject(routes)) {
-      this.refuse(path, 'must be an object: options by route, such as { "GET https://api.example.com/*": { ... } }');
+      this.refuse(
+        path,
+        `must be an object: options by route, such as { "GET https://api.example.com/*": { "timeout": 5000 } }, got ${show(routes)}`,
+      );
       return;
     }
     const seen = new Map<string, string>();

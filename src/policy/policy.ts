@@ -9,7 +9,6 @@ import type { LivePolicy, PolicyEvent, PolicyOptions, PolicySnapshot } from './l
 import { merged, policiesOf, type Json, type Names, type Parts } from './parts.ts';
 import { plainJson } from './plain-json.ts';
 import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.ts';
-import { withRoute } from './routes.ts';
 import { checkedSources, isSource, settingsOf } from './settings.ts';
 import type { PolicySource } from './source.ts';
 import { Watch } from './watch.ts';
@@ -77,6 +76,7 @@ class Live implements LivePolicy {
     });
     try {
       this.#initial = merged(this.#read(standardUse), this.#read(settings.initial));
+      compile(this.#initial, undefined, this.#programs); // it may be in force later only
       this.#layers[0]!.parts = documents.map((document) => this.#read(document)).reduce(overlaid, undefined);
       this.#force();
     } catch (error) {
@@ -99,7 +99,7 @@ class Live implements LivePolicy {
   }
 
   optionsFor(method: string, url: string, given: Json): Json {
-    return withRoute(this.#compiled!.routes, method, url, given);
+    return this.#compiled!.routes.optionsFor(method, url, given);
   }
 
   update(document: PolicyDocument): void {

@@ -67,7 +67,9 @@ export function nearestName(name: string, names: Iterable<string>): string | und
   let nearest: string | undefined;
   let least = Math.max(2, Math.ceil(name.length / 3)) + 1;
   for (const candidate of names) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const [given, other] = [name.toLowerCase(), candidate.toLowerCase()];
+    // A name that begins alike is nearer: `retries` is meant as `retry`, and not as `metrics`.
+    const distance = editDistance(given, other) - (given.slice(0, 3) === other.slice(0, 3) ? 1.5 : 0);
     if (distance < least) [nearest, least] = [candidate, distance];
   }
   return nearest;

@@ -94,15 +94,56 @@ function glob(pattern: string): (text: string) => boolean {
   };
 }
 
-/** The most specific first: the longest text, and with a method before one without. */
-export function bySpecificity(routes: readonly CompiledRoute[]): readonly CompiledRoute[] {
-  return routes.toSorted(({ rank: a }, { rank: b }) => b[0] - a[0] || b[1] - a[1] || b[2] - a[2]);
+/** Finds the route of a call. Of those that match, the most specific one decides alone. */
+export class RouteTable {
+  /** By the text before the first `*`: of the URL, and of the path where a route has every origin. */
+  readonly #byUrl = new HeadIndex();
+  readonly #byPath = new HeadIndex();
+
+  constructor(routes: readonly CompiledRoute[]) {
+    const ranked = routes.toSorted(({ rank: a }, { rank: b }) => b[0] - a[0] || b[1] - a[1] || b[2] - a[2]);
+    for (const [order, route] of ranked.entries()) {
+      const { pattern } = route;
+      const url = pattern.replace(/^[A-Za-z]+ +/, '');
+      const index = url.startsWith('/') || url === '*' ? this.#byPath : this.#byUrl;
+      index.add(url.slice(0, url.indexOf('*') < 0 ? undefined : url.indexOf('*')), { ...route, order });
+    }
+  }
+
+  /** The options of a call: those of its route under those that the caller gave. */
+  optionsFor(method: string, url: string, given: Json): Json {
+    if (this.#byUrl.isEmpty && this.#byPath.isEmpty) return given;
+    const [, origin = '', path = url] = /^([^/?#]*\/\/[^/?#]*)([^?#]*)/.exec(url) ?? [];
+    let best: OrderedRoute | undefined;
+    const look = (route: OrderedRoute): void => {
+      if (route.order < (best?.order ?? Infinity) && route.matches(method, origin, path)) best = route;
+    };
+    this.#byUrl.each(origin + path, look);
+    this.#byPath.each(path, look);
+    return best === undefined ? given : mergedOptions(best.options, given);
+  }
 }
 
-/** The options of a call: those of the most specific route under those that the caller gave. */
-export function withRoute(routes: readonly CompiledRoute[], method: string, url: string, given: Json): Json {
-  if (routes.length === 0) return given;
-  const [, origin = '', path = url] = /^([^/?#]*\/\/[^/?#]*)([^?#]*)/.exec(url) ?? [];
-  const route = routes.find((route) => route.matches(method, origin, path));
-  return route === undefined ? given : mergedOptions(route.options, given);
+/** The lower, the more specific. */
+type OrderedRoute = CompiledRoute & { readonly order: number };
+
+/** Routes by the text that they begin with: of thousands, a call is compared with few. */
+class HeadIndex {
+  readonly #routes = new Map<string, OrderedRoute[]>();
+  readonly #lengths = new Set<number>();
+
+  get isEmpty(): boolean {
+    return this.#routes.size === 0;
+  }
+
+  add(head: string, route: OrderedRoute): void {
+    const same = this.#routes.get(head);
+    if (same === undefined) this.#routes.set(head, [route]);
+    else same.push(route);
+    this.#lengths.add(head.length);
+  }
+
+  each(text: string, look: (route: OrderedRoute) => void): void {
+    for (const length of this.#lengths) this.#routes.get(text.slice(0, length))?.forEach(look);
+  }
 }
