@@ -167,16 +167,21 @@ class Live implements LivePolicy {
     return true;
   }
 
-  /** The source has no document any more. If the others need it, it stays in force. */
   #remove(layer: Layer): void {
     layer.removed();
-    if (layer.parts === undefined) return;
+    if (layer.parts !== undefined && this.#isRemoved(layer)) this.#changed(layer);
+  }
+
+  /** The source has no document any more. While the others need it, it stays in force. */
+  #isRemoved(layer: Layer): boolean {
     try {
       this.#replace(layer, undefined);
     } catch (error) {
-      return this.#refuse(layer, this.#described(error).problems);
+      this.#refuse(layer, this.#described(error).problems);
+      return false;
     }
-    this.#changed(layer);
+    layer.removed();
+    return true;
   }
 
   #failed(layer: Layer, error: unknown): void {
@@ -188,8 +193,9 @@ class Live implements LivePolicy {
   /** A document may have been refused for want of this change: it is tried again. */
   #changed({ name }: Layer): void {
     this.#emit({ type: 'policy.changed', source: name, version: this.#parts.version });
-    const refused = this.#layers.find((layer) => layer.refused && layer.text !== undefined && this.#isTaken(layer));
-    if (refused) this.#changed(refused);
+    const refused = this.#layers.filter((layer) => layer.refused);
+    const next = refused.find((layer) => (layer.text === undefined ? this.#isRemoved(layer) : this.#isTaken(layer)));
+    if (next) this.#changed(next);
   }
 
   /** While calls wait, a document may lack one of another source: until then, nothing is reported. */
