@@ -39,6 +39,16 @@ export function currentOf(use: Stack): readonly Middleware[] {
   return isLive(use) ? use.current : use;
 }
 
+/** The stack and the options of a call that begins now. */
+export function settingsOf(
+  use: Stack,
+  { method, url }: { readonly method: string; readonly url: string },
+  options: Readonly<Record<string, unknown>>,
+): { readonly stack: readonly Middleware[]; readonly options: Readonly<Record<string, unknown>> } {
+  if (!isLive(use)) return { stack: use, options };
+  return { stack: use.current, options: use.optionsFor(method, url, options) };
+}
+
 /** The names of the middleware that a call may have an option for. */
 export function middlewareNames(use: Stack): readonly string[] {
   return isLive(use) ? use.names : use.map(({ name }) => name);

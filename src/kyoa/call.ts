@@ -4,7 +4,7 @@ import { replaceOption, type Hooks, type Input, type Options, type ResponsePromi
 import { isStream, snapshot, sources } from '../core/engine/request-body.ts';
 import type { Storage } from '../core/storage.ts';
 import { clientPipeline } from '../fetch.ts';
-import { currentOf, type Stack } from '../live-stack.ts';
+import { currentOf, isLive, settingsOf, type Stack } from '../live-stack.ts';
 import type { Pipeline } from '../pipeline.ts';
 import { retainSignal, withCallerSignals } from '../lib/caller-signal.ts';
 import { refuseUnused } from '../request-init.ts';
@@ -100,12 +100,14 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
   const noteSource = ({ request }: { readonly request: Request }): void => void (source = sources.get(request));
 
   const transmit = (request: Request, init: object): Promise<Response> => {
-    limit.restart();
     const written = asWritten(request);
     if (source !== undefined && !isStream(source)) sources.set(request, source);
     source = undefined;
     const transport = split(init, names)[1];
     const options = hooks.isEmpty ? overrides : toOverrides({ ...overrides, retry: hooks.retry });
+    const begin = (): void => limit.restart(settingsOf(use, request, options));
+    if (isLive(use) && use.pending !== undefined) void use.pending.then(begin);
+    else begin();
     // Without hooks, the request's signal is one that ky never aborts. A hook may have set another one.
     const all = hooks.isEmpty ? callers : [...callers, retainSignal(request)];
     const run = (signal: AbortSignal | undefined): Promise<Response> => to(written, signal, { options, transport });

@@ -7,7 +7,7 @@ import { totalOfCall } from '../middleware/timeout/timeout.ts';
 
 /** A class, because closures would allocate more per call. */
 export class TotalLimit {
-  readonly #call: Pick<Context, 'stack' | 'options'>;
+  #call: Pick<Context, 'stack' | 'options'>;
   #started = performance.now();
 
   constructor(call: Pick<Context, 'stack' | 'options'>) {
@@ -15,7 +15,8 @@ export class TotalLimit {
   }
 
   /** The request is passed to the pipeline: its `total` begins here, too. */
-  restart(): void {
+  restart(call: Pick<Context, 'stack' | 'options'>): void {
+    this.#call = call;
     this.#started = performance.now();
   }
 
