@@ -3,7 +3,8 @@ import { compile } from './compile.ts';
 import { descriptionOf } from './description.ts';
 import type { PolicyDocument } from './document.ts';
 import { partsOf } from './document-reader.ts';
-import { policiesOf } from './parts.ts';
+import { isJsonObject } from './options-as-json.ts';
+import { policiesOf, type Parts } from './parts.ts';
 import { plainJson } from './plain-json.ts';
 import { parseJsonText, type JsonText } from './json-text.ts';
 import type { PolicyOptions } from './live-policy.ts';
@@ -51,22 +52,41 @@ export function checkPolicy(
   });
   try {
     if (typeof document === 'string') json = parseJsonText(document);
-    const notJson: PolicyProblem[] = [];
-    const value = json ? json.value : plainJson(document, (path, message) => notJson.push({ path, message }));
-    if (notJson.length > 0) throw new PolicyError(notJson);
-    const parts = partsOf(value, 0, { middleware: Object.keys(middleware), environment });
-    const use = parts.use ?? partsOf({ use: ['standard'] }, 0, { middleware: [], environment }).use!;
+    const value = json ? json.value : objectAsJson(document);
+    const names = Object.keys(middleware);
+    const read = (environment: string | undefined): Parts => {
+      const parts = partsOf(value, 0, { middleware: names, environment });
+      return { ...parts, use: parts.use ?? partsOf({ use: ['standard'] }, 0, { middleware: [], environment }).use };
+    };
+    const problems = new Map(
+      [environment, ...environmentsOf(value)]
+        .flatMap((name) => problemsOf(() => compile(read(name), undefined, { middleware, readEnv: env })))
+        .map((problem) => [`${problem.path} ${problem.message}`, problem]),
+    );
+    const { use, routes } = read(environment);
     const stack = policiesOf(use);
-    const problems = problemsOf(() => compile({ ...parts, use }, undefined, { middleware, readEnv: env }));
     return {
-      problems: problems.map(withLine),
-      mistakes: problems.length > 0 ? [] : mistakesIn(stack).map(withLine),
-      description: problems.length > 0 ? [] : descriptionOf(stack, parts.routes),
+      problems: [...problems.values()].map(withLine),
+      mistakes: problems.size > 0 ? [] : mistakesIn(stack).map(withLine),
+      description: problems.size > 0 ? [] : descriptionOf(stack, routes),
     };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     return { problems: error.problems, mistakes: [], description: [] };
   }
+}
+
+function objectAsJson(document: unknown): unknown {
+  const problems: PolicyProblem[] = [];
+  const value = plainJson(document, (path, message) => problems.push({ path, message }));
+  if (problems.length > 0) throw new PolicyError(problems);
+  return value;
+}
+
+/** The layers of all environments are checked, and not only of the present one. */
+function environmentsOf(document: unknown): string[] {
+  const { environments } = Object(document) as PolicyDocument;
+  return isJsonObject(environments) ? Object.keys(environments) : [];
 }
 
 function problemsOf(run: () => unknown): readonly PolicyProblem[] {

@@ -120,14 +120,17 @@ class Compiler {
       } else if (kind === undefined)
         result[name] = this.#secrets.resolve(name, given, (message) => refuse(at, message));
       else {
-        result[name] = isJsonObject(given) ? this.#callOptions(name, kind, given, at, refuse) : fromJson('', given);
+        const failures = this.#problems.length;
+        const members = isJsonObject(given) ? this.#callMembers(name, kind, given, at, refuse) : given;
+        if (this.#problems.length > failures) continue;
+        result[name] = isJsonObject(members) ? fromDocument(members) : fromJson('', members);
         this.#checkCall(name, kind, result[name], at, refuse);
       }
     }
     return result;
   }
 
-  #callOptions(name: string, kind: PolicyKind, given: Json, path: string, refuse: Refuse): Json {
+  #callMembers(name: string, kind: PolicyKind, given: Json, path: string, refuse: Refuse): Json {
     const { perCall = Object.keys(kind.options.shape) } = kind.options;
     const allowed = Object.entries(given).filter(([member]) => {
       if (perCall.includes(member)) return true;
@@ -139,7 +142,7 @@ class Compiler {
       refuse(memberPath(path, member), message);
       return false;
     });
-    return fromDocument(this.#members(name, Object.fromEntries(allowed), path, refuse));
+    return this.#members(name, Object.fromEntries(allowed), path, refuse);
   }
 
   #checkCall(name: string, kind: PolicyKind, given: unknown, path: string, refuse: Refuse): void {

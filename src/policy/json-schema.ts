@@ -1,5 +1,6 @@
 /** The JSON Schema of policy documents, by which editors complete and check them. */
 import { catalogue } from './catalogue.ts';
+import { memberKind } from './option-problems.ts';
 import { formsOf, keyNames } from './options-as-json.ts';
 import { schemas, type OptionSchema, type PolicySchema } from './schemas.ts';
 
@@ -14,10 +15,8 @@ const kinds: Readonly<Record<string, Schema>> = {
   delay: { anyOf: [{ type: 'number', minimum: 0 }, infinity], description: 'ms' },
   count: { anyOf: [{ type: 'integer', minimum: 0 }, infinity] },
   ratio: { type: 'number', minimum: 0, maximum: 1 },
-  number: { type: 'number' },
   boolean: { type: 'boolean' },
   text: { type: 'string' },
-  list: { type: 'array' },
 };
 
 /** The arguments of the calls that make a function. */
@@ -48,8 +47,8 @@ export function jsonSchema(): Schema {
       default: ['standard'],
       items: {
         anyOf: [
-          { enum: ['standard', ...names.filter((name) => requiredOf(name).length === 0)] },
-          { type: 'string' },
+          { enum: ['standard', ...names.filter((name) => requirementOf(name) === undefined)] },
+          { type: 'string', not: { enum: names } },
           {
             type: 'object',
             minProperties: 1,
@@ -99,11 +98,24 @@ function object(properties: Schema): Schema {
   return { type: 'object', properties, additionalProperties: false };
 }
 
-function requiredOf(policy: string): string[] {
+/** Of these options a policy needs one. */
+const alternatives: Readonly<Record<string, readonly string[]>> = {
+  limit: ['concurrency', 'rate'],
+  chaos: ['latency', 'status', 'error', 'cut'],
+};
+
+function requirementOf(policy: string): Schema | undefined {
   const { options } = describe(policy);
   const { subject } = catalogue[policy]!;
-  const required = Object.keys(options).filter((name) => options[name]!.required);
-  return subject === undefined ? required : [subject, ...required];
+  const required = requiredIn(options);
+  const all = subject === undefined ? required : [subject, ...required];
+  if (all.length > 0) return { required: all };
+  const some = alternatives[policy]?.map((name) => ({ required: [name] }));
+  return some && { anyOf: some };
+}
+
+function requiredIn(options: PolicySchema['options']): string[] {
+  return Object.keys(options).filter((name) => options[name]!.required);
 }
 
 function describe(policy: string): PolicySchema {
@@ -114,17 +126,17 @@ function describe(policy: string): PolicySchema {
 function policySchema(policy: string, place?: 'route'): Schema {
   const { options, scalar } = describe(policy);
   const { subject } = catalogue[policy]!;
-  const members = Object.entries(options)
-    .filter(([, { perCall }]) => place === undefined || perCall)
-    .map(([name, option]) => [name, optionSchema(name, option)] as const)
-    .filter(([, schema]) => schema !== undefined);
+  const allowed = Object.entries(options).filter(([, { perCall }]) => place === undefined || perCall);
   const inPlace = place === undefined && subject !== undefined ? { [subject]: subjects[subject] } : {};
   const whole = {
-    ...object({ ...inPlace, ...Object.fromEntries(members) }),
-    ...(place === undefined && requiredOf(policy).length > 0 && { required: requiredOf(policy) }),
+    ...object({ ...inPlace, ...optionSchemas(Object.fromEntries(allowed)) }),
+    ...(place === undefined && requirementOf(policy)),
   };
   const number = scalar === undefined ? [] : [optionSchema(scalar, options[scalar]!)];
-  return { description: `${site}/policies/${pageOf(policy)}.md`, anyOf: [whole, ...number, { type: 'boolean' }] };
+  return {
+    description: `${site}/policies/${pageOf(policy)}.md`,
+    anyOf: [whole, ...number, { enum: [true, false, null] }],
+  };
 }
 
 const subjects: Schema = {
@@ -144,50 +156,66 @@ const subjects: Schema = {
   },
 };
 
+/** Options that no function of `core/options` checks. */
+const particular: Readonly<Record<string, Schema>> = {
+  initial: { type: 'object' },
+  status: { type: 'integer', minimum: 200, maximum: 599 },
+  floor: { type: 'number', minimum: 0 },
+  rate: { type: 'number', minimum: 0, maximum: 1 },
+};
+
+/** `undefined`: no document can hold it. */
 function optionSchema(name: string, option: OptionSchema): Schema | undefined {
-  const { kind, choices, options, default: preset } = option;
+  const { kind, default: preset } = option;
   const made = (formsOf[name] ?? []).map((form) => object({ [form]: forms[form] ?? argumentsOf(form) }));
-  const described = {
-    choice: { enum: choices },
-    object: {
-      anyOf: [
-        off,
-        object(
-          Object.fromEntries(
-            Object.entries(options ?? {}).flatMap(([inner, schema]) => {
-              const found = optionSchema(inner, schema);
-              return found === undefined ? [] : [[inner, found]];
-            }),
-          ),
-        ),
-      ],
-    },
-  };
-  const plain = kind in described ? described[kind as keyof typeof described] : kinds[kind];
   if (name === 'key')
     return { anyOf: [{ enum: keyNames }, { ...object({ fixed: { type: 'string' } }), required: ['fixed'] }] };
-  if (kind === 'function' && made.length === 0) return undefined;
-  const numbersToo = kind === 'other' && made.length > 0 ? [{ type: 'number' }, off] : [];
-  const any = [...(plain === undefined || kind === 'function' ? numbersToo : [plain]), ...made];
-  const schema = any.length === 1 ? any[0]! : any.length === 0 ? {} : { anyOf: any };
-  return preset === undefined || preset === Infinity ? schema : { ...schema, default: preset };
+  const plain = plainSchema(name, option);
+  const any = [...plain, ...made.map((form) => ({ ...form, minProperties: 1 }))];
+  if (any.length === 0) return undefined;
+  const schema = any.length === 1 ? any[0]! : { anyOf: any };
+  return preset === undefined || preset === Infinity || kind === 'function' ? schema : { ...schema, default: preset };
+}
+
+/** The forms of an option beside the calls that make it. */
+function plainSchema(
+  name: string,
+  { kind, choices, options = {}, mayBeFalse, minimum, default: preset }: OptionSchema,
+): Schema[] {
+  if (name === 'budget') return [off, argumentsOf('budget')];
+  if (formsOf[name]?.includes('adaptive')) return [off, kinds['duration']!];
+  if (kind === 'function') return [];
+  if (kind === 'choice') return [{ enum: choices }];
+  if (kind === 'list') return [{ type: 'array', items: { type: memberKind(preset) } }];
+  if (kind === 'object') {
+    const required = requiredIn(options);
+    return [
+      ...(mayBeFalse ? [off] : []),
+      { ...object(optionSchemas(options)), ...(required.length > 0 && { required }) },
+    ];
+  }
+  if (minimum !== undefined) return [{ anyOf: [{ type: 'integer', minimum }, infinity] }];
+  if (name === 'backoff') return [{ type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1 }];
+  const schema = kind === 'other' || kind === 'number' ? particular[name] : kinds[kind];
+  return schema === undefined ? [] : [schema];
+}
+
+function optionSchemas(options: PolicySchema['options']): Schema {
+  return Object.fromEntries(
+    Object.entries(options).flatMap(([name, option]) => {
+      const schema = optionSchema(name, option);
+      return schema === undefined ? [] : [[name, schema]];
+    }),
+  );
 }
 
 /** The arguments of a call that takes the options of `schemas`. */
 function argumentsOf(form: string): Schema {
-  const { options } = describe(form);
-  return object(
-    Object.fromEntries(
-      Object.entries(options).flatMap(([name, option]) => {
-        const schema = optionSchema(name, option);
-        return schema === undefined ? [] : [[name, schema]];
-      }),
-    ),
-  );
+  return object(optionSchemas(describe(form).options));
 }
 
 function numbers(count: number, description: string): Schema {
-  return { type: 'array', items: { type: 'number', minimum: 0 }, minItems: count, maxItems: count, description };
+  return { type: 'array', items: kinds['delay'], minItems: count, maxItems: count, description };
 }
 
 /** `staleIfError` has the page `stale-if-error`. */

@@ -21,6 +21,8 @@ export function optionProblem(policy: string, name: string, given: unknown): str
   if (schema?.kind === 'list') return listProblem(schema, given);
   if (schema?.kind === 'function' && hint === undefined)
     return 'is a function, which no document can hold: leave it out';
+  if (schema?.kind === 'other' && Array.isArray(given)) return `must be no list, got ${show(given)}`;
+  if (name === 'storage') return 'is an object of the program, which no document can hold: leave it out';
   // A number or a text in its place is checked by the policy itself.
   const isWrong = schema?.kind === 'function' || (hint !== undefined && isJsonObject(given));
   return isWrong ? `must be ${hint}, got ${show(given)}` : undefined;

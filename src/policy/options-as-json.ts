@@ -59,7 +59,7 @@ function made(form: string, args: unknown): unknown {
     : isJsonObject(args);
   if (!isRight) throw new KyoaError('INVALID_OPTION', `it is written as ${JSON.stringify({ [form]: example })}`);
   const list = Array.isArray(args) ? args : [args];
-  return make(...(list.map((arg) => membersFromJson(arg)) as never[]));
+  return make(...(list.map((arg) => fromJson('', arg)) as never[]));
 }
 
 function membersFromJson(value: unknown): unknown {

@@ -68,6 +68,10 @@ export interface OptionSchema {
   readonly default?: unknown;
   /** Whether a call may override the option. */
   readonly perCall: boolean;
+  /** The least value of a `count` that may not be 0. */
+  readonly minimum?: number;
+  /** Whether `false` takes the place of an `object`. */
+  readonly mayBeFalse?: true;
   /** The values of a `choice`. */
   readonly choices?: readonly string[];
   /** The options of an `object`, by name. */
@@ -194,6 +198,8 @@ function describeOption(option: Option<unknown>, perCall: boolean): OptionSchema
     required: option.length === 1,
     ...(value !== undefined && typeof value !== 'function' && { default: value }),
     perCall,
+    ...((check === positive || parameter === positive) && { minimum: 1 }),
+    ...(check === objectOrFalse && { mayBeFalse: true }),
     ...(kind === 'choice' && { choices: parameter as readonly string[] }),
     ...(kind === 'object' && { options: describe(inner, perCall ? Object.keys(inner) : []) }),
   };

@@ -52,6 +52,7 @@ describe('the schemas of kyoa/policy', () => {
         required: false,
         default: { failures: 5, for: 30_000, share: 0.5 },
         perCall: false,
+        mayBeFalse: true,
         options: {
           failures: { kind: 'count', required: false, default: 5, perCall: false },
           for: { kind: 'duration', required: false, default: 30_000, perCall: false },
@@ -62,7 +63,7 @@ describe('the schemas of kyoa/policy', () => {
     [
       'the kind of its plain form, where code may make another',
       schemas.limit.options['concurrency'],
-      { kind: 'count', required: false, perCall: false },
+      { kind: 'count', required: false, perCall: false, minimum: 1 },
     ],
     [
       'a kind by its default, where its check is its own',
