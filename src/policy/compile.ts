@@ -115,8 +115,9 @@ class Compiler {
       const kind = catalogue[name];
       const isKnown = kind !== undefined || Object.hasOwn(this.#programs.middleware, name);
       if (!isKnown) refuse(at, unknownName('policy', name, [...names]));
+      else if (given === false) result[name] = given;
       else if (!names.has(name)) {
-        if (given !== false) refuse(at, `is not in "use", so that it has no effect: add { "${name}": {} } there`);
+        refuse(at, `is not in "use", so that it has no effect: add { "${name}": {} } there`);
       } else if (kind === undefined)
         result[name] = this.#secrets.resolve(name, given, (message) => refuse(at, message));
       else {

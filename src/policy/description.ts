@@ -79,7 +79,7 @@ function changesOf(options: Json): string {
 }
 
 function listed(parts: readonly (string | false)[]): string {
-  return parts.filter((part) => part !== false).join('; ');
+  return parts.filter((part) => part !== false).join('; ') || 'has no effect';
 }
 
 function limitOf(limit: unknown): string {
@@ -122,6 +122,7 @@ function percent(ratio: number): string {
 }
 
 function ms(duration: number): string {
+  if (Number(duration) === Infinity) return 'an unlimited time';
   if (duration >= 3_600_000) return `${Number((duration / 3_600_000).toFixed(1))} h`;
   return duration >= 1_000 ? `${Number((duration / 1_000).toFixed(2))} s` : `${duration} ms`;
 }

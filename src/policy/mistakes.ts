@@ -52,7 +52,7 @@ const limits: Rule = (stack) => {
     .find(({ name, options }) => name === 'timeout' && attemptLimit(options) !== undefined);
   const found: PolicyProblem[] = [];
   if (timeouts.length === 0) found.push({ path: 'use', message: 'has no timeout: a call may wait for ever' });
-  if (timeouts.length > 0 && !timeouts.some(({ options }) => options['idle'] ?? options['total']))
+  if (timeouts.length > 0 && !timeouts.some(({ options }) => isOn(options['idle']) || isOn(options['total'])))
     found.push({ path: timeouts[0]!.path, message: 'has neither total nor idle: a body that stalls is never aborted' });
   if (retry === undefined) return found;
   const retries = numberOf(retry, 'retries');
@@ -88,7 +88,7 @@ const unsafeMethods = ['POST', 'PATCH'];
 const resending: Rule = (stack) => {
   const hasKeys = stack.some(({ name, options }) => name === 'idempotency' && options['generate'] !== false);
   return stack.flatMap(({ name, options, path }) => {
-    const methods = (options['methods'] ?? []) as readonly unknown[];
+    const methods = ((options['methods'] ?? []) as readonly unknown[]).map((method) => String(method).toUpperCase());
     const unsafe = unsafeMethods.filter((method) => methods.includes(method));
     const sends = name === 'retry' || name === 'hedge' || name === 'race';
     if (!sends || unsafe.length === 0 || hasKeys) return [];
@@ -126,6 +126,10 @@ const rules: readonly Rule[] = [order, twice, limits, resending, load];
 /** What the authors of a stack most likely did not mean. */
 export function mistakesIn(stack: readonly Policy[]): readonly PolicyProblem[] {
   return rules.flatMap((rule) => rule(stack));
+}
+
+function isOn(limit: unknown): boolean {
+  return limit !== undefined && limit !== null && limit !== false && limit !== 'Infinity';
 }
 
 /** The limit of one attempt, ms. */

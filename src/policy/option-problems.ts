@@ -1,6 +1,6 @@
 /** What is wrong with an option of a document, and where a policy says that it is. */
 import { show } from '../core/options.ts';
-import type { PolicyKind } from './catalogue.ts';
+import { catalogue, type PolicyKind } from './catalogue.ts';
 import { formHint, fromJson, isJsonObject } from './options-as-json.ts';
 import type { Json } from './parts.ts';
 import { memberPath } from './problem.ts';
@@ -62,12 +62,21 @@ function isCallable(value: unknown): boolean {
 export function located(path: string, policy: string, options: unknown, text: string): [path: string, message: string] {
   let at = path;
   let value = options;
-  let rest = text.startsWith(`${policy} `) ? text.slice(policy.length + 1) : text;
+  let rest = text.replace(/, got undefined$/, '');
+  if (rest.startsWith(`${policy} `)) rest = rest.slice(policy.length + 1);
+  const { subject } = catalogue[policy] ?? {};
+  // `endpoints url must be ...` is said of a member of the list.
+  if (subject !== undefined && isJsonObject(options) && !Object.hasOwn(options, firstWord(rest)))
+    return [memberPath(path, subject), rest];
   for (;;) {
-    const [word = '', ...others] = rest.split(' ');
+    const word = firstWord(rest);
     if (!isJsonObject(value) || !Object.hasOwn(value, word)) return [at, rest];
     at = memberPath(at, word);
     value = value[word];
-    rest = others.join(' ');
+    rest = rest.slice(word.length + 1);
   }
+}
+
+function firstWord(text: string): string {
+  return text.split(' ', 1)[0]!;
 }

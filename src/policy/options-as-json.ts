@@ -57,7 +57,7 @@ function made(form: string, args: unknown): unknown {
   const isRight = Array.isArray(example)
     ? Array.isArray(args) && args.length <= example.length && args.length >= (least ?? example.length)
     : isJsonObject(args);
-  if (!isRight) throw new KyoaError('INVALID_OPTION', `it is written as ${JSON.stringify({ [form]: example })}`);
+  if (!isRight) throw new KyoaError('INVALID_OPTION', `write ${JSON.stringify({ [form]: example })}`);
   const list = Array.isArray(args) ? args : [args];
   return make(...(list.map((arg) => fromJson('', arg)) as never[]));
 }

@@ -100,7 +100,12 @@ class ConfigReader {
     }
     return (name as unknown[]).flatMap((given, index) => {
       const { service = '', method = '' } = Object(given) as Json;
-      if (typeof service !== 'string' || typeof method !== 'string' || (method !== '' && service === '')) {
+      if (
+        !isJsonObject(given) ||
+        typeof service !== 'string' ||
+        typeof method !== 'string' ||
+        (method !== '' && service === '')
+      ) {
         this.#refuse(
           memberPath(path, index),
           'must be { "service": "shop.Orders", "method": "Get" }, or without method',

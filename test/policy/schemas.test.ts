@@ -54,7 +54,7 @@ describe('the schemas of kyoa/policy', () => {
         perCall: false,
         mayBeFalse: true,
         options: {
-          failures: { kind: 'count', required: false, default: 5, perCall: false },
+          failures: { kind: 'count', required: false, default: 5, perCall: false, minimum: 1 },
           for: { kind: 'duration', required: false, default: 30_000, perCall: false },
           share: { kind: 'ratio', required: false, default: 0.5, perCall: false },
         },

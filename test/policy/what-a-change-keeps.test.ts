@@ -139,7 +139,7 @@ describe('a change of a policy document', () => {
     expect(red.exchanges).toHaveLength(2);
 
     source.document(list([0, 0, 0]));
-    expect(live.snapshot().sources[0]!.refused?.problems).toMatchObject([{ path: 'use[0].endpoints', line: 1 }]);
+    expect(live.snapshot().sources[0]!.refused?.problems).toMatchObject([{ path: 'use[0].endpoints.list', line: 1 }]);
     expect(states()).toEqual([
       [0, 'available'],
       [1, 'available'],
