@@ -101,13 +101,13 @@ class JsonReader {
     return values;
   }
 
-  /** What stands behind a member: a comma and a further one, or the end. */
+  /** What follows a member: a comma and a further one, or the end. */
   #isLast(end: '}' | ']', path: string): boolean {
     const sign = this.#next(path);
     if (sign === end) return true;
     if (sign !== ',') this.#fail(path, `a comma or ${end} is missing before this`);
     const [at, line] = [this.#at, this.#line];
-    if (this.#next(path) === end) this.#fail(path, `a comma stands before ${end}: remove it`);
+    if (this.#next(path) === end) this.#fail(path, `a comma is there before ${end}: remove it`);
     [this.#at, this.#line] = [at, line];
     return false;
   }
@@ -140,7 +140,7 @@ function faultOf(rest: string): string {
   if (/^['`]/.test(rest)) return 'texts have double quotes';
   if (/^[\d.+-]/.test(rest)) return 'a number is not written as 200, 0.5 or 1e3';
   if (/^\w/.test(rest)) return 'names and texts need double quotes';
-  return 'a character stands here that it does not have';
+  return 'a character is here that it does not have';
 }
 
 function linesIn(space: string): number {

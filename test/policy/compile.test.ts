@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { manualSource, watched } from '../support/policy-source.ts';
 
 const pass: Middleware = (_, next) => next();
-const answer = async (): Promise<Response> => new Response('ok');
+const respond = async (): Promise<Response> => new Response('ok');
 
 describe('a middleware of the program', () => {
   test('is the middleware itself, or made of the options of the document', async () => {
@@ -17,14 +17,14 @@ describe('a middleware of the program', () => {
     );
     expect(live.current).toEqual([pass, pass]);
     expect(seen).toEqual([{ id: 7, headers: { total: 'Infinity' }, key: 'byRoute' }]);
-    expect(await (await createFetch({ use: live, fetch: answer })('https://a.example/')).text()).toBe('ok');
+    expect(await (await createFetch({ use: live, fetch: respond })('https://a.example/')).text()).toBe('ok');
   });
 
   test('is known by the name that it is registered by, as a minifier changes that of its function', async () => {
     const seen: unknown[] = [];
     const t: Middleware = (ctx, next) => (seen.push(ctx.options['tenant']), next());
     const live = policy({ use: ['tenant'], routes: { '*': { tenant: 1 } } }, { middleware: { tenant: t } });
-    const fetch = createFetch({ use: live, fetch: answer });
+    const fetch = createFetch({ use: live, fetch: respond });
     await fetch('https://a.example/');
     await fetch('https://a.example/', { tenant: 2 } as RequestInit);
     expect(seen).toEqual([1, 2]);

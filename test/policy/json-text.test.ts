@@ -79,12 +79,12 @@ describe('a document as text', () => {
     [
       'has a comma too many in a list',
       '{ "use": [\n  "trace",\n] }',
-      'line 3, use is no JSON: a comma stands before ]: remove it',
+      'line 3, use is no JSON: a comma is there before ]: remove it',
     ],
     [
       'has a comma too many in an object',
       '{ "version": 1,\n}',
-      'line 2, it is no JSON: a comma stands before }: remove it',
+      'line 2, it is no JSON: a comma is there before }: remove it',
     ],
     ['lacks a comma', '{ "version": 1\n  "use": [] }', 'line 2, it is no JSON: a comma or } is missing before this'],
     ['lacks a colon', '{ "version" 1 }', 'line 1, version is no JSON: a colon is missing after the name'],
@@ -108,7 +108,7 @@ describe('a document as text', () => {
       'line 1, version is no JSON: a number is not written as 200, 0.5 or 1e3',
     ],
     ['has something behind its end', '{}\n{}', 'line 1, it is no JSON: something follows after its end'],
-    ['is a page of HTML', '<html></html>', 'line 1, it is no JSON: a character stands here that it does not have'],
+    ['is a page of HTML', '<html></html>', 'line 1, it is no JSON: a character is here that it does not have'],
     ['is long', ' '.repeat(10_000_000), 'line 1, it has 10000000 characters, at most 1000000 are read'],
   ])('is refused if it %s', ([, text, expected]) => {
     expect(() => parseJsonText(text)).toThrow(PolicyError);

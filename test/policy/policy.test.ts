@@ -220,7 +220,7 @@ describe('policy()', () => {
       live.close();
     });
 
-    test('goes back to the document beneath it when it has none any more', () => {
+    test('goes back to the document below it when it has none any more', () => {
       const source = manualSource();
       const { live, stack, types } = watched([{ version: 1, use: [{ retry: 1 }] }, source]);
       source.document(retries(2, 2), 'v');
