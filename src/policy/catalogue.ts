@@ -36,7 +36,7 @@ export interface PolicyKind {
 const noOptions: PolicyKind['options'] = {
   shape: {},
   perCall: [],
-  forCall: policyOptions('trace', {}, { perCall: [] }).forCall,
+  forCall: (ctx, own) => policyOptions('trace', {}, { perCall: [] }).forCall(ctx, own),
 };
 
 /** Without a prototype: a document may have any name. */

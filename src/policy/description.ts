@@ -95,7 +95,7 @@ function pausesOf(backoff: unknown = { exponential: [200, 10_000] }): string {
 
 function pauseOf(backoff: unknown): string {
   if (!isJsonObject(backoff)) return ms(Number(backoff));
-  const [first = 0, last] = Object.values(backoff)[0] as readonly number[];
+  const [first = 0, last] = (Object.values(backoff)[0] as readonly unknown[]).map(Number);
   return last === undefined ? ms(first) : `up to ${ms(first)}, growing to ${ms(last)}`;
 }
 
@@ -122,7 +122,7 @@ function percent(ratio: number): string {
 }
 
 function ms(duration: number): string {
-  if (Number(duration) === Infinity) return 'an unlimited time';
+  if (duration === Infinity) return 'an unlimited time';
   if (duration >= 3_600_000) return `${Number((duration / 3_600_000).toFixed(1))} h`;
   return duration >= 1_000 ? `${Number((duration / 1_000).toFixed(2))} s` : `${duration} ms`;
 }

@@ -41,7 +41,7 @@ function lineOf(lines: ReadonlyMap<string, number>, path: string): number {
 
 /** White space, and then a sign, a text, a number or a word (RFC 8259). */
 const token =
-  /([ \t\r\n]*)([{}[\],:]|"(?:[^"\\\u0000-\u001F]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])|(?:true|false|null)(?!\w))/y;
+  /([ \t\r\n]*)([{}[\],:]|"(?:[ !#-[\]-\uFFFF]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])|(?:true|false|null)(?!\w))/y;
 
 class JsonReader {
   readonly lines = new Map<string, number>();

@@ -79,7 +79,7 @@ function mergedStack(under: readonly Entry[], over: readonly Entry[]): Entry[] {
     at = below === undefined ? at + 1 : result.indexOf(below);
     const merged = {
       ...entry,
-      options: { ...(below?.options || {}), ...entry.options },
+      options: { ...(below?.options === false ? {} : below?.options), ...entry.options },
       defaults: { ...below?.defaults, ...entry.defaults },
     };
     changed.add(merged);

@@ -55,7 +55,7 @@ describe('a middleware of the program', () => {
       },
       {},
       'use[0].own failed: no id',
-    ], // oxlint-disable-line no-throw-literal
+    ],
     [
       'throws of one of its options',
       () => {

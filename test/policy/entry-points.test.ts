@@ -46,14 +46,14 @@ const entryPoints: readonly (readonly [name: string, make: (server: Origin, use:
     'create of the client',
     (server, use) => {
       const api = kyoa.create({ use, throwHttpErrors: false, baseUrl: server.url });
-      return counted(server, (options, path = '') => api.get(path, options as object));
+      return counted(server, (options, path = '') => api.get(path, options));
     },
   ],
   [
     'extend of the client',
     (server, use) => {
       const api = kyoa.extend({ use, throwHttpErrors: false });
-      return counted(server, (options, path) => api.get(withUrl(server, path), options as object));
+      return counted(server, (options, path) => api.get(withUrl(server, path), options));
     },
   ],
   [
@@ -275,7 +275,7 @@ describe('a call that waits for the first document', () => {
     ].map((call) => reasonOf(call));
     await settled();
     caller.abort(new Error('left'));
-    expect(await Promise.all(calls)).toEqual(Array(3).fill(new Error('left')));
+    expect(await Promise.all(calls)).toEqual([new Error('left'), new Error('left'), new Error('left')]);
     live.close();
   });
 

@@ -35,10 +35,10 @@ describe('a document as text', () => {
   });
 
   test('knows the line of each member', () => {
-    const { lineOf } = parseJsonText('{\n  "use": [\n    "trace",\n    { "retry":\n      { "retries": 2 } }\n  ]\n}');
-    expect(['use', 'use[0]', 'use[1]', 'use[1].retry', 'use[1].retry.retries'].map((path) => lineOf(path))).toEqual([
-      2, 3, 4, 4, 5,
-    ]);
+    const json = parseJsonText('{\n  "use": [\n    "trace",\n    { "retry":\n      { "retries": 2 } }\n  ]\n}');
+    expect(
+      ['use', 'use[0]', 'use[1]', 'use[1].retry', 'use[1].retry.retries'].map((path) => json.lineOf(path)),
+    ).toEqual([2, 3, 4, 4, 5]);
   });
 
   test.for([

@@ -270,9 +270,9 @@ describe('policy()', () => {
       ],
       [
         'is async and rejects',
-        (async () => {
+        async () => {
           throw new Error('no disk');
-        }) as PolicySource['watch'],
+        },
       ],
     ])('reports a source whose watch %s', async ([, watch]) => {
       const { events } = watched({ name: 'own', watch });
@@ -326,7 +326,7 @@ describe('policy()', () => {
       source.document(retries(2));
       source.document('{');
       expect(live.snapshot().use).toMatchObject([{ options: { retries: 2 } }]);
-      expect(error.mock.calls).toEqual(Array(2).fill(['kyoa: the listener of policy threw', failure]));
+      expect(error.mock.calls).toEqual([1, 2].map(() => ['kyoa: the listener of policy threw', failure]));
       error.mockRestore();
     });
 

@@ -78,6 +78,12 @@ describe('a reference to a secret', () => {
     expectHidden(events, live.snapshot(), check, error);
   });
 
+  test('is not shown in part if it is too long for a message', () => {
+    const document: PolicyDocument = { use: [{ log: { level: { env: 'KEY' } as never } }] };
+    const { problems } = checkPolicy(document, { env: () => 'hunter2'.repeat(100) });
+    expect(problems).toEqual([{ path: 'use[0].log.level', message: "must be 'info' or 'warn' or 'error'" }]);
+  });
+
   test('is stored as a reference', async () => {
     const storage = memory();
     const source = manualSource();

@@ -50,7 +50,7 @@ export function watched(from: Parameters<typeof policy>[0], options: PolicyOptio
   const stack = (): string =>
     live
       .snapshot()
-      .use.map(({ name, options }) => `${name}:${String(options['retries'] ?? '')}`)
+      .use.map(({ name, options }) => `${name}:${(options['retries'] as number | undefined) ?? ''}`)
       .join(' ');
   return { live, events, types: () => events.map(({ type }) => type), stack };
 }
