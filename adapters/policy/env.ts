@@ -24,10 +24,6 @@ interface Place {
 
 type Members = Record<string, unknown>;
 
-/** The order of docs/onion.md, from outer to inner. */
-const order =
-  'log metrics fallback staleIfError maxBody timeout latest dedupe idempotency retry breaker limit race hedge endpoints trace chaos';
-
 /**
  * The policy document in environment variables. `KYOA_POLICY` is a whole document. Without it, each variable sets one option,
  * named in upper case, or one policy: `KYOA_RETRY_RETRIES=2`, `KYOA_TIMEOUT_TOTAL=30000`, `KYOA_HEDGE=false`. A value is JSON, or
@@ -83,8 +79,7 @@ function documentOf(prefix: string, variables: Readonly<Record<string, string | 
     const isText = place.schema?.kind === 'text' || place.schema?.kind === 'choice';
     put(policies, place.path, isText ? text : valueOf(text));
   }
-  const use = order.split(' ').flatMap((name) => (name in policies ? [{ [name]: policies[name] }] : []));
-  return JSON.stringify({ use });
+  return JSON.stringify({ options: policies });
 }
 
 /** The more specific variable counts: `KYOA_HEDGE_RATIO` over `KYOA_HEDGE=false`. */

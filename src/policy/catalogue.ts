@@ -39,19 +39,10 @@ const noOptions: PolicyKind['options'] = {
   forCall: (ctx, own) => policyOptions('trace', {}, { perCall: [] }).forCall(ctx, own),
 };
 
-/** Without a prototype: a document may have any name. */
+/** In the order of docs/onion.md, outermost first. Without a prototype: a document may have any name. */
 export const catalogue: Readonly<Record<string, PolicyKind>> = Object.assign(Object.create(null), {
-  timeout: { create: timeout, options: timeoutOptions },
-  retry: { create: retry, options: retryOptions },
-  hedge: { create: hedge, options: hedgeOptions },
-  dedupe: { create: dedupe, options: dedupeOptions },
-  idempotency: { create: idempotency, options: idempotencyOptions },
-  breaker: { create: breaker, options: breakerOptions },
-  limit: { create: limit, options: limitOptions },
-  latest: { create: latest, options: latestOptions },
-  maxBody: { create: maxBody, options: maxBodyOptions },
-  chaos: { create: chaos, options: chaosOptions },
-  staleIfError: { create: staleIfError, options: staleIfErrorOptions },
+  log: { create: log, options: logOptions },
+  metrics: { create: metrics, options: metricsOptions },
   fallback: {
     create: ({ respond, ...options }: { respond: unknown }) =>
       fallback(
@@ -61,17 +52,26 @@ export const catalogue: Readonly<Record<string, PolicyKind>> = Object.assign(Obj
     options: fallbackOptions,
     subject: 'respond',
   },
+  staleIfError: { create: staleIfError, options: staleIfErrorOptions },
+  maxBody: { create: maxBody, options: maxBodyOptions },
+  timeout: { create: timeout, options: timeoutOptions },
+  latest: { create: latest, options: latestOptions },
+  dedupe: { create: dedupe, options: dedupeOptions },
+  idempotency: { create: idempotency, options: idempotencyOptions },
+  retry: { create: retry, options: retryOptions },
+  breaker: { create: breaker, options: breakerOptions },
+  limit: { create: limit, options: limitOptions },
   race: {
     create: ({ urls, ...options }: { urls: readonly string[] }) => race(urls, options),
     options: raceOptions,
     subject: 'urls',
   },
+  hedge: { create: hedge, options: hedgeOptions },
   endpoints: {
     create: ({ list, ...options }: { list: Parameters<typeof endpoints>[0] }) => endpoints(list, options),
     options: endpointsOptions,
     subject: 'list',
   },
-  log: { create: log, options: logOptions },
-  metrics: { create: metrics, options: metricsOptions },
   trace: { create: () => trace(), options: noOptions },
+  chaos: { create: chaos, options: chaosOptions },
 });

@@ -4,7 +4,7 @@ import { descriptionOf } from './description.ts';
 import type { PolicyDocument } from './document.ts';
 import { partsOf } from './document-reader.ts';
 import { isJsonObject } from './options-as-json.ts';
-import { policiesOf, type Parts } from './parts.ts';
+import { changedStack, policiesOf, type Parts } from './parts.ts';
 import { plainJson } from './plain-json.ts';
 import { parseJsonText, type JsonText } from './json-text.ts';
 import type { PolicyOptions } from './live-policy.ts';
@@ -56,7 +56,8 @@ export function checkPolicy(
     const names = Object.keys(middleware);
     const read = (environment: string | undefined): Parts => {
       const parts = partsOf(value, 0, { middleware: names, environment });
-      return { ...parts, use: parts.use ?? partsOf({ use: ['standard'] }, 0, { middleware: [], environment }).use };
+      const use = parts.use ?? partsOf({ use: ['standard'] }, 0, { middleware: [], environment }).use ?? [];
+      return { ...parts, use: changedStack(use, parts.changes) };
     };
     const problems = new Map(
       [environment, ...environmentsOf(value)]

@@ -9,8 +9,8 @@ import { merged, type Entry, type Json, type Names, type Parts, type Route } fro
 import { memberPath, unknownName, type SourcedProblem } from './problem.ts';
 import { canonicalRoute } from './routes.ts';
 
-const members = ['$schema', 'version', 'use', 'routes', 'secrets', 'environments'];
-const layerMembers = ['use', 'routes', 'secrets'];
+const layerMembers = ['use', 'options', 'routes', 'secrets'];
+const members = ['$schema', 'version', ...layerMembers, 'environments'];
 
 /** Takes a document apart. What is wrong with its form is in `problems` of the result. */
 export function partsOf(document: unknown, source: number, names: Names): Parts {
@@ -18,7 +18,7 @@ export function partsOf(document: unknown, source: number, names: Names): Parts 
   const { problems } = reader;
   if (!isJsonObject(document)) {
     reader.refuse('', 'is no object: write { "use": [{ "retry": { "retries": 2 } }] }');
-    return { use: undefined, routes: new Map(), secrets: {}, version: undefined, problems };
+    return { use: undefined, changes: [], routes: new Map(), secrets: {}, version: undefined, problems };
   }
   reader.checkNames(document, '', members);
   const { version, environments = {} } = document as PolicyDocument;
@@ -57,10 +57,14 @@ class Reader {
       if (!known.includes(name)) this.refuse(memberPath(path, name), unknownName('member of a document', name, known));
   }
 
-  layer({ use, routes = {}, secrets = {} }: Json & PolicyLayer, path: string): Omit<Parts, 'version' | 'problems'> {
+  layer(
+    { use, options = {}, routes = {}, secrets = {} }: Json & PolicyLayer,
+    path: string,
+  ): Omit<Parts, 'version' | 'problems'> {
     const entries = use === undefined ? undefined : this.#stack(use, memberPath(path, 'use'));
     return {
       use: entries,
+      changes: this.#changes(options, memberPath(path, 'options')),
       routes: new Map(this.#routes(routes, memberPath(path, 'routes'))),
       secrets: this.#secrets(secrets, memberPath(path, 'secrets')),
     };
@@ -72,6 +76,17 @@ class Reader {
       return [];
     }
     return use.flatMap((entry: unknown, index) => this.#entry(entry, memberPath(path, index)));
+  }
+
+  #changes(options: unknown, path: string): Entry[] {
+    if (!isJsonObject(options)) {
+      this.refuse(
+        path,
+        `must be an object: options by policy, such as { "retry": { "retries": 2 } }, got ${show(options)}`,
+      );
+      return [];
+    }
+    return Object.entries(options).flatMap(([name, given]) => this.#policy(name, given, memberPath(path, name)));
   }
 
   #entry(entry: unknown, path: string): Entry[] {
@@ -88,10 +103,13 @@ class Reader {
     const [name] = names as [string];
     const at = memberPath(path, name);
     const options = (given as Json)[name];
-    if (name === 'standard') return this.#standard(options, at);
+    return name === 'standard' ? this.#standard(options, at) : this.#policy(name, options, at, ['standard']);
+  }
+
+  #policy(name: string, options: unknown, at: string, more: readonly string[] = []): Entry[] {
     const known = [...Object.keys(catalogue), ...this.#names.middleware];
     if (!known.includes(name)) {
-      this.refuse(at, unknownName('policy', name, ['standard', ...known]));
+      this.refuse(at, unknownName('policy', name, [...more, ...known]));
       return [];
     }
     const written = this.#options(name, options, at);

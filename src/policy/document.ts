@@ -52,6 +52,11 @@ export interface PolicyDocument extends PolicyLayer {
 export interface PolicyLayer {
   /** The policies, outermost first. @default [{ standard: {} }] */
   readonly use?: readonly PolicyEntry[] | undefined;
+  /**
+   * Options of policies by name, over those of the stack. A policy that the stack lacks gets its usual place; `false` takes one
+   * out.
+   */
+  readonly options?: Readonly<Record<string, unknown>> | undefined;
   /** Options for the calls of a route, by method and URL: `GET https://api.example.com/users/*`. */
   readonly routes?: Readonly<Record<string, RouteOptions>> | undefined;
   /** The secrets that the document refers to, by name, and where each is. */

@@ -41,6 +41,11 @@ export function jsonSchema(): Schema {
   const routes = Object.fromEntries(names.map((name) => [name, policySchema(name, 'route')]));
   const standard = ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker'];
   const layer: Schema = {
+    options: {
+      description: `Options of policies by name, over those of the stack: ${site}/policy-documents.md#the-stack`,
+      type: 'object',
+      properties: refs(names, ''),
+    },
     use: {
       description: `The policies, outermost first: ${site}/policy-documents.md`,
       type: 'array',

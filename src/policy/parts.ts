@@ -26,6 +26,8 @@ export interface Policy extends Entry {
 export interface Parts {
   /** Absent: the document says nothing of the stack. */
   readonly use: readonly Entry[] | undefined;
+  /** What `options` changes in the stack below. */
+  readonly changes: readonly Entry[];
   readonly routes: ReadonlyMap<string, Route>;
   readonly secrets: Json;
   readonly version: number | string | undefined;
@@ -52,8 +54,10 @@ export function merged(under: Parts, over: Parts): Parts {
     const below = routes.get(pattern);
     routes.set(pattern, below ? { ...route, options: mergedOptions(below.options, route.options) } : route);
   }
+  const stack = over.use && under.changes.length > 0 ? changedStack(under.use ?? [], under.changes) : under.use;
   return {
-    use: under.use && over.use ? mergedStack(under.use, over.use) : (over.use ?? under.use),
+    use: stack && over.use ? mergedStack(stack, over.use) : (over.use ?? stack),
+    changes: over.use ? over.changes : [...under.changes, ...over.changes],
     routes,
     secrets: { ...under.secrets, ...over.secrets },
     version: over.version ?? under.version,
@@ -61,9 +65,14 @@ export function merged(under: Parts, over: Parts): Parts {
   };
 }
 
+/** The stack with the changes of `options`: a policy that it lacks gets its usual place. */
+export function changedStack(use: readonly Entry[], changes: readonly Entry[]): readonly Entry[] {
+  return changes.reduce<readonly Entry[]>((stack, change) => mergedStack(stack, [change]), use);
+}
+
 /**
  * A policy changes the one of its name below; of several, the one that has its options, as `timeout` in the standard stack.
- * `false` takes all of them out. A further policy is placed behind the one that precedes it.
+ * `false` takes all of them out. A further policy is placed behind the one that precedes it; the first one has its usual place.
  */
 function mergedStack(under: readonly Entry[], over: readonly Entry[]): Entry[] {
   const result = [...under];
@@ -76,7 +85,8 @@ function mergedStack(under: readonly Entry[], over: readonly Entry[]): Entry[] {
       continue;
     }
     const below = same.find((other) => sharesOption(other, entry)) ?? same[0];
-    at = below === undefined ? at + 1 : result.indexOf(below);
+    if (below !== undefined) at = result.indexOf(below);
+    else at = at < 0 ? usualPlace(entry.name, result) : at + 1;
     const merged = {
       ...entry,
       options: { ...(below?.options === false ? {} : below?.options), ...entry.options },
@@ -86,6 +96,13 @@ function mergedStack(under: readonly Entry[], over: readonly Entry[]): Entry[] {
     result.splice(at, below === undefined ? 0 : 1, merged);
   }
   return result;
+}
+
+/** Before the first policy that belongs inside of it. A middleware of the program is outermost. */
+function usualPlace(name: string, stack: readonly Entry[]): number {
+  const order = Object.keys(catalogue);
+  const place = stack.findIndex((entry) => order.indexOf(entry.name) > order.indexOf(name));
+  return place < 0 ? stack.length : place;
 }
 
 function sharesOption(below: Entry, entry: Entry): boolean {

@@ -6,7 +6,7 @@ import { partsOf } from './document-reader.ts';
 import { parseJsonText, type JsonText } from './json-text.ts';
 import { Layer } from './layer.ts';
 import type { LivePolicy, PolicyEvent, PolicyOptions, PolicySnapshot } from './live-policy.ts';
-import { merged, policiesOf, type Json, type Names, type Parts } from './parts.ts';
+import { changedStack, merged, policiesOf, type Json, type Names, type Parts } from './parts.ts';
 import { plainJson } from './plain-json.ts';
 import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.ts';
 import { checkedSources, isSource, settingsOf } from './settings.ts';
@@ -76,7 +76,7 @@ class Live implements LivePolicy {
     });
     try {
       this.#initial = merged(this.#read(standardUse), this.#read(settings.initial));
-      compile(this.#initial, undefined, this.#programs); // it may be in force later only
+      compile(this.#whole(this.#initial), undefined, this.#programs); // it may be in force later only
       this.#layers[0]!.parts = documents.map((document) => this.#read(document)).reduce(overlaid, undefined);
       this.#force();
     } catch (error) {
@@ -224,11 +224,15 @@ class Live implements LivePolicy {
   }
 
   #force(): void {
-    const all = this.#layers.map(({ parts }) => parts).reduce(overlaid) ?? this.#initial;
-    const parts = { ...all, use: all.use ?? this.#read(standardUse).use };
+    const parts = this.#whole(this.#layers.map(({ parts }) => parts).reduce(overlaid) ?? this.#initial);
     this.#compiled = compile(parts, this.#compiled, this.#programs);
     this.#parts = parts;
     this.#since = Date.now();
+  }
+
+  /** With a stack, and the changes of `options` in it. */
+  #whole(parts: Parts): Parts {
+    return { ...parts, use: changedStack(parts.use ?? this.#read(standardUse).use ?? [], parts.changes) };
   }
 
   /** A document that the program gives. @throws {PolicyError} if it is no JSON */

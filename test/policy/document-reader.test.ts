@@ -92,7 +92,7 @@ describe('a document', () => {
 
   test('is checked in the environments that are not present, too', () => {
     expect(problems({ environments: { test: { use: [{ retyr: {} }], version: 2 } } })).toEqual([
-      'environments.test.version is no member of a document: there are use, routes, secrets',
+      'environments.test.version is no member of a document: there are use, options, routes, secrets',
       'environments.test.use[0].retyr is no policy: do you mean retry?',
     ]);
   });
@@ -105,7 +105,7 @@ describe('a document', () => {
     [
       'has constructor',
       { constructor: {} },
-      'constructor is no member of a document: there are $schema, version, use, routes, secrets, environments',
+      'constructor is no member of a document: there are $schema, version, use, options, routes, secrets, environments',
     ],
     [
       'has an object for use',
@@ -188,7 +188,7 @@ describe('a document', () => {
     [
       'has null for an environment',
       { environments: { test: null } },
-      'environments.test must be an object with use, routes, secrets',
+      'environments.test must be an object with use, options, routes, secrets',
     ],
     [
       'has a list for secrets',

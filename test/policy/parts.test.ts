@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { partsOf } from '../../src/policy/document-reader.ts';
-import { merged, mergedOptions, policiesOf, type Parts } from '../../src/policy/parts.ts';
+import { changedStack, merged, mergedOptions, policiesOf, type Parts } from '../../src/policy/parts.ts';
 
 function laid(...documents: readonly unknown[]): Parts {
   return documents
@@ -10,7 +10,8 @@ function laid(...documents: readonly unknown[]): Parts {
 }
 
 function stack(...documents: readonly unknown[]): unknown {
-  return policiesOf(laid(...documents).use).map(({ name, options }) => ({ [name]: options }));
+  const { use = [], changes } = laid(...documents);
+  return policiesOf(changedStack(use, changes)).map(({ name, options }) => ({ [name]: options }));
 }
 
 describe('two documents that lie over each other', () => {
@@ -22,15 +23,31 @@ describe('two documents that lie over each other', () => {
     ]);
   });
 
-  test('place a further policy behind the one that precedes it, and first if none does', () => {
+  test('place a further policy behind the one that precedes it, and the first one in its usual place', () => {
     const under = { use: ['log', 'retry', 'breaker'] };
     expect(stack(under, { use: ['trace', 'retry', { hedge: {} }, 'metrics'] })).toEqual([
-      { trace: {} },
       { log: {} },
       { retry: {} },
       { hedge: {} },
       { metrics: {} },
       { breaker: {} },
+      { trace: {} },
+    ]);
+    expect(stack(under, { use: ['hedge'] })).toEqual([{ log: {} }, { retry: {} }, { breaker: {} }, { hedge: {} }]);
+  });
+
+  test('change the options of policies, wherever they are, and place the others as usual', () => {
+    const under = { use: ['log', { retry: { retries: 1 } }, 'breaker'] };
+    expect(stack(under, { options: { retry: 5, hedge: {}, dedupe: {}, breaker: false } })).toEqual([
+      { log: {} },
+      { dedupe: {} },
+      { retry: { retries: 5 } },
+      { hedge: {} },
+    ]);
+    expect(stack({ options: { retry: 5, hedge: {} } }, { use: ['log', { retry: { statuses: [503] } }] })).toEqual([
+      { log: {} },
+      { retry: { retries: 5, statuses: [503] } },
+      { hedge: {} },
     ]);
   });
 

@@ -118,8 +118,7 @@ describe('a reference to a secret', () => {
     ],
     ['with its value deep beside it', { a: [{ client_secret: 'hunter2' }] }, 'use[0].tenant.a looks like a secret'],
   ])('%s is refused', ([, tenant, expected]) => {
-    const make = (): unknown =>
-      policy({ use: [{ tenant }] } as PolicyDocument, { env, middleware: { tenant: takes([]) } });
+    const make = (): unknown => policy({ use: [{ tenant }] }, { env, middleware: { tenant: takes([]) } });
     expect(make).toThrow(expected);
     expect(make).toThrow(expect.not.objectContaining({ message: expect.stringContaining('hunter2') as unknown }));
   });

@@ -122,7 +122,7 @@ const wrong: readonly (readonly [fault: string, text: string, ...expected: strin
   [
     'the form of a service config',
     '{ "methodConfig": [] }',
-    'line 1, methodConfig is no member of a document: there are $schema, version, use, routes, secrets, environments',
+    'line 1, methodConfig is no member of a document: there are $schema, version, use, options, routes, secrets, environments',
   ],
 ];
 

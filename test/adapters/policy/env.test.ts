@@ -16,15 +16,14 @@ function reported(variables: Record<string, string>): string {
   return texts[0] ?? said[0]!;
 }
 
-const use = (variables: Record<string, string>): object[] => (JSON.parse(reported(variables)) as { use: object[] }).use;
+const options = (variables: Record<string, string>): object =>
+  (JSON.parse(reported(variables)) as { options: object }).options;
 
 describe('env', () => {
   test('is a document with an option for each variable', () => {
-    expect(use({ KYOA_RETRY_RETRIES: '2', KYOA_TIMEOUT_TOTAL: '30000', KYOA_HEDGE: 'false', PATH: '/bin' })).toEqual([
-      { timeout: { total: 30_000 } },
-      { retry: { retries: 2 } },
-      { hedge: false },
-    ]);
+    expect(
+      options({ KYOA_RETRY_RETRIES: '2', KYOA_TIMEOUT_TOTAL: '30000', KYOA_HEDGE: 'false', PATH: '/bin' }),
+    ).toEqual({ timeout: { total: 30_000 }, retry: { retries: 2 }, hedge: false });
   });
 
   test.each([
@@ -44,14 +43,14 @@ describe('env', () => {
     ['KYOA_RETRY_BACKOFF', '{"constant":[5]}', { retry: { backoff: { constant: [5] } } }],
     ['KYOA_TRACE', 'true', { trace: true }],
   ])('sets %s=%s', (name, value, entry) => {
-    expect(use({ [name]: value })).toEqual([entry]);
+    expect(options({ [name]: value })).toEqual(entry);
   });
 
   test('sets an option within a policy that another variable sets', () => {
-    expect(use({ KYOA_RETRY_RETRIES: '1', KYOA_RETRY: '{"retries":5,"statuses":[503]}' })).toEqual([
-      { retry: { retries: 1, statuses: [503] } },
-    ]);
-    expect(use({ KYOA_HEDGE_RATIO: '0.1', KYOA_HEDGE: 'false' })).toEqual([{ hedge: { ratio: 0.1 } }]);
+    expect(options({ KYOA_RETRY_RETRIES: '1', KYOA_RETRY: '{"retries":5,"statuses":[503]}' })).toEqual({
+      retry: { retries: 1, statuses: [503] },
+    });
+    expect(options({ KYOA_HEDGE_RATIO: '0.1', KYOA_HEDGE: 'false' })).toEqual({ hedge: { ratio: 0.1 } });
   });
 
   test('passes KYOA_POLICY on as it is', () => {
@@ -80,18 +79,19 @@ describe('env', () => {
 
   test('is a document that policy() accepts', async () => {
     const variables = { KYOA_RETRY_RETRIES: '2', KYOA_TIMEOUT_TOTAL: '30000', KYOA_DEDUPE: 'false', KYOA_LOG: 'true' };
-    const live = policy([{ use: ['standard'] }, env('KYOA_', { env: variables })]);
+    const live = policy(env('KYOA_', { env: variables }));
     await createFetch({ use: live, fetch: async () => new Response() })('http://api.example/');
     const { use, sources } = live.snapshot();
     expect(sources).toMatchObject([{ name: 'env KYOA_', state: 'good' }]);
     const retry = use.filter(({ name }) => name === 'retry');
     expect(retry).toMatchObject([{ options: { retries: 2 }, source: 'env KYOA_' }]);
+    expect(use.map(({ name }) => name).join()).toBe('log,timeout,idempotency,retry,breaker,timeout');
     live.close();
   });
 
   test('reads the variables of the process, with another prefix', () => {
     vi.stubEnv('SHOP_RETRY_RETRIES', '4');
-    expect(watched(env('SHOP_')).said).toEqual(['document: {"use":[{"retry":{"retries":4}}]}']);
+    expect(watched(env('SHOP_')).said).toEqual(['document: {"options":{"retry":{"retries":4}}}']);
     expect(env('SHOP_').name).toBe('env SHOP_');
   });
 
@@ -109,11 +109,11 @@ describe('the names of variables', () => {
     expect(places.length).toBeGreaterThan(60);
   });
 
-  test('are there for every policy, which has its place in the stack', () => {
+  test('are there for every policy', () => {
     const policies = Object.keys(catalogue).toSorted();
     const whole = places.filter(([, { path }]) => path.length === 1);
     expect(whole.map(([, { path }]) => path.join('.')).toSorted()).toEqual(policies);
-    const all = use(Object.fromEntries(whole.map(([name]) => [name, 'true'])));
-    expect(all.flatMap((entry) => Object.keys(entry)).toSorted()).toEqual(policies);
+    const all = options(Object.fromEntries(whole.map(([name]) => [name, 'true'])));
+    expect(Object.keys(all).toSorted()).toEqual(policies);
   });
 });
