@@ -44,7 +44,7 @@ export function durationOf({ start, end }: CallRecord): number {
 }
 
 function isFailure({ outcome }: CallRecord): boolean {
-  return outcome !== 'answered' && outcome !== 'substitute';
+  return outcome !== 'answered' && outcome !== 'substitute' && outcome !== 'replaced';
 }
 
 function shareOf({ ended }: LaneView, holds: (call: CallRecord) => boolean): number | undefined {

@@ -6,7 +6,7 @@ import type { OptionValue, Settings, Stack } from '../model/types.ts';
 import { presets } from '../network/presets.ts';
 import { change } from '../network/settings.ts';
 import { simulatedNetwork } from '../network/simulated-network.ts';
-import { settingPatch } from '../page/setting-path.ts';
+import { settingPatch } from '../network/setting-path.ts';
 import type { Exhibit, Knob, Say, Values } from './exhibit.ts';
 import { openLane } from './lane.ts';
 import type { ExhibitLane } from './lane.ts';

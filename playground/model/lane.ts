@@ -5,7 +5,7 @@ import { createDots } from './dots.ts';
 import type { DotLog } from './dots.ts';
 import { createMeter } from './measures.ts';
 import type { Meter } from './measures.ts';
-import { ImpatienceError, ofError, ofResponse } from './outcome.ts';
+import { ImpatienceError, LeftError, ofError, ofResponse } from './outcome.ts';
 import type { Ending } from './outcome.ts';
 
 export interface Lane {
@@ -46,24 +46,27 @@ export function createLane(clock: () => number, endingOf: (response: Response) =
     },
     async call(fetch, url, init) {
       const meter = current;
-      const start = clock();
       const caller = new AbortController();
       const timer = setTimeout(() => caller.abort(new ImpatienceError()), patience);
       callers.add(caller);
-      meter.begun();
+      const begun = meter.begun();
       const { response, text, ending } = await attend(fetch, url, { ...init, signal: caller.signal }, endingOf);
       clearTimeout(timer);
       callers.delete(caller);
 
-      const duration = clock() - start;
-      meter.ended(ending.outcome, duration);
-      dots.push({ time: start + duration, latency: duration, outcome: ending.outcome });
+      const duration = meter.ended(begun, ending.outcome);
+      if (!isUnjudged(ending)) dots.push({ time: clock(), latency: duration, outcome: ending.outcome });
       return { ...ending, response, text, duration };
     },
     leave() {
-      for (const caller of callers) caller.abort(new ImpatienceError());
+      for (const caller of callers) caller.abort(new LeftError());
     },
   };
+}
+
+/** No caller waits for the response of such a call, so it has no place among the latencies. */
+function isUnjudged({ outcome }: Ending): boolean {
+  return outcome === 'replaced' || outcome === 'left';
 }
 
 async function attend(

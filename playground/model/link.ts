@@ -8,10 +8,12 @@
  */
 import { settingFields } from '../network/fields.ts';
 import { presetName, presets } from '../network/presets.ts';
+import { settingPatch } from '../network/setting-path.ts';
 import { change } from '../network/settings.ts';
 import type { Settings } from '../network/settings.ts';
 import { catalogue } from './catalogue.ts';
 import { fastest, slowest, usual } from './configuration.ts';
+import { differences } from './differences.ts';
 import { stepOf } from './scenarios.ts';
 import type { Configuration, Link, OptionDescriptor, OptionValue, PolicyEntry, PolicyName, Stack } from './types.ts';
 
@@ -19,12 +21,10 @@ const version = '1';
 
 /** Returns the hash, including its `#`. */
 export function writeLink({ preset, settings, rate, stack }: Configuration): string {
-  const base = presets[preset]!.settings;
-  const differences = settingFields
-    .map(({ path }) => [path, at(settings, path), at(base, path)] as const)
-    .filter(([, value, before]) => JSON.stringify(value) !== JSON.stringify(before))
-    .map(([path, value]) => `${path}=${write(value as OptionValue)}`);
-  const parts = [`v=${version}`, `net=${preset.replaceAll(' ', '-')}`, ...differences, `rate=${rate}`];
+  const changes = differences({ preset, settings }).map(({ field, value }) => {
+    return `${field.path}=${write(value as OptionValue)}`;
+  });
+  const parts = [`v=${version}`, `net=${preset.replaceAll(' ', '-')}`, ...changes, `rate=${rate}`];
   return `#${[...parts, `use=${stack.map(writeEntry).join('~')}`].join('&')}`;
 }
 
@@ -85,7 +85,7 @@ function readSettings(base: Settings, given: Readonly<Record<string, string>>, c
       continue;
     }
     try {
-      settings = change(settings, nested(path, read(field.kind === 'statuses' ? 'numbers' : field.kind, text)));
+      settings = change(settings, settingPatch(path, read(field.kind === 'statuses' ? 'numbers' : field.kind, text)));
     } catch (error) {
       complain(`${(error as Error).message}.`);
     }
@@ -173,15 +173,4 @@ function decode(text: string): string {
 function split(text: string, separator: string): [name: string, value: string] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function at(settings: Settings, path: string): unknown {
-  return path.split('.').reduce<unknown>((value, name) => Reflect.get(value as object, name), settings);
-}
-
-function nested(path: string, value: unknown): unknown {
-  return path
-    .split('.')
-    .toReversed()
-    .reduce((inner, name) => ({ [name]: inner }), value);
 }

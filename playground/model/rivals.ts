@@ -15,6 +15,8 @@ export interface Rivals {
   /** Makes the same call through every rival. */
   call(path: string): void;
   lane(id: string): Lane | undefined;
+  /** Aborts the calls that are running. */
+  leave(): void;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,9 @@ export function createRivals({ clock, origin, fetchOf }: RivalsOptions): Rivals 
       }
     },
     lane: (id) => known.get(id)?.lane,
+    leave() {
+      for (const { lane } of known.values()) lane.leave();
+    },
     async close() {
       await Promise.all([...known.values()].map(({ builder }) => builder.close()));
     },

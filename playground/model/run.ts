@@ -34,6 +34,8 @@ export interface Run extends Pick<Session, 'measures' | 'ticks' | 'dots' | 'paid
    * problems, they are returned and the previous stack remains in use.
    */
   use(stack: Stack, rivals?: readonly Rival[]): readonly Problem[];
+  /** Aborts the calls that are running, on all lanes. */
+  leave(): void;
   /** Makes the same call on all lanes. */
   call(demand: Settings['calls']): void;
   pay(order: string, lane: LaneName): Promise<PayResult>;
@@ -94,6 +96,9 @@ export function createRun(network: Network): Run {
       rivals.use(others);
       return [];
     },
+    leave() {
+      for (const lane of [lanes.plain, lanes.kyoa, rivals]) lane.leave();
+    },
     call(demand) {
       // The id is in the query: all calls have the same route, for the latency history. None of them replaces another.
       const options = { latest: false } as RequestInit;
@@ -130,6 +135,7 @@ export function createRun(network: Network): Run {
     ticks: () => ticks.read(),
     dots: (lane) => lanes[lane].dots.read(),
     async close() {
+      this.leave();
       await Promise.all([builder.close(), rivals.close()]);
     },
   };

@@ -2,15 +2,29 @@
 import { adaptive } from './scenarios/adaptive.ts';
 import { breaker } from './scenarios/breaker.ts';
 import { canary } from './scenarios/canary.ts';
+import { fallback } from './scenarios/fallback.ts';
 import { hedge } from './scenarios/hedge.ts';
 import { hot } from './scenarios/hot.ts';
 import { once } from './scenarios/once.ts';
 import { queue } from './scenarios/queue.ts';
+import { race } from './scenarios/race.ts';
 import { storm } from './scenarios/storm.ts';
 import { typing } from './scenarios/typing.ts';
 import type { Place, Scenario, Step } from './types.ts';
 
-export const scenarios: readonly Scenario[] = [storm, hedge, breaker, adaptive, once, canary, hot, queue, typing];
+export const scenarios: readonly Scenario[] = [
+  storm,
+  hedge,
+  breaker,
+  adaptive,
+  once,
+  canary,
+  race,
+  hot,
+  fallback,
+  queue,
+  typing,
+];
 
 export function stepOf({ scenario, step }: Place): Step | undefined {
   return scenarios.find(({ id }) => id === scenario)?.steps[step - 1];

@@ -94,6 +94,8 @@ export interface PolicyDescriptor {
   readonly options: readonly OptionDescriptor[];
   /** The options of a layer that is added. Policies such as `timeout` and `limit` do nothing with their defaults alone. */
   readonly initial: OptionValues;
+  /** The options of a second layer, and the policies that it is placed outside of. */
+  readonly second?: { readonly initial: OptionValues; readonly outside: readonly PolicyName[] };
   /** How many times a stack may contain the policy: 2 for `timeout`, otherwise 1. */
   readonly most: number;
 }
@@ -153,7 +155,7 @@ export type LaneName = 'plain' | 'kyoa';
 
 /**
  * The state or the result of a call. `substitute`: a policy responded in place of the server. `late`: the caller of either
- * lane aborted the call after 5 s.
+ * lane aborted the call after 5 s. `replaced`: a newer call took its place. `left`: the caller left with its step.
  */
 export type CallOutcome =
   | 'running'
@@ -163,7 +165,9 @@ export type CallOutcome =
   | 'broken'
   | 'timed out'
   | 'late'
-  | 'rejected';
+  | 'rejected'
+  | 'replaced'
+  | 'left';
 
 /** The counts of a layer. Those of all layers begin together, with every change of the stack. `sent - entered` is the traffic that the layer added, or avoided if negative. */
 export interface LayerCounts {
@@ -240,15 +244,22 @@ export interface CallRecord {
   readonly dropped: number;
 }
 
-/** The figures of a lane over the last 10 s, or since the stack changed if that is shorter. */
+/**
+ * The figures of a lane over the last 10 s, or since the stack changed if that is shorter. A call that waits for more than
+ * two seconds has no good response yet, and counts with the time that it has waited.
+ */
 export interface Measures {
   /** Calls that ended. */
   readonly calls: number;
+  /** Calls that have not ended and wait for more than two seconds. */
+  readonly waiting: number;
+  /** Calls that ended because a newer one replaced them: neither good nor lost, and in no share and no percentile. */
+  readonly replaced: number;
   /** Those of them that a policy answered in place of the server. */
   readonly substitutes: number;
   /** Those of them that ended without a response, or with an error status. */
   readonly lost: number;
-  /** The share of calls with a good response of the server, 0..1; `undefined` before the first call has ended. */
+  /** The share of calls with a good response of the server, 0..1; `undefined` before the first call counts. */
   readonly success: number | undefined;
   /**
    * Percentiles of the time until the last byte of a good response, over all calls. A call without one counts as endless:
@@ -427,6 +438,19 @@ export interface Scenario {
   readonly steps: readonly Step[];
 }
 
+export type Watched =
+  | 'network'
+  | 'onion'
+  | 'layers'
+  | 'waterfall'
+  | 'chart'
+  | 'compare'
+  | 'pay'
+  | 'code'
+  | 'hot'
+  | 'queue'
+  | 'search';
+
 export interface Step {
   readonly title: string;
   /** A few sentences: what happens, and what to look at. */
@@ -436,7 +460,7 @@ export interface Step {
   /** Whether the step starts with a `reset`. */
   readonly reset: boolean;
   /** The part of the page to show. */
-  readonly watch: 'network' | 'onion' | 'waterfall' | 'chart' | 'compare' | 'pay' | 'code' | 'hot' | 'queue' | 'search';
+  readonly watch: Watched;
   /** What the visitor has to reach by hand. */
   readonly goal?: readonly Aim[];
 }
@@ -446,6 +470,13 @@ export interface Aim {
   readonly title: string;
   /** Once reached, it stays reached. Other aims have to be reached at the same time. */
   readonly isLasting?: boolean;
-  /** The present value, such as `1.20`, and whether it is reached. */
-  readonly read: (session: Session) => { readonly value: string; readonly isReached: boolean };
+  readonly read: (session: Session) => Reading;
+}
+
+export interface Reading {
+  /** The present value, such as `1.20`. */
+  readonly value: string;
+  readonly isReached: boolean;
+  /** While the value is good enough: how long it has to stay so, and how much of that is left, ms. */
+  readonly holding?: { readonly total: number; readonly left: number };
 }

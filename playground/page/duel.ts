@@ -31,7 +31,11 @@ export function mountDuel(session: Session): Part {
     h(
       'table',
       {},
-      h('caption', {}, 'The last ten seconds. A call without a good response counts as endless.'),
+      h(
+        'caption',
+        {},
+        'The last ten seconds. A call without a good response counts as endless; one that waits, with its time so far.',
+      ),
       h('thead', {}, h('tr', {}, h('td'), ...figures.map(({ title }) => h('th', { scope: 'col' }, title)))),
       body,
     ),
@@ -66,7 +70,7 @@ export function mountDuel(session: Session): Part {
     const key = rivals.map(({ id }) => id).join();
     if (key === drawn && rows.length > 0) return;
     drawn = key;
-    const own = rivals.length > 0 ? 'kyoa, learnt' : 'kyoa';
+    const own = rivals.length > 0 ? 'kyoa, the onion' : 'kyoa';
     rows = [row('plain', 'plain fetch'), ...rivals.map(({ id, title }) => row(id, title)), row('kyoa', own)];
     body.replaceChildren(...rows.map(({ element }) => element));
     set(byId('duel'), { 'data-rivals': rivals.length > 0 });
@@ -75,10 +79,14 @@ export function mountDuel(session: Session): Part {
   return { update, tick: () => rows.forEach(({ show }) => show()) };
 }
 
-function losses({ calls, lost, substitutes }: Measures): string {
-  if (calls === 0) return 'no calls yet';
-  const also = substitutes > 0 ? `, ${count(substitutes)} ${substitutes === 1 ? 'substitute' : 'substitutes'}` : '';
-  return `${count(lost)} of ${count(calls)} lost${also}`;
+function losses({ calls, lost, substitutes, replaced, waiting }: Measures): string {
+  if (calls + waiting === 0) return 'no calls yet';
+  const also = [
+    waiting > 0 && `${count(waiting)} ${waiting === 1 ? 'waits' : 'wait'}`,
+    substitutes > 0 && `${count(substitutes)} ${substitutes === 1 ? 'substitute' : 'substitutes'}`,
+    replaced > 0 && `${count(replaced)} replaced`,
+  ].filter((part) => part !== false);
+  return [`${count(lost)} of ${count(calls)} lost`, ...also].join(', ');
 }
 
 /** Why a quantile is endless. The share is rounded up, as the success beside it is rounded down. */

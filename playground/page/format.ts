@@ -62,6 +62,8 @@ export const outcomeLabels: Readonly<Record<CallOutcome, string>> = {
   'timed out': 'timed out',
   late: 'no response in time',
   rejected: 'rejected',
+  replaced: 'replaced',
+  left: 'the step ended',
 };
 
 /** The result of a call with the status or the error code, such as `error status (503)`. */

@@ -45,7 +45,8 @@ export function mountHot(session: Session): Pane {
   }
 
   function tick(): void {
-    const groups = group(session.calls());
+    const { hot, items } = session.configuration.settings.calls;
+    const groups = group(session.calls(), hot > 0 ? items : 0);
     rows.forEach(({ element, name, cells, meter }, i) => {
       const [item, calls] = groups[i] ?? [];
       element.hidden = item === undefined;
@@ -73,10 +74,14 @@ export function mountHot(session: Session): Pane {
   };
 }
 
-/** The hot items by their number, and then all other calls. */
-function group(calls: readonly CallRecord[]): readonly (readonly [item: string, calls: readonly CallRecord[]])[] {
+/** The hot items by their number, of which there are `items` at least, and then all other calls. */
+function group(
+  calls: readonly CallRecord[],
+  items: number,
+): readonly (readonly [item: string, calls: readonly CallRecord[]])[] {
   const ended = calls.filter(({ method, end }) => method === 'GET' && end !== undefined);
   const byItem = new Map<string, CallRecord[]>();
+  for (let item = 1; item <= Math.min(items, ROWS); item += 1) byItem.set(String(item), []);
   const others: CallRecord[] = [];
   for (const call of ended) {
     const [, item] = /^id=hot-(\d+)$/.exec(call.query) ?? [];

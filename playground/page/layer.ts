@@ -5,6 +5,7 @@ import type { LayerCounts, PolicyEntry, Problem } from '../model/types.ts';
 import { announce, h, set, write } from './dom.ts';
 import { count, spaced } from './format.ts';
 import { createOptions } from './options.ts';
+import { summarize } from './option-text.ts';
 import { hueOf } from './palette.ts';
 
 export interface Layer {
@@ -33,11 +34,12 @@ export function createLayer(first: PolicyEntry, { edit, remove, move }: Edits): 
   const handle = h('button', { class: 'handle', type: 'button', 'aria-describedby': 'move-help' });
   handle.append(...Array.from({ length: 6 }, () => h('i')));
   const toggle = h('button', { class: 'switch', type: 'button', role: 'switch', 'aria-label': name, onclick: flip });
+  const summary = h('span', {}, descriptor.about);
   const opener = h(
     'button',
     { class: 'layer-name', type: 'button', 'aria-expanded': 'false', 'aria-controls': panel, onclick: open },
     h('b', {}, name),
-    h('span', {}, descriptor.about),
+    summary,
   );
   const entered = h('span', { class: 'number' });
   const change = h('span', { class: 'layer-change number' });
@@ -88,6 +90,7 @@ export function createLayer(first: PolicyEntry, { edit, remove, move }: Edits): 
       const mine = problems.filter((problem) => problem.entry === entry.id);
       element.classList.toggle('faulty', mine.length > 0);
       options.show(entry.options, mine);
+      write(summary, summarize(descriptor, entry.options) || descriptor.about);
       if (!entry.on) write(entered, 'off');
       if (!entry.on) write(change, '');
     },

@@ -2,7 +2,8 @@
 import { catalogue } from '../model/catalogue.ts';
 import { hintsOf } from '../model/order.ts';
 import type { Hint } from '../model/order.ts';
-import type { PolicyDescriptor, PolicyEntry, Session, Stack } from '../model/types.ts';
+import type { PolicyEntry, PolicyName, Session, Stack } from '../model/types.ts';
+import { addLayer } from '../model/with-layer.ts';
 import { announce, byId, h, write } from './dom.ts';
 import { spaced } from './format.ts';
 import { createLayer } from './layer.ts';
@@ -49,15 +50,8 @@ export function mountLayers(session: Session): Part {
     announce('Layer moved');
   }
 
-  /** Inserts the layer before the first layer that follows it in the usual order. */
-  function add({ name, initial }: PolicyDescriptor): void {
-    const { stack } = session.configuration;
-    const place = catalogue.findIndex((each) => each.name === name);
-    const later = stack.findIndex(({ policy }) => catalogue.findIndex((each) => each.name === policy) > place);
-    const taken = new Set(stack.map(({ id }) => id));
-    const id = taken.has(name) ? `${name}-2` : name;
-    const entry: PolicyEntry = { id: taken.has(id) ? `${name}-3` : id, policy: name, on: true, options: initial };
-    configure(stack.toSpliced(later < 0 ? stack.length : later, 0, entry));
+  function add(name: PolicyName): void {
+    configure(addLayer(session.configuration.stack, name));
     announce(`${spaced(name)} added`);
   }
 
@@ -96,7 +90,7 @@ export function mountLayers(session: Session): Part {
             style: `--hue: ${hueOf(descriptor.name)}`,
             title: descriptor.about,
             'aria-label': `Add ${spaced(descriptor.name)}: ${descriptor.about}`,
-            onclick: () => add(descriptor),
+            onclick: () => add(descriptor.name),
           },
           spaced(descriptor.name),
         ),

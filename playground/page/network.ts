@@ -1,10 +1,15 @@
 /** The network: presets, the outage switch, the rate of calls, and a control for each kind of fault. */
 import type { SettingField, Session } from '../model/types.ts';
+import type { Difference } from '../model/differences.ts';
+import { differences } from '../model/differences.ts';
 import { presets } from '../network/presets.ts';
 import { settingFields } from '../network/fields.ts';
+import { isSame } from '../model/configuration.ts';
+import { stepOf } from '../model/scenarios.ts';
 import { announce, byId, h, set, write } from './dom.ts';
+import { measure } from './format.ts';
 import type { Part } from './part.ts';
-import { settingOf, settingPatch } from './setting-path.ts';
+import { settingOf, settingPatch } from '../network/setting-path.ts';
 import { slider } from './slider.ts';
 import { numberField, statusField, switchField } from './setting-inputs.ts';
 import type { SettingInput } from './setting-inputs.ts';
@@ -25,6 +30,7 @@ export function mountNetwork(session: Session): Part {
     h('button', { class: 'chip', type: 'button', title: presets[name]?.about, onclick: () => choose(name) }, name),
   );
   const about = h('p', { class: 'network-about' });
+  const changes = h('p', { class: 'network-changes' });
   const outage = h(
     'button',
     { class: 'outage', type: 'button', role: 'switch', onclick: toggle },
@@ -47,7 +53,7 @@ export function mountNetwork(session: Session): Part {
     ),
   );
   const chipRow = h('div', { class: 'chips', role: 'group', 'aria-label': 'Presets' }, ...chips);
-  byId('network').append(chipRow, about, outage, pace.element, fault, ...groups);
+  byId('network').append(chipRow, about, changes, outage, pace.element, fault, ...groups);
   update();
 
   function choose(preset: string): void {
@@ -72,8 +78,18 @@ export function mountNetwork(session: Session): Part {
 
   function update(): void {
     const { preset, settings, rate } = session.configuration;
-    names.forEach((name, i) => set(chips[i]!, { 'aria-pressed': String(name === preset) }));
+    const changed = differences({ preset, settings }).filter(({ field }) => field.path !== 'seed');
+    const pressed = changed.length > 0 ? 'mixed' : 'true';
+    names.forEach((name, i) => set(chips[i]!, { 'aria-pressed': name === preset ? pressed : 'false' }));
     write(about, presets[preset]?.about ?? '');
+    const who =
+      session.place && isSame(settings, stepOf(session.place)!.configuration.settings) ? ' by the scenario' : '';
+    write(changes, changed.length > 0 ? `Changed${who}: ${changed.map(words).join(', ')}` : '');
+    for (const { field, element } of inputs)
+      element.classList.toggle(
+        'changed',
+        changed.some((each) => each.field === field),
+      );
     set(outage, { 'aria-checked': String(settings.outage) });
     pace.show(rate);
     for (const { field, show } of inputs) show(settingOf(settings, field.path));
@@ -81,6 +97,12 @@ export function mountNetwork(session: Session): Part {
   }
 
   return { update };
+}
+
+/** A setting with its value, such as `Median 180 ms`. */
+function words({ field, value }: Difference): string {
+  if (typeof value === 'boolean') return value ? field.label : `${field.label} off`;
+  return `${field.label} ${typeof value === 'number' ? measure(value, field.unit) : String(value)}`;
 }
 
 function inputFor(field: SettingField, changed: (value: unknown) => void): SettingInput {

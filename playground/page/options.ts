@@ -2,7 +2,7 @@
 import type { OptionDescriptor, OptionValue, OptionValues, PolicyDescriptor, Problem } from '../model/types.ts';
 import { h, set, write } from './dom.ts';
 import { unitLabels } from './format.ts';
-import { parseOption, showOption } from './option-text.ts';
+import { applies, parseOption, showOption } from './option-text.ts';
 
 export interface Options {
   readonly element: HTMLElement;
@@ -28,10 +28,7 @@ export function createOptions({ name, options }: PolicyDescriptor, changed: (val
     show(values, problems) {
       current = values;
       for (const { option, element, show } of fields) {
-        const { only } = option;
-        const other = only && options.find((each) => each.name === only.option);
-        const ruling = only && (values[only.option] ?? other?.default);
-        element.hidden = only !== undefined && (ruling === undefined || !only.is.includes(ruling));
+        element.hidden = !applies(option, options, values);
         const value = values[option.name];
         show(value, problems.find((problem) => problem.option === option.name)?.message ?? '');
       }

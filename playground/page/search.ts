@@ -61,14 +61,10 @@ export function mountSearch(session: Session): Pane {
         history.prepend(entry);
         while (history.childElementCount > LISTED) history.lastElementChild!.remove();
         judge();
-        session.send(lane, `search?q=${encodeURIComponent(text)}`).then(({ outcome, label, duration, body }) => {
-          const isReplaced = label.startsWith('AbortError');
-          const state = isReplaced ? 'replaced' : outcome === 'answered' ? 'answered' : 'failed';
+        session.send(lane, `search?q=${encodeURIComponent(text)}`).then(({ outcome, duration, body }) => {
+          const state = outcome === 'answered' || outcome === 'replaced' ? outcome : 'failed';
           set(entry, { 'data-state': state });
-          write(
-            entry.lastElementChild!,
-            state === 'answered' ? milliseconds(duration) : isReplaced ? 'replaced' : outcomeLabels[outcome],
-          );
+          write(entry.lastElementChild!, state === 'answered' ? milliseconds(duration) : outcomeLabels[outcome]);
           if (state === 'answered') show(text, (body as { readonly results: readonly string[] }).results);
           judge();
         }, reportError);

@@ -130,5 +130,6 @@ function fateOf({ marks, attempts, outcome }: CallRecord): Fate | undefined {
   if (outcome === 'substitute') return 'spare';
   if (outcome === 'late') return 'timed out';
   if (attempts.length > 0 || outcome === 'running') return undefined;
+  if (outcome === 'replaced' || outcome === 'left') return 'cancelled';
   return outcome === 'answered' || outcome === 'error status' || outcome === 'timed out' ? outcome : 'broken';
 }

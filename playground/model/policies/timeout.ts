@@ -13,6 +13,7 @@ export const timeout: Policy = {
   place: 'Outside retry it limits the whole call, inside retry each attempt.',
   most: 2,
   initial: { total: 5_000 },
+  second: { initial: { headers: 1_000 }, outside: ['endpoints', 'race'] },
   options: declared({ ...schemas.timeout.options, headers: schemas.adaptive }, [
     number('total', 'Total', 'ms', [100, 30_000, 100], 'From the call to the last byte of the body.'),
     choice('headers.kind', 'Headers', 'A fixed limit, or an adaptive one.', [

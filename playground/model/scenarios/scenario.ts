@@ -68,9 +68,12 @@ function aim(
     isLasting: phase !== undefined,
     read(session) {
       const measures = session.measures('kyoa');
-      const [value, isReached] = read(measures);
-      const isNow = phase?.isNow(session.configuration) ?? true;
-      return { value, isReached: isReached && isNow && measures.calls >= enough(session.configuration.rate) };
+      const [value, isGood] = read(measures);
+      const { rate } = session.configuration;
+      if (!isGood || !(phase?.isNow(session.configuration) ?? true)) return { value, isReached: false };
+      const [needed, missing] = [enough(rate), Math.max(0, enough(rate) - measures.calls)];
+      const holding = { total: (needed / rate) * 1_000, left: (missing / rate) * 1_000 };
+      return { value, isReached: missing === 0, holding };
     },
   };
 }
@@ -91,6 +94,14 @@ export function requests(most: number, phase?: Phase): Aim {
 export function p99(below: number): Aim {
   return aim(`p99 below ${below} ms`, undefined, ({ p99 = Infinity }) => {
     return [p99 === Infinity ? 'above 5 s' : `${Math.round(p99)} ms`, p99 < below];
+  });
+}
+
+/** No call is lost: it gets a good response or a substitute. */
+export function none(phase?: Phase): Aim {
+  return aim('No call is lost', phase, ({ calls, lost, waiting, substitutes }) => {
+    const shown = `${lost + waiting} lost, ${substitutes} substitutes`;
+    return [shown, calls > 0 && lost + waiting === 0];
   });
 }
 

@@ -7,8 +7,8 @@ function replaced(least: number): Aim {
     title: `At least ${least} searches are replaced by newer ones`,
     isLasting: true,
     read(session) {
-      const count = session.calls().filter(({ marks }) => marks.has('replaced')).length;
-      return { value: String(count), isReached: count >= least };
+      const { replaced } = session.measures('kyoa');
+      return { value: String(replaced), isReached: replaced >= least };
     },
   };
 }

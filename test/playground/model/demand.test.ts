@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { usualStack } from '../../../playground/model/configuration.ts';
 import { keysFor, pathOf } from '../../../playground/model/demand.ts';
-import { withLayer } from '../../../playground/model/with-layer.ts';
+import { addLayer, withLayer } from '../../../playground/model/with-layer.ts';
 
 const paths = (hot: number, items: number): string[] =>
   Array.from({ length: 1_000 }, (_, n) => pathOf(n, { hot, items }));
@@ -38,6 +38,17 @@ describe('withLayer', () => {
     expect(names(withLayer(usualStack, 'latest')).indexOf('latest')).toBe(1);
     expect(names(withLayer(usualStack, 'fallback')).indexOf('fallback')).toBe(0);
     expect(names(withLayer([], 'limit'))).toEqual(['limit']);
+  });
+
+  test('gives a second timeout its place inside retry, and a limit of its own', () => {
+    const twice = addLayer(withLayer(withLayer([], 'retry'), 'timeout'), 'timeout');
+    expect(twice.map(({ id, options }) => [id, options])).toEqual([
+      ['timeout', { total: 5_000 }],
+      ['retry', {}],
+      ['timeout-2', { headers: 1_000 }],
+    ]);
+    const regional = addLayer(withLayer(withLayer([], 'endpoints'), 'timeout'), 'timeout');
+    expect(names(regional)).toEqual(['timeout', 'timeout', 'endpoints']);
   });
 
   test('enables a layer that the stack has', () => {

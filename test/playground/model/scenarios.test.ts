@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeAddress } from '../../../playground/model/address.ts';
 import { readLink } from '../../../playground/model/link.ts';
 import { scenarios } from '../../../playground/model/scenarios.ts';
+import { withLayer } from '../../../playground/model/with-layer.ts';
 import type { OptionValues, PolicyEntry, PolicyName, Session } from '../../../playground/model/types.ts';
 import { drive, open } from './drive.ts';
 
@@ -35,6 +36,50 @@ describe('a scenario', () => {
     expect(session.now).toBe(now);
     session.open(readLink('#breaker/4'));
     expect(session.now).toBeLessThan(1);
+  });
+
+  test('begins a step without the requests of the step before', async () => {
+    const session = await open({}, []);
+    session.open(readLink('#queue/1'));
+    session.start();
+    await vi.advanceTimersByTimeAsync(3_000);
+    const running = session.calls().filter(({ end }) => end === undefined);
+    expect(running.length).toBeGreaterThan(2);
+    session.open(readLink('#queue/2'));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(new Set(running.map(({ outcome }) => outcome))).toEqual(new Set(['left']));
+    // The server takes eight requests, and eight permits are all that the new ones get.
+    expect(session.measures('kyoa')).toMatchObject({ lost: 0, success: 1 });
+    expect(session.measures('kyoa').upstream).toBeLessThanOrEqual(1);
+    session.stop();
+  });
+
+  test('judges a goal by the calls of its own step', async () => {
+    const session = await open({}, []);
+    session.open(readLink('#typing/2'));
+    session.start();
+    for (const text of ['r', 're', 'ret', 'retr', 'retry', '']) void session.send('kyoa', `search?q=${text}`);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(session.measures('kyoa').replaced).toBe(5);
+    session.open(readLink('#typing/3'));
+    const [aim] = scenarios.find(({ id }) => id === 'typing')!.steps[2]!.goal!;
+    expect(aim!.read(session)).toMatchObject({ value: '0', isReached: false });
+    session.stop();
+  });
+
+  test('says how long a good figure has to stay good', async () => {
+    const session = await open({}, []);
+    session.open(readLink('#hedge/5'));
+    const [, requests] = scenarios.find(({ id }) => id === 'hedge')!.steps[4]!.goal!;
+    session.start();
+    await vi.advanceTimersByTimeAsync(1_000);
+    const { isReached, holding } = requests!.read(session);
+    expect([isReached, holding!.total]).toEqual([false, 4_000]);
+    expect(holding!.left).toBeGreaterThan(2_900);
+    expect(holding!.left).toBeLessThan(3_300);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(requests!.read(session)).toMatchObject({ isReached: true, holding: { left: 0 } });
+    session.stop();
   });
 
   test('runs its rivals through the same faults', async () => {
@@ -98,7 +143,13 @@ const solutions: readonly (readonly [id: string, ...acts: readonly Act[]])[] = [
       add(session, 'endpoints');
     },
   ],
+  ['race', (session) => add(session, 'race')],
   ['hot', (session) => add(session, 'dedupe')],
+  [
+    'fallback',
+    (session) => session.configure({ stack: withLayer(session.configuration.stack, 'fallback') }),
+    (session) => session.changeSettings({ outage: false }),
+  ],
   ['queue', (session) => add(session, 'limit', { concurrency: 8 })],
   [
     'typing',
@@ -121,11 +172,15 @@ test.each(solutions.map(([id, ...acts]) => [id, acts] as const))(
     await drive(session, 4_000);
     expect(reached()).toContain(false);
     const kept = aims.map(() => false);
+    session.start();
     for (const act of acts) {
       await act(session);
-      await drive(session, act === acts.at(-1) ? 20_000 : 8_000);
-      reached().forEach((is, i) => (kept[i] = is || (kept[i]! && aims[i]!.isLasting === true)));
+      for (let second = 0; second < (act === acts.at(-1) ? 20 : 8); second += 1) {
+        await vi.advanceTimersByTimeAsync(1_000);
+        reached().forEach((is, i) => (kept[i] = is || (kept[i]! && aims[i]!.isLasting === true)));
+      }
     }
+    session.stop();
     expect(aims.map(({ title, read }, i) => [title, read(session).value, kept[i]])).toEqual(
       aims.map(({ title }) => [title, expect.anything(), true]),
     );

@@ -181,6 +181,33 @@ describe('the figures', () => {
     expect(session.calls().find(({ marks }) => marks.has('fallback'))?.outcome).toBe('substitute');
   });
 
+  test('count a call that waits with the time so far, and not as good', async () => {
+    const session = await open({ stalls: 0.1 }, []);
+    session.start();
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(session.measures('plain')).toMatchObject({ waiting: 0, success: 1 });
+    await vi.advanceTimersByTimeAsync(2_000);
+    const { calls, waiting, lost, success, p50, p99 } = session.measures('plain');
+    expect(waiting).toBeGreaterThan(10);
+    expect([lost, success]).toEqual([0, calls / (calls + waiting)]);
+    expect(p50).toBeLessThan(20);
+    expect(p99).toBeGreaterThan(2_000);
+    expect(p99).toBeLessThan(4_100);
+    session.stop();
+    await vi.advanceTimersByTimeAsync(5_100);
+    expect(session.measures('plain')).toMatchObject({ waiting: 0, p99: Infinity });
+  });
+
+  test('count a replaced call neither as good nor as lost, and in no percentile', async () => {
+    const session = await open({}, [{ id: 'l', policy: 'latest', on: true, options: {} }]);
+    const sent = ['r', 're', 'ret'].map((text) => session.send('kyoa', `search?q=${text}`));
+    await vi.advanceTimersByTimeAsync(100);
+    expect((await Promise.all(sent)).map(({ outcome }) => outcome)).toEqual(['replaced', 'replaced', 'answered']);
+    expect(session.measures('kyoa')).toMatchObject({ calls: 3, replaced: 2, lost: 0, success: 1 });
+    expect(session.measures('kyoa').p99).toBeLessThan(20);
+    expect(session.dots('kyoa').outcome).toEqual(['answered']);
+  });
+
   test('begin together when a layer is added late', async () => {
     const session = await open({ errors: { rate: 0.3 } }, [{ ...retry, options: { retries: 1, budget: false } }]);
     await drive(session, 3_000);

@@ -50,11 +50,12 @@ describe('a session with panes', () => {
     session.start();
     const first = session.send('kyoa', 'search?q=r');
     const second = session.send('kyoa', 'search?q=ret');
-    expect((await first).label).toMatch(/^AbortError/);
+    expect(await first).toMatchObject({ outcome: 'replaced', label: 'replaced' });
     expect(await second).toMatchObject({
       outcome: 'answered',
       body: { q: 'ret', results: ['retry'] },
     });
+    expect(session.measures('kyoa')).toMatchObject({ replaced: 1, lost: 0, success: 1 });
     await expect
       .poll(() => session.calls().filter(({ path, end }) => path.endsWith('items') && end).length)
       .toBeGreaterThan(10);

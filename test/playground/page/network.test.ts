@@ -54,7 +54,8 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(other, '.chip[aria-pressed="true"]', /^flaky$/);
     expect(await other.getByRole('switch', { name: /Outage/ }).getAttribute('aria-checked')).toBe('false');
     await press(other, 'steady');
-    await until(page, '.chip[aria-pressed="true"]', /^brown-out$/);
+    await until(page, '.chip[aria-pressed="mixed"]', /^brown-out$/); // with the outage
+    await until(page, '.network-changes', /^Changed: Outage$/);
     await until(page, '.slider:has-text("Median") output', /^120 ms$/);
     await until(other, success('plain'), /^(9\d|100)/); // while the other visit has an outage
   });
