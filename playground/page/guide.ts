@@ -1,10 +1,10 @@
 /** The guided scenarios: a card for each, and a panel with the steps of the running one. Every step has an address. */
-import { scenarios } from '../model/scenarios.ts';
-import type { Place, Scenario, Session } from '../model/types.ts';
+import { scenarios, stepOf } from '../model/scenarios.ts';
+import type { Place, Scenario, Session, Step } from '../model/types.ts';
 import { announce, byId, h, set, write } from './dom.ts';
 import { mountGoal } from './goal.ts';
 import type { Part } from './part.ts';
-import { pointAt } from './point-at.ts';
+import { makeRoom, nameOf, pointAt } from './point-at.ts';
 
 export function mountGuide(session: Session): Part {
   const cards = scenarios.map(({ id, title, about }, i) =>
@@ -23,32 +23,65 @@ export function mountGuide(session: Session): Part {
   const goal = mountGoal(session);
   const back = h('button', { class: 'button small', type: 'button', onclick: () => go(-1) }, 'Back');
   const next = h('button', { class: 'button small primary', type: 'button', onclick: () => go(1) }, 'Next');
+  const keep = h(
+    'button',
+    { class: 'button small', type: 'button', onclick: () => end(true) },
+    'Leave with this setup',
+  );
   const leave = h('button', { class: 'button small', type: 'button', onclick: () => end(false) }, 'Leave');
+  const note = h(
+    'p',
+    { class: 'tour-note' },
+    'This setup is the network and the onion of this step. Leave brings yours back.',
+  );
+  const turn = h('button', { class: 'button small', type: 'button', onclick: look });
+  const another = h('a', { class: 'button small primary', hidden: true });
   const panel = h(
     'section',
     { class: 'tour', hidden: true, 'aria-label': 'The running scenario', onkeydown: steer },
-    h('div', { class: 'tour-words' }, h('div', { class: 'tour-head' }, name, steps), title, text, goal.element),
-    h('div', { class: 'tools' }, back, next, leave),
+    h(
+      'div',
+      { class: 'tour-words' },
+      h('div', { class: 'tour-head' }, name, steps),
+      title,
+      text,
+      h('div', { class: 'tour-turn' }, turn, goal.element, another),
+    ),
+    h('div', { class: 'tour-ways' }, h('div', { class: 'tools' }, back, next, keep, leave), note),
   );
   let scenario: Scenario | undefined;
+  let isAtOnion = false;
   let shown: string | undefined;
   byId('scenarios').append(...cards);
   byId('tour').append(panel);
+  new ResizeObserver(makeRoom).observe(byId('tour'));
 
   /** The address leads to the step, so that the buttons of the browser work as these do. */
   function go(by: number): void {
     const { place } = session;
     if (!place || !scenario) return;
     const step = place.step + by;
-    if (step > scenario.steps.length) end(true);
-    else if (step > 0) location.hash = addressOf({ ...place, step });
+    if (step > 0 && step <= scenario.steps.length) location.hash = addressOf({ ...place, step });
   }
 
-  function end(keep: boolean): void {
+  function end(keeps: boolean): void {
     const card = cards.find(({ dataset }) => dataset['scenario'] === session.place?.scenario);
-    session.leave(keep);
+    session.leave(keeps);
     card?.focus({ preventScroll: true });
     announce('The scenario has ended');
+  }
+
+  /** Shows the onion, where the visitor reaches the goal, or again what the step describes. */
+  function look(): void {
+    const step = session.place && stepOf(session.place);
+    if (!step) return;
+    isAtOnion = !isAtOnion;
+    pointAt(isAtOnion ? 'layers' : step.watch);
+    nameTurn(step);
+  }
+
+  function nameTurn(step: Step): void {
+    write(turn, `Show ${isAtOnion ? nameOf(step.watch) : 'the onion'}`);
   }
 
   function steer(event: KeyboardEvent): void {
@@ -66,6 +99,7 @@ export function mountGuide(session: Session): Part {
     if (key === shown) return;
     shown = key;
     panel.hidden = place === undefined;
+    set(byId('guide'), { 'data-running': place !== undefined });
     for (const card of cards) set(card, { 'aria-current': card.dataset['scenario'] === place?.scenario && 'true' });
     scenario = scenarios.find(({ id }) => id === place?.scenario);
     const step = place && scenario?.steps[place.step - 1];
@@ -79,8 +113,16 @@ export function mountGuide(session: Session): Part {
     write(name, of);
     write(title, step.title);
     write(text, step.text);
-    write(next, at < all.length ? 'Next' : 'Keep this setup');
+    const isLast = at === all.length;
+    for (const each of [keep, note, turn]) each.hidden = !isLast;
+    next.hidden = isLast;
     back.disabled = at === 1;
+    isAtOnion = false;
+    nameTurn(step);
+    const following = scenarios[scenarios.findIndex(({ id }) => id === scenario) + 1];
+    another.hidden = true;
+    set(another, { href: following && addressOf({ scenario: following.id, step: 1 }) });
+    write(another, following ? `Next scenario: ${following.title}` : '');
     steps.replaceChildren(
       ...all.map(({ title }, i) => {
         const current = i + 1 === at && 'step';
@@ -94,7 +136,12 @@ export function mountGuide(session: Session): Part {
     pointAt(step.watch);
   }
 
-  return { update, tick: goal.tick, payments: goal.tick };
+  function tick(): void {
+    goal.tick();
+    another.hidden = !goal.isReached() || !another.hasAttribute('href');
+  }
+
+  return { update, tick, payments: tick };
 }
 
 function addressOf({ scenario, step }: Place): string {

@@ -8,7 +8,7 @@ import type { Part } from './part.ts';
 
 /** Seconds on the x axis. */
 const SPAN = 30;
-const HEIGHT = 250;
+const HEIGHT = 184;
 /** The top of the chart, ms: lost calls, and quantiles of which more calls are lost. */
 const TOP = 10_000;
 

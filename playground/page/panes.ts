@@ -10,7 +10,13 @@ import { mountSearch } from './search.ts';
 import { mountTrace } from './trace.ts';
 
 export function mountPanes(session: Session): Part {
-  const panes = [mountTrace, mountHot, mountQueue, mountSearch, mountHandler].map((mount) => mount(session));
+  const trace = mountTrace(session);
+  /** Two columns, each as high as its panes. */
+  const columns = [
+    [mountHot(session), mountQueue(session)],
+    [mountSearch(session), mountHandler()],
+  ];
+  const panes: readonly Pane[] = [trace, ...columns.flat()];
   const visible = new Set<Pane>();
   const watch = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -19,16 +25,11 @@ export function mountPanes(session: Session): Part {
       else visible.delete(pane);
     }
   });
-  for (const pane of panes) {
-    const card = h(
-      'section',
-      { class: `card pane pane-${pane.id}`, id: pane.id, 'aria-labelledby': `${pane.id}-title` },
-      h('header', {}, h('h2', { id: `${pane.id}-title` }, pane.title), h('p', {}, pane.about)),
-      pane.element,
-    );
-    byId('panes').append(card);
-    watch.observe(card);
-  }
+  byId('panes').append(
+    cardOf(trace),
+    ...columns.map((column) => h('div', { class: 'panes-column' }, ...column.map(cardOf))),
+  );
+  for (const { id } of panes) watch.observe(byId(id));
   update();
 
   function update(): void {
@@ -42,4 +43,13 @@ export function mountPanes(session: Session): Part {
   }
 
   return { update, tick };
+}
+
+function cardOf({ id, title, about, element }: Pane): HTMLElement {
+  return h(
+    'section',
+    { class: `card pane pane-${id}`, id, 'aria-labelledby': `${id}-title` },
+    h('header', {}, h('h2', { id: `${id}-title` }, title), h('p', {}, about)),
+    element,
+  );
 }

@@ -1,44 +1,77 @@
-/** Highlights the part of the page that a step of a scenario describes, and scrolls until it can be seen. */
-import type { Step } from '../model/types.ts';
+/** Highlights a part of the page that a step of a scenario describes, and scrolls until it can be seen. */
+import type { Watched } from '../model/types.ts';
 import { byId } from './dom.ts';
 
-const parts: Readonly<Record<Step['watch'], string>> = {
-  network: 'network',
-  onion: 'rings',
-  waterfall: 'waterfall',
-  chart: 'latency',
-  compare: 'duel',
-  pay: 'pay',
-  code: 'code',
-  hot: 'hot',
-  queue: 'queue',
-  search: 'search',
-};
-
-const GAP = 12;
-
-const narrow = matchMedia('(width < 760px)');
-
-export function pointAt(part: Step['watch'] | undefined): void {
-  for (const each of document.querySelectorAll('.watched')) each.classList.remove('watched');
-  if (part === undefined) return;
-  const element = byId(parts[part]);
-  (element.closest('.card') ?? element).classList.add('watched');
-  byId('tour').dataset['watch'] = element.id;
-  // The panel of the step has been shown just now. Its height is known in the next frame.
-  requestAnimationFrame(() => reveal(element));
+interface Target {
+  readonly id: string;
+  /** What the button calls it that shows it. */
+  readonly name: string;
+  /** A part of a card that is shown alone where the card is too high. */
+  readonly isAlone?: boolean;
 }
 
-/** Scrolls only if a part of the element is behind the bar, behind the panel of the step, or outside the window. */
+const targets: Readonly<Record<Watched, Target>> = {
+  network: { id: 'network', name: 'the network' },
+  onion: { id: 'rings', name: 'the onion' },
+  layers: { id: 'layers', name: 'the layers', isAlone: true },
+  waterfall: { id: 'waterfall', name: 'the calls' },
+  chart: { id: 'latency', name: 'the chart', isAlone: true },
+  compare: { id: 'duel', name: 'the figures' },
+  pay: { id: 'pay', name: 'the payments' },
+  code: { id: 'code', name: 'the code' },
+  hot: { id: 'hot', name: 'the hot items' },
+  queue: { id: 'queue', name: 'the queue' },
+  search: { id: 'search', name: 'the search' },
+};
+
+export function nameOf(part: Watched): string {
+  return targets[part].name;
+}
+
+let correct = (): unknown => undefined;
+
+export function pointAt(part: Watched | undefined): void {
+  document.removeEventListener('scrollend', correct);
+  for (const each of document.querySelectorAll('.watched')) each.classList.remove('watched');
+  if (part === undefined) return makeRoom();
+  const { id, isAlone = false } = targets[part];
+  const element = byId(id);
+  const card = element.closest<HTMLElement>('.card') ?? element;
+  byId('tour').dataset['watch'] = id;
+  card.classList.add('watched');
+  // The other parts of the page follow the step in this frame.
+  requestAnimationFrame(() => {
+    makeRoom();
+    reveal(isAlone && card.clientHeight > room().height ? element : card);
+  });
+}
+
+/** Every scroll of the page leaves the room that the panel of the step takes: see `scroll-padding` in the style sheet. */
+export function makeRoom(): void {
+  document.documentElement.style.setProperty('--guide', `${byId('tour').clientHeight}px`);
+}
+
+/** Scrolls only if a part of the element cannot be seen, and at once if it is far away. */
 function reveal(element: HTMLElement): void {
-  const bar = document.querySelector('.bar')?.clientHeight ?? 0;
-  const dock = byId('tour');
-  const panel = dock.clientHeight + GAP;
+  if (isSeen(element)) return;
+  const isFar = Math.abs(element.getBoundingClientRect().top) > innerHeight;
+  const scroll = (): void => element.scrollIntoView({ block: 'start', behavior: isFar ? 'instant' : 'auto' });
+  // The page above may have grown on the way.
+  correct = () => isSeen(element) || scroll();
+  document.addEventListener('scrollend', correct, { once: true });
+  scroll();
+}
+
+function isSeen(element: HTMLElement): boolean {
   const { top, bottom } = element.getBoundingClientRect();
-  // A narrow page has the panel at the bottom of the window. On a wide one it sticks below the bar once it is reached.
-  const isBelowPanel = narrow.matches || element.compareDocumentPosition(dock) === Node.DOCUMENT_POSITION_FOLLOWING;
-  const from = bar + GAP + (isBelowPanel ? 0 : panel);
-  const to = innerHeight - (narrow.matches ? panel : 0);
-  if (top < from) scrollBy({ top: top - from });
-  else if (bottom > to) scrollBy({ top: Math.min(top - from, bottom - to + GAP) });
+  const { from, to } = room();
+  return top >= from - 1 && bottom <= to + 1;
+}
+
+/** The part of the window that neither the bar nor the panel covers. */
+function room(): { readonly from: number; readonly to: number; readonly height: number } {
+  const { scrollPaddingTop, scrollPaddingBottom } = getComputedStyle(document.documentElement);
+  const from = Number.parseFloat(scrollPaddingTop);
+  const to = innerHeight - (Number.parseFloat(scrollPaddingBottom) || 0);
+  return { from, to, height: to - from };
 }

@@ -11,7 +11,7 @@ import { createTracks } from './tracks.ts';
 import { paintWaterfall, xOf } from './waterfall-paint.ts';
 import type { View } from './waterfall-paint.ts';
 
-const ROWS = 22;
+const ROWS = 15;
 const ROW = 16;
 /** How much time the waterfall shows, ms. */
 const WINDOW = { wide: 5_000, narrow: 3_000 };

@@ -63,7 +63,7 @@ describe('the guide', { timeout: 60_000 }, () => {
     await expect.poll(() => new URL(page.url()).hash).toMatch(/^#v=1&/);
 
     await turnTo(page, '#breaker/4');
-    await press(page, 'Keep this setup');
+    await press(page, 'Leave with this setup');
     expect(await page.locator('.tour').isVisible()).toBe(false);
     expect(await layers(page)).toEqual(['timeout', 'retry']);
   });
@@ -82,7 +82,7 @@ describe('the guide', { timeout: 60_000 }, () => {
   });
 
   test('ticks the aims of a goal, and the goal when it is reached', async () => {
-    if (await page.getByRole('button', { name: 'Run' }).isVisible()) await press(page, 'Run');
+    await run(page);
     await turnTo(page, '#storm/5');
     await until(page, '.goal-progress', /^Goal: 0 of 2 reached$/);
     await until(page, '.aims', /now [34]\.\d\d/);
@@ -92,10 +92,52 @@ describe('the guide', { timeout: 60_000 }, () => {
     await until(page, '.goal-progress', /^Goal reached$/);
   });
 
+  test('shows the onion for a goal that is reached there, and what the step describes again', async () => {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    for (const [place, back] of [
+      ['#once/4', 'Show the payments'],
+      ['#hot/4', 'Show the figures'],
+    ] as const) {
+      await turnTo(page, place);
+      await press(page, 'Show the onion');
+      await expect.poll(() => page.evaluate(hiddenPart)).toBe('');
+      expect(await page.locator('.watched').getAttribute('id')).toBe('onion');
+      const add = await page
+        .getByRole('button', { name: /^Add dedupe/ })
+        .first()
+        .boundingBox();
+      expect([place, add!.y > 200 && add!.y < 900]).toEqual([place, true]);
+      await press(page, back);
+      await expect.poll(() => page.evaluate(hiddenPart)).toBe('');
+      expect(await page.locator('.watched').getAttribute('id')).not.toBe('onion');
+    }
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+  });
+
+  test('offers the next scenario when the goal is reached', async () => {
+    await run(page);
+    await turnTo(page, '#typing/3&v=1&net=steady&latency.median=500&rate=2&use=latest()');
+    const next = page.getByRole('link', { name: /^Next scenario/ });
+    await press(page, 'Type for me');
+    await until(page, '.goal-progress', /^Goal reached$/);
+    expect(await next.count()).toBe(0); // this is the last one
+    expect(await page.locator('.duel-kyoa th small').textContent()).toMatch(/^0 of \d+ lost.*, [56] replaced$/);
+
+    await turnTo(page, '#queue/4&v=1&net=steady&latency.median=50&rate=50&use=limit(concurrency:100)');
+    await until(page, '.aims', /now 1\.00, [1-4] s more/);
+    await until(page, '.goal-progress', /^Goal reached$/);
+    await next.click();
+    await until(page, '.tour-place', /^Search as you type$/);
+  });
+
   test('writes nothing to the console', () => {
     expect(guests.complaints).toEqual([]);
   });
 });
+
+async function run(page: Page): Promise<void> {
+  if (await page.getByRole('button', { name: 'Run' }).isVisible()) await press(page, 'Run');
+}
 
 /** What hides the described part: the bar, the panel of the step or the edge of the window. Empty if it can be seen. */
 async function hiddenPart(): Promise<string> {
@@ -105,6 +147,14 @@ async function hiddenPart(): Promise<string> {
   const watched = document.querySelector('.watched')!;
   const element = document.getElementById(document.getElementById('tour')!.dataset['watch']!)!;
   const { left, top, width, height } = element.getBoundingClientRect();
+  const isAlone = ['latency', 'layers'].includes(element.id);
+  const edge = isAlone ? top : watched.getBoundingClientRect().top;
+  const panel = document.querySelector('.tour')!.getBoundingClientRect();
+  if (panel.top < edge && panel.bottom > edge) return `the top of ${element.id}`;
+  for (const button of isAlone ? [] : watched.querySelectorAll('header button')) {
+    const { x, y, width, height } = button.getBoundingClientRect();
+    if (document.elementFromPoint(x + width / 2, y + height / 2) !== button) return button.textContent;
+  }
   // The upper part of an element that is higher than the window is enough.
   for (const y of [top + 4, top + Math.min(height - 4, 220)]) {
     const found = document.elementFromPoint(left + width / 2, y);
