@@ -461,6 +461,8 @@ export interface Step {
   readonly reset: boolean;
   /** The part of the page to show. */
   readonly watch: Watched;
+  /** The part of the page where the visitor has to do something, if that is another one. */
+  readonly act?: Watched;
   /** What the visitor has to reach by hand. */
   readonly goal?: readonly Aim[];
 }

@@ -50,7 +50,7 @@ export function mountGuide(session: Session): Part {
     h('div', { class: 'tour-ways' }, h('div', { class: 'tools' }, back, next, keep, leave), note),
   );
   let scenario: Scenario | undefined;
-  let isAtOnion = false;
+  let isAway = false;
   let shown: string | undefined;
   byId('scenarios').append(...cards);
   byId('tour').append(panel);
@@ -71,17 +71,18 @@ export function mountGuide(session: Session): Part {
     announce('The scenario has ended');
   }
 
-  /** Shows the onion, where the visitor reaches the goal, or again what the step describes. */
+  /** Shows the part where the visitor has to act, or again what the step describes. */
   function look(): void {
     const step = session.place && stepOf(session.place);
-    if (!step) return;
-    isAtOnion = !isAtOnion;
-    pointAt(isAtOnion ? 'layers' : step.watch);
+    if (!step?.act) return;
+    isAway = !isAway;
+    pointAt(isAway ? step.act : step.watch);
     nameTurn(step);
   }
 
-  function nameTurn(step: Step): void {
-    write(turn, `Show ${isAtOnion ? nameOf(step.watch) : 'the onion'}`);
+  function nameTurn({ act, watch }: Step): void {
+    turn.hidden = act === undefined;
+    if (act !== undefined) write(turn, `Show ${nameOf(isAway ? watch : act)}`);
   }
 
   function steer(event: KeyboardEvent): void {
@@ -101,6 +102,9 @@ export function mountGuide(session: Session): Part {
     panel.hidden = place === undefined;
     set(byId('guide'), { 'data-running': place !== undefined });
     for (const card of cards) set(card, { 'aria-current': card.dataset['scenario'] === place?.scenario && 'true' });
+    const current = cards.find(({ dataset }) => dataset['scenario'] === place?.scenario);
+    // On a narrow page the cards are in one line.
+    if (current) byId('scenarios').scrollLeft += current.getBoundingClientRect().left - 12;
     scenario = scenarios.find(({ id }) => id === place?.scenario);
     const step = place && scenario?.steps[place.step - 1];
     goal.show(step?.goal ?? []);
@@ -114,10 +118,10 @@ export function mountGuide(session: Session): Part {
     write(title, step.title);
     write(text, step.text);
     const isLast = at === all.length;
-    for (const each of [keep, note, turn]) each.hidden = !isLast;
+    for (const each of [keep, note]) each.hidden = !isLast;
     next.hidden = isLast;
     back.disabled = at === 1;
-    isAtOnion = false;
+    isAway = false;
     nameTurn(step);
     const following = scenarios[scenarios.findIndex(({ id }) => id === scenario) + 1];
     another.hidden = true;

@@ -102,7 +102,8 @@ export function mountNetwork(session: Session): Part {
 /** A setting with its value, such as `Median 180 ms`. */
 function words({ field, value }: Difference): string {
   if (typeof value === 'boolean') return value ? field.label : `${field.label} off`;
-  return `${field.label} ${typeof value === 'number' ? measure(value, field.unit) : String(value)}`;
+  const shown = typeof value === 'number' ? measure(value, field.unit) : String(value);
+  return `${field.label} ${shown.replaceAll(' ', '\u00A0')}`;
 }
 
 function inputFor(field: SettingField, changed: (value: unknown) => void): SettingInput {

@@ -13,7 +13,7 @@ interface Target {
 const targets: Readonly<Record<Watched, Target>> = {
   network: { id: 'network', name: 'the network' },
   onion: { id: 'rings', name: 'the onion' },
-  layers: { id: 'layers', name: 'the layers', isAlone: true },
+  layers: { id: 'layers', name: 'the onion', isAlone: true },
   waterfall: { id: 'waterfall', name: 'the calls' },
   chart: { id: 'latency', name: 'the chart', isAlone: true },
   compare: { id: 'duel', name: 'the figures' },

@@ -32,7 +32,7 @@ export const adaptive: Scenario = scenario(
       text: [
         'Four lanes make the same calls. A limit on each attempt lets a retry replace a request that stalls. A limit of',
         '2 s is too long: p99 is above two seconds. The limit that kyoa learns is as good as the one of 100 ms. Plain fetch',
-        'waits for ever: its stalled calls count as lost after five seconds.',
+        'waits for ever: its stalled calls wait, and count as lost after five seconds.',
       ],
     },
     {

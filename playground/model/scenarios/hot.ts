@@ -32,6 +32,7 @@ export const hot: Scenario = scenario(
     {
       title: 'Stored for an outage',
       watch: 'hot',
+      act: 'network',
       layers: [['staleIfError'], total, ['dedupe']],
       settings: { latency: { median: 250 }, calls: { hot: 0.8, items: 5 }, storable: true },
       reset: true,

@@ -8,7 +8,7 @@ import type { Aim, Configuration, Measures, OptionValues, PolicyName, Rival, Sce
 export type Layer = readonly [policy: PolicyName, options?: OptionValues];
 
 /** A step as it is written: what it does not name stays as in the step before. */
-export interface Draft extends Pick<Step, 'title' | 'watch' | 'goal'> {
+export interface Draft extends Pick<Step, 'title' | 'watch' | 'act' | 'goal'> {
   readonly text: readonly string[];
   readonly layers: readonly Layer[];
   readonly rivals?: readonly Rival[];
@@ -21,18 +21,22 @@ export interface Draft extends Pick<Step, 'title' | 'watch' | 'goal'> {
 
 export function scenario(about: Omit<Scenario, 'steps'>, drafts: readonly Draft[]): Scenario {
   let configuration: Configuration = usual;
-  const steps = drafts.map(({ title, watch, goal, text, layers, rivals, preset, rate, settings, reset }, i): Step => {
-    const base = preset === undefined ? configuration.settings : presets[preset]!.settings;
-    configuration = {
-      preset: preset ?? configuration.preset,
-      settings: change(base, settings ?? {}),
-      rate: rate ?? configuration.rate,
-      stack: stackOf(layers),
-      ...(rivals && { rivals }),
-    };
-    const isFirst = i === 0;
-    return { title, watch, text: text.join(' '), configuration, reset: reset ?? isFirst, ...(goal && { goal }) };
-  });
+  const steps = drafts.map(
+    ({ title, watch, act, goal, text, layers, rivals, preset, rate, settings, reset }, i): Step => {
+      const base = preset === undefined ? configuration.settings : presets[preset]!.settings;
+      configuration = {
+        preset: preset ?? configuration.preset,
+        settings: change(base, settings ?? {}),
+        rate: rate ?? configuration.rate,
+        stack: stackOf(layers),
+        ...(rivals && { rivals }),
+      };
+      const isFirst = i === 0;
+      const toReach = goal && { goal, act: act ?? ('layers' as const) };
+      const words = text.join(' ');
+      return { title, watch, text: words, configuration, reset: reset ?? isFirst, ...(act && { act }), ...toReach };
+    },
+  );
   return { ...about, steps };
 }
 

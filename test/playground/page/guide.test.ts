@@ -114,6 +114,16 @@ describe('the guide', { timeout: 60_000 }, () => {
     await page.emulateMedia({ reducedMotion: 'no-preference' });
   });
 
+  test('shows the network where a step needs it', async () => {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await turnTo(page, '#hot/3');
+    await press(page, 'Show the network');
+    await page.getByRole('switch', { name: /Outage/ }).click();
+    await press(page, 'Show the hot items');
+    await expect.poll(() => page.evaluate(hiddenPart)).toBe('');
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+  });
+
   test('offers the next scenario when the goal is reached', async () => {
     await run(page);
     await turnTo(page, '#typing/3&v=1&net=steady&latency.median=500&rate=2&use=latest()');
