@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of this folder again: `node docs/playground/shoot.ts`, or those of one scenario: `... once`. Wants
- * pngquant to make them small.
+ * Takes the pictures of this folder again: `node docs/playground/shoot.ts`, or those of one scenario: `... once`, or those
+ * of the page as it opens: `... page`. Wants pngquant to make them small.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const [only] = process.argv.slice(2);
 
 await using guests = await visitors('simulated');
 for (const scheme of ['light', 'dark'] as const) {
-  if (only === undefined) {
+  if (only === undefined || only === 'page') {
     await shoot(`page-${scheme}`, { ...desktop, scheme }, warm);
     await shoot(`phone-${scheme}`, { ...phone, scheme }, warm);
   }

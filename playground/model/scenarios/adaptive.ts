@@ -18,7 +18,7 @@ export const adaptive: Scenario = scenario(
   {
     id: 'adaptive',
     title: 'An adaptive timeout through a slow-down',
-    about: 'A limit that follows the latencies is never too long and never too short; a fixed one is either.',
+    about: 'A limit that follows the latencies is never too long or too short; a fixed one is.',
   },
   [
     {

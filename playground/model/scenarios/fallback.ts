@@ -10,7 +10,7 @@ export const fallback: Scenario = scenario(
   {
     id: 'fallback',
     title: 'A last resort',
-    about: 'When nothing else helps, the caller gets a substitute instead of an error, if fallback is the outermost.',
+    about: 'When nothing else helps, the caller gets a substitute instead of an error.',
   },
   [
     {

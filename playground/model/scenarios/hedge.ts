@@ -8,7 +8,7 @@ export const hedge: Scenario = scenario(
   {
     id: 'hedge',
     title: 'Why hedging at p95 works',
-    about: 'A second copy of the slowest few per cent of requests cuts the tail with little extra load.',
+    about: 'A second copy of the slowest few requests cuts the tail with little extra load.',
   },
   [
     {

@@ -9,7 +9,7 @@ export const once: Scenario = scenario(
   {
     id: 'once',
     title: 'Exactly once, across a reload',
-    about: 'A payment whose button is pressed ten times, in two tabs, with a reload in between, is executed once.',
+    about: 'A payment whose button is pressed ten times, in two tabs, is executed once.',
   },
   [
     {

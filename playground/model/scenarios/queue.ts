@@ -8,8 +8,7 @@ export const queue: Scenario = scenario(
   {
     id: 'queue',
     title: 'A queue before a busy server',
-    about:
-      'A server takes only so many requests at once. Calls that wait for a permit succeed; the others are refused.',
+    about: 'Calls that wait for a permit succeed; without one, a busy server refuses them.',
   },
   [
     {

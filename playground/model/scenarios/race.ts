@@ -10,7 +10,7 @@ export const race: Scenario = scenario(
   {
     id: 'race',
     title: 'A race of regions',
-    about: 'Every region gets each request, and the first good response wins. Nothing is quicker, or costs more.',
+    about: 'Each request goes to every region, and the first good response wins, at a price.',
   },
   [
     {

@@ -9,7 +9,7 @@ export const storm: Scenario = scenario(
   {
     id: 'storm',
     title: 'Retry storms and budgets',
-    about: 'Retries help against single faults and do harm in an outage; a budget distinguishes the two.',
+    about: 'Retries help against single faults and do harm in an outage. A budget limits the harm.',
   },
   [
     {

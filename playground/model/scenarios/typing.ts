@@ -17,7 +17,7 @@ export const typing: Scenario = scenario(
   {
     id: 'typing',
     title: 'Search as you type',
-    about: 'Each key sends a search, and their responses arrive in any order. Only the newest one matters.',
+    about: 'Each key sends a search, and responses come in any order. Only the newest matters.',
   },
   [
     {
