@@ -50,6 +50,9 @@ async function tour(page: Page, id: string): Promise<void> {
   await turnTo(page, `#${id}/${id === 'adaptive' ? 3 : 2}`);
   if (id === 'once') await hammer(page);
   await page.waitForTimeout(10_000);
+  if (id !== 'typing') return;
+  await page.getByRole('button', { name: 'Type for me' }).click();
+  await page.waitForTimeout(5_000);
 }
 
 /** Both buttons, as an impatient customer does. */

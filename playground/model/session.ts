@@ -137,7 +137,7 @@ export async function openSession(options: Options = {}): Promise<Session> {
     },
     open(next) {
       const isReset = next.place !== undefined && startsAgain(next.place, place);
-      run.leave(); // the server would still be busy with them, and their retries
+      run.leave();
       if (next.place) before ??= configuration;
       else before = undefined;
       place = next.place;

@@ -391,7 +391,8 @@ export interface Session {
 
   /**
    * Opens a link. A step of a scenario begins with its own configuration; its first step, and one that does not follow the
-   * previous step, begin with a `reset`. Calls that are paused stay paused.
+   * previous step, begin with a `reset`. The calls that run are aborted: they would keep the server
+   * busy. Calls that are paused stay paused.
    */
   open(link: Link): void;
   /** Ends the scenario, and returns to the configuration of before it unless `keep` is true. */
