@@ -6,9 +6,9 @@ import { stackOf } from './core/compose.ts';
 import type { Middleware } from './core/context.ts';
 import { requestOf } from './core/engine/lazy-request.ts';
 import { fn, invalid, knownKeys } from './core/options.ts';
-import { derived, isLive, middlewareNames, type Stack } from './live-stack.ts';
+import { isLive, type Pipeline, type Stack } from './stack.ts';
 import { retainSignal } from './lib/caller-signal.ts';
-import { createPipeline, type Pipeline, type PipelineOptions } from './pipeline.ts';
+import { createPipeline, type PipelineOptions } from './pipeline.ts';
 import { noNames, noParts, partitionInit, isUnused } from './request-init.ts';
 import { brand, transportHandler, type Fetch } from './transport.ts';
 
@@ -88,7 +88,7 @@ type PlainFetch = (input: RequestInfo | URL, init?: RequestInit & CallOptions) =
 
 /** The names of the overrides that a call through the stack may have. */
 export function namesOf(use: Stack): ReadonlySet<string> {
-  return new Set([...callOptionNames, ...middlewareNames(use)]);
+  return new Set([...callOptionNames, ...(isLive(use) ? use.names : use.map(({ name }) => name))]);
 }
 
 /**
@@ -144,7 +144,7 @@ export function extendStack(use: Stack, change: FetchExtension['use']): Stack {
   if (isList || (typeof change === 'function' && change.length < 2)) {
     const extend = (stack: readonly Middleware[]): readonly Middleware[] =>
       isList ? [...stack, ...change] : stackOf(change(stack));
-    return isLive(use) ? derived(use, extend) : extend(use);
+    return isLive(use) ? use.extended(extend) : extend(use);
   }
   throw invalid('use', change, 'a list, such as [retry()], or a function from the present stack to the new one');
 }

@@ -6,7 +6,7 @@ export { createFetch } from './fetch.ts';
 export { createHandler } from './handler.ts';
 export type { CallOptions } from './call-options.ts';
 export type { FetchExtension, FetchOptions, KyoaFetch } from './fetch.ts';
-export type { LiveStack } from './live-stack.ts';
+export type { LiveStack } from './stack.ts';
 export type { PipelineOptions } from './pipeline.ts';
 export type { KyoaHandler } from './handler.ts';
 export type { Fetch } from './transport.ts';

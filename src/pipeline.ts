@@ -15,9 +15,9 @@ import { cancelStream, isStream } from './core/engine/request-body.ts';
 import { storage as checkedStorage } from './core/options.ts';
 import type { Storage } from './core/storage.ts';
 import { withCallerSignal } from './lib/caller-signal.ts';
+import { noop } from './lib/noop.ts';
 import { settle, unwrap } from './lib/outcome.ts';
-import { isLive, perStack, untilReady, type Stack } from './live-stack.ts';
-import type { InitParts } from './request-init.ts';
+import { isLive, type Pipeline, type Stack } from './stack.ts';
 
 /**
  * The options that every entry point has: the stack, the storage, and what receives background work.
@@ -35,13 +35,6 @@ export interface PipelineOptions {
    */
   readonly background?: Background | undefined;
 }
-
-/** Runs one call through a stack. */
-export type Pipeline = (
-  request: RequestLike,
-  signal: AbortSignal | null | undefined,
-  parts: Pick<InitParts, 'options' | 'transport'>,
-) => Promise<Response>;
 
 /** The pipeline of an entry point. Through a live stack each call runs through the list that is in force when it begins. */
 export function createPipeline(
@@ -67,20 +60,7 @@ export function createPipeline(
       return isUnlosable ? response : cancelUnsent(request, call, response);
     };
   };
-  if (!isLive(use)) return pipelineOf(use);
-
-  const current = perStack(use, pipelineOf);
-  return (request, signal, { options, transport }) => {
-    const run = (): Promise<Response> => {
-      const given = use.optionsFor(request.method, request.url, options);
-      return current()(request, signal, { options: given, transport });
-    };
-    if (use.pending === undefined) return run();
-    return untilReady(use.pending, signal).then(run, (error: unknown) => {
-      if (side === 'client') cancelBody(request, error);
-      throw error;
-    });
-  };
+  return isLive(use) ? use.through(pipelineOf, side === 'client' ? cancelBody : noop) : pipelineOf(use);
 }
 
 /**

@@ -4,7 +4,7 @@ import { isPolicyName, mayHavePolicy } from './core/compose.ts';
 import { listed, requestMembers } from './core/engine/init-members.ts';
 import { KyoaError } from './core/errors.ts';
 import { knownKeys, show } from './core/options.ts';
-import { isLive, type Stack } from './live-stack.ts';
+import { isLive, type Stack } from './stack.ts';
 
 /** No overrides. */
 export const noNames: ReadonlySet<string> = new Set();

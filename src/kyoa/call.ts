@@ -2,10 +2,10 @@
 import type { BodyInit } from '../core/engine/fetch-types.ts';
 import { replaceOption, type Hooks, type Input, type Options, type ResponsePromise, type StandardSchemaV1 } from 'ky';
 import { isStream, snapshot, sources } from '../core/engine/request-body.ts';
+import type { Context } from '../core/context.ts';
 import type { Storage } from '../core/storage.ts';
 import { clientPipeline } from '../fetch.ts';
-import { currentOf, isLive, settingsOf, type Stack } from '../live-stack.ts';
-import type { Pipeline } from '../pipeline.ts';
+import { isLive, type LiveStack, type Pipeline, type Stack } from '../stack.ts';
 import { retainSignal, withCallerSignals } from '../lib/caller-signal.ts';
 import { refuseUnused } from '../request-init.ts';
 import type { Fetch } from '../transport.ts';
@@ -92,7 +92,7 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
   const { fetch } = own;
   const overrides = toOverrides(own); // with `fetch`: a transport of the call's own may stand for an identity
   const to = fetch === undefined ? pipeline : clientPipeline({ use, storage, fetch: withRequest(fetch as Fetch) });
-  const limit = new TotalLimit({ stack: currentOf(use), options: overrides });
+  const limit = new TotalLimit({ stack: isLive(use) ? use.current : use, options: overrides });
   const hooks = new CallHooks(given.hooks ?? {}, limit);
 
   // For `onUploadProgress`, ky replaces the body by a stream. A hook of `afterResponse` may later send another request.
@@ -105,7 +105,7 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
     source = undefined;
     const transport = split(init, names)[1];
     const options = hooks.isEmpty ? overrides : toOverrides({ ...overrides, retry: hooks.retry });
-    const begin = (): void => limit.restart(settingsOf(use, request, options));
+    const begin = (): void => limit.restart(isLive(use) ? settingsNow(use, request, options) : { stack: use, options });
     if (isLive(use) && use.pending !== undefined) void use.pending.then(begin);
     else begin();
     // Without hooks, the request's signal is one that ky never aborts. A hook may have set another one.
@@ -126,6 +126,11 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
   given.totalTimeout = false;
   given.fetch = transmit as Fetch;
   return { hooks, limit };
+}
+
+/** The stack and the options of a call that begins now. */
+function settingsNow(use: LiveStack, { method, url }: Request, options: Overrides): Pick<Context, 'stack' | 'options'> {
+  return { stack: use.current, options: use.optionsFor(method, url, options) };
 }
 
 /** The signals of the instance, of the call and of its Request, by ky's rules. */

@@ -4,7 +4,7 @@ import { privateState } from '../core/engine/private-state.ts';
 import { KyoaError } from '../core/errors.ts';
 import { defined } from '../core/options.ts';
 import { namesOf } from '../fetch.ts';
-import type { Stack } from '../live-stack.ts';
+import type { Stack } from '../stack.ts';
 import { refuseRenamed } from './renamed-options.ts';
 
 /** Options of policies, by name. */

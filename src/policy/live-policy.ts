@@ -1,6 +1,6 @@
 /** What `policy()` takes and returns. */
 import type { Storage } from '../core/storage.ts';
-import type { LiveStack } from '../live-stack.ts';
+import type { LiveStack } from '../stack.ts';
 import type { OwnMiddleware } from './compile.ts';
 import type { PolicyDocument } from './document.ts';
 import type { Json } from './parts.ts';

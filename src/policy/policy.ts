@@ -7,6 +7,7 @@ import { parseJsonText, type JsonText } from './json-text.ts';
 import { Layer } from './layer.ts';
 import type { LivePolicy, PolicyEvent, PolicyOptions, PolicySnapshot } from './live-policy.ts';
 import { changedStack, merged, policiesOf, type Json, type Names, type Parts } from './parts.ts';
+import { liveStack } from './live-stack.ts';
 import { plainJson } from './plain-json.ts';
 import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.ts';
 import { checkedSources, isSource, settingsOf } from './settings.ts';
@@ -45,6 +46,8 @@ export function policy(from: From, options: PolicyOptions = {}): LivePolicy {
 const standardUse: PolicyDocument = { use: ['standard'] };
 
 class Live implements LivePolicy {
+  readonly through: LivePolicy['through'];
+  readonly extended: LivePolicy['extended'];
   /** The document of the program, then those of the sources. */
   readonly #layers: readonly Layer[];
   readonly #programs: Programs;
@@ -83,6 +86,7 @@ class Live implements LivePolicy {
       this.#watch.close();
       throw this.#described(error);
     }
+    ({ through: this.through, extended: this.extended } = liveStack(this));
     this.#watch.start();
   }
 
