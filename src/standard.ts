@@ -62,15 +62,11 @@ export function standardStack<Policy>(options: StandardOptions, create: Create<P
   knownKeys('standard', options, Object.keys(create));
   const limits = typeof options.timeout === 'number' ? { total: options.timeout } : options.timeout;
   const { headers, ...whole } = limits || {};
-  const total = { ...whole, total: whole.total ?? 30_000, idle: whole.idle ?? 30_000 };
-  const once = {
-    ...(options.idempotency || undefined),
-    generate: (options.idempotency || undefined)?.generate ?? false,
-  };
+  const once = options.idempotency || {};
   const policies: readonly (readonly [keyof StandardOptions, unknown])[] = [
-    ['timeout', total],
+    ['timeout', { ...whole, total: whole.total ?? 30_000, idle: whole.idle ?? 30_000 }],
     ['dedupe', options.dedupe],
-    ['idempotency', once],
+    ['idempotency', { ...once, generate: once.generate ?? false }],
     ['retry', options.retry],
     ['breaker', options.breaker],
     ['timeout', { headers: headers ?? adaptiveHeaders }],
