@@ -23,7 +23,7 @@ export interface PolicyCheck {
   /** What is permitted, and most likely not meant. */
   readonly mistakes: readonly PolicyProblem[];
   /** The stack and the routes in plain words, a sentence each, outermost first. */
-  readonly description: readonly { readonly path: string; readonly sentence: string }[];
+  readonly description: readonly { readonly path: string; readonly line?: number; readonly sentence: string }[];
 }
 
 /**
@@ -46,9 +46,9 @@ export function checkPolicy(
   const { environment, env = () => 'https://set.example' } = options;
   const middleware = checkedMiddleware(options.middleware ?? {});
   let json: JsonText | undefined;
-  const withLine = ({ source: _, ...problem }: PolicyProblem & Partial<SourcedProblem>): PolicyProblem => ({
-    ...problem,
-    ...(json && problem.line === undefined && { line: json.lineOf(problem.path) }),
+  const withLine = <T extends { readonly path: string; readonly line?: number }>(found: T): T => ({
+    ...found,
+    ...(json && found.line === undefined && { line: json.lineOf(found.path) }),
   });
   try {
     if (typeof document === 'string') json = parseJsonText(document);
@@ -67,9 +67,11 @@ export function checkPolicy(
     const { use, routes } = read(environment);
     const stack = policiesOf(use);
     return {
-      problems: [...problems.values()].map(withLine),
+      problems: [...problems.values()].map(({ source: _, ...problem }: PolicyProblem & Partial<SourcedProblem>) =>
+        withLine(problem),
+      ),
       mistakes: problems.size > 0 ? [] : mistakesIn(stack).map(withLine),
-      description: problems.size > 0 ? [] : descriptionOf(stack, routes),
+      description: problems.size > 0 ? [] : descriptionOf(stack, routes).map(withLine),
     };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;

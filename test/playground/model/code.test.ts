@@ -3,28 +3,13 @@ import * as files from 'kyoa/file';
 import * as storages from 'kyoa/indexeddb';
 import { transformSync } from 'oxc-transform';
 import { describe, expect, test } from 'vitest';
-import { catalogue, express } from '../../../playground/model/catalogue.ts';
+import { express } from '../../../playground/model/catalogue.ts';
 import { generate } from '../../../playground/model/code.ts';
 import { usualStack } from '../../../playground/model/configuration.ts';
 import { evaluate } from '../../../playground/model/evaluate.ts';
-import { scenarios } from '../../../playground/model/scenarios.ts';
 import { createBuilder } from '../../../playground/model/stack.ts';
-import type { CodeForm, OptionDescriptor, OptionValue, Stack } from '../../../playground/model/types.ts';
-
-/** Every option of every policy set to something else than its default, one at a time and all at once. */
-const stacks: readonly (readonly [string, Stack])[] = [
-  ['the usual stack', usualStack],
-  ...scenarios.flatMap(({ id, steps }) =>
-    steps.map(({ title, configuration }) => [`${id}: ${title}`, configuration.stack] as const),
-  ),
-  ...catalogue.flatMap((policy) =>
-    policy.options.map((option) => {
-      const values = { ...policy.initial, [option.name]: other(option) };
-      const options = { ...values, ...(option.only && { [option.only.option]: option.only.is[0]! }) };
-      return [`${policy.name} ${option.name}`, [{ id: 'one', policy: policy.name, on: true, options }]] as const;
-    }),
-  ),
-];
+import type { CodeForm, Stack } from '../../../playground/model/types.ts';
+import { stacks } from './stacks.ts';
 
 describe('the code', () => {
   test.each(stacks)('of %s compiles, and means what runs', async (_name, stack) => {
@@ -113,21 +98,4 @@ function plain(value: unknown): unknown {
       return each.length === 0 && each.name === '' ? [(each as () => unknown)()] : each.name || 'function';
     }) ?? 'null',
   );
-}
-
-function other({ kind, choices, default: usual, min = 0, max = 1 }: OptionDescriptor): OptionValue {
-  switch (kind) {
-    case 'number':
-      return usual === max ? min : max;
-    case 'switch':
-      return usual !== true;
-    case 'choice':
-      return choices!.at(-1)!;
-    case 'numbers':
-      return [503];
-    case 'words':
-      return ['POST'];
-    default:
-      return 'it\'s \\ "gone" (for now)';
-  }
 }
