@@ -38,7 +38,9 @@ function bundle(input, ...plugins) {
     },
     output: {
       dir: join(import.meta.dirname, 'dist'),
-      chunkFileNames: 'embed-[name].js',
+      // embed-stage.js, document-editor.js, and what the page shares with its editor.
+      chunkFileNames: ({ name, isDynamicEntry }) =>
+        'embed' in input ? 'embed-[name].js' : isDynamicEntry ? `${name}.js` : 'shared.js',
       format: 'es',
       sourcemap: true,
     },

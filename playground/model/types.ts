@@ -448,6 +448,7 @@ export type Watched =
   | 'compare'
   | 'pay'
   | 'code'
+  | 'document'
   | 'hot'
   | 'queue'
   | 'search';

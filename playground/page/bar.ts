@@ -22,6 +22,7 @@ export function mountBar(session: Session): Part {
   addEventListener('keydown', (event) => {
     if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || event.shiftKey) return;
     // A text field undoes its own input.
+    if (event.target instanceof HTMLTextAreaElement) return;
     if (event.target instanceof HTMLInputElement && event.target.type !== 'range') return;
     event.preventDefault();
     takeBack();

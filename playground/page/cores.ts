@@ -56,7 +56,8 @@ export function createCores(session: Session): Cores {
 
 type Counts = Record<Region, { sent: number; failed: number }>;
 
-function countsOf(calls: readonly CallRecord[]): Counts {
+/** The requests of these calls, by region. */
+export function countsOf(calls: readonly CallRecord[]): Counts {
   const counts: Counts = { eu: { sent: 0, failed: 0 }, us: { sent: 0, failed: 0 }, ap: { sent: 0, failed: 0 } };
   for (const { attempts } of calls) {
     for (const { region, outcome } of attempts) {

@@ -19,6 +19,7 @@ const targets: Readonly<Record<Watched, Target>> = {
   compare: { id: 'duel', name: 'the figures' },
   pay: { id: 'pay', name: 'the payments' },
   code: { id: 'code', name: 'the code' },
+  document: { id: 'code', name: 'the document' },
   hot: { id: 'hot', name: 'the hot items' },
   queue: { id: 'queue', name: 'the queue' },
   search: { id: 'search', name: 'the search' },

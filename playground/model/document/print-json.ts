@@ -1,17 +1,18 @@
 /** Prints JSON for readers: what fits on a line is on one line. A member of a document has a line of its own. */
 
-const width = 76;
+/** Characters. */
+export const usualWidth = 76;
 
-export function printJson(value: unknown): string {
-  return `${print(value, 0)}\n`;
+export function printJson(value: unknown, width: number = usualWidth): string {
+  return print(value, 0, width);
 }
 
-function print(value: unknown, indent: number): string {
+function print(value: unknown, indent: number, width: number): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{ ', ' }'];
   const parts = Object.entries(value).map(([name, member]) => {
     const label = Array.isArray(value) ? '' : `${JSON.stringify(name)}: `;
-    return (at: number): string => label + print(member, at);
+    return (at: number): string => label + print(member, at, width);
   });
   if (parts.length === 0) return Array.isArray(value) ? '[]' : '{}';
   const flat = open + parts.map((part) => part(indent)).join(', ') + close;

@@ -12,9 +12,9 @@ const subjects: Readonly<Record<string, string>> = { endpoints: 'list', race: 'u
 /** Functions whose only argument is an object of options. */
 const takesOptions: readonly string[] = ['adaptive', 'aimd'];
 
-/** `page` is the URL of the page, without a slash at its end. Its host responds to the calls. */
-export function writeDocument(stack: Stack, page: string): string {
-  return printJson(documentOf(stack, page));
+/** `page` is the URL of the page, without a slash at its end. Its host responds to the calls. `width` is in characters. */
+export function writeDocument(stack: Stack, page: string, width?: number): string {
+  return printJson(documentOf(stack, page), width);
 }
 
 export function documentOf(stack: Stack, page: string): PolicyDocument {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writeAddress } from '../../../playground/model/address.ts';
+import { readDocument } from '../../../playground/model/document/read.ts';
 import { readLink } from '../../../playground/model/link.ts';
 import { scenarios } from '../../../playground/model/scenarios.ts';
 import { withLayer } from '../../../playground/model/with-layer.ts';
@@ -141,6 +142,15 @@ const solutions: readonly (readonly [id: string, ...acts: readonly Act[]])[] = [
     (session) => {
       add(session, 'retry');
       add(session, 'endpoints');
+    },
+  ],
+  [
+    'canary',
+    (session) => {
+      const list = ['eu', 'us', 'ap'].map((region) => ({ url: `https://api.example.com/${region}` }));
+      const document = { use: [{ timeout: 5_000 }, 'retry', { endpoints: { list } }] };
+      const { stack } = readDocument(JSON.stringify(document), session.configuration.stack);
+      session.configure({ stack: stack! });
     },
   ],
   ['race', (session) => add(session, 'race')],
