@@ -112,7 +112,7 @@ function weightsOf(list: readonly Json[], report: Report): Json {
   return weights;
 }
 
-/** A URL whose path ends with the name of a region is that region; any other URL stands for the next one that is free. */
+/** A URL whose path ends with the name of a region is that region; any other URL is the next one that is free. */
 function regionsOf(urls: readonly unknown[], option: string, report: Report): readonly (Region | undefined)[] {
   const named = urls.map((url) => regions.find((region) => typeof url === 'string' && url.endsWith(`/${region}`)));
   const free = regions.filter((region) => !named.includes(region));
@@ -121,7 +121,7 @@ function regionsOf(urls: readonly unknown[], option: string, report: Report): re
     if (region !== undefined && !isTaken) return region;
     const next = free.shift();
     const message =
-      next === undefined ? `is left out: there are ${regions.length} regions` : `stands for the region ${next}`;
+      next === undefined ? `is left out: there are ${regions.length} regions` : `is the region ${next} here`;
     report({ option: `${option}[${i}]`, message });
     return next;
   });

@@ -131,8 +131,8 @@ describe('reading a document', () => {
     const { stack, remarks } = readDocument(`{ "use": [{ "endpoints": { "list": ${list} } }] }`, []);
     expect(stack![0]!.options).toEqual({ 'weight.eu': 9, 'weight.ap': 0 });
     expect(remarks.map(({ path, message }) => `${path} ${message}`)).toEqual([
-      'use[0].endpoints.list[0] stands for the region eu',
-      'use[0].endpoints.list[1] stands for the region us',
+      'use[0].endpoints.list[0] is the region eu here',
+      'use[0].endpoints.list[1] is the region us here',
     ]);
   });
 });
