@@ -53,7 +53,7 @@ export function createDocumentEditor(session: Session, page: string): DocumentEd
     h(
       'p',
       { class: 'document-help' },
-      'Ctrl Enter applies it. Paste a document of your own, or drop its file here. Routes, environments and middleware of ' +
+      'Ctrl Enter, or ⌘ Enter, applies it. Paste a document of your own, or drop its file here. Routes, environments and middleware of ' +
         'your program are no part of this onion.',
     ),
   );
@@ -70,7 +70,7 @@ export function createDocumentEditor(session: Session, page: string): DocumentEd
 
   function takeOnion(): void {
     ({ stack, place } = present());
-    inForce = writeDocument(stack, page, narrow.matches ? 32 : undefined);
+    inForce = writeDocument(stack, page, narrow.matches ? 28 : undefined);
     field.write(inForce);
     check();
   }

@@ -14,7 +14,7 @@ export function createFindings(id: string, goTo: (line: number) => void): Findin
   const sum = h('p', { class: 'findings-sum', role: 'status' });
   const list = h('ul', { class: 'findings-list' });
   const sentences = h('ol', { class: 'findings-sentences' });
-  const says = h('details', { open: true }, h('summary', {}, 'What it says'), sentences);
+  const says = h('div', {}, h('p', { class: 'findings-says' }, 'What it says'), sentences);
   const element = h('div', { class: 'findings', id }, sum, list, says);
 
   function show({ problems, mistakes, remarks, description }: Reading): void {
