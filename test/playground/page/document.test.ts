@@ -12,7 +12,7 @@ describe('the policy document', { timeout: 60_000 }, () => {
   let guests: Visitors;
   let page: Page;
   beforeAll(async () => {
-    guests = await visitors('simulated');
+    guests = await visitors('server');
     page = await guests.visit();
     await press(page, 'Pause');
     await page.getByRole('tab', { name: 'Policy document' }).click();
