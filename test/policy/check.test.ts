@@ -107,6 +107,18 @@ describe('checkPolicy()', () => {
     expect(checkPolicy({ use: [{ retry: -1 }], environments }).problems).toHaveLength(1);
   });
 
+  test('names the line of each policy that it describes in a text', () => {
+    const text =
+      '{\n  "use": [\n    "hedge",\n    { "retry": 2 }\n  ],\n  "routes": {\n    "/a": { "retry": 1 }\n  }\n}';
+    const { description } = checkPolicy(text);
+    expect(description.map(({ path, line }) => [path, line])).toEqual([
+      ['use[0].hedge', 3],
+      ['use[1].retry', 4],
+      ['routes["/a"]', 7],
+    ]);
+    expect(checkPolicy({ use: ['hedge'] }).description[0]).not.toHaveProperty('line');
+  });
+
   test('describes the stack and the routes of the environment', () => {
     const document: PolicyDocument = {
       use: [
