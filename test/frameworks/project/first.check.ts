@@ -22,13 +22,23 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-for (const file of readdirSync('first')) {
-  test(`first/${file} serves the user, although its API fails once`, async () => {
+/** Nest's own start writes the module and the main file. */
+const nest = `
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+class AppModule {}
+Module({ controllers: [UsersController] })(AppModule);
+await (await NestFactory.create(AppModule, { logger: ['error', 'fatal'] })).listen(3000);
+`;
+
+const routes = readdirSync('first').map((file) => ({ file: `first/${file}`, start: '' }));
+for (const { file, start } of [...routes, { file: 'out/users.controller.js', start: nest }]) {
+  test(`${file} serves the user, although its API fails once`, async () => {
     statuses.splice(0, Infinity, 503, 200);
     api.listen(0, '127.0.0.1');
     await once(api, 'listening');
     const port = await freePort();
-    const code = readFileSync(`first/${file}`, 'utf8')
+    const code = (readFileSync(file, 'utf8') + start)
       .replace('https://jsonplaceholder.typicode.com', `http://127.0.0.1:${(api.address() as AddressInfo).port}`)
       .replace('3000', String(port));
     const server = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: 'inherit' });
