@@ -60,7 +60,7 @@ export function mountGoal(session: Session): Goal {
 
 function words({ value, holding }: Reading): string {
   const left = Math.ceil((holding?.left ?? 0) / 1_000);
-  return left > 0 ? `now ${value}, ${left} s more` : `now ${value}`;
+  return left > 0 ? `now ${value}, for ${left} s more` : `now ${value}`;
 }
 
 /** The share of the time for which a value has to be good. */

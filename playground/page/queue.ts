@@ -81,7 +81,7 @@ export function mountQueue(session: Session): Pane {
   return {
     id: 'queue',
     title: 'The queue of limit',
-    about: 'Each call takes a permit; the others wait. A call enters only when another has read its whole body.',
+    about: 'Each call holds a permit until its whole body is read. When all permits are taken, the next calls wait.',
     element,
     update,
     sample,

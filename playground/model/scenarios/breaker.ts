@@ -18,7 +18,8 @@ export const breaker: Scenario = scenario(
       preset: 'steady',
       rate: 60,
       text: [
-        'The server works, and the breaker passes every call: as many calls enter the network as enter the breaker.',
+        'The server works, and the breaker passes every call. Look beside it in the onion: once it rejects calls, a red number',
+        'counts them.',
       ],
     },
     {

@@ -37,8 +37,9 @@ export const queue: Scenario = scenario(
       watch: 'queue',
       layers: [total, tooMany, ['limit', { kind: 'aimd', 'aimd.initial': 20 }]],
       text: [
-        'No caller knows the capacity of a server for long. aimd(), add one and cut many, starts with twenty permits, takes some away with each sign of',
-        'overload, and adds one from time to time: the line of the permits goes up and down around what the server takes.',
+        'No caller knows the capacity of a server for long. aimd() starts with twenty permits, takes some away at once with',
+        'each sign of overload, and adds one from time to time: the line of the permits goes up and down around what the',
+        'server takes.',
       ],
     },
     {
@@ -46,8 +47,8 @@ export const queue: Scenario = scenario(
       watch: 'compare',
       layers: [total],
       text: [
-        'No retries this time, and a server that takes eight. Add limit, open it, and allow eight calls at once: nearly every',
-        'call shall succeed with its first request.',
+        'No retries this time, and a server that takes eight. Add limit, open it, and allow eight at a time. Then nearly every',
+        'call succeeds with its first request.',
       ],
       goal: [success(0.99), requests(1.02)],
     },

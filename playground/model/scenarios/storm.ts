@@ -57,8 +57,8 @@ export const storm: Scenario = scenario(
       layers: [total, endless],
       settings: { outage: true },
       text: [
-        'The outage is back, and these retries have no budget. Give them one: click retry in the onion. Then end the',
-        'outage with its switch, and watch the calls recover.',
+        'The outage is back, and these retries have no budget. Click retry in the onion, and switch its budget on. Then end',
+        'the outage with its switch, and watch the calls recover.',
       ],
       goal: [requests(1.5, outage), success(0.99, recovery)],
     },

@@ -45,7 +45,7 @@ export const typing: Scenario = scenario(
       title: 'Your turn',
       watch: 'search',
       layers: [total],
-      text: ['The onion has lost its layer. Add it again, and type a word.'],
+      text: ['The onion has lost latest. Add it again, and type a word.'],
       goal: [replaced(5)],
     },
   ],
