@@ -71,8 +71,3 @@ export function ending(outcome: CallOutcome, label: string): string {
   const name = outcomeLabels[outcome];
   return label === outcome ? name : `${name} (${label})`;
 }
-
-/** The name of a policy in words: `staleIfError` becomes "stale if error". */
-export function spaced(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-}

@@ -3,7 +3,7 @@ import { catalogue } from '../model/catalogue.ts';
 import type { Hint } from '../model/order.ts';
 import type { LayerCounts, PolicyEntry, Problem } from '../model/types.ts';
 import { announce, h, set, write } from './dom.ts';
-import { count, spaced } from './format.ts';
+import { count } from './format.ts';
 import { createOptions } from './options.ts';
 import { summarize } from './option-text.ts';
 import { hueOf } from './palette.ts';
@@ -28,7 +28,7 @@ export interface Edits {
 export function createLayer(first: PolicyEntry, { edit, remove, move }: Edits): Layer {
   let entry = first;
   const descriptor = catalogue.find(({ name }) => name === entry.policy)!;
-  const name = spaced(entry.policy);
+  const name = entry.policy;
   const panel = `options-${entry.id}`;
 
   const handle = h('button', { class: 'handle', type: 'button', 'aria-describedby': 'move-help' });

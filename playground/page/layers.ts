@@ -5,7 +5,6 @@ import type { Hint } from '../model/order.ts';
 import type { PolicyEntry, PolicyName, Session, Stack } from '../model/types.ts';
 import { addLayer } from '../model/with-layer.ts';
 import { announce, byId, h, write } from './dom.ts';
-import { spaced } from './format.ts';
 import { createLayer } from './layer.ts';
 import type { Layer } from './layer.ts';
 import { hueOf } from './palette.ts';
@@ -52,7 +51,7 @@ export function mountLayers(session: Session): Part {
 
   function add(name: PolicyName): void {
     configure(addLayer(session.configuration.stack, name));
-    announce(`${spaced(name)} added`);
+    announce(`${name} added`);
   }
 
   function update(): void {
@@ -89,10 +88,10 @@ export function mountLayers(session: Session): Part {
             type: 'button',
             style: `--hue: ${hueOf(descriptor.name)}`,
             title: descriptor.about,
-            'aria-label': `Add ${spaced(descriptor.name)}: ${descriptor.about}`,
+            'aria-label': `Add ${descriptor.name}: ${descriptor.about}`,
             onclick: () => add(descriptor.name),
           },
-          spaced(descriptor.name),
+          descriptor.name,
         ),
       ),
     );

@@ -2,7 +2,6 @@
 import { withLayer } from '../model/with-layer.ts';
 import type { PolicyName, Session } from '../model/types.ts';
 import { announce, h } from './dom.ts';
-import { spaced } from './format.ts';
 
 export interface Pane {
   readonly id: string;
@@ -25,11 +24,11 @@ export interface Wish {
 
 /** A hint that the onion lacks a policy, with a button that adds it. */
 export function wishFor(session: Session, policy: PolicyName, why: string): Wish {
-  const add = h('button', { class: 'button small', type: 'button' }, `Add ${spaced(policy)}`);
+  const add = h('button', { class: 'button small', type: 'button' }, `Add ${policy}`);
   const element = h('p', { class: 'hint wish' }, h('span', {}, why), add);
   add.addEventListener('click', () => {
     session.configure({ stack: withLayer(session.configuration.stack, policy) });
-    announce(`${spaced(policy)} added`);
+    announce(`${policy} added`);
   });
 
   return {

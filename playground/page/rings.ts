@@ -3,7 +3,6 @@ import type { PolicyEntry, Session } from '../model/types.ts';
 import { createCores } from './cores.ts';
 import { byId, h, s } from './dom.ts';
 import { mountFlights } from './flights.ts';
-import { spaced } from './format.ts';
 import { drawing, radii } from './geometry.ts';
 import { hueOf } from './palette.ts';
 import type { Part } from './part.ts';
@@ -30,7 +29,7 @@ export function mountRings(session: Session): Part {
     const at = radii(entries.length);
     const skins = entries.map((entry, i) => skin(entry, at[i]!, at[i]! - at[i + 1]!, i));
     glows = skins.map(({ glow }) => glow);
-    const names = entries.map(({ policy }) => spaced(policy)).join(', ');
+    const names = entries.map(({ policy }) => policy).join(', ');
     const isRegional = cores.isRegional(entries);
     const inside = isRegional ? 'the cores are the regions eu, us and ap' : 'the core is fetch';
     picture.setAttribute('aria-label', `The onion, outermost first: ${names || 'no layers'}; ${inside}`);
@@ -72,7 +71,7 @@ function skin({ id, policy }: PolicyEntry, r: number, thickness: number, index: 
     s('circle', { class: 'flesh', cx: x, cy: y, r }),
     glow,
     s('path', { id: arc, d: `M ${x - line} ${y} A ${line} ${line} 0 0 1 ${x + line} ${y}`, fill: 'none' }),
-    s('text', { 'font-size': size }, s('textPath', { href: `#${arc}`, startOffset: '50%' }, spaced(policy))),
+    s('text', { 'font-size': size }, s('textPath', { href: `#${arc}`, startOffset: '50%' }, policy)),
   );
   return { element, glow };
 }

@@ -57,7 +57,7 @@ describe('the panes', { timeout: 30_000 }, () => {
       .poll(() => numbers('#hot tr:nth-child(1) td:nth-child(4)').then(([shared]) => shared! > 3), patient)
       .toBe(true);
     await press('Responses may be stored');
-    await press('Add stale if error');
+    await press('Add staleIfError');
     await expect
       .poll(() => numbers('#hot tr:nth-child(1) td:nth-child(2)').then(([calls]) => calls! > 10), patient)
       .toBe(true);
