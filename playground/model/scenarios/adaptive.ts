@@ -70,8 +70,8 @@ export const adaptive: Scenario = scenario(
       layers: fixed(2_000),
       rivals: [],
       text: [
-        'The onion has the limit of 2 s. Open the inner timeout, choose p99 under Headers, and set its minimum to 50 ms:',
-        'the limit can follow the latencies only as far down as its minimum.',
+        'The onion has the limit of 2 s. Open the inner timeout, the last in the list, choose p99 under Headers, and set its',
+        'minimum to 50 ms: the limit can follow the latencies only as far down as its minimum.',
       ],
       goal: [success(0.99), p99(500)],
     },
