@@ -78,8 +78,8 @@ export const canary: Scenario = scenario(
       watch: 'compare',
       layers: [total],
       text: [
-        'The region is still down, and the onion has neither retries nor regions. Give it what it needs, in the onion or in',
-        'its policy document.',
+        'The region is still down, and the onion has neither retries nor regions. Give it retry, and endpoints inside it, in',
+        'the onion or in its policy document.',
       ],
       goal: [success(0.995), requests(1.1)],
     },
