@@ -1,8 +1,14 @@
 /** Reads the values of options. A value that is not understood is refused with one that would be. */
-import { accessSync, constants, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import { InvalidArgumentError } from 'commander';
+
+import type { Middleware } from '../../src/index.ts';
+import { checkPolicy } from '../../src/policy.ts';
+
+/** 24 days: a timer of the platform runs no longer. */
+const longest = 24 * 24 * 3_600_000; // ms
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -13,7 +19,9 @@ export function duration(text: string): number {
   if (unit === '') throw refused(`the unit as well: ${digits}s, ${digits}ms or ${digits}m`);
   const factor = units[unit!.toLowerCase()];
   if (factor === undefined) throw refused(`one of the units ms, s, m and h: ${digits}s`);
-  return Number(digits) * factor;
+  const ms = Number(digits) * factor;
+  if (ms > longest) throw refused('at most 576h');
+  return ms;
 }
 
 /** A duration that is not 0. */
@@ -55,8 +63,9 @@ function percentageOver100(text: string): number {
 /** A whole number from 1. `10_000` and `10,000` are ten thousand. */
 export function count(text: string): number {
   const value = number(text.trim());
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw refused('a whole number from 1');
+  if (!Number.isSafeInteger(value) || value < 1) throw refused('a whole number from 1');
+  if (value > 1_000_000) throw refused('at most 1000000');
+  return value;
 }
 
 /** An absolute URL of http or https. */
@@ -93,17 +102,24 @@ export function body(text: string): string | Uint8Array<ArrayBuffer> {
   return orRefused(() => new Uint8Array(readFileSync(text.slice(1))));
 }
 
-/** Names with commas between them: `tenant,auth`. */
-export function names(text: string): string[] {
-  return text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
+/** Names with commas between them: `tenant,auth`. Each becomes a middleware that passes the call on. */
+export function middleware(text: string): Record<string, () => Middleware> {
+  const names = text.split(',').map((name) => name.trim());
+  const own = Object.fromEntries(names.filter((name) => name !== '').map((name) => [name, passingOn]));
+  orRefused(() => checkPolicy({}, { middleware: own }));
+  return own;
+}
+
+function passingOn(): Middleware {
+  return (_, next) => next();
 }
 
 /** The path of a file that can be written: a run of an hour should not end with the news that it cannot. */
 export function outputFile(path: string): string {
-  orRefused(() => accessSync(dirname(path), constants.W_OK));
+  if (path === '') throw refused('the path of a file: report.html');
+  const stats = orRefused(() => statSync(path, { throwIfNoEntry: false }));
+  if (stats?.isDirectory()) throw refused(`the path of a file: ${join(path, 'report.html')}`);
+  orRefused(() => accessSync(stats ? path : dirname(path), constants.W_OK));
   return path;
 }
 

@@ -18,9 +18,9 @@ import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.
  * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#checking-a-document
  */
 export interface PolicyCheck {
-  /** What makes `policy()` refuse the document. */
+  /** What makes `policy()` refuse the document, by line. */
   readonly problems: readonly PolicyProblem[];
-  /** What is permitted, and most likely not meant. */
+  /** What is permitted, and most likely not meant, by line. */
   readonly mistakes: readonly PolicyProblem[];
   /** The stack and the routes in plain words, a sentence each, outermost first. */
   readonly description: readonly { readonly path: string; readonly line?: number; readonly sentence: string }[];
@@ -67,16 +67,23 @@ export function checkPolicy(
     const { use, routes } = read(environment);
     const stack = policiesOf(use);
     return {
-      problems: [...problems.values()].map(({ source: _, ...problem }: PolicyProblem & Partial<SourcedProblem>) =>
-        withLine(problem),
+      problems: byLine(
+        [...problems.values()].map(({ source: _, ...problem }: PolicyProblem & Partial<SourcedProblem>) =>
+          withLine(problem),
+        ),
       ),
-      mistakes: problems.size > 0 ? [] : mistakesIn(stack).map(withLine),
+      mistakes: problems.size > 0 ? [] : byLine(mistakesIn(stack).map(withLine)),
       description: problems.size > 0 ? [] : descriptionOf(stack, routes).map(withLine),
     };
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     return { problems: error.problems, mistakes: [], description: [] };
   }
+}
+
+/** In the order of the text. An object has no lines. */
+function byLine(problems: PolicyProblem[]): readonly PolicyProblem[] {
+  return problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
 function objectAsJson(document: unknown): unknown {

@@ -1,12 +1,12 @@
 /** `kyoa check`: says what a policy document means, what is wrong with it, and what is hardly meant. */
-import { readFileSync } from 'node:fs';
 import process from 'node:process';
 
 import type { Command } from 'commander';
 
 import { checkPolicy, type PolicyCheck, type PolicyProblem } from '../../../src/policy.ts';
+import { placeOf, textOf, type ProgramFlags } from '../policy-file.ts';
 import { paintFor, type Paint } from '../terminal.ts';
-import { names } from '../values.ts';
+import { middleware } from '../values.ts';
 
 const details = `
 Exit codes: 0 if the document is right, 1 if it would be refused (with --strict, also for mistakes), 2 if the command line
@@ -18,9 +18,7 @@ Examples:
   $ kyoa check policy.json --middleware tenant,auth       (names that the program gives to policy())
 `;
 
-interface Flags {
-  readonly environment?: string;
-  readonly middleware?: readonly string[];
+interface Flags extends ProgramFlags {
   readonly env?: boolean;
   readonly strict?: boolean;
   readonly json?: boolean;
@@ -34,7 +32,7 @@ export function check(program: Command, exit: (code: number) => void): void {
     .argument('[file]', 'the policy document')
     .usage('<file> [options]')
     .option('--environment <name>', "which of the document's environments is in force")
-    .option('--middleware <names>', 'middleware of the program that the document may name', names)
+    .option('--middleware <names>', 'middleware of the program that the document may name', middleware)
     .option('--env', 'refuse a reference to a variable that is not set here')
     .option('--strict', 'exit with 1 for mistakes, too')
     .option('--json', 'print the result as JSON')
@@ -45,18 +43,9 @@ export function check(program: Command, exit: (code: number) => void): void {
   });
 }
 
-/** The text of a file. The command ends if it cannot be read. */
-export function textOf(file: string, command: Command): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    return command.error(`error: ${file} cannot be read: ${(error as Error).message}`);
-  }
-}
-
-function perform(file: string, text: string, { middleware = [], environment, env, strict, json }: Flags): number {
+function perform(file: string, text: string, { middleware, environment, env, strict, json }: Flags): number {
   const result = checkPolicy(text, {
-    middleware: Object.fromEntries(middleware.map((name) => [name, passOn])),
+    middleware,
     environment,
     ...(env && { env: (name) => process.env[name] }),
   });
@@ -64,8 +53,6 @@ function perform(file: string, text: string, { middleware = [], environment, env
   process.stdout.write(`${output}\n`);
   return result.problems.length > 0 || (strict && result.mistakes.length > 0) ? 1 : 0;
 }
-
-const passOn = (_: unknown, next: () => Promise<Response>): Promise<Response> => next();
 
 function summaryOf(file: string, { problems, mistakes, description }: PolicyCheck, paint: Paint): string[] {
   if (problems.length > 0) {
@@ -86,9 +73,8 @@ function summaryOf(file: string, { problems, mistakes, description }: PolicyChec
   ];
 }
 
-function placed({ line, path, message }: PolicyProblem, paint: Paint): string[] {
-  const place = [line !== undefined && `line ${line}`, path].filter(Boolean).join(', ');
-  return [`  ${paint('dim', place === '' ? 'the document' : place)}`, `    ${message}`];
+function placed(problem: PolicyProblem, paint: Paint): string[] {
+  return [`  ${paint('dim', placeOf(problem))}`, `    ${problem.message}`];
 }
 
 export function counted(count: number, noun: string): string {

@@ -3,12 +3,11 @@ import process from 'node:process';
 
 import type { Command } from 'commander';
 
-import { policy, type LivePolicy } from '../../../src/policy.ts';
-import { textOf } from '../check/check.ts';
+import type { LivePolicy } from '../../../src/policy.ts';
 import { integer, ms, percent, span } from '../format.ts';
-import { documentOf } from '../policy-file.ts';
+import { policyOf, textOf, type ProgramFlags } from '../policy-file.ts';
 import { paintFor, type Paint } from '../terminal.ts';
-import { percentage } from '../values.ts';
+import { middleware, percentage } from '../values.ts';
 import { drillOf, faultOf, type Drill } from './faults.ts';
 import { rehearse, type Seen, type StepResult } from './rehearsal.ts';
 
@@ -32,10 +31,9 @@ Examples:
   $ kyoa drill policy.json faults.json --max-errors 0%       (exit code 1 if a step has more)
 `;
 
-interface Flags {
+interface Flags extends ProgramFlags {
   readonly maxErrors?: number;
   readonly json?: boolean;
-  readonly environment?: string;
 }
 
 export function drill(program: Command, exit: (code: number) => void): void {
@@ -47,6 +45,7 @@ export function drill(program: Command, exit: (code: number) => void): void {
     .argument('[faults]', 'the list of faults')
     .usage('<policy.json> <faults.json> [options]')
     .option('--environment <name>', "which of the document's environments is in force")
+    .option('--middleware <names>', 'middleware of the program that the document may name', middleware)
     .option('--max-errors <percentage>', 'exit with 1 if in a step more calls have failed', percentage)
     .option('--json', 'print the result as JSON')
     .addHelpText('after', details);
@@ -55,7 +54,7 @@ export function drill(program: Command, exit: (code: number) => void): void {
       command.error('error: drill needs two files: kyoa drill policy.json faults.json');
     const flags = command.opts<Flags>();
     const plan = planOf(faults, command);
-    const live = policy(documentOf(document, command), { environment: flags.environment });
+    const live = policyOf(document, command, flags);
     exit(await perform(plan, live, flags));
   });
 }

@@ -33,7 +33,7 @@ async function kyoaContender(options: LoadOptions): Promise<Contender> {
   const stop = new AbortController();
   // The end of the transport ends its calls, so that they need no signal, which costs 15 % of the rate.
   const signal = undici === undefined && { signal: stop.signal };
-  const init: RequestInit = { ...initOf(options), ...(options.document && { dedupe: false }), ...signal };
+  const init: RequestInit = { ...initOf(options), ...(options.live && { dedupe: false }), ...signal };
   const outcomeOf = outcomes();
   return {
     name,

@@ -4,7 +4,7 @@ import process from 'node:process';
 
 import { Option, type Command } from 'commander';
 
-import { documentOf } from '../policy-file.ts';
+import { policyOf, type ProgramFlags } from '../policy-file.ts';
 import { paintFor, showLive } from '../terminal.ts';
 import {
   body,
@@ -13,6 +13,7 @@ import {
   factor,
   header,
   method,
+  middleware,
   outputFile,
   percentage,
   positiveDuration,
@@ -65,6 +66,7 @@ export function load(program: Command, exit: (code: number) => void): void {
     .option('--max-in-flight <number>', 'the most calls in flight at a time', count, 10_000)
     .option('--policy <file>', "a policy document, in place of kyoa's default stack")
     .option('--environment <name>', "which of the document's environments is in force")
+    .option('--middleware <names>', 'middleware of the program that the document may name', middleware)
     .option('--no-policy', 'send without any policy, to measure the server alone')
     .option('--compare', 'send each call a second time, through plain fetch')
     .option('--report <file>', 'write a report as one HTML file', outputFile)
@@ -80,8 +82,9 @@ function time(flags: string, about: string, initial: string, parse = positiveDur
   return new Option(flags, about).argParser(parse).default(parse(initial), initial);
 }
 
-type Flags = Omit<LoadOptions, 'url' | 'method' | 'header' | 'policy' | 'document'> &
-  Partial<Pick<LoadOptions, 'method' | 'header'>> & { readonly policy?: string | false };
+type Flags = Omit<LoadOptions, 'url' | 'method' | 'header' | 'policy' | 'live'> &
+  Partial<Pick<LoadOptions, 'method' | 'header'>> &
+  ProgramFlags & { readonly policy?: string | false };
 
 function readOptions(command: Command, target: string | undefined): LoadOptions {
   if (target === undefined) return command.error('error: load needs a URL: kyoa load http://127.0.0.1:8080/');
@@ -90,7 +93,7 @@ function readOptions(command: Command, target: string | undefined): LoadOptions 
   if (flags.body !== undefined && /^(GET|HEAD)$/.test(name)) {
     return command.error(`error: a ${name} has no body: leave out --body, or write --method POST`);
   }
-  const document = flags.policy ? documentOf(flags.policy, command) : undefined;
+  const live = flags.policy ? policyOf(flags.policy, command, flags) : undefined;
   try {
     return {
       ...flags,
@@ -98,7 +101,7 @@ function readOptions(command: Command, target: string | undefined): LoadOptions 
       method: name,
       header: flags.header ?? [],
       policy: flags.policy !== false,
-      document,
+      live,
     };
   } catch (error) {
     return command.error(`error: '${target}' is no URL. ${(error as Error).message}`);

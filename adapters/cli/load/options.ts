@@ -1,5 +1,5 @@
 /** The options of `kyoa load`, as its parts use them. Durations are in ms, ratios in 0..1. */
-import type { PolicyDocument } from '../../../src/policy.ts';
+import type { LivePolicy } from '../../../src/policy.ts';
 
 export interface LoadOptions {
   readonly url: string;
@@ -19,10 +19,8 @@ export interface LoadOptions {
   readonly maxInFlight: number;
   /** `false` sends without any policy. */
   readonly policy: boolean;
-  /** The policy document, in place of kyoa's default stack. */
-  readonly document?: PolicyDocument | undefined;
-  /** Which of the document's environments is in force. */
-  readonly environment?: string | undefined;
+  /** The policy of a document, in place of kyoa's default stack. */
+  readonly live?: LivePolicy | undefined;
   /** Sends each call a second time, through plain fetch. */
   readonly compare: boolean;
   /** The path of the HTML report. */

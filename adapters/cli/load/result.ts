@@ -118,7 +118,9 @@ function warningsOf({ lanes, options, busy = 0 }: Run, contenders: readonly Cont
   const [{ calls, failed, failures }] = contenders as readonly [ContenderResult, ...ContenderResult[]];
   const late = Math.max(...lanes.map(({ recorder }) => recorder.lateness.quantile(0.99)));
   const refused = lanes.reduce((sum, { recorder }) => sum + recorder.refused, 0);
-  const [kind] = Object.keys(failures);
+  // A circuit opens because of other failures.
+  const kinds = Object.keys(failures);
+  const kind = kinds.find((kind) => kind !== 'circuit open') ?? kinds[0];
   const all: readonly (readonly [when: boolean, text: string])[] = [
     [calls === 0, 'No call that counts has ended.'],
     [calls > 0 && failed === calls, `No call succeeded (${kind}). Is the address right?`],

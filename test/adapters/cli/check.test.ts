@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function document(text: string): string {
+function document(text: string | Buffer): string {
   const file = join(folder, `${Math.random()}.json`);
   writeFileSync(file, text);
   return file;
@@ -40,6 +40,22 @@ describe('kyoa check', { timeout: 60_000 }, () => {
     expect(stdout).toContain('would be refused: 2 problems.');
     expect(stdout).toContain('line 3, use[0].retry.retries\n    must be a whole number of 0 or more, got "two"');
     expect(stdout).toContain('line 4, use[1].hegde\n    is no policy: do you mean hedge?');
+  });
+
+  test('has its findings in the order of their lines', async () => {
+    const text = '{\n"routes": { "nowhere": {} },\n"use": [{ "retry": { "retries": "two" } }],\n"verson": 1\n}';
+    const { problems } = JSON.parse((await kyoa('check', document(text), '--json')).stdout) as PolicyCheck;
+    expect(problems.map(({ line }) => line)).toEqual([2, 3, 4]);
+  });
+
+  test('takes options of middleware of the program', async () => {
+    const { code, stdout } = await kyoa('check', document('{ "use": [{ "tenant": { "id": "a" } }] }'), '--middleware', 'tenant');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('tenant is a middleware') });
+  });
+
+  test('refuses bytes that no source would read', async () => {
+    const { code, stderr } = await kyoa('check', document(Buffer.from('{ "version": "M\xFCnchen" }', 'latin1')));
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('is not UTF-8') });
   });
 
   test('reports what is hardly meant, and exits with 1 if it is strict', async () => {

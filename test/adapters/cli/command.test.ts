@@ -1,5 +1,5 @@
 /** What `kyoa` says to a newcomer: its help, and what is wrong with a command line. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { page } from '../../docs/pages.ts';
 import { loopback } from '../../recipes/loopback.ts';
 import { root } from '../../support/lanes.ts';
-import { kyoa, startOnTerminal } from './kyoa.ts';
+import { kyoa, start, startOnTerminal, startWithOutput } from './kyoa.ts';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
@@ -65,6 +65,11 @@ describe('a wrong command line', () => {
     [['load', url, '--body', 'x', '--method', 'GET'], 'a GET has no body', '--method POST'],
     [['load', url, '--report'], '--report', 'argument missing'],
     [['load', url, '--report', '/nowhere/report.html'], '--report', 'no such file or directory'],
+    [['load', url, '--report', '/'], '--report', 'the path of a file: /report.html'],
+    [['load', url, '--report', ''], '--report', 'the path of a file'],
+    [['load', url, '--for', '577h'], '--for', 'at most 576h'],
+    [['load', url, '--connections', '9999999999'], '--connections', 'at most 1000000'],
+    [['load', url, '--middleware', 'timeout'], '--middleware', 'has the name of a policy of kyoa: rename it'],
   ])('%j is refused with what to write', async (args, what, remedy) => {
     const { code, stdout, stderr } = await kyoa(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -102,6 +107,25 @@ describe('docs/command-line.md', () => {
       const soon = args.includes('http') ? ['--for', '300ms', '--warmup', '0s', '--max-p99', '1m'] : [];
       expect({ line, code: (await kyoa(...args.split(' '), ...soon)).code }).toEqual({ line, code: 0 });
     }
+  });
+});
+
+describe('an output that is closed', { timeout: 60_000 }, () => {
+  test.each([
+    [['--help'], 'stdout'],
+    [['check', join(root, 'package.json')], 'stdout'],
+    [['load', 'http://127.0.0.1:1/', '--for', '300ms', '--warmup', '0s'], 'stdout'],
+    [['load', 'http://127.0.0.1:1/', '--for', '30s'], 'stdout'],
+  ] as const)('ends %j without a stack trace', async (args, output) => {
+    const { child, ended } = start(args);
+    child[output]!.destroy();
+    expect(await ended).toEqual({ code: 141, stdout: '', stderr: '' });
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('a full disk is an error that says so', async () => {
+    const { ended } = startWithOutput('/dev/full', ['--help']);
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^kyoa: the output cannot .*ENOSPC/) });
   });
 });
 

@@ -33,6 +33,11 @@ export function startOnTerminal(args: readonly string[], env: NodeJS.ProcessEnv 
   return launch('script', ['-qec', command, '/dev/null'], { TERM: 'xterm', ...env });
 }
 
+/** Writes its output to a file. */
+export function startWithOutput(file: string, args: readonly string[]): Started {
+  return launch('sh', ['-c', 'exec "$0" "$@" > ' + file, process.execPath, main, ...args], {});
+}
+
 function launch(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Started {
   const child = spawn(file, args, { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
