@@ -65,7 +65,10 @@ class JsonReader {
     if (sign === '{') return this.#object(path, depth);
     if (sign === '[') return this.#list(path, depth);
     if ('}],:'.includes(sign)) this.#fail(path, `a value is missing before ${sign}`);
-    return JSON.parse(sign);
+    const value: unknown = JSON.parse(sign);
+    if (value === Infinity || value === -Infinity)
+      this.#fail(path, 'a number is beyond 1e308: write "Infinity" in quotes for no limit');
+    return value;
   }
 
   #object(path: string, depth: number): unknown {

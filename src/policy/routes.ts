@@ -28,8 +28,9 @@ export function routeProblem(pattern: string): string | undefined {
   return undefined;
 }
 
-/** The pattern as the URLs of calls are written: the host in lower case, no default port, a path. */
+/** The pattern as the URLs of calls are written: the host in lower case, no default port, a path. A wrong one stays as it is. */
 export function canonicalRoute(pattern: string): string {
+  if (routeProblem(pattern) !== undefined) return pattern;
   const { method, origin = '', path } = patternOf(pattern) ?? { path: pattern };
   return `${method === undefined ? '' : `${method} `}${origin}${path}`;
 }

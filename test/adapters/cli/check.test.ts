@@ -49,7 +49,12 @@ describe('kyoa check', { timeout: 60_000 }, () => {
   });
 
   test('takes options of middleware of the program', async () => {
-    const { code, stdout } = await kyoa('check', document('{ "use": [{ "tenant": { "id": "a" } }] }'), '--middleware', 'tenant');
+    const { code, stdout } = await kyoa(
+      'check',
+      document('{ "use": [{ "tenant": { "id": "a" } }] }'),
+      '--middleware',
+      'tenant',
+    );
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('tenant is a middleware') });
   });
 

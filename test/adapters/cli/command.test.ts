@@ -1,5 +1,6 @@
 /** What `kyoa` says to a newcomer: its help, and what is wrong with a command line. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
@@ -84,6 +85,13 @@ describe('a wrong command line', () => {
 describe('docs/command-line.md', () => {
   const { tables, blocks } = page('docs/command-line.md');
 
+  test.each(['check', 'advise', 'drill'])('lists the flags of %s', async (name) => {
+    const { stdout } = await kyoa(name, '--help');
+    const flags = Array.from(stdout.matchAll(/^ {2}(--[\w-]+)/gm), ([, flag]) => `\`${flag}\``);
+    const rows = tables.find(({ header }) => header[0] === `flag of ${name}`)!.rows;
+    expect(rows.map(([flag]) => flag)).toEqual(flags);
+  });
+
   test('lists the flags of load, with their defaults', async () => {
     const { stdout } = await kyoa('load', '--help');
     const flags = Array.from(stdout.matchAll(/^ {2}(--[\w-]+)/gm), ([, flag]) => `\`${flag}\``);
@@ -97,16 +105,25 @@ describe('docs/command-line.md', () => {
 
   test('has commands that run', { timeout: 60_000 }, async () => {
     await using server = await loopback((_, response) => void response.end('x'));
+    const soon: Readonly<Record<string, readonly string[]>> = {
+      load: ['--for', '300ms', '--warmup', '0s', '--max-p99', '1m'],
+      advise: ['--calls', '3'],
+    };
     const lines = blocks.filter(({ language }) => language === 'sh').flatMap(({ code }) => code.split('\n'));
     expect(lines.length).toBeGreaterThan(4);
+    const folder = mkdtempSync(join(tmpdir(), 'kyoa-docs-'));
+    const [policy, faults] = blocks.filter(({ language }) => language === 'json').map(({ code }) => code);
+    writeFileSync(join(folder, 'policy.json'), policy!);
+    writeFileSync(join(folder, 'faults.json'), faults!.replaceAll(/"for": "\w+"/g, '"for": "300ms"'));
     for (const line of lines) {
       const args = line
         .replace(/^npx kyoa /, '')
         .replace(/ > .*| --report \S+/, '')
         .replace('http://127.0.0.1:8080', server.url);
-      const soon = args.includes('http') ? ['--for', '300ms', '--warmup', '0s', '--max-p99', '1m'] : [];
-      expect({ line, code: (await kyoa(...args.split(' '), ...soon)).code }).toEqual({ line, code: 0 });
+      const { code } = await start([...args.split(' '), ...(soon[args.split(' ')[0]!] ?? [])], {}, folder).ended;
+      expect({ line, code }).toEqual({ line, code: 0 });
     }
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -23,8 +23,8 @@ const main = join(root, 'adapters/cli/main.ts');
 
 const { FORCE_COLOR: _, NO_COLOR: __, NODE_OPTIONS: ___, ...clean } = process.env;
 
-export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
-  return launch(process.execPath, [main, ...args], env);
+export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, folder?: string): Started {
+  return launch(process.execPath, [main, ...args], env, folder);
 }
 
 /** On a terminal of its own, which `script` makes. The whole output is in `stdout`. */
@@ -38,8 +38,8 @@ export function startWithOutput(file: string, args: readonly string[]): Started 
   return launch('sh', ['-c', 'exec "$0" "$@" > ' + file, process.execPath, main, ...args], {});
 }
 
-function launch(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Started {
-  const child = spawn(file, args, { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+function launch(file: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Started {
+  const child = spawn(file, args, { cwd, env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
