@@ -1,7 +1,8 @@
 /**
  * `npm run proof:policy`: a client under load moves from blue over a canary of 10 % to green, while its policy document is
  * edited, in a file and in a real etcd. Then a document with a fault is written, and a region is killed. No caller may see an
- * error, and each change must be in force within a second. `--smoke` takes a few seconds.
+ * error, and each change must be in force within a second. At last a policy changes a thousand times under load, and nothing of
+ * it may be left. `--smoke` takes a few seconds.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,6 +16,7 @@ import { policy, type LivePolicy, type PolicyDocument, type PolicySource } from 
 import { startEtcd } from '../test/support/etcd.ts';
 import { openSockets } from '../test/support/sockets.ts';
 
+import { changeUnderLoad } from './lib/policy-changes.ts';
 import { printTable } from './lib/report.ts';
 
 const smoke = process.argv.includes('--smoke');
@@ -207,8 +209,40 @@ function expect(holds: boolean, fault: string): void {
   if (!holds) faults.push(fault);
 }
 
+/** As many changes as calls: what they leave is compared with what the same calls leave without them. */
+async function changes(): Promise<void> {
+  const servers = await Promise.all(['eu', 'us'].map((region) => start('blue', region)));
+  const documentOf = (version: number): PolicyDocument => ({
+    version,
+    use: [
+      { timeout: { total: 10_000 + version } },
+      { retry: { retries: 1 + (version % 3), backoff: { exponential: [50, 500 + version] } } },
+      { breaker: { volume: 1_000 + version } },
+      { limit: { concurrency: 1_000 + version } },
+      { endpoints: { list: servers.map(({ url }, index) => ({ url, weight: 1 + ((version + index) % 9) })) } },
+    ],
+    routes: { '/orders': { timeout: 9_000 + version } },
+  });
+  const seconds = smoke ? 1 : 10;
+  const left: (string | number)[][] = [];
+  for (const count of [0, 1_000]) {
+    const seen = await changeUnderLoad(documentOf, count, seconds, rate);
+    const { calls, errors, heap, stacks, timers, sockets, listeners } = seen;
+    left.push([`${count} changes`, calls, errors, heap, stacks, timers, sockets, listeners]);
+    expect(errors === 0, `${count} changes: ${errors} calls failed`);
+    expect(heap < 1_000, `${count} changes: the heap grew by ${heap} kB`);
+    expect(stacks <= 1, `${count} changes: ${stacks} stacks are left`);
+    expect(timers === 0, `${count} changes: ${timers} timers are left`);
+    expect(sockets === 0, `${count} changes: ${sockets} connections hold the process`);
+    expect(listeners === 0, `${count} changes: ${listeners} listeners are left`);
+  }
+  printTable(['calls', 'errors', 'heap, kB', 'stacks', 'timers', 'sockets', 'listeners'], left);
+  for (const { child } of servers) child.kill('SIGKILL');
+}
+
 await inFile(async (place) => release('file', place));
 await inEtcd(async (place) => release('etcd', place));
+await changes();
 
 printTable(['in force after, ms', 'calls', 'errors', 'blue', 'green', 'eu', 'us'], rows);
 for (const fault of faults) console.error(fault);

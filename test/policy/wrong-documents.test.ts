@@ -130,8 +130,8 @@ const wrong: readonly (readonly [fault: string, text: string, ...expected: strin
   [
     'several faults at once',
     use('{ "retry": -1 }', '{ "hegde": 1 }', '{ "timeout": 0 }'),
-    'line 3, use[1].hegde is no policy: do you mean hedge?',
     'line 2, use[0].retry.retries must be a whole number of 0 or more, got -1',
+    'line 3, use[1].hegde is no policy: do you mean hedge?',
     'line 4, use[2].timeout.total must be a number of milliseconds above 0, got 0',
   ],
   [
