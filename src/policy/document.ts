@@ -77,7 +77,10 @@ export interface EnvReference {
  *
  * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#the-stack
  */
-export type PolicyEntry = string | WrittenPolicies | Readonly<Record<string, unknown>>;
+export type PolicyEntry = string | WrittenPolicies | OwnEntry;
+
+/** A middleware of the program. A policy of kyoa has its own options, so that a misspelt one does not compile. */
+type OwnEntry = Readonly<Record<string, unknown>> & { readonly [Name in keyof WrittenPolicies]?: never };
 
 /**
  * The policies that a document may have, with their options as JSON.
@@ -86,25 +89,25 @@ export type PolicyEntry = string | WrittenPolicies | Readonly<Record<string, unk
  */
 export interface WrittenPolicies {
   /** The policies of `standard()`. */
-  readonly standard?: Written<StandardOptions>;
-  readonly timeout?: number | Written<TimeoutOptions>;
-  readonly retry?: number | Written<RetryOptions>;
-  readonly hedge?: number | Written<HedgeOptions>;
-  readonly dedupe?: Written<DedupeOptions>;
-  readonly idempotency?: Written<IdempotencyOptions>;
-  readonly breaker?: Written<BreakerOptions>;
-  readonly limit?: Written<LimitOptions>;
-  readonly latest?: Written<LatestOptions>;
-  readonly maxBody?: number | Written<MaxBodyOptions>;
-  readonly chaos?: number | Written<ChaosOptions>;
-  readonly staleIfError?: Written<StaleIfErrorOptions>;
+  readonly standard?: false | Written<StandardOptions>;
+  readonly timeout?: false | number | Written<TimeoutOptions>;
+  readonly retry?: false | number | Written<RetryOptions>;
+  readonly hedge?: false | number | Written<HedgeOptions>;
+  readonly dedupe?: false | Written<DedupeOptions>;
+  readonly idempotency?: false | Written<IdempotencyOptions>;
+  readonly breaker?: false | Written<BreakerOptions>;
+  readonly limit?: false | Written<LimitOptions>;
+  readonly latest?: false | Written<LatestOptions>;
+  readonly maxBody?: false | number | Written<MaxBodyOptions>;
+  readonly chaos?: false | number | Written<ChaosOptions>;
+  readonly staleIfError?: false | Written<StaleIfErrorOptions>;
   /** `respond` is the JSON of the substitute. */
-  readonly fallback?: { readonly respond: unknown };
-  readonly race?: { readonly urls: readonly string[] } & Written<RaceOptions>;
-  readonly endpoints?: { readonly list: readonly Endpoint[] } & Written<EndpointsOptions>;
-  readonly log?: Written<LogOptions>;
-  readonly metrics?: Written<MetricsOptions>;
-  readonly trace?: Readonly<Record<string, never>>;
+  readonly fallback?: false | { readonly respond: unknown };
+  readonly race?: false | ({ readonly urls: readonly (string | Reference)[] } & Written<RaceOptions>);
+  readonly endpoints?: false | ({ readonly list: readonly WrittenEndpoint[] } & Written<EndpointsOptions>);
+  readonly log?: false | Written<LogOptions>;
+  readonly metrics?: false | Written<MetricsOptions>;
+  readonly trace?: false | Readonly<Record<string, never>>;
 }
 
 /**
@@ -113,9 +116,15 @@ export interface WrittenPolicies {
  * @see https://github.com/kyoa/kyoa/blob/main/docs/policy-documents.md#functions
  */
 export type Written<Options> = { readonly [Name in keyof Options]?: WrittenValue<Exclude<Options[Name], undefined>> };
-type WrittenValue<Value> = Value extends string | number | boolean | readonly unknown[]
-  ? Value
-  : string | Readonly<Record<string, unknown>>;
+type WrittenValue<Value> = Value extends number
+  ? Value | 'Infinity'
+  : Value extends string
+    ? Value | Reference
+    : Value extends boolean | readonly unknown[]
+      ? Value
+      : string | number | Readonly<Record<string, unknown>>;
+type Reference = EnvReference | { readonly secret: string };
+type WrittenEndpoint = Omit<Endpoint, 'url'> & { readonly url: string | Reference };
 
 /**
  * The options for the calls of a route, as a call itself may have them.
