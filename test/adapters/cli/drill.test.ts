@@ -36,6 +36,20 @@ interface Facts {
 }
 
 describe('kyoa drill', { timeout: 60_000 }, () => {
+  test('says what a program would refuse: a variable that is not set, and middleware without a name', async () => {
+    const faults = file('short.json', { steps: [{ for: '100ms' }] });
+    const unset = file('unset.json', { use: [{ endpoints: { list: [{ url: { env: 'KYOA_TEST_NOWHERE' } }] } }] });
+    const own = file('own.json', { use: ['standard', { tenant: { id: 'acme' } }] });
+    for (const [document, expected] of [
+      [unset, 'refers to KYOA_TEST_NOWHERE, which is not set'],
+      [own, 'belong into --middleware'],
+    ] as const) {
+      const { code, stderr } = await kyoa('drill', document, faults);
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(expected) });
+    }
+    expect((await kyoa('drill', own, faults, '--middleware', 'tenant')).code).toBe(0);
+  });
+
   test('walks through the faults, and says what callers saw with the policy and with plain fetch', async () => {
     const faults = file('faults.json', {
       rate: 100,
