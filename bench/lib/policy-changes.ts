@@ -28,19 +28,18 @@ export async function changeUnderLoad(
   rate: number,
 ): Promise<Left> {
   using timers = countTimers();
-  const caller = new AbortController();
+  const { signal } = new AbortController();
   let listeners = 0;
-  const { addEventListener, removeEventListener } = caller.signal;
-  Object.assign(caller.signal, {
-    addEventListener(...args: Parameters<AbortSignal['addEventListener']>) {
-      listeners += 1;
-      addEventListener.apply(caller.signal, args);
-    },
-    removeEventListener(...args: Parameters<AbortSignal['removeEventListener']>) {
-      listeners -= 1;
-      removeEventListener.apply(caller.signal, args);
-    },
-  });
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    listeners += 1;
+    add(...args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+    listeners -= 1;
+    remove(...args);
+  };
   const live = policy(document(0));
   const fetch = createFetch({ use: live });
   const stacks: WeakRef<readonly Middleware[]>[] = [];
@@ -49,7 +48,7 @@ export async function changeUnderLoad(
   const call = async (): Promise<void> => {
     calls += 1;
     try {
-      await (await fetch('http://shop.example/orders', { signal: caller.signal })).arrayBuffer();
+      await (await fetch('http://shop.example/orders', { signal })).arrayBuffer();
     } catch {
       errors += 1;
     }
