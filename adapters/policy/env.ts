@@ -125,7 +125,8 @@ function upper(name: string): string {
 
 function valueOf(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    const value: unknown = JSON.parse(text);
+    return value === Infinity || value === -Infinity ? text : value; // JSON has no such number
   } catch {
     return text;
   }

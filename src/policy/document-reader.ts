@@ -2,6 +2,7 @@
 import { standardStack } from '../standard.ts';
 import { catalogue } from './catalogue.ts';
 import type { PolicyDocument, PolicyLayer } from './document.ts';
+import { withoutUrlSecrets } from '../core/errors.ts';
 import { show } from '../core/options.ts';
 import { isJsonObject } from './options-as-json.ts';
 import { plainJson } from './plain-json.ts';
@@ -183,7 +184,7 @@ class Reader {
     }
     const seen = new Map<string, string>();
     for (const [pattern, options] of Object.entries(routes)) {
-      const at = memberPath(path, pattern);
+      const at = memberPath(path, withoutUrlSecrets(pattern));
       const route = canonicalRoute(pattern);
       const same = seen.get(route);
       if (same !== undefined) this.refuse(at, `is the same route as ${JSON.stringify(same)}: remove one`);

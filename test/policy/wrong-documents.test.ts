@@ -37,17 +37,17 @@ const wrong: readonly (readonly [fault: string, text: string, ...expected: strin
   [
     'a route with a query',
     '{ "routes": { "/users?page=1": { "retry": 1 } } }',
-    'line 1, routes["/users?page=1"] must have no query and no hash: a route is a method and a URL without them',
+    'line 1, routes["/users?…"] must have no query and no hash: a route is a method and a URL without them',
   ],
   [
     'a route with a hash',
     '{ "routes": { "GET https://a.example/users#top": { "retry": 1 } } }',
-    'line 1, routes["GET https://a.example/users#top"] must have no query and no hash: a route is a method and a URL without them',
+    'line 1, routes["GET https://a.example/users#…"] must have no query and no hash: a route is a method and a URL without them',
   ],
   [
     'a route with a user',
     '{ "routes": { "https://user@a.example/": { "retry": 1 } } }',
-    'line 1, routes["https://user@a.example/"] must have no name and no password in its URL',
+    'line 1, routes["https://…@a.example/"] must have no name and no password in its URL',
   ],
   ['a percentage', use('{ "hedge": 5 }'), 'line 2, use[0].hedge.ratio must be a number from 0 to 1, got 5'],
   [

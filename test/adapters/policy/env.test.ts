@@ -38,6 +38,7 @@ describe('env', () => {
     ['KYOA_LOG_SERVICE', '42', { log: { service: '42' } }],
     ['KYOA_ENDPOINTS_PICK', 'fastest', { endpoints: { pick: 'fastest' } }],
     ['KYOA_RETRY_RETRIES', 'many', { retry: { retries: 'many' } }],
+    ['KYOA_RETRY_RETRIES', '1e400', { retry: { retries: '1e400' } }],
     ['KYOA_ENDPOINTS', '{"list":[]}', { endpoints: { list: [] } }],
     ['KYOA_ENDPOINTS_LIST', '[{"url":"http://a"}]', { endpoints: { list: [{ url: 'http://a' }] } }],
     ['KYOA_RETRY_BACKOFF', '{"constant":[5]}', { retry: { backoff: { constant: [5] } } }],
