@@ -178,7 +178,7 @@ describe('checkPolicy()', () => {
       { limit: { concurrency: { aimd: {} } } },
       { limit: { rate: { count: 1, window: 'Infinity' } as never } },
       { staleIfError: { ttl: 'Infinity' as never } },
-      { race: { urls: [{ env: 'A' } as never, 'https://b.example'] } },
+      { race: { urls: [{ env: 'A' }, 'https://b.example'] } },
       { latest: { key: { fixed: 'a' } as never } },
       { maxBody: 5 },
       { chaos: { status: 500, enabled: true, rate: 0.5 } },

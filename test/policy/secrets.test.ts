@@ -48,8 +48,8 @@ describe('a reference to a secret', () => {
   test.for<[string, PolicyDocument]>([
     ['an option of a policy', { use: [{ retry: { retries: { env: 'KEY' } as never } }] }],
     ['a member of a list', { use: [{ retry: { methods: [{ env: 'KEY' } as never, 5 as never] } }] }],
-    ['a list of URLs', { use: [{ race: { urls: [{ env: 'KEY' } as never] } }] }],
-    ['an endpoint', { use: [{ endpoints: { list: [{ url: { env: 'KEY' } as never }] } }] }],
+    ['a list of URLs', { use: [{ race: { urls: [{ env: 'KEY' }] } }] }],
+    ['an endpoint', { use: [{ endpoints: { list: [{ url: { env: 'KEY' } }] } }] }],
     ['a zone', { use: [{ endpoints: { list: [{ url: 'ftp://a', zone: { env: 'KEY' } as never }] } }] }],
     ['an argument', { use: [{ retry: { backoff: { exponential: [{ env: 'KEY' }, 1] } } }] }],
     ['a route', { use: ['retry'], routes: { '*': { retry: { retries: { env: 'KEY' } } } } }],
@@ -136,7 +136,7 @@ describe('a reference to a secret', () => {
   });
 
   test('is right for checkPolicy where it has no environment', () => {
-    expect(checkPolicy({ use: [{ endpoints: { list: [{ url: { env: 'URL' } as never }] } }] })).toMatchObject({
+    expect(checkPolicy({ use: [{ endpoints: { list: [{ url: { env: 'URL' } }] } }] })).toMatchObject({
       problems: [],
       description: [{ sentence: 'endpoints sends each attempt to one of a secret address, by weight.' }],
     });
