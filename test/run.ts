@@ -1,6 +1,6 @@
 /**
- * `npm test` runs lint, types, build and then every lane, up to the first failure. With names of lanes it runs only these
- * lanes: `node test/run.ts node dom`.
+ * `npm test` runs lint, types, build and then every lane but `pages`, up to the first failure. With names of lanes it runs only
+ * these lanes: `node test/run.ts node dom`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -32,7 +32,7 @@ interface Tool {
 }
 
 const tools: readonly Tool[] = [
-  { name: 'Chromium', lanes: ['node', 'browser'], package: 'chromium', find: findChromium },
+  { name: 'Chromium', lanes: ['node', 'browser', 'pages'], package: 'chromium', find: findChromium },
   { name: 'redis-server', lanes: ['redis'], package: 'redis-server', find: findRedis },
   { name: 'etcd', lanes: ['etcd'], package: 'etcd-server', find: findEtcd },
   { name: 'Prometheus', lanes: ['node'], package: 'prometheus', find: findPrometheus },
@@ -52,7 +52,8 @@ function main(): boolean {
     console.error(`There is no lane "${unknown}". The lanes are ${all.join(', ')}.`);
     return false;
   }
-  const chosen = named.length > 0 ? all.filter((name) => named.includes(name)) : all;
+  const isApart = (name: LaneName): boolean => 'isApart' in lanes[name];
+  const chosen = all.filter((name) => (named.length > 0 ? named.includes(name) : !isApart(name)));
   const steps: (() => boolean)[] = [() => step('tools', () => provide(chosen))];
   if (named.length === 0) {
     for (const script of ['lint', 'types', 'build']) {

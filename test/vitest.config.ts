@@ -83,6 +83,10 @@ export default defineConfig({
         extends: true,
         test: lane('etcd'),
       },
+      {
+        extends: true,
+        test: { ...lane('pages'), execArgv: ['--expose-gc'] },
+      },
     ],
   },
 });

@@ -43,7 +43,7 @@ export function checkPolicy(
   document: string | PolicyDocument,
   options: Pick<PolicyOptions, 'middleware' | 'environment' | 'env'> = {},
 ): PolicyCheck {
-  const { environment, env = () => 'https://set.example' } = options;
+  const { environment, env = anyValue } = options;
   const middleware = checkedMiddleware(options.middleware ?? {});
   let json: JsonText | undefined;
   const withLine = <T extends { readonly path: string; readonly line?: number }>(found: T): T => ({
@@ -84,6 +84,11 @@ export function checkPolicy(
 /** In the order of the text. An object has no lines. */
 function byLine(problems: PolicyProblem[]): readonly PolicyProblem[] {
   return problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}
+
+/** In place of the value of a variable: a URL, which differs from those of the others. */
+function anyValue(name: string): string {
+  return `https://${name.toLowerCase().replace(/[^a-z\d]+/g, '-')}.example`;
 }
 
 function objectAsJson(document: unknown): unknown {

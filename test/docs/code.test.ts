@@ -4,6 +4,8 @@ import { globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { checkPolicy } from 'kyoa/policy';
+import { transformSync } from 'oxc-transform';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { root } from '../support/lanes.ts';
@@ -28,6 +30,22 @@ const blocks = pages.flatMap(({ file, blocks }) =>
 const shown = blocks.filter(({ code }) => shownFile.test(code));
 const snippets = blocks.filter(({ code }) => !shownFile.test(code));
 const runnable = snippets.filter(({ note }) => note !== 'no_run');
+
+/** Components and scripts, which are compiled alone: their pages have them run by a test of their own. */
+const others = pages.flatMap(({ file, blocks }) =>
+  blocks
+    .filter(({ language, code }) => /^(tsx|jsx|js)$/.test(language) && !shownFile.test(code))
+    .map((block) => ({ ...block, place: `${file}:${block.line}` })),
+);
+
+/** JSON with the members of a policy document. */
+const documents = pages.flatMap(({ file, blocks }) =>
+  blocks
+    .filter(
+      ({ language, code }) => language === 'json' && /^\{\s*"(\$schema|version|use|options|routes|secrets)"/.test(code),
+    )
+    .map(({ line, code }) => ({ code, place: `${file}:${line}` })),
+);
 
 let folder: string;
 let around: World;
@@ -72,6 +90,16 @@ describe('the blocks of code', () => {
     const whole = readFileSync(join(root, file!), 'utf8');
     // An ellipsis leaves something out.
     for (const part of code.slice(line.length).split(/^\s*\/\/ \.\.\.\n/m)) expect(whole).toContain(part.trimEnd());
+  });
+
+  test.each(others)('at $place is right in form', ({ code, language }) => {
+    const { errors } = transformSync(`page.${language}`, code);
+    expect(errors).toEqual([]);
+  });
+
+  test.each(documents)('at $place is a policy document without a fault', ({ code }) => {
+    const { problems, mistakes } = checkPolicy(code);
+    expect({ problems, mistakes }).toEqual({ problems: [], mistakes: [] });
   });
 
   test.each(runnable)('at $place runs', async ({ module }) => {

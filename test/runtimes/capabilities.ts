@@ -5,6 +5,7 @@ export const capabilities = [
   '`createFetch` with `standard()`',
   'the client',
   '`createHandler`',
+  'policy documents',
   '`retry`',
   '`timeout`: total',
   '`timeout`: headers',

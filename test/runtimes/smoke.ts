@@ -17,6 +17,7 @@ import kyoa, {
   type TimeoutPhase,
 } from 'kyoa';
 import { indexeddb } from 'kyoa/indexeddb';
+import { policy } from 'kyoa/policy';
 import { storageContract } from 'kyoa/testing';
 
 import { capabilities, type Capability, type Check } from './capabilities.ts';
@@ -106,6 +107,26 @@ function checksOf({
       });
       const response = await handle(new Request(url('/'), { method: 'POST', body: '{"name":"Ada"}' }));
       equal([response.status, await response.text()], [201, 'Hello Ada']);
+    },
+
+    'policy documents': async () => {
+      const retrying = { retries: 2, backoff: { constant: [10] }, budget: false as const };
+      const live = policy({ use: [{ timeout: { total: 5_000 } }, { retry: retrying }] });
+      const api = createFetch({ use: live, ...transport });
+      equal(await (await api(url('/unsteady', { failures: '2' }))).json(), { requests: 3 });
+      live.update({ use: [{ timeout: { total: 5_000 } }, { retry: 0 }], routes: { '/json': { timeout: 4_000 } } });
+      equal((await api(url('/unsteady'))).status, 503);
+      const text = '{ "use": ["standard"] }';
+      const watched = policy({
+        name: 'a source',
+        watch: (sink) => void Promise.resolve().then(() => sink.document(text)),
+      });
+      equal(await (await createFetch({ use: watched, ...transport })(url('/json'))).json(), { name: 'Ada' });
+      equal(
+        watched.snapshot().sources.map(({ state }) => state),
+        ['good'],
+      );
+      watched.close();
     },
 
     '`retry`': async () => {

@@ -8,9 +8,11 @@ export interface Lane {
   readonly what: string;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** `npm test` leaves it out: it has a script of its own. */
+  readonly isApart?: boolean;
 }
 
-const suffixes = ['dom', 'browser', 'redis', 'etcd'].map((suffix) => `test/**/*.${suffix}.test.ts`);
+const suffixes = ['dom', 'browser', 'redis', 'etcd', 'pages'].map((suffix) => `test/**/*.${suffix}.test.ts`);
 
 export const lanes = {
   node: { what: 'Node', include: ['test/**/*.test.ts'], exclude: suffixes },
@@ -18,6 +20,12 @@ export const lanes = {
   browser: { what: 'Chromium', include: ['test/**/*.browser.test.ts'], exclude: [] },
   redis: { what: 'a real Redis', include: ['test/**/*.redis.test.ts'], exclude: [] },
   etcd: { what: 'a real etcd', include: ['test/**/*.etcd.test.ts'], exclude: [] },
+  pages: {
+    what: 'the site and the playground, used as a visitor does',
+    include: ['test/**/*.pages.test.ts'],
+    exclude: [],
+    isApart: true,
+  },
 } as const satisfies Record<string, Lane>;
 
 export type LaneName = keyof typeof lanes;

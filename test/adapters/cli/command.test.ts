@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { page } from '../../docs/pages.ts';
 import { loopback } from '../../recipes/loopback.ts';
 import { root } from '../../support/lanes.ts';
-import { kyoa, start, startOnTerminal, startWithOutput } from './kyoa.ts';
+import { kyoa, kyoaHere, start, startOnTerminal, startWithOutput } from './kyoa.ts';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
@@ -72,7 +72,7 @@ describe('a wrong command line', () => {
     [['load', url, '--connections', '9999999999'], '--connections', 'at most 1000000'],
     [['load', url, '--middleware', 'timeout'], '--middleware', 'has the name of a policy of kyoa: rename it'],
   ])('%j is refused with what to write', async (args, what, remedy) => {
-    const { code, stdout, stderr } = await kyoa(...args);
+    const { code, stdout, stderr } = await kyoaHere(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^kyoa: /);
     expect(stderr).toContain(what);

@@ -3,6 +3,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
+import { vi } from 'vitest';
+
+import { run } from '../../../adapters/cli/command.ts';
 import type { Result } from '../../../adapters/cli/load/result.ts';
 import { root } from '../../support/lanes.ts';
 
@@ -21,7 +24,8 @@ export interface Started {
 
 const main = join(root, 'adapters/cli/main.ts');
 
-const { FORCE_COLOR: _, NO_COLOR: __, NODE_OPTIONS: ___, ...clean } = process.env;
+// In CI, Node takes a terminal for one without colours.
+const { FORCE_COLOR: _, NO_COLOR: __, NODE_OPTIONS: ___, CI: ____, ...clean } = process.env;
 
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, folder?: string): Started {
   return launch(process.execPath, [main, ...args], env, folder);
@@ -70,4 +74,20 @@ export async function loaded(...args: readonly string[]): Promise<Result & { rea
   const { code, stdout, stderr } = await kyoa('load', ...args, '--json');
   if (stdout === '') throw new Error(stderr);
   return { ...(JSON.parse(stdout) as Result), code };
+}
+
+/** In this process, for what ends before it does anything: a process of its own takes half a second. */
+export async function kyoaHere(...args: readonly string[]): Promise<Ended> {
+  const written = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      written[name] += String(text);
+      return true;
+    }),
+  );
+  try {
+    return { code: await run(args), ...written };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
 }

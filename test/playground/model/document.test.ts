@@ -82,12 +82,12 @@ describe('reading a document', () => {
     );
     expect(stack).toBeUndefined();
     expect(problems).toEqual([
+      expect.objectContaining({ line: 3, path: 'use[0].retry.retries' }),
       expect.objectContaining({
         line: 4,
         path: 'use[1].hegde',
         message: expect.stringContaining('do you mean hedge?'),
       }),
-      expect.objectContaining({ line: 3, path: 'use[0].retry.retries' }),
     ]);
     expect(readDocument('{ "use": [', usualStack)).toMatchObject({ stack: undefined, problems: [{ line: 1 }] });
   });

@@ -52,11 +52,15 @@ export function figureOf({ title, about, x, y, legend, marks = [], draw }: Chart
   });
   const axis = x.ticks.map(({ at, label }) => {
     const place = round(left + at * (width - left - right));
-    return `<path class="grid" d="M${place} ${height - bottom}v4"/><text x="${place}" y="${height - 9}" class="middle">${label}</text>`;
+    // The last label ends with the chart.
+    const [middle, anchor] = at > 0.95 ? [width - 2, 'end'] : [place, 'middle'];
+    return `<path class="grid" d="M${place} ${height - bottom}v4"/><text x="${middle}" y="${height - 9}" class="${anchor}">${label}</text>`;
   });
   const lines = marks.map(({ x, name }) => {
     const place = pen.x(x);
-    return `<path class="mark" d="M${place} ${top - 6}V${pen.floor}"/><text x="${place + 4}" y="${top - 9}">${escaped(name)}</text>`;
+    // Near the end of the chart, the name is on the left of its line.
+    const [at, anchor] = place > width - right - 120 ? [place - 4, 'end'] : [place + 4, 'start'];
+    return `<path class="mark" d="M${place} ${top - 6}V${pen.floor}"/><text x="${at}" y="${top - 9}" class="${anchor}">${escaped(name)}</text>`;
   });
   const keys = legend.map(({ name, colour }) => `<li><i class="${colour}"></i>${escaped(name)}</li>`);
   return `<figure>

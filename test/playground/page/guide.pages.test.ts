@@ -134,7 +134,7 @@ describe('the guide', { timeout: 60_000 }, () => {
     expect(await page.locator('.duel-kyoa th small').textContent()).toMatch(/^0 of \d+ lost.*, [56] replaced$/);
 
     await turnTo(page, '#queue/4&v=1&net=steady&latency.median=50&rate=50&use=limit(concurrency:100)');
-    await until(page, '.aims', /now 1\.00, [1-4] s more/);
+    await until(page, '.aims', /now 1\.00, for [1-4] s more/);
     await until(page, '.goal-progress', /^Goal reached$/);
     await next.click();
     await until(page, '.tour-place', /^Search as you type$/);
