@@ -98,8 +98,7 @@ describe('the blocks of code', () => {
   });
 
   test.each(documents)('at $place is a policy document without a fault', ({ code }) => {
-    const { problems, mistakes } = checkPolicy(code);
-    expect({ problems, mistakes }).toEqual({ problems: [], mistakes: [] });
+    expect(checkPolicy(code).problems).toEqual([]);
   });
 
   test.each(runnable)('at $place runs', async ({ module }) => {
