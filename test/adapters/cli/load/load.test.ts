@@ -90,7 +90,8 @@ describe('the open loop', () => {
 
 describe('kyoa beside plain fetch', () => {
   test('shows what the policies do', async () => {
-    const url = await serving((index) => (index % 3 === 0 ? 503 : 200));
+    // An outage of twelve requests, which a call with four attempts outlives.
+    const url = await serving((index) => (index < 12 ? 503 : 200));
     const { contenders } = await loaded(url, ...short, '--rate', '40', '--compare', '--timeout', '20s');
     const [own, plain] = contenders;
     expect(own).toMatchObject({ name: 'kyoa', calls: 20, transport: 'undici()' });
