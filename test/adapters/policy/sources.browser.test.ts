@@ -17,7 +17,7 @@ describe('in a page', () => {
     const sink = { document: (text: string) => said.push(text), absent: () => said.push('absent'), failed: () => {} };
     env().watch(sink, new AbortController().signal);
     env('KYOA_', { env: { KYOA_RETRY_RETRIES: '2' } }).watch(sink, new AbortController().signal);
-    expect(said).toEqual(['absent', '{"use":[{"retry":{"retries":2}}]}']);
+    expect(said).toEqual(['absent', '{"options":{"retry":{"retries":2}}}']);
   });
 
   test('file says what to use', () => {
