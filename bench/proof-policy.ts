@@ -1,7 +1,7 @@
 /**
  * `npm run proof:policy`: a client under load moves from blue over a canary of 10 % to green, while its policy document is
- * edited, in a file and in a real etcd. Then a document with a fault is written, and a region is killed. No caller may see an
- * error, and each change must be in force within a second. At last a policy changes a thousand times under load, and nothing of
+ * edited, in a file and in a real etcd. Then a document with a fault is written, a region is killed, and etcd is restarted. No
+ * caller may see an error, and each change must be in force within a second. At last a policy changes a thousand times under load, and nothing of
  * it may be left. `--smoke` takes a few seconds.
  */
 import { fork, type ChildProcess } from 'node:child_process';
@@ -28,6 +28,8 @@ const poll = smoke ? 5_000 : 1_000;
 interface Place {
   readonly write: (text: string) => Promise<void>;
   readonly source: PolicySource;
+  /** Stops the server that has the document, and starts it again. */
+  readonly restart?: () => Promise<void>;
 }
 
 /** What callers saw in one step. */
@@ -40,7 +42,7 @@ interface Seen {
 const rows: (string | number)[][] = [];
 const faults: string[] = [];
 
-async function release(name: string, { write, source }: Place): Promise<void> {
+async function release(name: string, { write, source, restart }: Place): Promise<void> {
   const servers = await Promise.all(
     ['blue', 'green'].flatMap((release) => ['eu', 'us'].map((region) => start(release, region))),
   );
@@ -63,13 +65,14 @@ async function release(name: string, { write, source }: Place): Promise<void> {
   using live = policy([source], { listener: () => {} }); // the document with a fault is no news here
   const load = new Load(createFetch({ use: live }));
 
-  const steps: { readonly what: string; readonly inForce: number; readonly seen: Seen }[] = [];
-  const step = async (what: string, change: () => Promise<unknown>): Promise<Seen> => {
+  const steps: { readonly what: string; readonly inForce: number; readonly change: Seen; readonly seen: Seen }[] = [];
+  const step = async (what: string, make: () => Promise<unknown>): Promise<Seen> => {
     const started = performance.now();
-    await change();
+    const change = load.since(); // these calls begin with the stack before the change, or with the one after it
+    await make();
     const inForce = performance.now() - started;
     const seen = load.since();
-    steps.push({ what, inForce, seen });
+    steps.push({ what, inForce, change, seen });
     await sleep(stepTime);
     return seen;
   };
@@ -90,11 +93,13 @@ async function release(name: string, { write, source }: Place): Promise<void> {
   const killed = await step('a region is killed', async () => {
     for (const { child, region } of servers) if (region === 'eu') child.kill('SIGKILL');
   });
+  if (restart !== undefined) await step('the server restarts', restart);
   await step('back to blue', edit(5, 0));
 
   await load.end(); // a call that began in a step may end in the next one
-  for (const { what, inForce, seen } of steps) {
-    const { calls, errors, by } = seen;
+  for (const { what, inForce, change, seen } of steps) {
+    const { calls, by } = seen;
+    const errors = [...change.errors, ...seen.errors];
     const places = ['blue', 'green', 'eu', 'us'].map((place) => by[place] ?? 0);
     rows.push([`${name}: ${what}`, Math.round(inForce), calls, errors.length, ...places]);
     expect(errors.length === 0, `${name}, ${what}: callers saw ${String(errors[0])}`);
@@ -192,6 +197,10 @@ async function inEtcd(run: (place: Place) => Promise<void>): Promise<void> {
   await run({
     write: async (text) => void (await server.put('shop/http', text)),
     source: etcd(server.address, 'shop/http'),
+    restart: async () => {
+      await server.kill();
+      await server.start();
+    },
   });
   const { port } = new URL(server.address);
   await until(() => openSockets(Number(port)).every(({ referenced }) => !referenced));

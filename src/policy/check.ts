@@ -72,7 +72,7 @@ export function checkPolicy(
           withLine(problem),
         ),
       ),
-      mistakes: problems.size > 0 ? [] : byLine(mistakesIn(stack).map(withLine)),
+      mistakes: problems.size > 0 ? [] : byLine([...absentLayer(value, environment), ...mistakesIn(stack)].map(withLine)),
       description: problems.size > 0 ? [] : descriptionOf(stack, routes).map(withLine),
     };
   } catch (error) {
@@ -102,6 +102,14 @@ function objectAsJson(document: unknown): unknown {
 function environmentsOf(document: unknown): string[] {
   const { environments } = Object(document) as PolicyDocument;
   return isJsonObject(environments) ? Object.keys(environments) : [];
+}
+
+/** A name that is written wrong would leave every layer out. */
+function absentLayer(document: unknown, environment: string | undefined): readonly PolicyProblem[] {
+  const names = environmentsOf(document);
+  if (environment === undefined || names.length === 0 || names.includes(environment)) return [];
+  const message = `has no layer for ${JSON.stringify(environment)}, the environment in force; it has ${names.join(', ')}`;
+  return [{ path: 'environments', message }];
 }
 
 function problemsOf(run: () => unknown): readonly PolicyProblem[] {

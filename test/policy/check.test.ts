@@ -107,6 +107,20 @@ describe('checkPolicy()', () => {
     expect(checkPolicy({ use: [{ retry: -1 }], environments }).problems).toHaveLength(1);
   });
 
+  test('names an environment for which the document has no layer', () => {
+    const text = '{ "use": [{ "timeout": 5000 }],\n "environments": { "test": {}, "production": {} } }';
+    expect(checkPolicy(text, { environment: 'prodution' }).mistakes).toEqual([
+      {
+        path: 'environments',
+        line: 2,
+        message: 'has no layer for "prodution", the environment in force; it has test, production',
+      },
+    ]);
+    expect(checkPolicy(text, { environment: 'test' }).mistakes).toEqual([]);
+    expect(checkPolicy(text).mistakes).toEqual([]);
+    expect(checkPolicy('{ "use": [{ "timeout": 5000 }] }', { environment: 'any' }).mistakes).toEqual([]);
+  });
+
   test('names the line of each policy that it describes in a text', () => {
     const text =
       '{\n  "use": [\n    "hedge",\n    { "retry": 2 }\n  ],\n  "routes": {\n    "/a": { "retry": 1 }\n  }\n}';
