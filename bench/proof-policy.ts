@@ -66,11 +66,12 @@ async function release(name: string, { write, source, restart }: Place): Promise
   const load = new Load(createFetch({ use: live }));
 
   const steps: { readonly what: string; readonly inForce: number; readonly change: Seen; readonly seen: Seen }[] = [];
-  const step = async (what: string, make: () => Promise<unknown>): Promise<Seen> => {
+  const step = async (what: string, make: () => Promise<unknown>, longest = poll): Promise<Seen> => {
     const started = performance.now();
     const change = load.since(); // these calls begin with the stack before the change, or with the one after it
     await make();
     const inForce = performance.now() - started;
+    expect(inForce < longest, `${name}, ${what}: in force after ${inForce.toFixed(0)} ms`);
     const seen = load.since();
     steps.push({ what, inForce, change, seen });
     await sleep(stepTime);
@@ -93,7 +94,7 @@ async function release(name: string, { write, source, restart }: Place): Promise
   const killed = await step('a region is killed', async () => {
     for (const { child, region } of servers) if (region === 'eu') child.kill('SIGKILL');
   });
-  if (restart !== undefined) await step('the server restarts', restart);
+  if (restart !== undefined) await step('the server restarts', restart, 30_000);
   await step('back to blue', edit(5, 0));
 
   await load.end(); // a call that began in a step may end in the next one
@@ -103,7 +104,6 @@ async function release(name: string, { write, source, restart }: Place): Promise
     const places = ['blue', 'green', 'eu', 'us'].map((place) => by[place] ?? 0);
     rows.push([`${name}: ${what}`, Math.round(inForce), calls, errors.length, ...places]);
     expect(errors.length === 0, `${name}, ${what}: callers saw ${String(errors[0])}`);
-    expect(inForce < poll, `${name}, ${what}: in force after ${inForce.toFixed(0)} ms`);
   }
   const share = (canary.by['green'] ?? 0) / canary.calls;
   const [least, most] = smoke ? [0.01, 0.2] : [0.08, 0.12];
