@@ -1,6 +1,7 @@
 /** What a call may override. */
 import type { Background } from './core/context.ts';
 import { ownOptions, type Override } from './core/options.ts';
+import type { AuthOverride } from './middleware/auth/auth.ts';
 import type { BreakerOverride } from './middleware/breaker/breaker.ts';
 import type { ChaosOverride } from './middleware/chaos.ts';
 import type { DedupeOptions } from './middleware/dedupe/dedupe.ts';
@@ -27,6 +28,10 @@ export interface CallOptions {
   readonly requestId?: string | undefined;
   /** Receives the work of the call that goes on after the response, such as the write of the latency history. @default that of the entry point */
   readonly background?: Background | undefined;
+  /** How often the call is sent again with a new token, and whose token it is. `false`: it is sent without a token. */
+  readonly auth?: Override<AuthOverride> | undefined;
+  /** `false`: the request is not signed. */
+  readonly sign?: boolean | undefined;
   /** Limits in ms; a number is `total`. `false`: no limits. */
   readonly timeout?: number | Override<TimeoutOptions> | undefined;
   /** Attempts after the first, or options of `retry`. `false`: one attempt. */

@@ -15,6 +15,8 @@ export type { StandardOptions } from './standard.ts';
 export { compose } from './core/compose.ts';
 export type { Background, Context, Fork, Handler, Middleware, Next } from './core/context.ts';
 
+export { auth } from './middleware/auth/auth.ts';
+export type { Auth, AuthOptions, AuthOverride, Renewal, Token } from './middleware/auth/auth.ts';
 export { breaker } from './middleware/breaker/breaker.ts';
 export type { Breaker, BreakerOptions, BreakerOverride, BreakerSnapshot } from './middleware/breaker/breaker.ts';
 export { chaos } from './middleware/chaos.ts';
@@ -46,6 +48,8 @@ export { race } from './middleware/race.ts';
 export type { RaceOptions } from './middleware/race.ts';
 export { retry } from './middleware/retry.ts';
 export type { RetryOptions } from './middleware/retry.ts';
+export { sign } from './middleware/sign.ts';
+export type { Signer, Signing } from './middleware/sign.ts';
 export { staleIfError } from './middleware/stale-if-error/stale-if-error.ts';
 export type { StaleIfErrorOptions } from './middleware/stale-if-error/stale-if-error.ts';
 export { timeline } from './telemetry/timeline.ts';

@@ -15,6 +15,7 @@ export type KyoaErrorCode =
   | 'IDEMPOTENCY_CONFLICT'
   | 'IDEMPOTENCY_MISMATCH'
   | 'IDEMPOTENCY_UNRECORDED'
+  | 'RENEWAL_TIMEOUT'
   | 'STORAGE';
 
 /**

@@ -81,6 +81,13 @@ export type Fact =
       readonly type: 'hedge.suppressed';
       readonly reason: 'body' | 'budget' | 'retry-after';
     }
+  | {
+      /** `renewed`: there is a new token. `refused`: the token server has refused, which signs the user out. */
+      readonly type: 'auth.renewed' | 'auth.refused';
+      readonly duration: number;
+    }
+  /** The call waits for a renewal that another caller or process has begun. */
+  | { readonly type: 'auth.awaited' }
   | { readonly type: 'race.won'; readonly url: string }
   | { readonly type: 'dedupe.joined' }
   /** A newer call has replaced this one. */

@@ -101,6 +101,8 @@ type Given = Readonly<Record<string, unknown>>;
 export const ownOptions = [
   'requestId',
   'background',
+  'auth',
+  'sign',
   'timeout',
   'retry',
   'hedge',

@@ -1,6 +1,7 @@
 /** Whose key it is: the default scopes. */
 import type { Context } from '../../core/context.ts';
 import { digest } from '../../lib/digest.ts';
+import { identifiedHeaders } from '../../lib/identity.ts';
 import { byOrigin, foreignOptions, isComparable, otherModes } from '../../lib/keys.ts';
 
 /**
@@ -34,8 +35,8 @@ export function callerOf(ctx: Context, header: string): Promise<string> {
   return digest(JSON.stringify([identityOf(ctx, header), options]));
 }
 
-function identityOf({ headers }: Context, header: string): (readonly [name: string, value: string])[] {
-  return [...headers].filter(
+function identityOf(ctx: Context, header: string): (readonly [name: string, value: string])[] {
+  return identifiedHeaders(ctx).filter(
     ([name]) => identifying.test(name) && !neutral.test(name) && name !== header.toLowerCase(),
   );
 }

@@ -2,6 +2,7 @@
  * Which responses may be stored, and for how long beyond their freshness they may replace a failure: RFC 9111 (HTTP
  * caching) and RFC 5861 §4 (stale-if-error).
  */
+import { identifiedHeaders } from '../../lib/identity.ts';
 import type { Context } from '../../core/context.ts';
 import { foreignOptions, isComparable, otherModes } from '../../lib/keys.ts';
 
@@ -25,7 +26,7 @@ const perCallHeaders =
 export function cacheKey(ctx: Context): string | undefined {
   const options = foreignOptions(ctx).filter(([name]) => !otherModes.test(name));
   if (!options.every(isComparable)) return undefined;
-  const headers = [...ctx.headers].filter(([name]) => !perCallHeaders.test(name));
+  const headers = identifiedHeaders(ctx).filter(([name]) => !perCallHeaders.test(name));
   return JSON.stringify([ctx.url.replace(/#.*/s, ''), options, headers]);
 }
 

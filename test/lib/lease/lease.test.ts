@@ -6,8 +6,8 @@ import {
   type LeaseOutcome,
   type LeaseOptions,
   type Lease,
-} from '../../../src/middleware/idempotency/lease.ts';
-import { watchLease, type LeaseWatch } from '../../../src/middleware/idempotency/lease-watch.ts';
+} from '../../../src/lib/lease/lease.ts';
+import { watchLease, type LeaseWatch } from '../../../src/lib/lease/lease-watch.ts';
 import { reasonOf } from '../../support/promises.ts';
 
 const lease = 30_000;

@@ -1,6 +1,6 @@
 /** What the entry of a key contains: that a holder has the lease, or what remains of the work. */
 import type { Entry } from '../../core/storage.ts';
-import { parseStored } from '../../lib/stored-json.ts';
+import { parseStored } from '../stored-json.ts';
 
 export interface Held {
   readonly fingerprint: string;
@@ -9,7 +9,10 @@ export interface Held {
   readonly lease?: number;
   /** Unix ms. */
   readonly leaseUntil?: number;
+  /** The result that the work replaces. */
+  readonly former?: string;
 }
+
 export interface Done extends Result {
   readonly fingerprint: string;
   readonly holder: string;
@@ -27,6 +30,12 @@ export interface Result {
 
 export type LeaseRecord = Held | Done;
 
+/** The last result of the work: while it is done again, that of before. */
+export function formerResult(record: LeaseRecord | undefined): string | undefined {
+  if (record === undefined) return undefined;
+  return 'result' in record ? (record.result ?? undefined) : record.former;
+}
+
 /** @throws {StorageError} if the entry is not one that kyoa wrote */
 export function parseRecord(key: string, { value }: Entry): LeaseRecord {
   return parseStored(key, value, isRecord);
@@ -34,8 +43,8 @@ export function parseRecord(key: string, { value }: Entry): LeaseRecord {
 
 function isRecord(value: unknown): value is LeaseRecord {
   const members = (value ?? {}) as Partial<Record<string, unknown>>;
-  const { fingerprint, holder, result, cookies, caller, lease, leaseUntil } = members;
-  const isLease = typeof holder === 'string' && isNumber(lease) && isNumber(leaseUntil);
+  const { fingerprint, holder, result, cookies, caller, lease, leaseUntil, former } = members;
+  const isLease = typeof holder === 'string' && isNumber(lease) && isNumber(leaseUntil) && isText(former);
   const isResult = (result === null || typeof result === 'string') && isText(cookies) && isText(caller);
   return typeof fingerprint === 'string' && (Object.hasOwn(members, 'result') ? isResult : isLease);
 }

@@ -9,8 +9,8 @@ import pTimeout from 'p-timeout';
 
 import { StorageError } from '../../core/errors.ts';
 import type { Storage, Version } from '../../core/storage.ts';
-import { noop } from '../../lib/noop.ts';
-import { parseRecord, type Done, type Held, type Result } from './lease-record.ts';
+import { noop } from '../noop.ts';
+import { formerResult, parseRecord, type Done, type Held, type Result } from './lease-record.ts';
 import { watchLease, type LeaseWatch } from './lease-watch.ts';
 import { after, afterUnref, type Timer } from '../../core/engine/timers.ts';
 
@@ -25,12 +25,16 @@ export interface LeaseOptions {
   readonly ttl: number;
   /** To whom the entry belongs. */
   readonly owner?: string | undefined;
+  /** Whether the work is done again although it has a result, which stays stored until the new one is. @default it is not */
+  readonly replaces?: ((result: string | null) => boolean) | undefined;
 }
 
 export type LeaseOutcome =
   | {
       readonly state: 'acquired';
       readonly lease: Lease;
+      /** The result that the work replaces. */
+      readonly former: string | undefined;
       /** The lease of a former holder expired, so the work may have been done already. */
       readonly inDoubt: boolean;
     }
@@ -47,8 +51,11 @@ export interface Lease {
    * keeps that the work is done, otherwise the lease expires.
    */
   complete(result: Result): Promise<boolean>;
-  /** Frees the key at once. It never rejects: if the store fails, the lease expires. */
-  release(): Promise<void>;
+  /**
+   * Frees the key at once; a former result is stored again. Resolves to `false` if a successor has taken over. It never
+   * rejects: if the store fails, the lease expires.
+   */
+  release(): Promise<boolean>;
 }
 
 /** How long a caller watches before it takes over, in leases. */
@@ -64,29 +71,37 @@ const longestPatience = 60_000;
 
 /** `watch`: that of all looks of one caller. */
 export async function acquireLease(options: LeaseOptions, watch: LeaseWatch = watchLease()): Promise<LeaseOutcome> {
-  const { storage, key, fingerprint } = options;
+  const { storage, key, fingerprint, replaces } = options;
   const holder = crypto.getRandomValues(new Uint32Array(4)).join('-');
   for (;;) {
     const entry = await storage.get(key);
     const record = entry && parseRecord(key, entry);
     if (record !== undefined && record.fingerprint !== fingerprint) return { state: 'mismatch' };
-    if (record !== undefined && 'result' in record) {
+    const held = record !== undefined && !('result' in record) ? record : undefined;
+    if (record !== undefined && 'result' in record && replaces?.(record.result) !== true) {
       const { result, cookies, caller } = record;
       return { state: 'done', result, cookies, caller };
     }
-    if (record !== undefined) {
-      const { lease = options.lease } = record;
-      const retryIn = timeLeft(record, lease);
+    if (held !== undefined) {
+      const { lease = options.lease } = held;
+      const retryIn = timeLeft(held, lease);
       const unwatched = lease * watchTime - watch.see(entry!.version, lease * renewalPeriod);
       // It looks twice while it watches, so that one look may be late.
       const lookIn = Math.min(Math.max(retryIn, unwatched), lease * renewalPeriod);
       if (retryIn > 0 || unwatched > 0) return { state: 'held', retryIn, lookIn };
     }
-    const version = await writeLease(options, holder, entry?.version ?? null);
-    if (version !== undefined)
-      return { state: 'acquired', lease: hold(options, holder, version), inDoubt: entry !== undefined };
+    const former = formerResult(record);
+    const mine: Holding = { ...options, holder, former };
+    const version = await writeLease(mine, entry?.version ?? null);
+    if (version !== undefined) return { state: 'acquired', lease: hold(mine, version), former, inDoubt: held !== undefined };
     // Another call wrote first: read what it wrote.
   }
+}
+
+/** A lease as its holder has it. */
+interface Holding extends LeaseOptions {
+  readonly holder: string;
+  readonly former: string | undefined;
 }
 
 /** Until the lease expires, ms. An end that is more than two leases away is no end: one of the clocks is wrong. */
@@ -98,12 +113,11 @@ function timeLeft({ leaseUntil = Infinity }: Held, lease: number): number {
 
 /** Writes that the key is held from now on, for the duration of a lease. */
 function writeLease(
-  { storage, key, fingerprint, lease, ttl, owner }: LeaseOptions,
-  holder: string,
+  { storage, key, fingerprint, lease, ttl, owner, holder, former }: Holding,
   ifVersion: Version | null,
 ): Promise<Version | undefined> {
   const times = lease !== Infinity && { lease, leaseUntil: Date.now() + lease };
-  const record: Held = { fingerprint, holder, ...times };
+  const record: Held = { fingerprint, holder, ...times, ...(former !== undefined && { former }) };
   // The entry outlives the lease, so that a successor finds the fingerprint and knows that the work is in doubt.
   return storage.set(key, JSON.stringify(record), { ttl: Math.max(ttl, lease), ifVersion, owner });
 }
@@ -111,8 +125,8 @@ function writeLease(
 /** Resolves to the new version, or to `undefined` if the entry's version is not `ifVersion`; `null`: if there is an entry. */
 type Write = (ifVersion: Version | null) => Promise<Version | null | undefined>;
 
-function hold(options: LeaseOptions, holder: string, acquired: Version): Lease {
-  const { storage, key, fingerprint, lease, ttl, owner } = options;
+function hold(mine: Holding, acquired: Version): Lease {
+  const { storage, key, fingerprint, lease, ttl, owner, holder, former } = mine;
   /** `null` if the entry has vanished, `undefined` once it is no longer written: after the last write, or by a successor. */
   let version: Version | null | undefined = acquired;
   let isOver = false;
@@ -151,7 +165,7 @@ function hold(options: LeaseOptions, holder: string, acquired: Version): Lease {
     return isOwn && !isOver ? entry.version : undefined;
   };
   const renew = async (): Promise<void> => {
-    const next = await inTurn((ifVersion) => writeLease(options, holder, ifVersion)).then(
+    const next = await inTurn((ifVersion) => writeLease(mine, ifVersion)).then(
       (renewed) => (renewed ? lease * renewalPeriod : undefined),
       () => Math.min((lease * renewalPeriod) / 3, longestPause),
     );
@@ -172,13 +186,14 @@ function hold(options: LeaseOptions, holder: string, acquired: Version): Lease {
     });
   };
 
+  const write = (result: Result): Promise<boolean> => {
+    const value = JSON.stringify({ fingerprint, holder, ...result } satisfies Done);
+    return inTurn((ifVersion) => storage.set(key, value, { ttl, ifVersion, owner }), true);
+  };
+
   heartbeat = afterUnref(lease * renewalPeriod, renew);
   return {
     complete(result) {
-      const write = (result: Result): Promise<boolean> => {
-        const value = JSON.stringify({ fingerprint, holder, ...result } satisfies Done);
-        return inTurn((ifVersion) => storage.set(key, value, { ttl, ifVersion, owner }), true);
-      };
       return end(() =>
         persist(() => write(result), patience).catch(async (error: unknown) => {
           await write({ ...result, result: null }).catch(noop);
@@ -189,7 +204,8 @@ function hold(options: LeaseOptions, holder: string, acquired: Version): Lease {
     async release() {
       const remove: Write = async (ifVersion) =>
         ifVersion === null || (await storage.delete(key, { ifVersion })) ? null : undefined;
-      await end(() => inTurn(remove, true)).catch(noop);
+      const free = (): Promise<boolean> => (former === undefined ? inTurn(remove, true) : write({ result: former }));
+      return end(free).catch(() => true);
     },
   };
 }

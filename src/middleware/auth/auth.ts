@@ -1,0 +1,250 @@
+/** Sends each request with a token, and renews the token once for all callers. Placed outside `dedupe` and `retry`. */
+import { asPolicy } from '../../core/compose.ts';
+import type { Context, Middleware, Next } from '../../core/context.ts';
+import { KyoaError } from '../../core/errors.ts';
+import {
+  count,
+  delay,
+  duration,
+  fn,
+  invalid,
+  keyFn,
+  policyOptions,
+  storage,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
+import type { Storage } from '../../core/storage.ts';
+import { setIdentity } from '../../lib/identity.ts';
+import type { Key } from '../../lib/keys.ts';
+import { lruMap, type LruMap } from '../../lib/lru.ts';
+import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
+import { resendable } from '../../lib/request/resend.ts';
+import { Session, type Renewal, type SessionSettings } from './session.ts';
+
+export type { Renewal };
+
+/**
+ * A token as OAuth 2 has it (RFC 6749 §5.1). `renew` may return further members, which are stored with it.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md#tokens
+ */
+export interface Token {
+  readonly access: string;
+  readonly refresh?: string | undefined;
+  /** When it expires, Unix ms. Without it, the token is renewed after a 401 only. */
+  readonly expires?: number | undefined;
+}
+
+/**
+ * The options of `auth()`. Durations are in ms.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md#options
+ */
+export interface AuthOptions<T extends object = Token> {
+  /**
+   * Gets a new token in place of the present one. It is called once for all callers, tabs and processes that share the
+   * storage, and its result is stored there, as JSON. `undefined`, or an error whose `response` has the status 400, 401 or
+   * 403, signs the user out; any other error rejects the calls that wait, and the next call tries again.
+   */
+  readonly renew: (renewal: Renewal<T>) => Promise<T | undefined>;
+  /** The headers that carry the token. A request that already has one of them is left as it is. @default ({ access }) => ({ authorization: `Bearer ${access}` }) */
+  readonly apply?: ((token: T, ctx: Context) => Readonly<Record<string, string>>) | undefined;
+  /** Whether the outcome of a call means that its token is no longer good. @default a response with status 401 */
+  readonly refused?: When | undefined;
+  /** A token is renewed so long before its `expires`, in the background, ms; at most half of its life. 0: when it has expired. @default 30_000 */
+  readonly early?: number | undefined;
+  /** How long a renewal may take, and how soon another process takes over from one that has died, ms. @default 15_000 */
+  readonly lease?: number | undefined;
+  /** How many times a call is sent again with a new token. 0: a 401 is returned as it is. @default 1 */
+  readonly again?: number | undefined;
+  /** The user whose token it is. A call whose key is `undefined` is sent without a token. @default one user */
+  readonly key?: Key | undefined;
+  /** The origins that may receive the token, such as `['https://api.example.com']`. @default all that the client calls */
+  readonly scope?: readonly string[] | undefined;
+  /** How long a token is stored without a renewal, ms. @default 2_592_000_000, 30 days */
+  readonly ttl?: number | undefined;
+  /** Where the token is stored. @default the storage of the entry point */
+  readonly storage?: Storage | undefined;
+}
+
+/**
+ * `auth()` as a middleware, with which a program signs its user in and out.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md#sign-in-and-sign-out
+ */
+export interface Auth<T extends object = Token> extends Middleware {
+  /** Stores a token, say that of a login, for all that share the storage. `user` is what `key` returns. @default that of the last call */
+  set(token: T, user?: string): Promise<void>;
+  /** Signs the user out, here and in all tabs and processes that share the storage: calls are sent without a token, and none is renewed. */
+  clear(user?: string): Promise<void>;
+}
+
+/**
+ * The options that a call may override: `auth: { again: 0 }`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md#options
+ */
+export type AuthOverride = Pick<AuthOptions, 'again' | 'key'>;
+
+type Policy = Settings<AuthOptions<never>, 'key' | 'scope' | 'storage'>;
+
+export const authOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions(
+  'auth',
+  {
+    renew: [fn],
+    apply: [fn, bearer as never, headerRecord],
+    refused: [fn, ({ response }) => response?.status === 401],
+    early: [delay, 30_000],
+    lease: [duration, 15_000],
+    again: [count, 1],
+    key: [keyFn, undefined],
+    scope: [origins, undefined],
+    ttl: [duration, 2_592_000_000],
+    storage: [storage, undefined],
+  },
+  { perCall: ['again', 'key'] },
+);
+
+/**
+ * Sends each request with the user's token, and renews the token when it expires or is refused with a 401: once for all
+ * callers, tabs and processes that share the storage, under a lease. Each call that was refused is then sent again, with its
+ * whole body and the same idempotency key. A late 401 of the former token renews nothing. A renewal that fails because of
+ * the network signs no user out; one that the token server refuses does, everywhere.
+ *
+ * `dedupe`, `idempotency` and `staleIfError` inside it tell callers apart by `key` and not by the token. A stream that was
+ * uploaded is not sent again: its call gets the 401. It does nothing in a handler. `renew` must not call through the same
+ * policy: give that call `auth: false`.
+ *
+ * Per call: `auth: false`, or `auth: { again, key }`.
+ *
+ * @throws {KyoaError} `INVALID_OPTION`. A call rejects with the error of `renew`, with `RENEWAL_TIMEOUT` or `StorageError`.
+ * @example
+ * ```ts
+ * const session = auth({
+ *   renew: async ({ token, signal }) => {
+ *     const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token?.refresh ?? '' });
+ *     const grant = await kyoa
+ *       .post<{ access_token: string; refresh_token: string; expires_in: number }>('https://id.example.com/token', { body, signal })
+ *       .json();
+ *     return { access: grant.access_token, refresh: grant.refresh_token, expires: Date.now() + 1_000 * grant.expires_in };
+ *   },
+ * });
+ * const api = kyoa.extend({ use: (stack) => [session, ...stack] });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md
+ * @see https://datatracker.ietf.org/doc/html/rfc9700#section-4.14
+ */
+export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T> {
+  const own = authOptions.parse(options) as unknown as Policy & Required<Pick<AuthOptions<T>, 'renew' | 'apply'>>;
+  const isBearer = own.apply === (bearer as unknown);
+  const settings: SessionSettings<T> = {
+    ...own,
+    renew: async (renewal) => {
+      const token = (await own.renew(renewal)) as T | null | undefined;
+      return token == null ? undefined : checkedToken('the result of auth renew', token, isBearer);
+    },
+  };
+  const storages = new WeakMap<Storage, LruMap<Session<T>>>();
+  /** Those of the last call. */
+  let [lastStorage, lastUser] = [own.storage, ''];
+
+  const sessionOf = (storage: Storage, user: string): Session<T> => {
+    [lastStorage, lastUser] = [storage, user];
+    let sessions = storages.get(storage);
+    if (sessions === undefined) {
+      sessions = lruMap((user) => new Session(storage, user, settings), isIdle);
+      storages.set(storage, sessions);
+    }
+    return sessions.get(user);
+  };
+  const replace = async (verb: string, token: T | null, user = lastUser): Promise<void> => {
+    if (lastStorage === undefined)
+      throw new KyoaError('INVALID_OPTION', `auth ${verb}() before the first call: give auth the option storage`);
+    await sessionOf(lastStorage, user).replace(token);
+  };
+
+  const policy = asPolicy(options, async function auth(ctx, next) {
+    const settings = authOptions.forCall(ctx, own) as typeof own | undefined;
+    if (settings === undefined || ctx.side === 'server') return next();
+    const { key, scope, storage = ctx.storage } = settings;
+    const user = key === undefined ? '' : key(ctx);
+    if (user === undefined || scope?.includes(new URL(ctx.url).origin) === false) return next();
+    return send(sessionOf(storage, user), user, settings, ctx, next);
+  });
+  return Object.assign(policy, {
+    set: (token: T, user?: string) => replace('set', checkedToken('auth set()', token, isBearer), user),
+    clear: (user?: string) => replace('clear', null, user),
+  });
+}
+
+async function send<T extends object>(
+  session: Session<T>,
+  user: string,
+  { apply, refused, again }: Policy & { readonly apply: (token: T, ctx: Context) => Readonly<Record<string, string>> },
+  ctx: Context,
+  next: Next,
+): Promise<Response> {
+  let { token, generation } = await session.current(ctx);
+  if (token === null) return next();
+  const headers = apply(token, ctx);
+  const names = Object.keys(headers).map((name) => name.toLowerCase());
+  if (names.some((name) => ctx.header(name) !== null)) return next();
+  setIdentity(ctx, { user, headers: names });
+
+  const copies = again > 0 ? resendable(ctx) : undefined;
+  if (copies === undefined) return next({ headers });
+  try {
+    let outcome = await settle(next({ headers }));
+    for (let renewals = 0; !ctx.aborted && refused(outcome, ctx); ) {
+      const refusedOne = outcome;
+      const fail = (error: unknown): never => {
+        discardOutcome(refusedOne);
+        throw error;
+      };
+      // The token may have been renewed while the request was on its way.
+      let newer = await session.newer(generation).catch(fail);
+      if (newer === undefined) {
+        if (renewals === again) break;
+        renewals += 1;
+        newer = await session.successor({ token, generation }, ctx).catch(fail);
+      }
+      ({ token, generation } = newer);
+      const copy = token === null ? undefined : await copies.next();
+      if (token === null || copy === undefined) break;
+      discardOutcome(refusedOne);
+      outcome = await settle(next({ ...copy, headers: apply(token, ctx) }));
+    }
+    return unwrap(outcome);
+  } finally {
+    copies.close();
+  }
+}
+
+function bearer(token: Token): Readonly<Record<string, string>> {
+  return { authorization: `Bearer ${token.access}` };
+}
+
+/** A token is stored as JSON, so it is a plain object. */
+function checkedToken<T>(name: string, token: T, isBearer: boolean): T {
+  const { access } = Object(token) as Partial<Token>;
+  if (typeof token === 'object' && token !== null && (!isBearer || typeof access === 'string')) return token;
+  throw new KyoaError('INVALID_OPTION', `${name} must be an object${isBearer ? ' with access, a string' : ''}`);
+}
+
+/** What is no list of origins. The URL of an endpoint is a likely mistake. */
+function origins(name: string, value: readonly string[]): readonly string[] {
+  const isOrigin = (one: unknown): boolean => typeof one === 'string' && URL.canParse(one) && new URL(one).origin === one;
+  if (Array.isArray(value) && value.every(isOrigin)) return value;
+  throw invalid(name, value, "a list of origins without a path, such as ['https://api.example.com']");
+}
+
+function headerRecord(name: string, value: unknown): Readonly<Record<string, string>> {
+  const values = typeof value === 'object' && value !== null ? Object.values(value) : [undefined];
+  if (values.every((one) => typeof one === 'string')) return value as Readonly<Record<string, string>>;
+  throw new KyoaError('INVALID_OPTION', `${name} must be an object of headers, such as { authorization: '...' }`);
+}
+
+function isIdle(session: { readonly isIdle: boolean }): boolean {
+  return session.isIdle;
+}
