@@ -92,7 +92,11 @@ async function prove(kind: Store['kind']): Promise<void> {
   if (failures.length > 0) faults.push(`${kind}: ${failures.length} calls were lost, such as ${failures[0]}`);
 }
 
-async function withStorage(kind: Store['kind'], place: string, use: (storage: Storage) => Promise<void>): Promise<void> {
+async function withStorage(
+  kind: Store['kind'],
+  place: string,
+  use: (storage: Storage) => Promise<void>,
+): Promise<void> {
   const client = kind === 'redis' ? await createClient({ url: place }).connect() : undefined;
   const storage = client === undefined ? file(place) : redis(client);
   await use(storage);

@@ -67,7 +67,10 @@ export const signOptions: PolicyOptions<object> = /* @__PURE__ */ policyOptions(
 export function sign(signer: Signer): Middleware {
   fn('sign signer', signer);
   /** What the responses of an origin have shown. */
-  const servers = lruMap<Server>(() => ({ skew: 0, nonce: undefined }), () => true);
+  const servers = lruMap<Server>(
+    () => ({ skew: 0, nonce: undefined }),
+    () => true,
+  );
 
   return asPolicy({ signer }, async function sign(ctx, next) {
     if (signOptions.forCall(ctx, {}) === undefined) return next();

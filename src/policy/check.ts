@@ -72,7 +72,8 @@ export function checkPolicy(
           withLine(problem),
         ),
       ),
-      mistakes: problems.size > 0 ? [] : byLine([...absentLayer(value, environment), ...mistakesIn(stack)].map(withLine)),
+      mistakes:
+        problems.size > 0 ? [] : byLine([...absentLayer(value, environment), ...mistakesIn(stack)].map(withLine)),
       description: problems.size > 0 ? [] : descriptionOf(stack, routes).map(withLine),
     };
   } catch (error) {

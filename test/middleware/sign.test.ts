@@ -70,7 +70,10 @@ describe.each(['the global fetch', 'undici()'])('sign over %s', (name) => {
 
   test.each(shapes)('signs the bytes that arrive of %s, on each attempt', async (_, call) => {
     statuses = [503];
-    const fetch = createFetch({ ...transport, use: [retry({ methods: ['GET', 'PUT', 'POST'], backoff: constant(1) }), sign(hmac)] });
+    const fetch = createFetch({
+      ...transport,
+      use: [retry({ methods: ['GET', 'PUT', 'POST'], backoff: constant(1) }), sign(hmac)],
+    });
     const response = await fetch(...call(`${server.url}path?q=1`));
     expect(await response.text()).toBe('done');
     expect(seen.map(({ good }) => good)).toEqual([true, true]);
@@ -106,7 +109,7 @@ describe('sign', () => {
     const fetch = createFetch({
       use: [sign((request) => new Request(`${request.url}?signed=1`, { headers: { authorization: 'AWS' } }))],
       fetch: async (input, init) => {
-        sent.push([String(input), init]);
+        sent.push([input as string, init]);
         return new Response('ok');
       },
     });
@@ -199,7 +202,11 @@ describe("the server's clock", () => {
 
   test('does not send an uploaded stream again', async () => {
     const { fetch, times } = strict('clock skew');
-    const response = await fetch(url, { method: 'POST', body: new Blob(['s']).stream(), duplex: 'half' } as RequestInit);
+    const response = await fetch(url, {
+      method: 'POST',
+      body: new Blob(['s']).stream(),
+      duplex: 'half',
+    } as RequestInit);
     expect([response.status, times.length]).toEqual([403, 1]);
   });
 });
@@ -209,8 +216,14 @@ describe('sign with aws4fetch', () => {
   afterEach(() => void vi.useRealTimers());
 
   test('has a date within a second of the arrival, over retries with pauses of three seconds', async () => {
-    const client = new AwsClient({ accessKeyId: 'AKID', secretAccessKey: secret, region: 'eu-central-1', service: 's3' });
-    const signed = (request: Request, datetime: string): Promise<Request> => client.sign(request, { aws: { datetime } });
+    const client = new AwsClient({
+      accessKeyId: 'AKID',
+      secretAccessKey: secret,
+      region: 'eu-central-1',
+      service: 's3',
+    });
+    const signed = (request: Request, datetime: string): Promise<Request> =>
+      client.sign(request, { aws: { datetime } });
     const ages: number[] = [];
     const fetch = createFetch({
       use: [
@@ -220,7 +233,7 @@ describe('sign with aws4fetch', () => {
       fetch: async (input, init) => {
         const headers = new Headers(init?.headers);
         const datetime = headers.get('x-amz-date')!;
-        const expected = await signed(new Request(String(input), { method: 'PUT', body: init!.body! }), datetime);
+        const expected = await signed(new Request(input, { method: 'PUT', body: init!.body! }), datetime);
         expect(headers.get('authorization')).toBe(expected.headers.get('authorization'));
         ages.push(Date.now() - Date.parse(datetime.replace(/(....)(..)(..)T(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6Z')));
         return new Response('', { status: ages.length < 4 ? 503 : 200 });
@@ -268,6 +281,10 @@ async function proof(keys: CryptoKeyPair, { method, url }: Request, date: Date, 
   const head = part({ typ: 'dpop+jwt', alg: 'ES256', jwk: { kty, crv, x, y } });
   const iat = Math.floor(date.getTime() / 1_000);
   const body = part({ htm: method, htu: url, iat, jti: crypto.randomUUID(), ...(nonce && { nonce }) });
-  const signature = await webcrypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, keys.privateKey, Buffer.from(`${head}.${body}`));
+  const signature = await webcrypto.subtle.sign(
+    { name: 'ECDSA', hash: 'SHA-256' },
+    keys.privateKey,
+    Buffer.from(`${head}.${body}`),
+  );
   return `${head}.${body}.${Buffer.from(signature).toString('base64url')}`;
 }

@@ -33,7 +33,12 @@ export interface TokenServer extends AsyncDisposable {
     renewals: number;
     reuses: number;
     refusals: number;
-    readonly calls: { readonly token: string | undefined; readonly status: number; readonly body: string; readonly key?: string }[];
+    readonly calls: {
+      readonly token: string | undefined;
+      readonly status: number;
+      readonly body: string;
+      readonly key?: string;
+    }[];
   };
   /** How the next renewals end: as they should, with this status, or with a reset connection. */
   fault: 'none' | number | 'reset';
@@ -51,7 +56,11 @@ interface Family {
   expiresAt: number;
 }
 
-export async function tokenServer({ life = 3_600_000, leeway = 0, work = 0 }: TokenServerOptions = {}): Promise<TokenServer> {
+export async function tokenServer({
+  life = 3_600_000,
+  leeway = 0,
+  work = 0,
+}: TokenServerOptions = {}): Promise<TokenServer> {
   const families = new Map<string, Family>();
   const seen: TokenServer['seen'] = { renewals: 0, reuses: 0, refusals: 0, calls: [] };
 

@@ -93,7 +93,8 @@ export async function acquireLease(options: LeaseOptions, watch: LeaseWatch = wa
     const former = formerResult(record);
     const mine: Holding = { ...options, holder, former };
     const version = await writeLease(mine, entry?.version ?? null);
-    if (version !== undefined) return { state: 'acquired', lease: hold(mine, version), former, inDoubt: held !== undefined };
+    if (version !== undefined)
+      return { state: 'acquired', lease: hold(mine, version), former, inDoubt: held !== undefined };
     // Another call wrote first: read what it wrote.
   }
 }

@@ -196,7 +196,7 @@ async function send<T extends object>(
   if (copies === undefined) return next({ headers });
   try {
     let outcome = await settle(next({ headers }));
-    for (let renewals = 0; !ctx.aborted && refused(outcome, ctx); ) {
+    for (let renewals = 0; !ctx.aborted && refused(outcome, ctx);) {
       const refusedOne = outcome;
       const fail = (error: unknown): never => {
         discardOutcome(refusedOne);
@@ -234,7 +234,8 @@ function checkedToken<T>(name: string, token: T, isBearer: boolean): T {
 
 /** What is no list of origins. The URL of an endpoint is a likely mistake. */
 function origins(name: string, value: readonly string[]): readonly string[] {
-  const isOrigin = (one: unknown): boolean => typeof one === 'string' && URL.canParse(one) && new URL(one).origin === one;
+  const isOrigin = (one: unknown): boolean =>
+    typeof one === 'string' && URL.canParse(one) && new URL(one).origin === one;
   if (Array.isArray(value) && value.every(isOrigin)) return value;
   throw invalid(name, value, "a list of origins without a path, such as ['https://api.example.com']");
 }

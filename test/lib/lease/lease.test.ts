@@ -1,12 +1,7 @@
 import { memory, StorageError, type Storage } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import {
-  acquireLease,
-  type LeaseOutcome,
-  type LeaseOptions,
-  type Lease,
-} from '../../../src/lib/lease/lease.ts';
+import { acquireLease, type LeaseOutcome, type LeaseOptions, type Lease } from '../../../src/lib/lease/lease.ts';
 import { watchLease, type LeaseWatch } from '../../../src/lib/lease/lease-watch.ts';
 import { reasonOf } from '../../support/promises.ts';
 

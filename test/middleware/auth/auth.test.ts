@@ -372,7 +372,11 @@ describe('auth', () => {
   test.for<[string, unknown, string]>([
     ['no renew', {}, 'auth renew must be a function, got undefined'],
     ['a misspelt option', { renew: () => {}, refresh: 1 }, 'auth has no option refresh'],
-    ['a URL as scope', { renew: () => {}, scope: ['https://api.example.com/v1'] }, 'auth scope must be a list of origins'],
+    [
+      'a URL as scope',
+      { renew: () => {}, scope: ['https://api.example.com/v1'] },
+      'auth scope must be a list of origins',
+    ],
     ['a lease of 0', { renew: () => {}, lease: 0 }, 'auth lease must be a number of milliseconds above 0'],
   ])('refuses %s', ([, options, message]) => {
     expect(() => auth(options as AuthOptions)).toThrow(message);

@@ -78,12 +78,13 @@ test('auth renews once for two tabs with fifty calls each, in twenty rotations, 
 
   for (let rotation = 1; rotation <= 20; rotation += 1) {
     server.expire('ada');
-    const victim = rotation % 4 === 0 ? rotation % 8 === 0 ? 0 : 1 : undefined;
+    const victim = rotation % 4 === 0 ? (rotation % 8 === 0 ? 0 : 1) : undefined;
     const all = tabs.map(async (tab, index) => {
       const statuses = callsOf(tab, 50);
       if (index !== victim) return statuses;
+      const ended = statuses.catch(() => {});
       await tab.reload(); // its calls end with the page, perhaps in the midst of a renewal
-      await statuses.catch(() => {});
+      await ended;
       await ready(tab, server.url);
       return callsOf(tab, 50);
     });
