@@ -42,6 +42,7 @@ const policies = modules
   .map(([name, value]) => [name.replace('Options', ''), value as PolicyOptions<Options>] as const);
 
 const required: Record<string, Options> = {
+  auth: { renew: () => {} },
   chaos: { status: 503 },
   latest: { key: () => 'key' },
   limit: { concurrency: 10 },

@@ -3,7 +3,7 @@ import { asPolicy } from '../core/compose.ts';
 import type { Context, Fork, Middleware } from '../core/context.ts';
 import { isStream } from '../core/engine/request-body.ts';
 import { KyoaError } from '../core/errors.ts';
-import { fn, policyOptions, type PolicyOptions } from '../core/options.ts';
+import { fn } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
 import { concat, readUpTo, type Bytes } from '../lib/body/streams.ts';
 import { httpDate } from '../lib/http-date.ts';
@@ -34,8 +34,6 @@ export interface Signing {
 export type Signer = (request: Request, signing: Signing) => Signed | Promise<Signed>;
 
 type Signed = Request | Readonly<Record<string, string>>;
-
-export const signOptions: PolicyOptions<object> = /* @__PURE__ */ policyOptions('sign', {}, { perCall: [] });
 
 /**
  * Signs each request that is sent: AWS Signature Version 4, HMAC, DPoP. A signature has the time of its attempt, however
@@ -73,7 +71,7 @@ export function sign(signer: Signer): Middleware {
   );
 
   return asPolicy({ signer }, async function sign(ctx, next) {
-    if (signOptions.forCall(ctx, {}) === undefined) return next();
+    if (ctx.options['sign'] === false) return next();
     const server = servers.get(byOrigin(ctx));
     const body = ctx.body instanceof FormData ? await new Response(ctx.body).blob() : ctx.body;
     const present: Fork = body === ctx.body ? {} : { body, headers: { 'content-type': undefined } };

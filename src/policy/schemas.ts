@@ -17,6 +17,7 @@ import {
   type Option,
 } from '../core/options.ts';
 import { budgetShape } from '../lib/budget.ts';
+import { authOptions } from '../middleware/auth/auth.ts';
 import { breakerOptions } from '../middleware/breaker/breaker.ts';
 import { chaosOptions } from '../middleware/chaos.ts';
 import { dedupeOptions } from '../middleware/dedupe/dedupe.ts';
@@ -98,6 +99,7 @@ export interface PolicySchema {
 export type SchemaName =
   | 'adaptive'
   | 'aimd'
+  | 'auth'
   | 'breaker'
   | 'budget'
   | 'chaos'
@@ -114,6 +116,7 @@ export type SchemaName =
   | 'observe'
   | 'race'
   | 'retry'
+  | 'sign'
   | 'staleIfError'
   | 'timeout'
   | 'trace';
@@ -149,6 +152,7 @@ const kinds = new Map<unknown, OptionKind>([
 export const schemas: Readonly<Record<SchemaName, PolicySchema>> = {
   adaptive: { options: describe(adaptiveShape) },
   aimd: { options: describe(aimdShape) },
+  auth: describePolicy(authOptions),
   breaker: describePolicy(breakerOptions),
   budget: { options: describe(budgetShape) },
   chaos: describePolicy(chaosOptions),
@@ -165,6 +169,7 @@ export const schemas: Readonly<Record<SchemaName, PolicySchema>> = {
   observe: { options: {} },
   race: describePolicy(raceOptions),
   retry: describePolicy(retryOptions),
+  sign: { options: {} },
   staleIfError: describePolicy(staleIfErrorOptions),
   timeout: describePolicy(timeoutOptions),
   trace: { options: {} },

@@ -30,6 +30,8 @@ export const counters: Readonly<Partial<Record<Fact['type'], Counter>>> = {
     help: 'Copies that were due and were not sent, by reason.',
     labels: { reason: ['body', 'budget', 'retry-after'] },
   },
+  'auth.renewed': { name: 'token_renewals', help: 'Renewals of a token.' },
+  'auth.refused': { name: 'token_refusals', help: 'Renewals of a token that the token server refused.' },
   'race.won': { name: 'races_won', help: 'Races between endpoints that got a good response.' },
   'dedupe.joined': { name: 'deduplicated', help: 'Calls that shared the request of another call.' },
   'latest.replaced': { name: 'replaced', help: 'Calls that a newer call replaced.' },

@@ -41,7 +41,7 @@ export function optionsOf(name: string): Map<string, Facts> {
 
 /** Of the interface of that name, and of those that it extends. */
 function membersOf(name: string): Map<string, Omit<Facts, 'declared'>> {
-  const pattern = new RegExp(`export interface ${name}(?: extends (\\w+))? \\{\\n([^]*?)\\n\\}`);
+  const pattern = new RegExp(`export interface ${name}(?:<[^{]*>)?(?: extends (\\w+))? \\{\\n([^]*?)\\n\\}`);
   const [, parent, body] = sources.flatMap((source) => pattern.exec(source) ?? []);
   if (body === undefined) throw new Error(`No source has an interface ${name}`);
   const own = Array.from(

@@ -225,10 +225,14 @@ describe('sign with aws4fetch', () => {
     const signed = (request: Request, datetime: string): Promise<Request> =>
       client.sign(request, { aws: { datetime } });
     const ages: number[] = [];
+    let isBusy = false;
     const fetch = createFetch({
       use: [
         retry({ retries: 3, backoff: constant(3_000), random: () => 1 }),
-        sign((request, { date }) => signed(request, date.toISOString().replace(/[:-]|\.\d{3}/g, ''))),
+        sign((request, { date }) => {
+          isBusy = true;
+          return signed(request, date.toISOString().replace(/[:-]|\.\d{3}/g, ''));
+        }),
       ],
       fetch: async (input, init) => {
         const headers = new Headers(init?.headers);
@@ -236,6 +240,7 @@ describe('sign with aws4fetch', () => {
         const expected = await signed(new Request(input, { method: 'PUT', body: init!.body! }), datetime);
         expect(headers.get('authorization')).toBe(expected.headers.get('authorization'));
         ages.push(Date.now() - Date.parse(datetime.replace(/(....)(..)(..)T(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6Z')));
+        isBusy = false;
         return new Response('', { status: ages.length < 4 ? 503 : 200 });
       },
     });
@@ -243,8 +248,8 @@ describe('sign with aws4fetch', () => {
     const call = fetch('https://bucket.example.com/key?list=1', { method: 'PUT', body: 'content' });
     void call.then((response) => (status = response.status));
     while (status === 0) {
-      await vi.advanceTimersByTimeAsync(10);
-      await new Promise((resolve) => setImmediate(resolve)); // Web Crypto works in threads
+      if (!isBusy) await vi.advanceTimersByTimeAsync(10);
+      await new Promise((resolve) => setImmediate(resolve)); // Web Crypto works in threads, whose time does not count
     }
     expect([status, ages.length]).toEqual([200, 4]);
     expect(Math.max(...ages)).toBeLessThan(1_500); // the date is in whole seconds

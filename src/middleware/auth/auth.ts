@@ -22,8 +22,6 @@ import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts'
 import { resendable } from '../../lib/request/resend.ts';
 import { Session, type Renewal, type SessionSettings } from './session.ts';
 
-export type { Renewal };
-
 /**
  * A token as OAuth 2 has it (RFC 6749 §5.1). `renew` may return further members, which are stored with it.
  *

@@ -16,7 +16,11 @@ import { noop } from '../../lib/noop.ts';
 import { isRequestBound } from '../../lib/request-bound.ts';
 import { nextToken, parseToken, type StoredToken } from './token-record.ts';
 
-/** What `renew` is called with. */
+/**
+ * What the option `renew` of `auth()` is called with.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md#tokens
+ */
 export interface Renewal<T> {
   /** The token to replace; `undefined` for the first one. */
   readonly token: T | undefined;
