@@ -46,7 +46,7 @@ export interface AuthOptions<T extends object = Token> {
    * 403, signs the user out; any other error rejects the calls that wait, and the next call tries again.
    */
   readonly renew: (renewal: Renewal<T>) => Promise<T | undefined>;
-  /** The headers that carry the token. A request that already has one of them is left as it is. @default ({ access }) => ({ authorization: `Bearer ${access}` }) */
+  /** The headers that carry the token. A request that already has one of them is left as it is. @default Authorization: Bearer */
   readonly apply?: ((token: T, ctx: Context) => Readonly<Record<string, string>>) | undefined;
   /** Whether the outcome of a call means that its token is no longer good. @default a response with status 401 */
   readonly refused?: When | undefined;
