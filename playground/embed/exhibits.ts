@@ -1,11 +1,13 @@
 /** All exhibits, by the name of the policy's page. */
 import type { Exhibit } from './exhibit.ts';
 import { breaker, fallback, limit, staleIfError } from './exhibits/degrade.ts';
+import { auth, sign } from './exhibits/identity.ts';
 import { hedge, latest, race, timeout } from './exhibits/latency.ts';
 import { log, metrics, observe, trace } from './exhibits/telemetry.ts';
 import { chaos, dedupe, endpoints, idempotency, maxBody, retry } from './exhibits/traffic.ts';
 
 export const exhibits: Readonly<Record<string, () => Exhibit>> = {
+  auth,
   breaker,
   chaos,
   dedupe,
@@ -21,6 +23,7 @@ export const exhibits: Readonly<Record<string, () => Exhibit>> = {
   observe,
   race,
   retry,
+  sign,
   'stale-if-error': staleIfError,
   timeout,
   trace,

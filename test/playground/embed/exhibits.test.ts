@@ -16,6 +16,8 @@ const shown: Readonly<Record<string, (read: Read) => boolean>> = {
   retry: (read) => compare(read('Success'), (plain, kyoa) => plain < 90 && kyoa > plain),
   hedge: (read) => compare(read('Requests per call'), (plain, kyoa) => plain === 1 && kyoa > 1),
   chaos: (read) => compare(read('Success'), (plain, kyoa) => plain === 100 && kyoa < 95),
+  auth: (read) => compare(read('Renewals'), (plain, kyoa) => plain > 3 * kyoa && kyoa > 0),
+  sign: (read) => compare(read('Success'), (plain, kyoa) => plain < 95 && kyoa > plain),
   breaker: (read) => compare(read('Requests per call'), (plain, kyoa) => plain > 0.9 && kyoa < 0.85),
   dedupe: (read) => compare(read('Requests per call'), (plain, kyoa) => plain > 0.9 && kyoa < 0.8),
   endpoints: (read) => compare(read('Success'), (plain, kyoa) => plain < 90 && kyoa > 95),
