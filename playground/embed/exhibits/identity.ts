@@ -33,7 +33,7 @@ interface TokenServer {
   renew(): Promise<string>;
   renewals(): number;
   /** Lets only requests with the present token through. */
-  guard(fetch: Fetch, values: () => Values): Fetch;
+  readonly guard: (fetch: Fetch, values: () => Values) => Fetch;
 }
 
 function tokenServer(): TokenServer {
