@@ -1,7 +1,7 @@
 /**
  * A token server with rotation: each refresh token is good once (RFC 9700 §4.14.2). One that is used again is a sign of theft and
- * ends the session, except within a leeway, as Auth0 and Okta have it, in which a repeat gets the same tokens. It is
- * also the API that the access tokens are for.
+ * ends the session, except within a leeway, as Auth0 and Okta have it, in which a repeat gets the same tokens. It is also
+ * the API that the access tokens are for: it decides at once, and responds after the `delay` of the query, ms.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -22,6 +22,8 @@ export interface TokenServerOptions {
   readonly life?: number;
   /** How long a used refresh token may be used again, ms. @default 0 */
   readonly leeway?: number;
+  /** Whether no access token is good. @default false */
+  readonly isClosed?: boolean;
   /** How long a renewal takes, ms. @default 0 */
   readonly work?: number;
 }
@@ -60,6 +62,7 @@ export async function tokenServer({
   life = 3_600_000,
   leeway = 0,
   work = 0,
+  isClosed = false,
 }: TokenServerOptions = {}): Promise<TokenServer> {
   const families = new Map<string, Family>();
   const seen: TokenServer['seen'] = { renewals: 0, reuses: 0, refusals: 0, calls: [] };
@@ -107,10 +110,13 @@ export async function tokenServer({
     }
     const token = request.headers.authorization?.replace('Bearer ', '');
     const family = [...families.values()].find(({ current }) => current.access_token === token);
-    const status = family !== undefined && family.expiresAt > now() ? 200 : 401;
+    const status = !isClosed && family !== undefined && family.expiresAt > now() ? 200 : 401;
     const key = request.headers['idempotency-key'];
     seen.calls.push({ token, status, body, ...(typeof key === 'string' && { key }) });
-    send(response, status, { user: family?.user, path: request.url });
+    const delay = Number(new URL(request.url!, server.url).searchParams.get('delay'));
+    if (delay > 0) await new Promise<void>((resolve) => later(resolve, delay));
+    if (status === 401) return send(response, status, { errors: [{ message: 'unauthorized' }] });
+    send(response, status, { data: { user: family?.user, path: request.url } });
   };
 
   const http = createServer((request, response) => void respond(request, response).catch(() => response.destroy()));

@@ -103,26 +103,12 @@ describe.each(['the global fetch', 'undici()'])('auth over %s', (name) => {
 
 describe('auth', () => {
   test('renews nothing for a late 401 of the former token', async () => {
-    const { session, get } = app();
+    const { session, fetch, get } = app();
     await session.set(tokenOf(server.login('ada')));
-    let release!: () => void;
-    const late = new Promise<void>((resolve) => (release = resolve));
-    let first = true;
-    const slow = createFetch({
-      use: [session],
-      fetch: async (...call) => {
-        const response = await globalThis.fetch(...call);
-        if (first) {
-          first = false;
-          await late;
-        }
-        return response;
-      },
-    });
     server.expire('ada');
-    const slowly = slow(`${server.url}/slow`);
+    const slowly = fetch(`${server.url}/slow?delay=100`);
+    await expect.poll(() => server.seen.calls.length).toBe(1);
     expect(await get()).toBe(200);
-    release();
     const response = await slowly;
     await response.text();
     expect(response.status).toBe(200);
@@ -343,7 +329,7 @@ describe('auth', () => {
     };
     expect(await order()).toEqual([200, null]);
     server.expire('ada');
-    expect(await (await fetch(`${server.url}/me`)).json()).toMatchObject({ user: 'ada' });
+    expect(await (await fetch(`${server.url}/me`)).json()).toMatchObject({ data: { user: 'ada' } });
     expect(await order()).toEqual([200, 'true']);
     user = 'bob';
     expect(await reasonOf(order())).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
@@ -366,7 +352,7 @@ describe('auth', () => {
     await expect(api.get('me')).rejects.toMatchObject({ response: { status: 401 } });
     await session.set(tokenOf(server.login('ada')));
     server.expire('ada');
-    expect(await api.get('me').json()).toMatchObject({ user: 'ada' });
+    expect(await api.get('me').json()).toMatchObject({ data: { user: 'ada' } });
   });
 
   test.for<[string, unknown, string]>([
