@@ -7,13 +7,14 @@ import type { Pane } from './pane.ts';
 import type { Part } from './part.ts';
 import { mountQueue } from './queue.ts';
 import { mountSearch } from './search.ts';
+import { mountTokens } from './tokens.ts';
 import { mountTrace } from './trace.ts';
 
 export function mountPanes(session: Session): Part {
   const trace = mountTrace(session);
   /** Two columns, each as high as its panes. */
   const columns = [
-    [mountHot(session), mountQueue(session)],
+    [mountHot(session), mountQueue(session), mountTokens()],
     [mountSearch(session), mountHandler()],
   ];
   const panes: readonly Pane[] = [trace, ...columns.flat()];

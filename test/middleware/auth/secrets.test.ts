@@ -1,4 +1,4 @@
-/** Whatever kyoa writes of ten thousand calls with a token is searched for the token. */
+/** All that kyoa writes of ten thousand calls with a token is searched for the token. */
 import { inspect } from 'node:util';
 
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
