@@ -13,6 +13,7 @@ import type { LatestOptions } from './middleware/latest.ts';
 import type { LimitOverride } from './middleware/limit/limit.ts';
 import type { MaxBodyOptions } from './middleware/max-body.ts';
 import type { RaceOptions } from './middleware/race.ts';
+import type { ResumeOptions } from './middleware/resume/resume.ts';
 import type { RetryOptions } from './middleware/retry.ts';
 import type { StaleIfErrorOptions } from './middleware/stale-if-error/stale-if-error.ts';
 import type { TimeoutOptions } from './middleware/timeout/timeout.ts';
@@ -34,6 +35,8 @@ export interface CallOptions {
   readonly sign?: boolean | undefined;
   /** Limits in ms; a number is `total`. `false`: no limits. */
   readonly timeout?: number | Override<TimeoutOptions> | undefined;
+  /** Options of `resume`. `false`: a body that breaks off fails. */
+  readonly resume?: Override<ResumeOptions> | undefined;
   /** Attempts after the first, or options of `retry`. `false`: one attempt. */
   readonly retry?: number | Override<RetryOptions> | undefined;
   /** The `ratio` of extra requests that is accepted, or options of `hedge`. `false`: no copies. */

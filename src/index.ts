@@ -47,6 +47,8 @@ export { explain } from './telemetry/explain.ts';
 export type { ExplainOptions } from './telemetry/explain.ts';
 export { race } from './middleware/race.ts';
 export type { RaceOptions } from './middleware/race.ts';
+export { resume } from './middleware/resume/resume.ts';
+export type { ResumeOptions } from './middleware/resume/resume.ts';
 export { retry } from './middleware/retry.ts';
 export type { RetryOptions } from './middleware/retry.ts';
 export { sign } from './middleware/sign.ts';

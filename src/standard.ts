@@ -6,6 +6,7 @@ import { quantile } from './middleware/timeout/estimators.ts';
 import { breaker, type BreakerOptions } from './middleware/breaker/breaker.ts';
 import { dedupe, type DedupeOptions } from './middleware/dedupe/dedupe.ts';
 import { idempotency, type IdempotencyOptions } from './middleware/idempotency/idempotency.ts';
+import { resume, type ResumeOptions } from './middleware/resume/resume.ts';
 import { retry, type RetryOptions } from './middleware/retry.ts';
 import { timeout, type TimeoutOptions } from './middleware/timeout/timeout.ts';
 
@@ -30,6 +31,7 @@ export interface StandardOptions {
   /** `headers` limits each attempt, the others limit the call. @default { total: 30_000, idle: 30_000, headers: adaptive, 1_000 to 10_000 } */
   readonly timeout?: number | TimeoutOptions | false | undefined;
   readonly dedupe?: DedupeOptions | false | undefined;
+  readonly resume?: ResumeOptions | false | undefined;
   /** It acts only on a key that the caller gives: only the caller can know that the server supports it. @default { generate: false } */
   readonly idempotency?: IdempotencyOptions | false | undefined;
   readonly retry?: RetryOptions | false | undefined;
@@ -38,7 +40,7 @@ export interface StandardOptions {
 
 /**
  * The default stack: the list of middleware that `kyoa` itself runs, outermost first. It has a limit for the call,
- * `dedupe`, `idempotency` for keys that the caller gives, `retry`, `breaker` and a limit for each attempt.
+ * `dedupe`, `resume`, `idempotency` for keys that the caller gives, `retry`, `breaker` and a limit for each attempt.
  *
  * @throws {KyoaError} `INVALID_OPTION`
  * @example
@@ -49,7 +51,7 @@ export interface StandardOptions {
  * @see https://github.com/kyoa/kyoa/blob/main/docs/onion.md#the-order
  */
 export function standard(options: StandardOptions = {}): Middleware[] {
-  return standardStack(options, { timeout, dedupe, idempotency, retry, breaker });
+  return standardStack(options, { timeout, dedupe, resume, idempotency, retry, breaker });
 }
 
 /** How each policy of the standard stack is made. */
@@ -66,6 +68,7 @@ export function standardStack<Policy>(options: StandardOptions, create: Create<P
   const policies: readonly (readonly [keyof StandardOptions, unknown])[] = [
     ['timeout', { ...whole, total: whole.total ?? 30_000, idle: whole.idle ?? 30_000 }],
     ['dedupe', options.dedupe],
+    ['resume', options.resume],
     ['idempotency', { ...once, generate: once.generate ?? false }],
     ['retry', options.retry],
     ['breaker', options.breaker],

@@ -8,14 +8,15 @@ import { countTimers, exitsByItself, expectQuiet, openSockets } from './support/
 // A comment line of an event stream is a heartbeat, and no progress.
 const limits = { total: 1_500, headers: 300, idle: 250, isProgress: (chunk: Uint8Array) => chunk[0] !== 0x3a };
 const retrying = { retries: 2, backoff: constant(2) };
+const resuming = { backoff: constant(2) };
 
 describe('standard', () => {
-  test('returns timeout, dedupe, idempotency, retry, breaker and timeout, the outermost first', () => {
+  test('returns timeout, dedupe, resume, idempotency, retry, breaker and timeout, the outermost first', () => {
     expect(
       standard()
         .map(({ name }) => name)
         .join(),
-    ).toBe('timeout,dedupe,idempotency,retry,breaker,timeout');
+    ).toBe('timeout,dedupe,resume,idempotency,retry,breaker,timeout');
   });
 
   test('leaves out each policy whose option is false', () => {
@@ -23,9 +24,9 @@ describe('standard', () => {
       standard(options)
         .map(({ name }) => name)
         .join();
-    expect(names({ retry: false, breaker: false })).toBe('timeout,dedupe,idempotency,timeout');
-    expect(names({ timeout: false })).toBe('dedupe,idempotency,retry,breaker');
-    expect(names({ timeout: false, dedupe: false, idempotency: false })).toBe('retry,breaker');
+    expect(names({ retry: false, breaker: false })).toBe('timeout,dedupe,resume,idempotency,timeout');
+    expect(names({ timeout: false })).toBe('dedupe,resume,idempotency,retry,breaker');
+    expect(names({ timeout: false, dedupe: false, resume: false, idempotency: false })).toBe('retry,breaker');
   });
 
   test('passes the options of each policy by its name', async () => {
@@ -50,7 +51,7 @@ describe('the standard stack', () => {
 
   test.each(faults)('settles rightly and in time for the fault $name ($path)', async (fault) => {
     await using fresh = await faultServer(); // some faults need a server without connections
-    const { fetch, events } = watched(standard({ timeout: limits, retry: retrying }));
+    const { fetch, events } = watched(standard({ timeout: limits, resume: resuming, retry: retrying }));
     using timers = countTimers();
     const started = performance.now();
     const result = await run(fault, fresh, fetch);
@@ -71,7 +72,7 @@ describe('the standard stack', () => {
       import { constant, createFetch, standard } from './src/index.ts';
       const origins = ${JSON.stringify(origins)};
       const faults = ${JSON.stringify(faults.filter(({ at }) => at !== 'tlsStall'))};
-      const fetch = createFetch({ use: standard({ timeout: { ...${JSON.stringify(limits)}, isProgress: (chunk) => chunk[0] !== 0x3a }, retry: { retries: 2, backoff: constant(2) } }) });
+      const fetch = createFetch({ use: standard({ timeout: { ...${JSON.stringify(limits)}, isProgress: (chunk) => chunk[0] !== 0x3a }, resume: { backoff: constant(2) }, retry: { retries: 2, backoff: constant(2) } }) });
       process.on('unhandledRejection', (error) => { console.error('unhandled', error); process.exitCode = 2; });
       const run = async ({ path, at = 'origin', method = 'GET', upload, before }) => {
         if (before) await fetch(origins.origin + before).then((response) => response.text());

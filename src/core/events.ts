@@ -65,6 +65,26 @@ export type Fact =
       readonly error?: unknown;
     }
   | {
+      /**
+       * A body that broke off goes on with a further response. `continued`: the rest was requested. `restarted`: the whole was
+       * requested again.
+       */
+      readonly type: 'resume.continued' | 'resume.restarted';
+      /** The bytes that the reader already has. */
+      readonly offset: number;
+    }
+  | {
+      /**
+       * A body that broke off does not go on: its reader gets an error. `changed`: the server has another version. `encoded`,
+       * `unsupported`: nothing proves that the bytes of a further response belong to those that the reader has. `refused`: an
+       * inner policy refused the request.
+       */
+      readonly type: 'resume.abandoned';
+      readonly reason: 'continuations' | 'budget' | 'deadline' | 'refused' | 'changed' | 'encoded' | 'unsupported';
+      readonly offset: number;
+      readonly error: unknown;
+    }
+  | {
       readonly type: 'hedge.launched';
       /** 2 for the first copy: the original request is 1. */
       readonly copy: number;

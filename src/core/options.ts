@@ -104,6 +104,7 @@ export const ownOptions = [
   'auth',
   'sign',
   'timeout',
+  'resume',
   'retry',
   'hedge',
   'race',

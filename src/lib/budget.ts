@@ -1,4 +1,6 @@
 /** A retry budget: it limits extra requests to a share of the calls, so that retries do not overload a failing server. */
+import type { Middleware } from '../core/context.ts';
+import { privateState } from '../core/engine/private-state.ts';
 import { afterUnref, type Timer } from '../core/engine/timers.ts';
 import { duration, invalid, object, ratio, type Settings, type Shape } from '../core/options.ts';
 import { isRequestBound, lookAgain } from './request-bound.ts';
@@ -41,6 +43,23 @@ export interface Budget {
 export function budgetOr<T extends Budget | false>(name: string, value: T): T {
   if (value === false || (typeof value === 'object' && typeof value?.withdraw === 'function')) return value;
   throw invalid(name, value, 'budget({ ... }) or false');
+}
+
+const budgets = privateState<Budget | false>();
+
+/** Notes the budget of a policy, for policies outside it that send further requests: all repeats have one budget. */
+export function withBudget<Policy extends Middleware>(own: Budget | false, policy: Policy): Policy {
+  budgets.set(policy, own);
+  return policy;
+}
+
+/** The budget that a policy of the stack has noted. */
+export function budgetIn(stack: readonly Middleware[]): Budget | false | undefined {
+  for (const middleware of stack) {
+    const own = budgets.get(middleware);
+    if (own !== undefined) return own;
+  }
+  return undefined;
 }
 
 export const budgetShape: Shape<Settings<BudgetOptions>> = {

@@ -7,7 +7,7 @@ import { sleep } from '../core/engine/timers.ts';
 import { array, count, delay, fn, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { unwrapNoted } from '../lib/attempts.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
-import { budget, budgetOr, type Budget } from '../lib/budget.ts';
+import { budget, budgetOr, withBudget, type Budget } from '../lib/budget.ts';
 import { noop } from '../lib/noop.ts';
 import {
   discardOutcome,
@@ -88,7 +88,7 @@ export function retry(options: RetryOptions = {}): Middleware {
   const given = retryOptions.parse(options);
   const own: Policy = { ...given, budget: given.budget ?? budget() };
 
-  return asPolicy(options, function retry(ctx, next) {
+  const policy = withBudget(own.budget!, function retry(ctx, next) {
     const policy = retryOptions.forCall(ctx, own);
     if (policy === undefined || policy.retries === 0 || !isRepeatable(ctx, policy)) return next();
     const copies = resendable(ctx) ?? sentOnce;
@@ -99,7 +99,8 @@ export function retry(options: RetryOptions = {}): Middleware {
       copies.close();
       return unwrap(first);
     });
-  });
+  } satisfies Middleware);
+  return asPolicy(options, policy);
 }
 
 /** A stream that is being uploaded: after a bad outcome there is nothing to send. */

@@ -14,6 +14,7 @@ import { log, logOptions } from '../middleware/log.ts';
 import { maxBody, maxBodyOptions } from '../middleware/max-body.ts';
 import { metrics, metricsOptions } from '../middleware/metrics/metrics.ts';
 import { race, raceOptions } from '../middleware/race.ts';
+import { resume, resumeOptions } from '../middleware/resume/resume.ts';
 import { retry, retryOptions } from '../middleware/retry.ts';
 import { staleIfError, staleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
 import { timeout, timeoutOptions } from '../middleware/timeout/timeout.ts';
@@ -57,6 +58,7 @@ export const catalogue: Readonly<Record<string, PolicyKind>> = Object.assign(Obj
   timeout: { create: timeout, options: timeoutOptions },
   latest: { create: latest, options: latestOptions },
   dedupe: { create: dedupe, options: dedupeOptions },
+  resume: { create: resume, options: resumeOptions },
   idempotency: { create: idempotency, options: idempotencyOptions },
   retry: { create: retry, options: retryOptions },
   breaker: { create: breaker, options: breakerOptions },

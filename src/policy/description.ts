@@ -36,6 +36,10 @@ const sentences: Readonly<Record<string, (policy: Policy) => string>> = {
       ? 'sends nothing again'
       : `sends a failed request again, up to ${times(retries)}, ${pausesOf(policy.options['backoff'])}, ${budget}`;
   },
+  resume: (policy) =>
+    numberOf(policy, 'continuations') === 0
+      ? 'continues no body'
+      : `continues a body that breaks off, with up to ${numberOf(policy, 'continuations')} further requests that bring no new byte`,
   hedge: (policy) =>
     `sends a copy of a slow request: about ${percent(numberOf(policy, 'ratio'))} more requests, at most ${numberOf(policy, 'hedges')} for a call`,
   dedupe: () => 'lets concurrent callers of the same resource share one request',

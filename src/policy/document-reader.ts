@@ -130,6 +130,7 @@ class Reader {
     const named = {
       timeout: create('timeout'),
       dedupe: create('dedupe'),
+      resume: create('resume'),
       idempotency: create('idempotency'),
       retry: create('retry'),
       breaker: create('breaker'),

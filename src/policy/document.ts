@@ -12,6 +12,7 @@ import type { LogOptions } from '../middleware/log.ts';
 import type { MaxBodyOptions } from '../middleware/max-body.ts';
 import type { MetricsOptions } from '../middleware/metrics/metrics.ts';
 import type { RaceOptions } from '../middleware/race.ts';
+import type { ResumeOptions } from '../middleware/resume/resume.ts';
 import type { RetryOptions } from '../middleware/retry.ts';
 import type { StaleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
 import type { TimeoutOptions } from '../middleware/timeout/timeout.ts';
@@ -91,6 +92,7 @@ export interface WrittenPolicies {
   /** The policies of `standard()`. */
   readonly standard?: false | Written<StandardOptions>;
   readonly timeout?: false | number | Written<TimeoutOptions>;
+  readonly resume?: false | Written<ResumeOptions>;
   readonly retry?: false | number | Written<RetryOptions>;
   readonly hedge?: false | number | Written<HedgeOptions>;
   readonly dedupe?: false | Written<DedupeOptions>;

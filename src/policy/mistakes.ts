@@ -35,7 +35,7 @@ const order: Rule = (stack) =>
   );
 
 const twice: Rule = (stack) =>
-  ['retry', 'hedge', 'dedupe', 'idempotency', 'breaker', 'latest', 'endpoints'].flatMap((name) => {
+  ['resume', 'retry', 'hedge', 'dedupe', 'idempotency', 'breaker', 'latest', 'endpoints'].flatMap((name) => {
     const [first, second] = stack.filter((policy) => policy.name === name);
     if (second === undefined) return [];
     const effect = name === 'retry' ? ': their attempts multiply' : '';
@@ -90,7 +90,7 @@ const resending: Rule = (stack) => {
   return stack.flatMap(({ name, options, path }) => {
     const methods = ((options['methods'] ?? []) as readonly unknown[]).map((method) => String(method).toUpperCase());
     const unsafe = unsafeMethods.filter((method) => methods.includes(method));
-    const sends = name === 'retry' || name === 'hedge' || name === 'race';
+    const sends = ['resume', 'retry', 'hedge', 'race'].includes(name);
     if (!sends || unsafe.length === 0 || hasKeys) return [];
     const message = `sends ${unsafe.join(' and ')} more than once without a key: the server may execute it twice. Add { "idempotency": {} } before it`;
     return { path: memberPath(path, 'methods'), message };

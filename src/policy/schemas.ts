@@ -32,6 +32,7 @@ import { logOptions } from '../middleware/log.ts';
 import { maxBodyOptions } from '../middleware/max-body.ts';
 import { metricsOptions } from '../middleware/metrics/metrics.ts';
 import { raceOptions } from '../middleware/race.ts';
+import { resumeOptions } from '../middleware/resume/resume.ts';
 import { retryOptions } from '../middleware/retry.ts';
 import { staleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
 import { adaptiveShape } from '../middleware/timeout/adaptive.ts';
@@ -115,6 +116,7 @@ export type SchemaName =
   | 'metrics'
   | 'observe'
   | 'race'
+  | 'resume'
   | 'retry'
   | 'sign'
   | 'staleIfError'
@@ -168,6 +170,7 @@ export const schemas: Readonly<Record<SchemaName, PolicySchema>> = {
   metrics: describePolicy(metricsOptions),
   observe: { options: {} },
   race: describePolicy(raceOptions),
+  resume: describePolicy(resumeOptions),
   retry: describePolicy(retryOptions),
   sign: { options: {} },
   staleIfError: describePolicy(staleIfErrorOptions),

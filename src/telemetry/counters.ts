@@ -23,6 +23,13 @@ export const counters: Readonly<Partial<Record<Fact['type'], Counter>>> = {
     help: 'Calls that failed without a further retry, by reason.',
     labels: { reason: ['retries', 'budget', 'deadline', 'breaker', 'retry-after', 'body'] },
   },
+  'resume.continued': { name: 'bodies_continued', help: 'Bodies that broke off and went on with their rest.' },
+  'resume.restarted': { name: 'bodies_restarted', help: 'Bodies that broke off and were requested again as a whole.' },
+  'resume.abandoned': {
+    name: 'bodies_abandoned',
+    help: 'Bodies that broke off and did not go on, by reason.',
+    labels: { reason: ['continuations', 'budget', 'deadline', 'refused', 'changed', 'encoded', 'unsupported'] },
+  },
   'hedge.launched': { name: 'hedges', help: 'Copies that were sent in addition to the original request.' },
   'hedge.won': { name: 'hedges_won', help: 'Calls with several copies that got a good response.' },
   'hedge.suppressed': {

@@ -56,6 +56,16 @@ const abandoned = {
   body: 'the body cannot be sent again',
 };
 
+const discontinued = {
+  continuations: 'the last requests brought no new byte',
+  budget: 'the retry budget is empty',
+  deadline: 'the pause would reach the deadline',
+  refused: 'a policy refused the request',
+  changed: 'the server has another version',
+  encoded: 'it is compressed, and its beginning is not kept',
+  unsupported: 'it has no strong validator, and its beginning is not kept',
+};
+
 const suppressed = {
   body: 'the body cannot be sent again',
   budget: 'the budget of copies is empty',
@@ -79,6 +89,10 @@ export const sentences: Sentences = {
   'timeout.exceeded': (event) => expired(event, event.learned),
   'retry.scheduled': ({ retry, delay }) => `retry ${retry} in ${shortDuration(delay)}`,
   'retry.abandoned': ({ reason }) => `no further retry: ${abandoned[reason]}`,
+  'resume.continued': ({ offset }) => `the body broke off and goes on after ${offset} bytes`,
+  'resume.restarted': ({ offset }) =>
+    `the body broke off and is read again${offset === 0 ? '' : `, without its first ${offset} bytes`}`,
+  'resume.abandoned': ({ offset, reason }) => `the body broke off after ${offset} bytes: ${discontinued[reason]}`,
   'hedge.launched': ({ copy, delay }) => `copy ${copy} sent after ${shortDuration(delay)}`,
   'hedge.won': ({ copy }) => (copy === 1 ? 'the original won (copy 1)' : `copy ${copy} won`),
   'hedge.suppressed': ({ reason }) => `no copy: ${suppressed[reason]}`,

@@ -154,6 +154,7 @@ describe('checkPolicy()', () => {
     expect(checkPolicy(document, options).description.map(({ sentence }) => sentence)).toEqual([
       'timeout ends the call, body included, after 30 s; ends it when the body has been silent: after 30 s.',
       'dedupe lets concurrent callers of the same resource share one request.',
+      'resume continues a body that breaks off, with up to 5 further requests that bring no new byte.',
       'idempotency sends the key that the caller gives with every attempt, and executes once per key.',
       'retry sends a failed request again, up to once, with pauses of up to 200 ms, growing to 10 s, within a budget of 20 % extra requests.',
       'breaker stops sending to an origin after 50 % failures of at least 20 calls in 10 s, and tries again after 2 s.',

@@ -49,6 +49,7 @@ describe('a document', () => {
     expect(stack({ use: [entry] })).toMatchObject([
       ['timeout', { total: 30_000, idle: 30_000 }],
       ['dedupe', {}],
+      ['resume', {}],
       ['idempotency', { generate: false }],
       ['retry', {}],
       ['breaker', {}],
@@ -66,6 +67,7 @@ describe('a document', () => {
     expect(stack({ use: [{ standard }] })).toEqual([
       ['timeout', { total: 5_000, idle: 30_000 }],
       ['dedupe', {}],
+      ['resume', {}],
       ['idempotency', { generate: true }],
       ['retry', { retries: 1 }],
       ['timeout', { headers: 900 }],
@@ -161,12 +163,12 @@ describe('a document', () => {
     [
       'has hedge in standard',
       { use: [{ standard: { hedge: 1 } }] },
-      'use[0].standard.hedge is no policy of standard: there are timeout, dedupe, idempotency, retry, breaker',
+      'use[0].standard.hedge is no policy of standard: there are timeout, dedupe, resume, idempotency, retry, breaker',
     ],
     [
       'has constructor in standard',
       { use: [{ standard: { constructor: {} } }] },
-      'use[0].standard.constructor is no policy of standard: there are timeout, dedupe, idempotency, retry, breaker',
+      'use[0].standard.constructor is no policy of standard: there are timeout, dedupe, resume, idempotency, retry, breaker',
     ],
     [
       'has a list for routes',

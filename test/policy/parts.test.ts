@@ -69,18 +69,21 @@ describe('two documents that lie over each other', () => {
       {},
       {},
       {},
+      {},
       { timeout: { headers: 2 } },
     ]);
   });
 
   test('take out all policies of a name that the later one has as false', () => {
     expect(stack({ use: ['standard'] }, { use: [{ timeout: false }, { dedupe: false }] })).toEqual([
+      { resume: {} },
       { idempotency: { generate: false } },
       { retry: {} },
       { breaker: {} },
     ]);
     expect(stack({ use: ['standard'] }, { use: [{ standard: { timeout: false, retry: false } }] })).toEqual([
       { dedupe: {} },
+      { resume: {} },
       { idempotency: { generate: false } },
       { breaker: {} },
     ]);
@@ -98,6 +101,7 @@ describe('two documents that lie over each other', () => {
     expect(stack(under, { use: [{ standard: { retry: { maxRetryAfter: 1 } } }] })).toMatchObject([
       { timeout: { total: 60_000, idle: 30_000 } },
       { dedupe: {} },
+      { resume: {} },
       { idempotency: { generate: true } },
       { retry: { retries: 5, maxRetryAfter: 1 } },
       { breaker: {} },
@@ -105,6 +109,7 @@ describe('two documents that lie over each other', () => {
     ]);
     expect(stack({ use: [{ timeout: 5_000 }] }, { use: ['standard'] })).toMatchObject([
       { timeout: { total: 5_000, idle: 30_000 } },
+      {},
       {},
       {},
       {},

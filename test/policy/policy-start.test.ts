@@ -17,8 +17,8 @@ describe('policy() at the start', () => {
   test('has the initial document until there is another one', () => {
     const source = manualSource();
     const { live, stack } = watched(source, { initial: { use: [{ retry: 9 }] } });
-    expect([stack(), live.snapshot().use.at(3)!.source]).toEqual([
-      'timeout: dedupe: idempotency: retry:9 breaker: timeout:',
+    expect([stack(), live.snapshot().use.at(4)!.source]).toEqual([
+      'timeout: dedupe: resume: idempotency: retry:9 breaker: timeout:',
       'the program',
     ]);
     source.document(retries(2));

@@ -9,7 +9,7 @@ describe('policy()', () => {
   describe('with documents of the program', () => {
     test('has the stack that they describe, and by default the standard one', () => {
       expect(policy({ use: ['trace', { retry: 2 }] }).current.map(({ name }) => name)).toEqual(['trace', 'retry']);
-      const standard = ['timeout', 'dedupe', 'idempotency', 'retry', 'breaker', 'timeout'];
+      const standard = ['timeout', 'dedupe', 'resume', 'idempotency', 'retry', 'breaker', 'timeout'];
       expect(policy({}).current.map(({ name }) => name)).toEqual(standard);
       expect(policy([]).current.map(({ name }) => name)).toEqual(standard);
       expect(policy({ use: [] }).current).toEqual([]);
@@ -309,7 +309,7 @@ describe('policy()', () => {
       const source = manualSource();
       {
         using live = policy(source, { wait: 0 });
-        expect(live.current).toHaveLength(6);
+        expect(live.current).toHaveLength(7);
       }
       expect(source.signal.aborted).toBe(true);
     });
@@ -416,7 +416,7 @@ describe('policy()', () => {
       expect(stack()).toBe('retry: hedge:');
       expect(() => live.update({ use: [{ retry: -1 }] })).toThrow('use[0].retry.retries must be a whole number');
       two.absent();
-      expect(live.current).toHaveLength(6);
+      expect(live.current).toHaveLength(7);
     });
   });
 });

@@ -65,6 +65,10 @@ export class ResponseBody implements BodySink, BodyArrival {
     });
   }
 
+  get isComplete(): boolean {
+    return this.#complete;
+  }
+
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
   }

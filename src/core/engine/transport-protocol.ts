@@ -20,6 +20,10 @@ export interface BodyArrival {
    * read that begins later rejects with the reason of `signal`, if it has aborted by then.
    */
   onEnd(end: (complete: boolean) => void, signal?: AbortSignal): void;
+  /** Whether the whole body has arrived: then it cannot break off. */
+  readonly isComplete: boolean;
+  /** Present when the body has broken off, or when a policy has failed it. */
+  readonly failure: { readonly error: unknown } | undefined;
   /** Each read, pending or later, rejects with exactly this error. No effect once the whole body has arrived. */
   abort(error: unknown): void;
 }

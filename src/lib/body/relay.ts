@@ -1,32 +1,55 @@
 /**
  * A stream of ours between the transport's body and its reader. It reads a chunk only when its reader wants one, so that
- * back-pressure, cancel and errors pass through. `watch.ts` creates it only if a policy watches chunks or the caller
- * reads `body`: a stream allocates 9 kB in Node.
+ * back-pressure, cancel and errors pass through. `watch.ts` creates it only if a policy watches chunks, if the caller
+ * reads `body`, or if the body has broken off and goes on: a stream allocates 9 kB in Node.
  */
 import { noop } from '../noop.ts';
 import type { Bytes } from './streams.ts';
-import { checkLength, endBody, type WatchedBody } from './watched-body.ts';
+import {
+  breakBody,
+  checkLength,
+  endBody,
+  failBody,
+  type BodyReader,
+  type EndRead,
+  type WatchedBody,
+} from './watched-body.ts';
 
 type Controller = ReadableStreamDefaultController<Bytes> | ReadableByteStreamController;
 
-/** `source` returns the transport's stream. It is called again at the first read, because a clone replaces the stream. */
-export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): ReadableStream<Bytes> {
+/** The reader of a source that has broken off. */
+const broken: BodyReader = {
+  read: () => Promise.resolve({ done: true, value: undefined }),
+  cancel: () => Promise.resolve(),
+};
+
+/**
+ * `source` returns the transport's stream. It is called again at the first read, because a clone replaces the stream. If
+ * the source has broken off before the relay was created, `failure` has the error.
+ */
+export function relay(
+  body: WatchedBody,
+  source: () => ReadableStream<Bytes>,
+  failure?: { readonly error: unknown },
+): ReadableStream<Bytes> {
   let controller: Controller;
-  let reader: ReadableStreamDefaultReader<Bytes> | undefined;
+  let reader: BodyReader | undefined = failure && broken;
   let length = 0;
   let ended = false;
+  let isContinued = false;
   // At the first read and not before, so that the response can still be cloned.
-  const open = (): NonNullable<typeof reader> => {
+  const open = (): BodyReader => {
     if (reader === undefined) {
-      reader = source().getReader();
+      const own = source().getReader();
       // A body may break off while the caller reads nothing and waits for `closed`.
-      reader.closed.catch(weak(breakOff));
+      own.closed.catch(weak(breakOff));
+      reader = own;
     }
     return reader;
   };
 
   const breakOff = (error: unknown): void => {
-    if (ended) return;
+    if (ended || body.continuation?.isBreak(error) === true) return; // the next read continues it
     fail(error);
     endBody(body, false);
   };
@@ -35,23 +58,53 @@ export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): R
     controller.error(error);
     void open().cancel(error).catch(noop); // for a transport that ignores its signal
   };
+  const end: EndRead = (error, isBreak) => {
+    if (!isBreak) return fail(error);
+    failure = { error };
+    void reader?.cancel(error).catch(noop); // a pending read ends
+  };
+
+  const wait = (): void => {
+    body.waiting = true;
+    for (const watcher of body.watchers) watcher.wait?.();
+  };
+  /** Resolves to whether the body goes on after the error. */
+  const goesOn = async (error: unknown): Promise<boolean> => {
+    const { continuation } = body;
+    if (ended || continuation?.isBreak(error) !== true) {
+      breakOff(error);
+      return false;
+    }
+    breakBody(body);
+    reader = broken;
+    failure = undefined;
+    wait();
+    try {
+      reader = await continuation.rest(error, length, wait);
+      isContinued = true;
+      if (!ended) return true;
+      await reader.cancel(); // the reader has left
+    } catch (final) {
+      failBody(body, final);
+      if (!ended) fail(final); // of a clone that is behind one that has ended
+    }
+    return false;
+  };
 
   const steps = {
     start(own: Controller) {
       controller = own;
       if (body.failure !== undefined) fail(body.failure.error);
-      else body.readers.push(weak(fail));
+      else body.readers.push(weak(end));
     },
-    async pull() {
-      body.readers.push(fail); // a pending read keeps its stream alive
-      if (length === body.length && !body.waiting) {
-        body.waiting = true;
-        for (const watcher of body.watchers) watcher.wait?.();
-      }
+    async pull(): Promise<void> {
+      body.readers.push(end); // a pending read keeps its stream alive
+      if (length === body.length && !body.waiting) wait();
       try {
         const { done, value } = await open().read();
+        if (failure !== undefined) throw failure.error;
         if (done) {
-          checkLength(body, length);
+          if (!isContinued) checkLength(body, length);
           ended = true;
           controller.close();
           if ('byobRequest' in controller) controller.byobRequest?.respond(0); // otherwise the read never settles
@@ -59,19 +112,22 @@ export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): R
         }
         length += value.byteLength;
         // A chunk that another copy has already read is not reported again.
-        if (length > body.length) {
+        const fresh = length - body.length;
+        if (fresh > 0) {
           body.length = length;
           body.waiting = false;
+          const bytes = fresh < value.byteLength ? value.subarray(-fresh) : value;
+          body.continuation?.keep(bytes);
           for (const watcher of body.watchers) {
-            watcher.chunk?.(value);
+            watcher.chunk?.(bytes);
             watcher.served?.();
           }
         }
         controller.enqueue(value);
       } catch (error) {
-        breakOff(error);
+        if (await goesOn(error)) return await steps.pull();
       } finally {
-        const index = body.readers.indexOf(fail);
+        const index = body.readers.indexOf(end);
         if (index >= 0) body.readers.splice(index, 1);
       }
     },
@@ -89,10 +145,10 @@ export function relay(body: WatchedBody, source: () => ReadableStream<Bytes>): R
 }
 
 /** Does not keep the stream alive, so that an abandoned response can be collected. Workers had no WeakRef until May 2025. */
-function weak<Value>(run: (value: Value) => void): (value: Value) => void {
+function weak<Values extends unknown[]>(run: (...values: Values) => void): (...values: Values) => void {
   if (typeof WeakRef === 'undefined') return run;
   const reference = new WeakRef(run);
-  return (value) => reference.deref()?.(value);
+  return (...values) => reference.deref()?.(...values);
 }
 
 /** A reader that brings its own buffer works on the transport's body, so it must work on the relay. */

@@ -1,6 +1,6 @@
 /** Converts a response to text for a Storage, and back. The bytes survive exactly, and a text body stays readable. */
 import { StorageError } from '../../core/errors.ts';
-import { concat, readUpTo, resume, type Bytes } from './streams.ts';
+import { concat, readUpTo, readOn, type Bytes } from './streams.ts';
 import { createResponse, responseHead, type ResponseHead } from './synthetic-response.ts';
 import { isEventStream } from './watch.ts';
 
@@ -40,7 +40,7 @@ export async function serializeResponse(response: Response, maxLength: number): 
   // The caller gets the error when it has read the chunks before it.
   const ended = await readUpTo(reader, chunks, maxLength).catch(() => undefined);
   if (ended !== true) {
-    return { response: createResponse(head, resume(chunks, reader)), ...(ended === undefined && { broken: true }) };
+    return { response: createResponse(head, readOn(chunks, reader)), ...(ended === undefined && { broken: true }) };
   }
   return serialized(head, concat(chunks));
 }

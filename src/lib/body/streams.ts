@@ -48,7 +48,7 @@ export async function readUpTo(
 }
 
 /** A stream of the chunks that `readUpTo` has read, and then of the rest, which it reads only on demand. */
-export function resume(chunks: Bytes[], reader: ReadableStreamDefaultReader<Bytes>): ReadableStream<Bytes> {
+export function readOn(chunks: Bytes[], reader: ReadableStreamDefaultReader<Bytes>): ReadableStream<Bytes> {
   const next = async (): Promise<Bytes | undefined> => {
     const chunk = chunks.length > 0 ? chunks.shift() : (await reader.read()).value;
     // A copy, because chunks may share a buffer, which would be transferred. The `slice` of a Buffer would be none.

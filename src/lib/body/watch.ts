@@ -6,13 +6,15 @@
  * | state of the body                  | `WatchedBody`, shared by all clones      | `WatchedResponse`, one per clone |
  * | ---------------------------------- | ---------------------------------------- | -------------------------------- |
  * | unread                             | `watchers`: one per policy; `copies`: 1  | `body`                           |
- * | being read by `text()` etc.        | `readers`: the promise's `reject`        |                                  |
- * | being read as a stream, or in      | `readers`: the relay's `fail`; `length`, | `relayed`                        |
+ * | being read by `text()` etc.        | `readers`: one per read                  |                                  |
+ * | being read as a stream, or in      | `readers`: one per relay; `length`,      | `relayed`                        |
  * | any way while chunks are watched   | `waiting`: of the clone that is ahead    |                                  |
  * | cloned                             | `copies`: one more                       | one more, with the same `body`   |
  * | cancelled                          | `copies`: one less; `ended`: false at 0  |                                  |
  * | read to its end                    | `ended`: true                            |                                  |
  * | dropped: no copy can be read       | `ended`: false                           | `unread` was collected           |
+ * | broken off, and there is a         | `inside`: 0, as these policies have seen | `relayed`                        |
+ * | `continuation`                     | the end                                  |                                  |
  * | failed by the transport            | `ended`: false                           |                                  |
  * | failed by a policy                 | `failure`; `ended`: false                |                                  |
  *
@@ -27,16 +29,21 @@ import { shadowPrototype } from './shadow-prototype.ts';
 import { streamResponse } from './stream-response.ts';
 import type { Bytes } from './streams.ts';
 import {
+  arriveBody,
+  breakBody,
   checkLength,
   endBody,
   failBody,
+  failInside,
   newBody,
   unreadBodies,
+  type BodyContinuation,
+  type BodyReader,
   type BodyWatcher,
   type WatchedBody,
 } from './watched-body.ts';
 
-export type { BodyWatcher };
+export type { BodyContinuation, BodyReader, BodyWatcher };
 
 interface WatchedResponse {
   readonly body: WatchedBody;
@@ -56,15 +63,15 @@ const responses = privateState<WatchedResponse>();
  * is aborted by its signal, not by that function. The function holds no Response, so an abandoned one can be collected.
  */
 export function watchBody(response: Response, watcher: BodyWatcher): (error: unknown) => void {
-  const arrival = watcher.chunk === undefined ? (response as Arriving)[bodyArrival] : undefined;
-  if (arrival !== undefined) {
+  const known = responses.get(response);
+  const arrival = (response as Arriving)[bodyArrival];
+  if (arrival !== undefined && watcher.chunk === undefined && known?.body.continuation === undefined) {
     // A reaction of a promise runs in the async context of this call, and the listener in that of a socket.
     void new Promise<boolean>((resolve) => arrival.onEnd(resolve, watcher.signal)).then((complete) =>
       watcher.end(complete),
     );
     return (error) => arrival.abort(error);
   }
-  const known = responses.get(response);
   // The end of a body that was read before it is watched cannot be observed: it counts as complete.
   const ended = known !== undefined ? known.body.ended : !response.body || response.bodyUsed ? true : undefined;
   if (ended !== undefined) {
@@ -75,7 +82,29 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
   body.watchers.push(watcher);
   if (watcher.endsUnread === true) unreadBodies.register(unread, body, body);
   if (watcher.chunk !== undefined) body.hasChunkWatcher = true;
-  return (error) => failBody(body, error);
+  if (watcher.signal !== undefined) arrival?.onEnd(noop, watcher.signal);
+  const isOutside = body.continuation !== undefined;
+  return (error) => (isOutside ? failBody : failInside)(body, error);
+}
+
+/**
+ * Lets the body go on after a break. For the policies that watch the body already, a break is the end; those that watch it
+ * from now on see the end of the whole. A body that cannot break off, or has a continuation, is left as it is.
+ */
+export function continueBody(response: Response, create: () => BodyContinuation): void {
+  const known = responses.get(response);
+  const arrival = (response as Arriving)[bodyArrival];
+  if (known !== undefined && (known.body.ended !== undefined || known.body.continuation !== undefined)) return;
+  if (arrival === undefined ? !response.body || response.bodyUsed : arrival.isComplete) return;
+  const { body } = known ?? watch(response, newBody(), {});
+  const continuation = create();
+  body.continuation = continuation;
+  body.inside = body.watchers.length;
+  if (arrival === undefined) return;
+  void new Promise<boolean>((resolve) => arrival.onEnd(resolve)).then((complete) => {
+    if (complete) arriveBody(body);
+    else if (arrival.failure === undefined || !continuation.isBreak(arrival.failure.error)) endBody(body, false);
+  });
 }
 
 /** A body of fewer bytes fails: each read of it rejects. */
@@ -158,17 +187,35 @@ function reading(method: Method, base: Response) {
     unreadBodies.unregister(body); // now the read ends it
     if (ours === undefined) for (const watcher of body.watchers) watcher.wait?.();
     return new Promise((resolve, reject) => {
-      body.readers.push(reject); // not through the stream: Chromium turns the error of a stream into a TypeError
-      read.then(
-        (value) => {
-          endBody(body, true);
-          resolve(value);
-        },
-        (error: unknown) => {
-          endBody(body, false);
-          reject(error);
-        },
-      );
+      let isAgain = ours !== undefined; // a relay continues by itself
+      const settle = (read: Promise<unknown>, isLast: boolean): void => {
+        const isOver = (): boolean => isAgain && !isLast;
+        read.then(
+          (value) => {
+            if (isOver()) return;
+            endBody(body, true);
+            resolve(value);
+          },
+          (error: unknown) => {
+            if (isOver()) return;
+            if (!isAgain && body.continuation?.isBreak(error) === true) return readAgain(error);
+            endBody(body, false);
+            reject(error);
+          },
+        );
+      };
+      /** The platform does not show what it has read of a body that breaks off: the body is read again, by a relay. */
+      const readAgain = (error: unknown): void => {
+        isAgain = true;
+        breakBody(body);
+        settle(relayed(this, state, base, { error })[method](), true);
+      };
+      // Not through the stream: Chromium turns the error of a stream into a TypeError.
+      body.readers.push((error, isBreak) => {
+        if (!isBreak) reject(error);
+        else if (!isAgain) readAgain(error);
+      });
+      settle(read, isAgain);
     });
   };
 }
@@ -183,7 +230,12 @@ async function readCounted(method: Method, response: Response, { body }: Watched
 }
 const utf8 = /* @__PURE__ */ new TextDecoder();
 
-function relayed(response: Response, state: WatchedResponse, base: Response): Response {
+function relayed(
+  response: Response,
+  state: WatchedResponse,
+  base: Response,
+  failure?: { readonly error: unknown },
+): Response {
   const source = (): ReadableStream<Bytes> => Reflect.get(base, 'body', response)!;
-  return (state.relayed ??= streamResponse(relay(state.body, source), { headers: response.headers }));
+  return (state.relayed ??= streamResponse(relay(state.body, source, failure), { headers: response.headers }));
 }

@@ -1,5 +1,6 @@
 /** The state of a response body that policies watch. A response and its clones share one. */
 import { collectedRegistry, type Registry } from '../collected.ts';
+import type { Bytes } from './streams.ts';
 
 /** What a policy wants to know about a body. */
 export interface BodyWatcher {
@@ -13,7 +14,7 @@ export interface BodyWatcher {
   readonly endsUnread?: true;
   /** A body that has arrived, which is the end here, may be read later: it then fails if this signal has aborted. */
   readonly signal?: AbortSignal;
-  /** The reader waits for bytes. Silence from here on is the server's. */
+  /** The reader waits for bytes. Silence from here on is the server's. Called again while a body that broke off is continued. */
   wait?(): void;
   /** The reader has received a chunk. */
   served?(): void;
@@ -21,10 +22,33 @@ export interface BodyWatcher {
   chunk?(bytes: Uint8Array): void;
 }
 
+/** Reads a body that has broken off to its end, from further responses. A body and its clones share one. */
+export interface BodyContinuation {
+  /** Whether the error is a break after which the body may go on. */
+  isBreak(error: unknown): boolean;
+  /** Takes the bytes that a reader has received, each once and in their order. */
+  keep(bytes: Uint8Array): void;
+  /**
+   * Resolves to a reader of what follows the first `offset` bytes. Rejects with the error that the reader of the body gets.
+   * Calls `arrived` for all that arrives until then: the server is not silent.
+   */
+  rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader>;
+  /** Called once, at the end of the body. */
+  end(complete: boolean): void;
+}
+
+export type BodyReader = Pick<ReadableStreamDefaultReader<Bytes>, 'read' | 'cancel'>;
+
+/** Ends a read with an error. After a break (`isBreak`) the read goes on with the continuation instead. */
+export type EndRead = (error: unknown, isBreak: boolean) => void;
+
 export interface WatchedBody {
   readonly watchers: BodyWatcher[];
-  /** How to reject each pending read, and how to fail each stream of ours. */
-  readonly readers: ((error: unknown) => void)[];
+  /** For each pending read, and for each stream of ours. */
+  readonly readers: EndRead[];
+  continuation: BodyContinuation | undefined;
+  /** How many watchers, the first ones, belong to policies inside the continuation: for them a break is the end. */
+  inside: number;
   /** The responses that may still read the body: the original and its clones, minus those that were cancelled. */
   copies: number;
   /** Whether a watcher has a `chunk` member. */
@@ -44,6 +68,8 @@ export function newBody(): WatchedBody {
   return {
     watchers: [],
     readers: [],
+    continuation: undefined,
+    inside: 0,
     copies: 0,
     hasChunkWatcher: false,
     announced: 0,
@@ -66,18 +92,48 @@ export function endBody(body: WatchedBody, complete: boolean): void {
   body.readers.length = 0;
   for (const watcher of body.watchers) watcher.end(complete);
   body.watchers.length = 0; // a caller that keeps the response must not keep the whole call with it
+  if (complete && body.copies > 1) return; // a clone may be behind the one that has ended, and break off
+  body.continuation?.end(complete);
+  body.continuation = undefined;
 }
 
 /** Every read of the body, pending or later, rejects with exactly this error. */
 export function failBody(body: WatchedBody, error: unknown): void {
   if (body.ended !== undefined) return;
   body.failure = { error };
-  for (const fail of body.readers.slice()) fail(error); // one that fails leaves the list
+  for (const end of body.readers.slice()) end(error, false); // one that fails leaves the list
   endBody(body, false);
 }
 
+/** A policy inside the continuation has failed the body: that is a break, unless the body cannot go on after this error. */
+export function failInside(body: WatchedBody, error: unknown): void {
+  if (body.continuation?.isBreak(error) !== true) return failBody(body, error);
+  breakBody(body);
+  for (const end of body.readers.slice()) end(error, true);
+}
+
+/** The response has broken off, and the body goes on with another one. */
+export function breakBody(body: WatchedBody): void {
+  const inside = body.watchers.splice(0, body.inside);
+  body.inside = 0;
+  for (const watcher of inside) watcher.end(false);
+}
+
+/** The whole response has arrived, and is yet to be read: it cannot break off. Watchers of chunks wait for the reader. */
+export function arriveBody(body: WatchedBody): void {
+  if (body.ended !== undefined) return;
+  const { watchers, continuation } = body;
+  body.inside = 0;
+  body.continuation = undefined;
+  for (const watcher of watchers.splice(0)) {
+    if ('chunk' in watcher) watchers.push(watcher);
+    else watcher.end(true);
+  }
+  continuation?.end(true);
+}
+
 /** Throws for a body that has ended early, in the form in which Node's fetch reports it. */
-export function checkLength({ announced }: WatchedBody, length: number): void {
+export function checkLength({ announced }: Pick<WatchedBody, 'announced'>, length: number): void {
   if (length >= announced) return;
   const message = `The body ended after ${length} bytes, and its Content-Length is ${announced}`;
   throw new TypeError('terminated', { cause: Object.assign(new Error(message), { code: 'UND_ERR_SOCKET' }) });

@@ -2,7 +2,7 @@
 import type { BodyInit } from '../../core/engine/fetch-types.ts';
 import type { Context } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
-import { readUpTo, resume, type Bytes } from '../body/streams.ts';
+import { readUpTo, readOn, type Bytes } from '../body/streams.ts';
 
 /** Normalises what precedes the path of a request: `https://eu.example/v2` for `https://eu.example/v2/`. */
 export function baseOf(url: string): string | undefined {
@@ -29,5 +29,5 @@ export async function portableBody(ctx: Context): Promise<BodyInit | undefined> 
   if (!request.body) return request.blob(); // Firefox has no `Request.body` and no streaming uploads
   const reader = request.body.getReader();
   const chunks: Bytes[] = [];
-  return (await readUpTo(reader, chunks, maxBufferedBody)) ? new Blob(chunks) : resume(chunks, reader);
+  return (await readUpTo(reader, chunks, maxBufferedBody)) ? new Blob(chunks) : readOn(chunks, reader);
 }

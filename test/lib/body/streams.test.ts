@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { byteStream, concat, readUpTo, resume, type Bytes } from '../../../src/lib/body/streams.ts';
+import { byteStream, concat, readUpTo, readOn, type Bytes } from '../../../src/lib/body/streams.ts';
 import { settled } from '../../support/origin.ts';
 import { reasonOf } from '../../support/promises.ts';
 
@@ -110,62 +110,62 @@ describe('readUpTo', () => {
   });
 });
 
-describe('resume', () => {
+describe('readOn', () => {
   test('streams the chunks that were read, and then the rest', async () => {
     const { reader } = streamOf(bytes(1), bytes(2), bytes(3), bytes(4));
     const chunks: Bytes[] = [];
     await readUpTo(reader, chunks, 1);
-    expect(await readAll(resume(chunks, reader).getReader())).toEqual([[1], [2], [3], [4]]);
+    expect(await readAll(readOn(chunks, reader).getReader())).toEqual([[1], [2], [3], [4]]);
   });
 
   test('reads the rest only on demand', async () => {
     const { reader, pull } = streamOf(bytes(2), bytes(3));
-    const resumed = resume([bytes(1)], reader).getReader();
-    await resumed.read();
+    const rest = readOn([bytes(1)], reader).getReader();
+    await rest.read();
     expect(pull).not.toHaveBeenCalled();
-    await resumed.read();
+    await rest.read();
     expect(pull).toHaveBeenCalledOnce();
   });
 
   test('skips empty chunks', async () => {
     const { reader } = streamOf(bytes(), bytes(2), bytes());
-    expect(await readAll(resume([bytes(), bytes(1)], reader).getReader())).toEqual([[1], [2]]);
+    expect(await readAll(readOn([bytes(), bytes(1)], reader).getReader())).toEqual([[1], [2]]);
   });
 
   test('streams chunks that share a buffer', async () => {
     const shared = bytes(1, 2, 3, 4);
     const { reader } = streamOf(shared.subarray(2, 3), shared.subarray(3));
-    const resumed = resume([shared.subarray(0, 1), shared.subarray(1, 2)], reader);
-    expect(await readAll(resumed.getReader())).toEqual([[1], [2], [3], [4]]);
+    const rest = readOn([shared.subarray(0, 1), shared.subarray(1, 2)], reader);
+    expect(await readAll(rest.getReader())).toEqual([[1], [2], [3], [4]]);
     expect(shared).toEqual(bytes(1, 2, 3, 4));
   });
 
   test('streams Buffers, whose slice is no copy, and leaves them as they are', async () => {
     const shared = Buffer.from([1, 2, 3, 4]);
     const { reader } = streamOf(shared.subarray(2, 3), shared.subarray(3));
-    const resumed = resume([shared.subarray(0, 1), shared.subarray(1, 2)], reader);
-    expect(await readAll(resumed.getReader())).toEqual([[1], [2], [3], [4]]);
+    const rest = readOn([shared.subarray(0, 1), shared.subarray(1, 2)], reader);
+    expect(await readAll(rest.getReader())).toEqual([[1], [2], [3], [4]]);
     expect([...shared]).toEqual([1, 2, 3, 4]);
   });
 
   test('fails with the error of the body, after the chunks before it', async () => {
     const error = new Error('cut');
-    const resumed = resume([bytes(1)], streamOf(error).reader).getReader();
-    expect((await resumed.read()).value).toEqual(bytes(1));
-    expect(await reasonOf(resumed.read())).toBe(error);
+    const rest = readOn([bytes(1)], streamOf(error).reader).getReader();
+    expect((await rest.read()).value).toEqual(bytes(1));
+    expect(await reasonOf(rest.read())).toBe(error);
   });
 
   test('passes a cancel on with its reason, and does not wait for it', async () => {
     const { reader, cancel } = streamOf();
     cancel.mockReturnValue(new Promise(() => {}) as never);
-    await resume([bytes(1)], reader).cancel('enough');
+    await readOn([bytes(1)], reader).cancel('enough');
     expect(cancel).toHaveBeenCalledExactlyOnceWith('enough');
   });
 
   test('ignores an error of the cancel', async () => {
     const { reader, cancel } = streamOf();
     cancel.mockRejectedValue(new Error('of the cancel'));
-    await expect(resume([], reader).cancel()).resolves.toBeUndefined();
+    await expect(readOn([], reader).cancel()).resolves.toBeUndefined();
   });
 });
 

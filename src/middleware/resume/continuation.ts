@@ -1,0 +1,177 @@
+/** Reads on after a break: whether and how a further request is sent, and whether its response continues the body. */
+import { attemptOf, type Context, type Fork, type Next } from '../../core/context.ts';
+import { transientStatuses } from '../../core/engine/http-constants.ts';
+import { sleep } from '../../core/engine/timers.ts';
+import { KyoaError, withoutUrlSecrets } from '../../core/errors.ts';
+import type { Fact } from '../../core/events.ts';
+import type { Backoff } from '../../lib/backoff.ts';
+import { discard } from '../../lib/body/discard.ts';
+import { concat, type Bytes } from '../../lib/body/streams.ts';
+import type { BodyContinuation, BodyReader } from '../../lib/body/watch.ts';
+import type { Budget } from '../../lib/budget.ts';
+import { isTransient, settle, suggestedDelay } from '../../lib/outcome.ts';
+import { partOf, representationOf, RestReader, type Representation, type ResponseFacts } from './rest.ts';
+
+export interface ContinuationRules {
+  readonly continuations: number;
+  readonly backoff: Backoff;
+  readonly budget: Budget | false;
+  readonly compare: number;
+  readonly random: () => number;
+}
+
+type Reason = Extract<Fact, { type: 'resume.abandoned' }>['reason'];
+
+/** A class, and all of it is made at the first break, because most bodies do not break off. */
+export class Continuation implements BodyContinuation {
+  readonly #ctx: Context;
+  readonly #next: Next;
+  readonly #rules: ContinuationRules;
+  readonly #response: ResponseFacts;
+  #representation: Representation | undefined;
+  #work: AbortController | undefined;
+  /** What the reader has, if no validator can prove that a further response belongs to it. */
+  #kept: Bytes[] | undefined = [];
+  #keptLength = 0;
+  /** The bytes that the reader had at the last break, and the requests since then. */
+  #reached = 0;
+  #requests = 0;
+  #acceptsRanges = true;
+
+  /** It does not keep the Response, which may be collected unread. */
+  constructor(ctx: Context, next: Next, rules: ContinuationRules, { status, headers, type }: Response) {
+    this.#ctx = ctx;
+    this.#next = next;
+    this.#rules = rules;
+    this.#response = { status, headers, type };
+  }
+
+  isBreak(error: unknown): boolean {
+    return !this.#ctx.aborted && isTransient(error);
+  }
+
+  keep(bytes: Uint8Array): void {
+    if (this.#kept === undefined) return;
+    this.#keptLength += bytes.byteLength;
+    const isProved = this.#first.validator !== undefined && !this.#isCrossOrigin;
+    if (isProved || this.#keptLength > this.#rules.compare) this.#kept = undefined;
+    else this.#kept.push(new Uint8Array(bytes)); // the reader may change its chunk
+  }
+
+  end(complete: boolean): void {
+    this.#kept = undefined;
+    if (!complete) this.#work?.abort();
+  }
+
+  async rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader> {
+    this.#work ??= this.#ctx.child();
+    if (offset > this.#reached) this.#requests = 0;
+    this.#reached = offset;
+    let suggested: number | undefined;
+    for (;;) {
+      const range = this.#rangeFrom(offset);
+      const wait = suggested ?? this.#rules.backoff(this.#requests + 1, this.#rules.random);
+      const refusal = this.#refusal(range, offset, wait);
+      if (refusal !== undefined) throw this.#abandon(refusal, offset, error);
+      this.#requests += 1;
+
+      const outcome = await settle(this.#send(range, wait, this.#work));
+      const { response } = outcome;
+      if (this.#work.signal.aborted) {
+        if (response !== undefined) discard(response);
+        throw this.#work.signal.reason;
+      }
+      suggested = suggestedDelay(outcome, Infinity);
+      if (response !== undefined) arrived();
+      if (response === undefined) {
+        if (!isTransient(outcome.error)) throw this.#abandon('refused', offset, error);
+        this.#acceptsRanges &&= !this.#isCrossOrigin; // an old browser asks the server first, which may refuse
+      } else if (transientStatuses.includes(response.status)) {
+        discard(response);
+      } else {
+        const reader = await this.#readerOf(response, offset, range, arrived);
+        if (reader === 'changed') throw this.#abandon(reader, offset, error);
+        if (reader !== undefined) {
+          this.#ctx.emit({ type: range === undefined ? 'resume.restarted' : 'resume.continued', offset });
+          return reader;
+        }
+      }
+    }
+  }
+
+  get #first(): Representation {
+    return (this.#representation ??= representationOf(this.#response));
+  }
+
+  /** A page does not see all headers of another origin, and `If-Range` in a request to it needs a preflight. */
+  get #isCrossOrigin(): boolean {
+    return this.#response.type === 'cors';
+  }
+
+  /** The headers that ask for the rest; `undefined` if the whole must be requested. */
+  #rangeFrom(offset: number): Fork['headers'] {
+    const { status, validator, isEncoded } = this.#first;
+    const isWhole = status === 200 && this.#ctx.header('range') === null;
+    if (offset === 0 || !isWhole || isEncoded || validator === undefined || !this.#acceptsRanges) return undefined;
+    return { range: `bytes=${offset}-`, ...(!this.#isCrossOrigin && { 'if-range': validator }) };
+  }
+
+  /** Why no further request is sent. */
+  #refusal(range: Fork['headers'], offset: number, wait: number): Reason | undefined {
+    const { isEncoded, validator } = this.#first;
+    const { continuations, budget } = this.#rules;
+    const { deadline } = this.#ctx;
+    if (range === undefined && validator === undefined && !this.#hasKept(offset))
+      return isEncoded ? 'encoded' : 'unsupported';
+    if (this.#requests >= continuations) return 'continuations';
+    if (deadline !== undefined && performance.now() + wait >= deadline) return 'deadline';
+    return budget && !budget.withdraw() ? 'budget' : undefined;
+  }
+
+  /** Whether it has the first `offset` bytes. */
+  #hasKept(offset: number): boolean {
+    return offset === 0 || (this.#kept !== undefined && this.#keptLength >= offset);
+  }
+
+  async #send(headers: Fork['headers'], wait: number, work: AbortController): Promise<Response> {
+    await sleep(wait, work.signal);
+    const { sent = 0 } = attemptOf(this.#ctx).shared.settings;
+    return this.#next({ headers, signal: work, attempt: sent + 1 });
+  }
+
+  /** `undefined` if a further request may bring the rest. */
+  async #readerOf(
+    response: Response,
+    offset: number,
+    range: Fork['headers'],
+    arrived: () => void,
+  ): Promise<BodyReader | 'changed' | undefined> {
+    const part = partOf(this.#first, response, offset, range?.['if-range'] !== undefined);
+    this.#acceptsRanges &&= part !== 'unsuitable';
+    if (typeof part === 'string' || (part.isUnproved && !this.#hasKept(offset))) {
+      discard(response);
+      return part === 'unsuitable' ? undefined : 'changed';
+    }
+    const reader = new RestReader(response, offset - part.skip, part.length);
+    try {
+      const expected = part.isUnproved && this.#kept ? concat(this.#kept).subarray(0, offset) : undefined;
+      if (!(await reader.skip(part.skip, expected, arrived))) {
+        void reader.cancel();
+        return 'changed';
+      }
+    } catch (error) {
+      if (this.isBreak(error)) return undefined;
+      throw error;
+    }
+    if (part.isWhole) this.#representation = representationOf(response);
+    return reader;
+  }
+
+  #abandon(reason: Reason, offset: number, error: unknown): unknown {
+    this.#ctx.emit({ type: 'resume.abandoned', reason, offset, error });
+    if (reason !== 'changed') return error;
+    const what = `The body of ${this.#ctx.method} ${withoutUrlSecrets(this.#ctx.url)}`;
+    const message = `${what} broke off after ${offset} bytes, and the server has another version now; request it again`;
+    return new KyoaError('BODY_CHANGED', message, { request: this.#ctx, cause: error });
+  }
+}
