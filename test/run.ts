@@ -11,6 +11,7 @@ import {
   filesOf,
   findChromium,
   findEtcd,
+  findNginx,
   findPrometheus,
   findRedis,
   lanes,
@@ -32,9 +33,10 @@ interface Tool {
 }
 
 const tools: readonly Tool[] = [
-  { name: 'Chromium', lanes: ['node', 'browser', 'pages'], package: 'chromium', find: findChromium },
+  { name: 'Chromium', lanes: ['node', 'browser', 'nginx', 'pages'], package: 'chromium', find: findChromium },
   { name: 'redis-server', lanes: ['redis'], package: 'redis-server', find: findRedis },
   { name: 'etcd', lanes: ['etcd'], package: 'etcd-server', find: findEtcd },
+  { name: 'nginx', lanes: ['nginx'], package: 'nginx-light', find: findNginx },
   { name: 'Prometheus', lanes: ['node'], package: 'prometheus', find: findPrometheus },
 ];
 

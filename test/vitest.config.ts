@@ -85,6 +85,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { ...lane('nginx'), execArgv: ['--expose-gc'] },
+      },
+      {
+        extends: true,
         test: { ...lane('pages'), execArgv: ['--expose-gc'] },
       },
     ],

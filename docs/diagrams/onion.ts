@@ -4,6 +4,7 @@ import { style } from './timeline.ts';
 const rings = [
   ['timeout', 'the whole call, to the last byte'],
   ['dedupe', 'one request for identical calls'],
+  ['resume', 'the rest of a body that breaks off'],
   ['idempotency', 'one key for every attempt; stored responses'],
   ['retry', 'another attempt after a transient failure'],
   ['breaker', 'refuses calls to a server that is down'],

@@ -12,7 +12,7 @@ export interface Lane {
   readonly isApart?: boolean;
 }
 
-const suffixes = ['dom', 'browser', 'redis', 'etcd', 'pages'].map((suffix) => `test/**/*.${suffix}.test.ts`);
+const suffixes = ['dom', 'browser', 'redis', 'etcd', 'nginx', 'pages'].map((suffix) => `test/**/*.${suffix}.test.ts`);
 
 export const lanes = {
   node: { what: 'Node', include: ['test/**/*.test.ts'], exclude: suffixes },
@@ -20,6 +20,7 @@ export const lanes = {
   browser: { what: 'Chromium', include: ['test/**/*.browser.test.ts'], exclude: [] },
   redis: { what: 'a real Redis', include: ['test/**/*.redis.test.ts'], exclude: [] },
   etcd: { what: 'a real etcd', include: ['test/**/*.etcd.test.ts'], exclude: [] },
+  nginx: { what: 'a real nginx', include: ['test/**/*.nginx.test.ts'], exclude: [] },
   pages: {
     what: 'the site and the playground, used as a visitor does',
     include: ['test/**/*.pages.test.ts'],
@@ -49,6 +50,10 @@ export function findRedis(): string | undefined {
 
 export function findEtcd(): string | undefined {
   return onPath('etcd');
+}
+
+export function findNginx(): string | undefined {
+  return onPath('nginx') ?? existing(['/usr/sbin/nginx']); // the PATH of a user may lack sbin
 }
 
 export function findPrometheus(): string | undefined {
