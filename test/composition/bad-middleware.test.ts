@@ -16,6 +16,7 @@ import {
   metrics,
   observe,
   race,
+  resume,
   retry,
   staleIfError,
   standard,
@@ -29,6 +30,7 @@ import { reasonOf } from '../support/promises.ts';
 const policies: Readonly<Record<string, () => readonly Middleware[]>> = {
   nothing: () => [],
   'timeout of everything': () => [timeout({ total: 5_000, headers: 1_000, idle: 1_000 })],
+  resume: () => [resume()],
   retry: () => [retry({ retries: 2, backoff: constant(0) })],
   hedge: () => [hedge({ delay: 5 })],
   'hedge at once': () => [hedge({ delay: 0 })],

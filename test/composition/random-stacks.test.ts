@@ -19,6 +19,7 @@ import {
   limit,
   observe,
   race,
+  resume,
   retry,
   staleIfError,
   timeout,
@@ -95,6 +96,11 @@ const layers: fc.Arbitrary<Layer>[] = [
     name: 'retry',
     factor: 1 + retries,
     make: (shared: Budget) => retry({ retries, backoff: constant(wait), budget: shared }),
+  })),
+  fc.record({ continuations: pick(1, 2), wait: pick(0, 30, 400) }).map(({ continuations, wait }) => ({
+    name: 'resume',
+    factor: 1 + 4 * continuations, // a body that has broken off may bring new bytes a few times
+    make: (shared: Budget) => resume({ continuations, backoff: constant(wait), budget: shared }),
   })),
   fc.record({ hedges: pick(1, 2), delay: pick(0, 15, 100, 60_000) }).map(({ hedges, delay }) => ({
     name: 'hedge',

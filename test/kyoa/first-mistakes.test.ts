@@ -35,7 +35,7 @@ const mistakes: Record<string, [mistake: () => unknown, message: string]> = {
   ],
   'a stack in place of the options of createFetch': [
     () => createFetch(standard() as never),
-    'createFetch must be called with { use: [] }, got [null,null,null,null,null,null]',
+    'createFetch must be called with { use: [] }, got [null,null,null,null,null,null,null]',
   ],
   'the handler before the options of createHandler': [
     () => createHandler((() => new Response()) as never, {} as never),

@@ -221,7 +221,7 @@ describe('kyoa', () => {
         return next();
       };
       await kyoa.create({ use: (stack) => [own, ...stack] }).get(server.origin);
-      expect(seen).toEqual([['own', 'timeout', 'dedupe', 'idempotency', 'retry', 'breaker', 'timeout']]);
+      expect(seen).toEqual([['own', 'timeout', 'dedupe', 'resume', 'idempotency', 'retry', 'breaker', 'timeout']]);
     });
 
     test.each<[string, InstanceOptions]>([

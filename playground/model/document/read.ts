@@ -30,13 +30,15 @@ export function readDocument(text: string, present: Stack): Reading {
   const wanted = use.flatMap((entry, i) => {
     const isStandard = entry === 'standard' || Object.hasOwn(Object(entry), 'standard');
     return written(entry, secrets).map(({ name, options }) => {
-      return { path: `use[${i}]${isStandard ? '.standard' : ''}.${name}`, name, options };
+      return { path: `use[${i}]${isStandard ? '.standard' : ''}.${name}`, name, options, isStandard };
     });
   });
 
   const layers: Wanted[] = [];
-  for (const { path, name, options } of wanted) {
+  for (const { path, name, options, isStandard } of wanted) {
     const known = catalogue.find((each) => each.name === name);
+    // The standard stack has a policy that the onion does not show.
+    if (!known && isStandard && Object.keys(options).length === 0) continue;
     const problem = known ? tooMany(known, layers) : `is left out: the onion has no ${name}`;
     if (!known || problem !== undefined) {
       remark(path, problem!);

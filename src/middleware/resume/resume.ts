@@ -19,7 +19,7 @@ export interface ResumeOptions {
   readonly continuations?: number | undefined;
   /** The delay before a further request, ms. @default exponential(200, 10_000) */
   readonly backoff?: Backoff | undefined;
-  /** Limits the further requests of all calls together; `false` for no limit. @default that of `retry`; budget() in a stack without it */
+  /** Limits the further requests of all calls together; `false` for no limit. @default that of `retry`, or budget() in a stack without it */
   readonly budget?: Budget | false | undefined;
   /** Methods whose responses are continued. @default ['GET'] */
   readonly methods?: readonly string[] | undefined;
