@@ -40,6 +40,8 @@ interface Open extends Writable<CallRecord> {
 
 const marks: Readonly<Record<string, CallMark>> = {
   'retry.scheduled': 'retried',
+  'resume.continued': 'continued',
+  'resume.restarted': 'continued',
   'hedge.launched': 'hedged',
   'dedupe.joined': 'deduped',
   'idempotency.replayed': 'replayed',

@@ -11,6 +11,7 @@ import { limit } from './policies/limit.ts';
 import { read } from './policies/policy.ts';
 import type { Policy } from './policies/policy.ts';
 import { race } from './policies/race.ts';
+import { resume } from './policies/resume.ts';
 import { retry } from './policies/retry.ts';
 import { staleIfError } from './policies/stale-if-error.ts';
 import { timeout } from './policies/timeout.ts';
@@ -22,6 +23,7 @@ export const catalogue: readonly Policy[] = [
   timeout,
   latest,
   dedupe,
+  resume,
   idempotency,
   retry,
   hedge,

@@ -14,11 +14,13 @@ export interface Lane {
   readonly dots: DotLog;
   /** Starts the figures again. A call that has begun counts in the figures of before. */
   restart(): void;
-  /** Never rejects. */
-  call(fetch: Fetch, url: string, init?: RequestInit): Promise<Result>;
+  /** Never rejects. `read` reads the body to its end. */
+  call(fetch: Fetch, url: string, init?: RequestInit, read?: ReadBody): Promise<Result>;
   /** Aborts the calls that are running. */
   leave(): void;
 }
+
+export type ReadBody = (response: Response) => Promise<string>;
 
 export interface Result extends Ending {
   readonly response: Response | undefined;
@@ -44,13 +46,14 @@ export function createLane(clock: () => number, endingOf: (response: Response) =
     restart() {
       current = createMeter(clock);
     },
-    async call(fetch, url, init) {
+    async call(fetch, url, init, read = (response) => response.text()) {
       const meter = current;
       const caller = new AbortController();
+      const { signal } = caller;
       const timer = setTimeout(() => caller.abort(new ImpatienceError()), patience);
       callers.add(caller);
       const begun = meter.begun();
-      const { response, text, ending } = await attend(fetch, url, { ...init, signal: caller.signal }, endingOf);
+      const { response, text, ending } = await attend(() => fetch(url, { ...init, signal }), signal, read, endingOf);
       clearTimeout(timer);
       callers.delete(caller);
 
@@ -70,18 +73,18 @@ function isUnjudged({ outcome }: Ending): boolean {
 }
 
 async function attend(
-  fetch: Fetch,
-  url: string,
-  init: RequestInit & { readonly signal: AbortSignal },
+  send: () => Promise<Response>,
+  signal: AbortSignal,
+  read: ReadBody,
   endingOf: (response: Response) => Ending,
 ): Promise<Pick<Result, 'response' | 'text'> & { readonly ending: Ending }> {
   let response: Response | undefined;
   try {
-    response = await fetch(url, init);
-    const text = await response.text();
+    response = await send();
+    const text = await read(response);
     return { response, text, ending: endingOf(response) };
   } catch (error) {
-    return { response, text: undefined, ending: ofError(init.signal.aborted ? init.signal.reason : error) };
+    return { response, text: undefined, ending: ofError(signal.aborted ? signal.reason : error) };
   }
 }
 

@@ -8,7 +8,7 @@ import { createClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { keysFor, pathOf } from './demand.ts';
 import { countedBy, createLane } from './lane.ts';
-import type { Lane } from './lane.ts';
+import type { Lane, ReadBody } from './lane.ts';
 import { createLayerCounter } from './layers.ts';
 import { stateOf } from './policy-state.ts';
 import { createRivals } from './rivals.ts';
@@ -27,7 +27,7 @@ import type {
   Stack,
 } from './types.ts';
 
-export interface Run extends Pick<Session, 'measures' | 'ticks' | 'dots' | 'paid' | 'send' | 'state'> {
+export interface Run extends Pick<Session, 'measures' | 'ticks' | 'dots' | 'paid' | 'send' | 'load' | 'state'> {
   readonly clock: Clock;
   /**
    * Replaces the stacks, and starts all counts and figures again, so that they begin together. If the new stack has
@@ -72,10 +72,10 @@ export function createRun(network: Network): Run {
     return { plain: fetchOf(countedBy(lanes.plain)), kyoa: fetchOf(...outer, ...onion, ...inner) };
   }
 
-  const send = (lane: LaneName, path: string, init?: RequestInit): ReturnType<Lane['call']> =>
+  const send = (lane: LaneName, path: string, init?: RequestInit, read?: ReadBody): ReturnType<Lane['call']> =>
     clock.during(async () => {
       const url = `${network.origin}/${lane}/api/${path}`;
-      const result = await lanes[lane].call(fetches[lane], url, { ...keys, ...init });
+      const result = await lanes[lane].call(fetches[lane], url, { ...keys, ...init }, read);
       if (result.response !== undefined) log.close(result.response, result);
       return result;
     });
@@ -112,6 +112,10 @@ export function createRun(network: Network): Run {
       const body: unknown = outcome === 'answered' && text ? JSON.parse(text) : undefined;
       return { outcome, label, duration, body };
     },
+    async load(lane, path, onBytes) {
+      const { outcome, label, duration } = await send(lane, path, undefined, (response) => pass(response, onBytes));
+      return { outcome, label, duration, body: undefined };
+    },
     state: () => stateOf(built),
     async pay(order, lane) {
       const result = await send(lane, 'pay', {
@@ -139,4 +143,15 @@ export function createRun(network: Network): Run {
       await Promise.all([builder.close(), rivals.close()]);
     },
   };
+}
+
+/** The body of a good response, chunk by chunk. */
+async function pass(response: Response, onBytes: (bytes: Uint8Array) => void): Promise<string> {
+  if (!response.ok) return response.text();
+  const reader = response.body!.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return '';
+    onBytes(value);
+  }
 }

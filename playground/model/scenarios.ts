@@ -10,6 +10,7 @@ import { queue } from './scenarios/queue.ts';
 import { race } from './scenarios/race.ts';
 import { storm } from './scenarios/storm.ts';
 import { typing } from './scenarios/typing.ts';
+import { whole } from './scenarios/whole.ts';
 import type { Place, Scenario, Step } from './types.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   breaker,
   adaptive,
   once,
+  whole,
   canary,
   race,
   hot,

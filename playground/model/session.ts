@@ -151,6 +151,7 @@ export async function openSession(options: Options = {}): Promise<Session> {
       session.open({ configuration: alone, place: undefined, hasSettings: true, complaints: [] });
     },
     send: (lane, path) => run.send(lane, path),
+    load: (lane, path, onBytes) => run.load(lane, path, onBytes),
     state: () => run.state(),
     layers: () => run.layers(),
     calls: () => run.calls(),

@@ -9,8 +9,7 @@ export function describeCall({ events, dropped, outcome, label }: CallRecord): r
   const write = (line: string): void => void clauses.push(line.slice(line.indexOf(': ') + 2));
   const listener = explain({ write, color: false, groups: false });
   for (const { event } of events) listener(event);
-  const settled = events.at(-1)?.event;
-  const isCut = settled?.type === 'request.settled' && settled.status !== undefined && outcome === 'broken';
+  const isCut = outcome === 'broken' && events.some(({ event }) => event.type === 'request.settled' && event.status);
   return [
     ...clauses,
     ...(dropped > 0 ? [`${dropped} more events`] : []),

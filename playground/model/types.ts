@@ -34,6 +34,7 @@ export type PolicyName =
   | 'timeout'
   | 'latest'
   | 'dedupe'
+  | 'resume'
   | 'idempotency'
   | 'fallback'
   | 'staleIfError'
@@ -211,6 +212,7 @@ export interface EventRecord {
 /** What happened to a call besides its first request. A call may have several marks. */
 export type CallMark =
   | 'retried'
+  | 'continued'
   | 'hedged'
   | 'deduped'
   | 'replayed'
@@ -409,6 +411,8 @@ export interface Session {
 
   /** Sends `GET /api/<path>`. It counts as a call of the lane. */
   send(lane: LaneName, path: string): Promise<SendResult>;
+  /** The same, for a body that is not JSON: `onBytes` receives it as it arrives. */
+  load(lane: LaneName, path: string, onBytes: (bytes: Uint8Array) => void): Promise<SendResult>;
   /** The present state of the policies in use. */
   state(): PolicyState;
 
@@ -451,7 +455,8 @@ export type Watched =
   | 'document'
   | 'hot'
   | 'queue'
-  | 'search';
+  | 'search'
+  | 'picture';
 
 export interface Step {
   readonly title: string;

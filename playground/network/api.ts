@@ -4,6 +4,7 @@
  *
  *   any  /api/...     a 200, or the fault that was drawn for the request. /plain/api/... and /kyoa/api/... are separate
  *                     lanes; /eu/kyoa/api/... and so on are regions with separate settings
+ *   GET  /api/picture/<number>: a picture, or a range of it
  *   GET  /api/search  ?q=text: { results }
  *   POST /api/pay     { order }: executed once per Idempotency-Key; without a key, executed each time it arrives
  */
@@ -13,6 +14,7 @@ import { createLane } from './lane.ts';
 import type { Lane, LaneStats } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import { pay } from './pay.ts';
+import { picture } from './picture.ts';
 import { grant } from './presets.ts';
 import { regions } from './regions.ts';
 import type { Region } from './regions.ts';
@@ -24,13 +26,13 @@ import type { Settings } from './settings.ts';
 export interface Arriving {
   readonly method: string;
   readonly url: URL;
-  /** The Idempotency-Key. */
-  readonly key: string | undefined;
+  /** The value of a header, by its name in lower case. */
+  readonly header: (name: string) => string | undefined;
   /** Parses the body as JSON; `undefined` if it is not JSON. Called only for requests that need a body. */
   readonly body: () => Promise<unknown>;
 }
 
-/** A request that was received, with its fate. `reply` is sent only if the fate is `answered`. */
+/** A request that was received, with its fate. `reply` is sent only if the fate is `answered` or `cut`. */
 export interface Visit {
   readonly lane: Lane;
   readonly fate: Fate;
@@ -75,7 +77,7 @@ export function createApi(initial: Settings, ledger: Ledger): Api {
     },
     stats: () => Object.fromEntries([...lanes].map(([name, lane]) => [name, lane.stats()])),
     forget: () => lanes.clear(),
-    receive({ method, url: { pathname, searchParams }, key, body }) {
+    receive({ method, url: { pathname, searchParams }, header, body }) {
       const [, region = regions[0], name = 'direct', resource] = path.exec(pathname) ?? [];
       if (resource === undefined) return undefined;
 
@@ -84,21 +86,26 @@ export function createApi(initial: Settings, ledger: Ledger): Api {
       const isFull = regional.capacity > 0 && lane.busy() >= regional.capacity;
       const drawn = lane.arrive(regional);
       const fate: Fate = isFull ? { outcome: 'failed', delay: 0, status: 503 } : drawn;
-      const reply =
-        method === 'POST' && resource === 'pay'
-          ? body().then((content) => pay(ledger, { lane: name, key, body: content, executed: isExecuted(fate) }))
-          : {
-              status: 200,
-              ...(regional.storable && { headers: storable }),
-              body: {
-                lane: name,
-                region,
-                path: resource,
-                ...Object.fromEntries(searchParams),
-                ...(resource === 'search' && { results: search(searchParams.get('q') ?? '') }),
-              },
-            };
-      return { lane, fate, settings: regional, reply };
+      const reply = (): Reply | Promise<Reply> => {
+        if (method === 'POST' && resource === 'pay') {
+          const key = header('idempotency-key');
+          return body().then((content) => pay(ledger, { lane: name, key, body: content, executed: isExecuted(fate) }));
+        }
+        const [, number] = /^picture\/(\d+)$/.exec(resource) ?? [];
+        if (number !== undefined) return picture(number, { range: header('range'), ifRange: header('if-range') });
+        return {
+          status: 200,
+          ...(regional.storable && { headers: storable }),
+          body: {
+            lane: name,
+            region,
+            path: resource,
+            ...Object.fromEntries(searchParams),
+            ...(resource === 'search' && { results: search(searchParams.get('q') ?? '') }),
+          },
+        };
+      };
+      return { lane, fate, settings: regional, reply: reply() };
     },
   };
 }

@@ -5,6 +5,8 @@ import type { Settings } from './settings.ts';
 
 export type Fate =
   | { readonly outcome: 'answered'; readonly delay: number; readonly drips: boolean }
+  /** `after`: the share of the body after which its connection breaks. */
+  | { readonly outcome: 'cut'; readonly delay: number; readonly drips: boolean; readonly after: number }
   | { readonly outcome: 'failed'; readonly delay: number; readonly status: number }
   /** `executed`: the connection is reset after the server did the work, so only the response is lost. */
   | { readonly outcome: 'reset'; readonly delay: number; readonly executed: boolean }
@@ -41,11 +43,14 @@ export function drawFate(settings: Settings, random: Random): Fate {
 
   const factor = draw.slow < latency.slow.share ? latency.slow.factor : 1;
   const drips = draw.drip < settings.drip.share;
-  return { outcome: 'answered', delay: Math.min(LONGEST, delay * factor), drips };
+  const sent = { delay: Math.min(LONGEST, delay * factor), drips };
+  // No draws of its own: they would change the fates of every seed. A response uses neither of these two.
+  if (draw.executed < settings.cuts) return { outcome: 'cut', ...sent, after: 0.2 + 0.6 * draw.status };
+  return { outcome: 'answered', ...sent };
 }
 
 /** Whether the server executes the request, independent of the response that the client receives. */
 export function isExecuted(fate: Fate): boolean {
   if (fate.outcome === 'reset') return fate.executed;
-  return fate.outcome === 'answered' || fate.outcome === 'stalled';
+  return fate.outcome === 'answered' || fate.outcome === 'cut' || fate.outcome === 'stalled';
 }

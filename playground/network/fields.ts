@@ -36,6 +36,7 @@ export const settingFields: readonly SettingField[] = [
   slider('errors.retryAfter', 'Failures', 'Retry-After', 's', 0, 3_600, 'The header of error responses; 0 for none.'),
   slider('resets', 'Failures', 'Resets', 'share', 0, 1, 'Connections that are reset before the response.'),
   slider('stalls', 'Failures', 'Stalls', 'share', 0, 1, 'Requests that never get a response.'),
+  slider('cuts', 'Failures', 'Broken bodies', 'share', 0, 1, 'Bodies whose connection breaks on the way.'),
   slider('drip.share', 'Failures', 'Slow bodies', 'share', 0, 1, 'Bodies that arrive in ten pieces.'),
   slider('drip.gap', 'Failures', 'Pause between pieces', 'ms', 0, 10_000, 'A slow body takes ten pauses.'),
   slider(

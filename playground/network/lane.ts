@@ -25,7 +25,7 @@ export interface LaneStats {
 export function createLane(seed: number): Lane {
   const random = mulberry32(seed);
   let requests = 0;
-  const outcomes = { answered: 0, failed: 0, reset: 0, stalled: 0, refused: 0, abandoned: 0 };
+  const outcomes = { answered: 0, cut: 0, failed: 0, reset: 0, stalled: 0, refused: 0, abandoned: 0 };
 
   return {
     arrive(settings) {

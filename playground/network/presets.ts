@@ -23,6 +23,7 @@ const calm: Settings = {
   errors: { rate: 0, statuses: [503], retryAfter: 0 },
   resets: 0,
   stalls: 0,
+  cuts: 0,
   drip: { share: 0, gap: 100 },
   capacity: 0,
   calls: { hot: 0, items: 5 },
@@ -61,6 +62,10 @@ export const presets: Readonly<Record<string, Preset>> = {
     regions: { eu: { outage: true } },
   }),
   'slow drip': preset('three bodies in ten arrive piece by piece', { drip: { share: 0.3, gap: 60 } }),
+  'broken bodies': preset('three bodies in ten break on their way, and all arrive piece by piece', {
+    cuts: 0.3,
+    drip: { share: 1, gap: 30 },
+  }),
   'rate-limited': preset('one response in eight is a 429 with Retry-After: 1', {
     errors: { rate: 0.125, statuses: [429], retryAfter: 1 },
   }),

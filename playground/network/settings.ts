@@ -22,6 +22,8 @@ export interface Settings {
   readonly resets: number;
   /** The share of requests that are received and never get a response. */
   readonly stalls: number;
+  /** The share of bodies whose connection breaks on the way. */
+  readonly cuts: number;
   /** This share of the bodies arrives in ten pieces, `gap` ms apart. */
   readonly drip: { readonly share: number; readonly gap: number };
   /** Requests that a lane may have at once; a further one gets a 503. 0 for any number. */

@@ -1,7 +1,9 @@
 /** Simulates the flaky server in the page: a `fetch` with the same fates, on timers instead of sockets. */
 import type { Api, Visit } from './api.ts';
-import { failure, PIECES } from './reply.ts';
+import { bytesOf, failure, headersOf, pieceOf } from './reply.ts';
+import type { Fate } from './fate.ts';
 import type { Reply } from './reply.ts';
+import type { Settings } from './settings.ts';
 import { silence, wait } from './wait.ts';
 
 export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
@@ -19,7 +21,7 @@ export function simulatedFetch(api: Api): Fetch {
     const visit = api.receive({
       method: request.method,
       url: new URL(request.url),
-      key: request.headers.get('idempotency-key') ?? undefined,
+      header: (name) => request.headers.get(name) ?? undefined,
       body: () => request.json().catch(() => undefined),
     });
     if (visit === undefined) return respond({ status: 404, body: { error: 'Only /api/... exists' } });
@@ -42,7 +44,8 @@ async function meet({ fate, settings }: Visit, reply: Promise<Reply>, signal: Ab
 
   switch (fate.outcome) {
     case 'answered':
-      return respond(await reply, fate.drips ? { gap: settings.drip.gap, signal } : undefined);
+    case 'cut':
+      return respond(await reply, sendingOf(fate, settings, signal));
     case 'failed':
       return respond(failure(fate.status, settings.errors.retryAfter));
     case 'reset':
@@ -53,31 +56,48 @@ async function meet({ fate, settings }: Visit, reply: Promise<Reply>, signal: Ab
   }
 }
 
-interface Drip {
+/** How a body is sent, if not at once. */
+interface Sending {
+  /** The time between two pieces, ms. */
   readonly gap: number;
+  /** The share of the body after which the connection breaks; 1 for none. */
+  readonly until: number;
   readonly signal: AbortSignal;
 }
 
-function respond({ status, body, headers }: Reply, drip?: Drip): Response {
-  const bytes = new TextEncoder().encode(JSON.stringify(body));
-  return new Response(drip ? trickle(bytes, drip) : bytes, {
-    status,
-    headers: { 'cache-control': 'no-store', 'content-type': 'application/json', ...headers },
+function sendingOf(
+  fate: Extract<Fate, { readonly drips: boolean }>,
+  { drip }: Settings,
+  signal: AbortSignal,
+): Sending | undefined {
+  if (fate.outcome === 'answered' && !fate.drips) return undefined;
+  return { gap: fate.drips ? drip.gap : 0, until: fate.outcome === 'cut' ? fate.after : 1, signal };
+}
+
+function respond(reply: Reply, sending?: Sending): Response {
+  const bytes = bytesOf(reply);
+  return new Response(sending ? pieces(bytes, pieceOf(reply), sending) : bytes, {
+    status: reply.status,
+    headers: headersOf(reply),
   });
 }
 
-/** A body in ten pieces, `gap` ms apart. A piece is sent only after the reader has read the one before. */
-function trickle(bytes: Uint8Array<ArrayBuffer>, { gap, signal }: Drip): ReadableStream<Uint8Array> {
-  const size = Math.ceil(bytes.length / PIECES);
+/** A body in pieces, `gap` ms apart. A piece is sent only after the reader has read the one before. */
+function pieces(
+  bytes: Uint8Array<ArrayBuffer>,
+  size: number,
+  { gap, until, signal }: Sending,
+): ReadableStream<Uint8Array> {
   const cancelled = new AbortController();
   const leave = (): void => cancelled.abort(signal.reason);
   signal.addEventListener('abort', leave);
   const end = (): void => signal.removeEventListener('abort', leave);
+  const last = Math.floor(bytes.length * until);
   let at = 0;
 
   return new ReadableStream({
     async pull(controller) {
-      controller.enqueue(bytes.subarray(at, at + size));
+      controller.enqueue(bytes.subarray(at, Math.min(at + size, last)));
       at += size;
       try {
         await wait(gap, cancelled.signal);
@@ -85,9 +105,10 @@ function trickle(bytes: Uint8Array<ArrayBuffer>, { gap, signal }: Drip): Readabl
         end();
         throw error;
       }
-      if (at < bytes.length) return;
+      if (at < last) return;
       end();
-      controller.close();
+      if (last < bytes.length) controller.error(new TypeError('network error')); // Chromium's message
+      else controller.close();
     },
     cancel() {
       end();

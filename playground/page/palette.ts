@@ -27,6 +27,7 @@ const families: Readonly<Record<PolicyName, string>> = {
   race: 'wait-less',
   latest: 'wait-less',
   retry: 'fail-better',
+  resume: 'fail-better',
   fallback: 'fail-better',
   staleIfError: 'fail-better',
   endpoints: 'degrade-and-reroute',

@@ -5,6 +5,7 @@ import { mountHandler } from './handler.ts';
 import { mountHot } from './hot.ts';
 import type { Pane } from './pane.ts';
 import type { Part } from './part.ts';
+import { mountPicture } from './picture.ts';
 import { mountQueue } from './queue.ts';
 import { mountSearch } from './search.ts';
 import { mountTokens } from './tokens.ts';
@@ -15,7 +16,7 @@ export function mountPanes(session: Session): Part {
   /** Two columns, each as high as its panes. */
   const columns = [
     [mountHot(session), mountQueue(session), mountTokens()],
-    [mountSearch(session), mountHandler()],
+    [mountSearch(session), mountPicture(session), mountHandler()],
   ];
   const panes: readonly Pane[] = [trace, ...columns.flat()];
   const visible = new Set<Pane>();

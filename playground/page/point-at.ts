@@ -22,6 +22,7 @@ const targets: Readonly<Record<Watched, Target>> = {
   document: { id: 'code', name: 'the document' },
   hot: { id: 'hot', name: 'the hot items' },
   queue: { id: 'queue', name: 'the queue' },
+  picture: { id: 'picture', name: 'the picture' },
   search: { id: 'search', name: 'the search' },
 };
 

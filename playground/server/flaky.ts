@@ -68,11 +68,10 @@ export async function startFlaky({ settings, port = 0, doors = 0, site }: FlakyO
 
     const url = new URL(req.url ?? '/', 'http://localhost');
     const api = visits.of(url);
-    const key = req.headers['idempotency-key'];
     const visit = api.receive({
       method: req.method ?? 'GET',
       url,
-      key: typeof key === 'string' ? key : undefined,
+      header: (name) => req.headers[name]?.toString(),
       body: () => readJson(req),
     });
     if (visit !== undefined) {

@@ -32,7 +32,11 @@ async function act(
 
   switch (fate.outcome) {
     case 'answered':
-      return fate.drips ? trickle(res, reply, drip.gap, gone) : send(res, reply);
+      return fate.drips ? trickle(res, reply, { gap: drip.gap, gone }) : send(res, reply);
+    case 'cut':
+      await trickle(res, reply, { gap: fate.drips ? drip.gap : 0, until: fate.after, gone });
+      res.socket?.resetAndDestroy();
+      return;
     case 'failed':
       return send(res, failure(fate.status, errors.retryAfter));
     case 'reset':

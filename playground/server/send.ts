@@ -1,7 +1,7 @@
 /** Sends responses. Pages of any origin may read them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import { PIECES } from '../network/reply.ts';
+import { bytesOf, headersOf, pieceOf } from '../network/reply.ts';
 import type { Reply } from '../network/reply.ts';
 
 const LARGEST = 64 * 1024;
@@ -10,15 +10,26 @@ export function send(res: ServerResponse, reply: Reply): void {
   res.end(begin(res, reply));
 }
 
-/** Sends the response in ten pieces, `gap` ms apart. Rejects when `gone` aborts, because the client disconnected. */
-export async function trickle(res: ServerResponse, reply: Reply, gap: number, gone: AbortSignal): Promise<void> {
+/** How a body is sent, if not at once. */
+export interface Sending {
+  /** The time between two pieces, ms. */
+  readonly gap: number;
+  /** The share of the body after which nothing more is sent. @default 1 */
+  readonly until?: number;
+  /** Aborts when the client has disconnected. */
+  readonly gone: AbortSignal;
+}
+
+/** Sends the response in pieces. Rejects when the client has disconnected. */
+export async function trickle(res: ServerResponse, reply: Reply, { gap, until = 1, gone }: Sending): Promise<void> {
   const body = begin(res, reply);
-  const size = Math.ceil(body.length / PIECES);
-  for (let at = 0; at < body.length; at += size) {
-    res.write(body.subarray(at, at + size));
+  const last = Math.floor(body.length * until);
+  const size = pieceOf(reply);
+  for (let at = 0; at < last; at += size) {
+    res.write(body.subarray(at, Math.min(at + size, last)));
     await wait(gap, undefined, { signal: gone });
   }
-  res.end();
+  if (last === body.length) res.end();
 }
 
 export function preflight(req: IncomingMessage): Reply {
@@ -48,14 +59,13 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
   }
 }
 
-function begin(res: ServerResponse, { status, body, headers }: Reply): Buffer {
-  const bytes = body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body));
-  res.writeHead(status, {
+function begin(res: ServerResponse, reply: Reply): Uint8Array {
+  const bytes = bytesOf(reply);
+  res.writeHead(reply.status, {
     'access-control-allow-origin': '*',
     'access-control-expose-headers': '*',
-    'cache-control': 'no-store',
-    ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(bytes.length) }),
-    ...headers,
+    ...(bytes.length > 0 && { 'content-length': String(bytes.length) }),
+    ...headersOf(reply),
   });
   return bytes;
 }

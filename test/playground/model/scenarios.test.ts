@@ -153,6 +153,7 @@ const solutions: readonly (readonly [id: string, ...acts: readonly Act[]])[] = [
       session.configure({ stack: stack! });
     },
   ],
+  ['whole', (session) => add(session, 'resume')],
   ['race', (session) => add(session, 'race')],
   ['hot', (session) => add(session, 'dedupe')],
   [

@@ -28,6 +28,22 @@ describe('drawFate', () => {
     expect(share(fates, 'stalled')).toBeCloseTo(0.004, 2);
   });
 
+  test('draws broken bodies at the given rate, and leaves every other fate as it was', () => {
+    const [whole, broken] = [script({}, 20_000), script({ cuts: 0.3 }, 20_000)];
+    const share = (fates: readonly Fate[], outcome: Fate['outcome']): number =>
+      fates.filter((fate) => fate.outcome === outcome).length;
+    expect(share(broken, 'cut') / share(whole, 'answered')).toBeCloseTo(0.3, 1);
+    const mended = broken.map((fate) => {
+      if (fate.outcome !== 'cut') return fate;
+      const { after: _, ...sent } = fate;
+      return { ...sent, outcome: 'answered' };
+    });
+    expect(mended).toEqual(whole);
+    const shares = broken.flatMap((fate) => (fate.outcome === 'cut' ? [fate.after] : []));
+    expect(Math.min(...shares)).toBeGreaterThanOrEqual(0.2);
+    expect(Math.max(...shares)).toBeLessThanOrEqual(0.8);
+  });
+
   test('draws latencies with the given median, and the slow share far above it', () => {
     const latency = { median: 20, sigma: 0.5, slow: { share: 0.02, factor: 100 } };
     const delays = script({ latency, errors: { rate: 0 }, resets: 0, stalls: 0 }, 10_000)
@@ -62,6 +78,7 @@ describe('isExecuted', () => {
   test('is true if the work was done before the response was lost', () => {
     expect(isExecuted({ outcome: 'answered', delay: 0, drips: false })).toBe(true);
     expect(isExecuted({ outcome: 'stalled' })).toBe(true);
+    expect(isExecuted({ outcome: 'cut', delay: 0, drips: false, after: 0.5 })).toBe(true);
     expect(isExecuted({ outcome: 'reset', delay: 0, executed: true })).toBe(true);
     expect(isExecuted({ outcome: 'reset', delay: 0, executed: false })).toBe(false);
     expect(isExecuted({ outcome: 'failed', delay: 0, status: 503 })).toBe(false);

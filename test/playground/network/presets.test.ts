@@ -2,7 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { findPreset, grant, presets } from '../../../playground/network/presets.ts';
 import { change } from '../../../playground/network/settings.ts';
 
-const names = ['steady', 'slow tail', 'flaky', 'brown-out', 'outage', 'one dead region', 'slow drip', 'rate-limited'];
+const names = [
+  'steady',
+  'slow tail',
+  'flaky',
+  'brown-out',
+  'outage',
+  'one dead region',
+  'slow drip',
+  'broken bodies',
+  'rate-limited',
+];
 
 describe('presets', () => {
   test('have these names', () => {

@@ -102,6 +102,32 @@ test('the simulated network plays the script of the flaky server', async () => {
   expect(await script(simulated)).toEqual(await script({ origin: server.url, fetch: globalThis.fetch }));
 });
 
+test('the simulated network and the flaky server break the bodies at the same bytes', async () => {
+  const patch = { cuts: 0.5, drip: { share: 0.5, gap: 1 } };
+  const simulated = open(patch);
+  await using server = await flakyWith(patch);
+  const lengths = async ({ origin, fetch }: Pick<Network, 'origin' | 'fetch'>): Promise<string[]> => {
+    const found: string[] = [];
+    for (let i = 0; i < 12; i += 1) {
+      const reader = (await fetch(`${origin}/api/picture/${i}`)).body!.getReader();
+      let length = 0;
+      const end = await (async (): Promise<string> => {
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) return 'whole';
+          length += value.byteLength;
+        }
+      })().catch((error: unknown) => (error instanceof TypeError ? 'broken' : String(error)));
+      found.push(`${end} after ${length}`);
+    }
+    return found;
+  };
+  const found = await lengths(simulated);
+  expect(new Set(found.map((end) => end.split(' ')[0]))).toEqual(new Set(['whole', 'broken']));
+  expect(await lengths({ origin: server.url, fetch: globalThis.fetch })).toEqual(found);
+  expect((await simulated.stats())['direct']?.outcomes.cut).toBe(found.filter((end) => end.startsWith('b')).length);
+});
+
 test('simulated networks on the same storage execute an order once under a key', async () => {
   const storage = memory();
   const tabs = [open({}, storage), open({}, storage)];

@@ -140,7 +140,7 @@ describe('GET /stats', () => {
     expect(await (await fetch(`${url}/stats`)).json()).toEqual({
       plain: {
         requests: 1,
-        outcomes: { answered: 0, failed: 1, reset: 0, stalled: 0, refused: 0, abandoned: 0 },
+        outcomes: { answered: 0, cut: 0, failed: 1, reset: 0, stalled: 0, refused: 0, abandoned: 0 },
       },
     });
     await fetch(`${url}/stats`, { method: 'DELETE' });
