@@ -5,7 +5,7 @@ export const resume: Policy = {
   name: 'resume',
   title: 'resume',
   about: 'Continues a body that breaks on its way, or sends the request again.',
-  place: 'Placed outside retry, and inside the total timeout and dedupe.',
+  place: 'Placed inside the total timeout and dedupe, and outside retry.',
   inside: ['timeout', 'dedupe'],
   outside: ['retry'],
   most: 1,

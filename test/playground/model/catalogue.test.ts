@@ -23,6 +23,7 @@ const leftOut: Readonly<Record<string, readonly string[]>> = {
   metrics: ['key'],
   observe: [],
   race: ['methods', 'when'],
+  resume: ['backoff', 'budget', 'methods', 'random'],
   retry: ['methods', 'when', 'random'],
   staleIfError: ['storage', 'when'],
   timeout: ['isProgress'],

@@ -65,14 +65,15 @@ describe('reading a document', () => {
     expect(stack!.map((entry) => entry.policy)).toEqual([
       'timeout',
       'dedupe',
+      'resume',
       'idempotency',
       'retry',
       'breaker',
       'timeout',
     ]);
-    expect(stack![3]).toEqual({ id: 'retry', policy: 'retry', on: true, options: { retries: 1 } });
+    expect(stack![4]).toEqual({ id: 'retry', policy: 'retry', on: true, options: { retries: 1 } });
     expect(remarks).toEqual([]);
-    expect(readDocument('{}', []).stack).toHaveLength(6);
+    expect(readDocument('{}', []).stack).toHaveLength(7);
   });
 
   test('names all that is wrong with line and path, and makes no stack', () => {
