@@ -4,7 +4,7 @@ import { breaker, fallback, limit, staleIfError } from './exhibits/degrade.ts';
 import { auth, sign } from './exhibits/identity.ts';
 import { hedge, latest, race, timeout } from './exhibits/latency.ts';
 import { log, metrics, observe, trace } from './exhibits/telemetry.ts';
-import { chaos, dedupe, endpoints, idempotency, maxBody, retry } from './exhibits/traffic.ts';
+import { chaos, dedupe, endpoints, idempotency, maxBody, resume, retry } from './exhibits/traffic.ts';
 
 export const exhibits: Readonly<Record<string, () => Exhibit>> = {
   auth,
@@ -22,6 +22,7 @@ export const exhibits: Readonly<Record<string, () => Exhibit>> = {
   metrics,
   observe,
   race,
+  resume,
   retry,
   sign,
   'stale-if-error': staleIfError,

@@ -1,4 +1,4 @@
-/** Exhibits of requests that are repeated, shared, sent elsewhere or disturbed: retry, dedupe, idempotency, endpoints, maxBody, chaos. */
+/** Exhibits of requests that are repeated, shared, sent elsewhere or disturbed: retry, resume, dedupe, idempotency, endpoints, maxBody, chaos. */
 import * as kyoa from 'kyoa';
 import type { Fetch } from '../../network/simulated-fetch.ts';
 import { layer } from '../exhibit.ts';
@@ -18,6 +18,20 @@ export const retry = (): Exhibit => ({
   knobs: [option('retry', 'retries', 2, [0, 5]), setting('errors.rate', 0.25, [0, 0.6, 0.01])],
   figures: [success, p50, perCall],
   legend: ['answered', 'error status'],
+});
+
+export const resume = (): Exhibit => ({
+  title: 'resume',
+  about:
+    'Some connections break while a body is on its way, after a response with status 200. Nothing is lost with resume: it ' +
+    'sends the request again, because the caller waits for the whole, and has not seen a part of it.',
+  weather: { latency: { median: 160, sigma: 0.5 }, drip: { share: 1, gap: 15 } },
+  rate: 5,
+  without: { stack: [layer('retry')] },
+  with: { stack: [layer('resume'), layer('retry')] },
+  knobs: [setting('cuts', 0.25, [0, 0.6, 0.01]), option('resume', 'continuations', 5, [0, 10])],
+  figures: [success, p50, perCall],
+  legend: ['answered', 'broken'],
 });
 
 export const dedupe = (): Exhibit => ({

@@ -29,6 +29,7 @@ const shown: Readonly<Record<string, (read: Read) => boolean>> = {
     compare(read('Most at once'), (plain, kyoa) => plain === 10 && kyoa === 4),
   'max-body': (read) => compare(read('Read by the callers'), (plain, kyoa) => plain > 3 && kyoa < plain / 4),
   race: (read) => compare(read('Requests per call'), (plain, kyoa) => plain < 1.5 && kyoa > 2),
+  resume: (read) => compare(read('Success'), (plain, kyoa) => plain < 90 && kyoa > 97),
   'stale-if-error': (read) => compare(read('Substitutes'), (plain, kyoa) => plain === 0 && kyoa > 5),
   timeout: (read) => compare(read('Longest wait'), (plain, kyoa) => plain > 2_000 && kyoa < 1_500),
 };
