@@ -16,7 +16,7 @@ const layers = 12;
 
 const response = new Response(null);
 const terminal: Handler = async () => response;
-const call = { options: {}, transport: {}, storage: memory(), side: 'client', stack: [] } as const;
+const call = { options: {}, transport: {}, storage: memory(), side: 'client', stack: [], started: 0, sent: 0 } as const;
 const ctx = createContext(call, new GivenRequest(new Request('http://api.example/')), new LazyAbortController());
 
 type KoaLayer = (context: Context, next: () => Promise<unknown>) => Promise<unknown>;

@@ -5,7 +5,7 @@ import {
   checkedBackground,
   createContext,
   type Background,
-  type CallSettings,
+  type CallState,
   type Handler,
   type Middleware,
 } from './core/context.ts';
@@ -39,7 +39,7 @@ export interface PipelineOptions {
 /** The pipeline of an entry point. Through a live stack each call runs through the list that is in force when it begins. */
 export function createPipeline(
   { use = [], storage = memory(), background }: PipelineOptions,
-  side: CallSettings['side'],
+  side: CallState['side'],
   terminal: Handler,
 ): Pipeline {
   if (background !== undefined) checkedBackground(background);
@@ -50,7 +50,18 @@ export function createPipeline(
     const stack = stackOf(use);
     const run = compose(stack, terminal);
     return (request, signal, { options, transport }) => {
-      const call: CallSettings = { options, transport, storage, background, side, stack, sent: 0 };
+      const call: CallState = {
+        options,
+        transport,
+        storage,
+        background,
+        side,
+        stack,
+        started: performance.now(),
+        sent: 0,
+        id: undefined,
+        state: undefined,
+      };
       const response =
         signal == null
           ? run(createContext(call, request, new NeverAborted()))
@@ -67,7 +78,7 @@ export function createPipeline(
  * Cancels the stream of a request that the call has not sent, as fetch does when a call is aborted before it is sent. A
  * transport that has responded may read the stream later.
  */
-async function cancelUnsent(request: RequestLike, call: CallSettings, response: Promise<Response>): Promise<Response> {
+async function cancelUnsent(request: RequestLike, call: CallState, response: Promise<Response>): Promise<Response> {
   const outcome = await settle(response);
   if (outcome.response && call.sent) return outcome.response;
   cancelBody(request, outcome.error);

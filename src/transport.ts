@@ -34,13 +34,12 @@ const passNextMemo: RequestInit = { keepalive: true };
 export function transportHandler(transport: Fetch | undefined): Handler {
   const send: Handler = (ctx) => {
     const fetch: Fetch & Partial<KyoaTransport> = transport ?? globalFetch();
-    const { requestLike, abortSource, shared } = attemptOf(ctx);
-    const { settings } = shared;
-    const again = settings.sent && '__nextPatched' in fetch && requestLike.body === null;
-    settings.sent = (settings.sent ?? 0) + 1;
+    const { requestLike, abortSource, call } = attemptOf(ctx);
+    const again = call.sent && '__nextPatched' in fetch && requestLike.body === null;
+    call.sent += 1;
     if (fetch[sendRequest] !== undefined) return fetch[sendRequest](requestLike, abortSource);
     const signal = abortSource instanceof NeverAborted ? undefined : { signal: abortSource.signal };
-    const [input, init] = requestLike.fetchArguments({ ...settings.transport, ...signal, ...(again && passNextMemo) });
+    const [input, init] = requestLike.fetchArguments({ ...call.transport, ...signal, ...(again && passNextMemo) });
     return fetch.call(globalThis, input, init);
   };
   const receive = transport === undefined || sendRequest in transport ? unchanged : withLength;

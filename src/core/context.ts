@@ -1,6 +1,7 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
 import type { BodyInit } from './engine/fetch-types.ts';
 import { childOf, LazyAbortController, SignalSource, type AbortSource } from './engine/lazy-abort.ts';
+import { runHarmless } from './engine/harmless.ts';
 import { GivenRequest, type RequestLike } from './engine/lazy-request.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
@@ -125,15 +126,23 @@ export type Middleware = (ctx: Context, next: Next) => Promise<Response>;
 export type Handler = (ctx: Context) => Promise<Response>;
 
 /** What all forks of a call have in common. `transport` are the members of the caller's init that only the transport knows. */
-export interface CallSettings extends Pick<Context, 'options' | 'storage' | 'side' | 'stack'> {
+export interface CallState extends Pick<Context, 'options' | 'storage' | 'side' | 'stack'> {
   readonly transport: Readonly<Record<string, unknown>>;
-  readonly background?: Background | undefined;
+  background?: Background | undefined;
+  /** ms on the clock of `performance.now()`. */
+  readonly started: number;
   /** How many requests the transport has received. */
-  sent?: number;
+  sent: number;
+  /** Created when it is first read, as `state`: most calls never need one. */
+  id?: string | undefined;
+  state?: Record<string, unknown> | undefined;
 }
 
-export function createContext(settings: CallSettings, request: RequestLike, abort: AbortSource): Context {
-  return new CallContext(new SharedState(settings), request, abort, undefined, 1, noListeners);
+export function createContext(call: CallState, request: RequestLike, abort: AbortSource): Context {
+  const { requestId, background } = call.options;
+  if (requestId !== undefined) call.id = checkedId(requestId);
+  if (background !== undefined) call.background = checkedBackground(background as Background);
+  return new CallContext(call, request, abort, undefined, 1, noListeners);
 }
 
 /** What the transport needs of a context. */
@@ -144,15 +153,15 @@ export function attemptOf(ctx: Context): Attempt {
 export interface Attempt {
   readonly requestLike: RequestLike;
   readonly abortSource: AbortSource;
-  readonly shared: { readonly settings: CallSettings; readonly started: number };
+  readonly call: CallState;
 }
 
 export function fork(ctx: Context, changes: Fork): Context {
-  const { shared, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
+  const { call, requestLike, abortSource, limit, attempt, observers } = ctx as CallContext;
   const { url, headers, body, init, signal } = changes;
   const request = changes.request === undefined ? requestLike : new GivenRequest(changes.request);
   return new CallContext(
-    shared,
+    call,
     url === undefined && headers === undefined && body === undefined && init === undefined
       ? request
       : request.derive(changes),
@@ -169,35 +178,9 @@ function signalSource(signal: AbortSignal | AbortController): AbortSource {
 
 const noListeners: readonly Listener[] = [];
 
-/** What the forks of a call share. */
-class SharedState {
-  readonly settings: CallSettings;
-  /** ms on the clock of `performance.now()`. */
-  readonly started: number = performance.now();
-  #state: Record<string, unknown> | undefined;
-  readonly background: Background | undefined;
-  #id: string | undefined;
-
-  constructor(settings: CallSettings) {
-    this.settings = settings;
-    const { requestId, background } = settings.options;
-    if (requestId !== undefined) this.#id = checkedId(requestId);
-    this.background = background === undefined ? settings.background : checkedBackground(background as Background);
-  }
-
-  get state(): Record<string, unknown> {
-    return (this.#state ??= {});
-  }
-
-  /** A new id is created when it is first read: most calls never need one. */
-  get id(): string {
-    return (this.#id ??= uuid());
-  }
-}
-
 /** A class with getters on its prototype: one fork is created for every middleware that changes something. */
 class CallContext implements Context {
-  readonly shared: SharedState;
+  readonly call: CallState;
   readonly method: string;
   readonly url: string;
   readonly options: Readonly<Record<string, unknown>>;
@@ -208,17 +191,17 @@ class CallContext implements Context {
   readonly observers: readonly Listener[];
 
   constructor(
-    shared: SharedState,
+    call: CallState,
     requestLike: RequestLike,
     abortSource: AbortSource,
     limit: Deadline,
     attempt: number,
     observers: readonly Listener[],
   ) {
-    this.shared = shared;
+    this.call = call;
     this.method = requestLike.method;
     this.url = requestLike.url;
-    this.options = shared.settings.options;
+    this.options = call.options;
     this.requestLike = requestLike;
     this.abortSource = abortSource;
     this.limit = limit;
@@ -236,7 +219,7 @@ class CallContext implements Context {
     return this.requestLike.body;
   }
   get init(): Readonly<Record<string, unknown>> {
-    return { ...this.requestLike.members, ...this.shared.settings.transport };
+    return { ...this.requestLike.members, ...this.call.transport };
   }
   get request(): Request {
     return this.requestLike.request;
@@ -260,23 +243,23 @@ class CallContext implements Context {
     return typeof this.limit === 'function' ? this.limit() : this.limit;
   }
   get id(): string {
-    return this.shared.id;
+    return (this.call.id ??= uuid());
   }
   get storage(): Storage {
-    return this.shared.settings.storage;
+    return this.call.storage;
   }
   background(work: Promise<unknown>): void {
-    const { background } = this.shared;
+    const { background } = this.call;
     if (background !== undefined) runHarmless('background', background, work);
   }
   get side(): 'client' | 'server' {
-    return this.shared.settings.side;
+    return this.call.side;
   }
   get state(): Record<string, unknown> {
-    return this.shared.state;
+    return (this.call.state ??= {});
   }
   get stack(): readonly Middleware[] {
-    return this.shared.settings.stack;
+    return this.call.stack;
   }
 
   emit(fact: Fact | CustomFact): void {
@@ -289,29 +272,6 @@ class CallContext implements Context {
 /** `owner` is what the user has configured, where the listener itself is made for one call. */
 export function notify(listener: Listener, event: KyoaEvent, owner?: object): void {
   runHarmless('a listener', listener, event, owner);
-}
-
-/** The functions of which an error has been reported: one that throws does so for each event. */
-const reported = new WeakSet<object>();
-
-/** A function of the user that throws or rejects does not affect the call. Its first error is reported on the console. */
-export function runHarmless<Given>(
-  what: string,
-  run: (given: Given) => unknown,
-  given: Given,
-  owner: object = run,
-): void {
-  const report = (error: unknown): void => {
-    if (!reported.has(owner)) console.error(`kyoa: ${what} threw`, error);
-    reported.add(owner);
-  };
-  try {
-    const returned = run(given) as PromiseLike<unknown> | null | undefined;
-    // A promise of another realm, or of a library, is no instance of Promise.
-    if (typeof returned?.then === 'function') void Promise.resolve(returned).catch(report);
-  } catch (error) {
-    report(error);
-  }
 }
 
 export function checkedBackground(given: Background): Background {

@@ -28,8 +28,7 @@ export function unwrapNoted(outcome: Outcome, ctx: Context): Response {
  * The reason of an abort and the error of a call that has sent one request do not change.
  */
 export function noteAttempts(outcome: unknown, ctx: Context): void {
-  const { settings, started } = attemptOf(ctx).shared;
-  const attempts = settings.sent ?? 0;
+  const { sent: attempts, started } = attemptOf(ctx).call;
   if (attempts < 2 || ctx.aborted) return;
   try {
     const tried = ` after ${attempts} attempts in ${shortDuration(performance.now() - started)}`;
