@@ -11,15 +11,12 @@ export function after(ms: number, run: () => void): Timer {
 
 /** Like `after`, but the timer does not keep a Node process alive. */
 export function afterUnref(ms: number, run: () => void): Timer {
-  return unref(after(ms, run));
-}
-
-/** Only Node's timers, and those of runtimes that follow it, keep a process alive. */
-function unref(timer: Timer): Timer {
+  const timer = after(ms, run);
   (timer as Referenced)?.unref?.();
   return timer;
 }
 
+/** Only Node's timers, and those of runtimes that follow it, keep a process alive. */
 type Referenced = { unref?: () => void; ref?: () => void } | undefined;
 
 /** Rejects with the signal's reason as soon as the signal aborts. */
@@ -85,7 +82,7 @@ export class LimitTimer {
 
   /** From now on it does not keep a Node process alive. */
   unref(): this {
-    unref(this.#timer);
+    (this.#timer as Referenced)?.unref?.();
     return this;
   }
 

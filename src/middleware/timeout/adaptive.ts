@@ -73,20 +73,6 @@ export interface Measurement {
 export interface Adaptive {
   /** `what` is the kind of wait. Each kind has a history of its own: headers arrive sooner than the last byte. */
   measure(ctx: Context, what: string): Measurement;
-  /** ms, if it is the same for every call. */
-  readonly limit?: number;
-}
-
-/** The same limit for every call, ms. */
-export function fixed(limit: number): Adaptive {
-  const measurement = unmeasured(limit);
-  return { limit, measure: () => measurement };
-}
-
-export const never: Adaptive = fixed(Infinity);
-
-function unmeasured(limit: number): Measurement {
-  return { limit, finished: noop, expired: noop };
 }
 
 /** How fast a doubled limit comes down again: alpha of RFC 6298 §2. */
@@ -127,7 +113,7 @@ export function adaptive(options: AdaptiveOptions = {}): Adaptive {
   return madeBy('adaptive', options, {
     measure(ctx, what) {
       const route = key(ctx);
-      if (route === undefined) return unmeasured(initial);
+      if (route === undefined) return { limit: initial, finished: noop, expired: noop };
       const series = latencyHistory(ctx.storage).series(what, route, window);
       const doubled = doubledLimits.get(series);
       const limit = doubled ? Math.max(estimated(series), roundUp(doubled.limit, min, max)) : estimated(series);

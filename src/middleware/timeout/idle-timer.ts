@@ -3,9 +3,12 @@ import { afterRest, LimitTimer } from '../../core/engine/timers.ts';
 import type { BodyWatcher } from '../../lib/body/watch.ts';
 import type { Measurement } from './adaptive.ts';
 
+/** A wait under a limit. That of a limit in ms is not measured. */
+export type Wait = Pick<Measurement, 'limit'> & Partial<Measurement>;
+
 export interface IdleTimerOptions {
   /** One silence after another is measured by it. */
-  readonly silence: Measurement;
+  readonly silence: Wait;
   /** Whether a chunk ends the silence. Every chunk does if this is absent. */
   readonly isProgress?: ((chunk: Uint8Array) => boolean) | undefined;
   readonly onExpired: () => void;
@@ -30,7 +33,7 @@ export function idleTimer({
       timer?.cancel();
       silent += performance.now() - waitingSince;
       if (isProgress !== undefined && !isProgress(bytes)) return;
-      silence.finished(silent);
+      silence.finished?.(silent);
       silent = 0;
     },
     end: () => timer?.cancel(),

@@ -9,8 +9,8 @@ import { noteAttempts } from '../../lib/attempts.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { isEventStream, watchBody, type BodyWatcher } from '../../lib/body/watch.ts';
 import { noop } from '../../lib/noop.ts';
-import { fixed, never, type Adaptive, type Measurement } from './adaptive.ts';
-import { idleTimer } from './idle-timer.ts';
+import type { Adaptive } from './adaptive.ts';
+import { idleTimer, type Wait } from './idle-timer.ts';
 
 /**
  * A limit of `timeout()`: ms, or learned from history. A limit that is absent, `false` or `Infinity` does not apply.
@@ -38,9 +38,9 @@ export interface TimeoutOptions {
 export const timeoutOptions: PolicyOptions<Partial<Limits>> = /* @__PURE__ */ policyOptions(
   'timeout',
   {
-    total: [toAdaptive, undefined, duration],
-    headers: [toAdaptive, undefined, duration],
-    idle: [toAdaptive, undefined, duration],
+    total: [toLimit, undefined, duration],
+    headers: [toLimit, undefined, duration],
+    idle: [toLimit, undefined, duration],
     isProgress: [fn, undefined],
   },
   { scalar: 'total' },
@@ -87,9 +87,9 @@ class LimitedCall implements BodyWatcher {
   /** When the headers must have arrived, ms on the clock of `performance.now()`. */
   readonly deadline: number | undefined;
   readonly #ctx: Context;
-  readonly #total: Measurement;
-  readonly #headers: Measurement;
-  readonly #idle: Measurement;
+  readonly #total: Wait;
+  readonly #headers: Wait;
+  readonly #idle: Wait;
   readonly #isProgress: Limits['isProgress'];
   readonly #started = performance.now();
   #totalTimer: LimitTimer | undefined;
@@ -100,12 +100,12 @@ class LimitedCall implements BodyWatcher {
   /** Ends the race of `total` in its last millisecond. */
   #onEnd: (() => void) | undefined;
 
-  constructor(ctx: Context, limits: Limits, reject: (error: unknown) => void) {
+  constructor(ctx: Context, { total, headers, idle, isProgress }: Limits, reject: (error: unknown) => void) {
     this.#ctx = ctx;
-    this.#total = limits.total === never ? unlimited : limits.total.measure(ctx, 'total');
-    this.#headers = limits.headers === never ? unlimited : limits.headers.measure(ctx, 'headers');
-    this.#idle = limits.idle === never ? unlimited : limits.idle.measure(ctx, 'idle');
-    this.#isProgress = limits.isProgress;
+    this.#total = 'measure' in total ? total.measure(ctx, 'total') : total;
+    this.#headers = 'measure' in headers ? headers.measure(ctx, 'headers') : headers;
+    this.#idle = 'measure' in idle ? idle.measure(ctx, 'idle') : idle;
+    this.#isProgress = isProgress;
     this.#reject = reject;
     this.work = ctx.child();
     const own = this.#started + Math.min(this.#total.limit, this.#headers.limit);
@@ -124,8 +124,9 @@ class LimitedCall implements BodyWatcher {
         fail(error);
       }
     }, fail);
-    this.#totalTimer = this.#timer('total', this.#total);
-    if (this.#headers.limit < this.#total.limit) this.#headersTimer = this.#timer('headers', this.#headers, response);
+    const { limit } = this.#total;
+    if (limit < Infinity) this.#totalTimer = this.#timer('total', this.#total);
+    if (this.#headers.limit < limit) this.#headersTimer = this.#timer('headers', this.#headers, response);
     this.#ctx.onAbort(fail);
   }
 
@@ -134,11 +135,9 @@ class LimitedCall implements BodyWatcher {
    * such a function in the old space, and there it keeps the whole call alive until a full collection. A timer that runs
    * on after the headers must not hold the Response, which a caller may drop unread: `total` waits for `end`.
    */
-  #timer(phase: Phase, measurement: Measurement, response?: Promise<Response>): LimitTimer | undefined {
-    const { limit } = measurement;
-    if (limit === Infinity) return undefined;
+  #timer(phase: Phase, limited: Wait, response?: Promise<Response>): LimitTimer {
     const last = (milliseconds: Rest): undefined => {
-      const fallback = (): void => this.#expire(phase, measurement);
+      const fallback = (): void => this.#expire(phase, limited);
       const { signal } = this.#ctx;
       if (milliseconds === undefined) {
         new Promise<void>((resolve) => resolve(fallback())).catch((error: unknown) => this.#fail(error));
@@ -147,13 +146,13 @@ class LimitedCall implements BodyWatcher {
       const wait: Promise<unknown> = response ?? new Promise<void>((resolve) => (this.#onEnd = resolve));
       pTimeout(wait, { milliseconds, signal, fallback }).catch((error: unknown) => this.#fail(error));
     };
-    return new LimitTimer(limit, last, response && limit);
+    return new LimitTimer(limited.limit, last, response && limited.limit);
   }
 
   #limitBody(response: Response): void {
     const waited = this.#elapsed();
     this.#headersTimer?.cancel();
-    this.#headers.finished(waited);
+    this.#headers.finished?.(waited);
     const total = this.#totalTimer;
     let left = Infinity;
     if (total === undefined || isEventStream(response)) {
@@ -179,7 +178,7 @@ class LimitedCall implements BodyWatcher {
   /** The body has ended. */
   end(complete: boolean): void {
     this.#endTotal();
-    if (complete) this.#total.finished(this.#elapsed());
+    if (complete) this.#total.finished?.(this.#elapsed());
     else this.work.abort(); // `total` would have closed the connection of a body that was dropped
   }
 
@@ -194,12 +193,12 @@ class LimitedCall implements BodyWatcher {
     this.#reject = watchBody(response, idleTimer({ silence, isProgress: this.#isProgress, onExpired }));
   }
 
-  #expire(phase: Phase, measurement: Measurement): void {
-    const facts = { phase, limit: measurement.limit, elapsed: this.#elapsed() };
+  #expire(phase: Phase, limited: Wait): void {
+    const facts = { phase, limit: limited.limit, elapsed: this.#elapsed() };
     const error = new TimeoutError(facts, { request: this.#ctx });
     if (phase !== 'headers') noteAttempts(error, this.#ctx); // of an attempt's limit, `retry` does it after the last one
-    measurement.expired();
-    this.#ctx.emit({ type: 'timeout.exceeded', ...facts, ...(measurement.isLearned && { learned: true }) });
+    limited.expired?.();
+    this.#ctx.emit({ type: 'timeout.exceeded', ...facts, ...(limited.isLearned && { learned: true }) });
     this.work.abort(error);
     this.#fail(error);
   }
@@ -218,21 +217,21 @@ class LimitedCall implements BodyWatcher {
 }
 
 type Phase = 'total' | 'headers' | 'idle';
-type Limits = Readonly<Record<Phase, Adaptive>> & Pick<TimeoutOptions, 'isProgress'>;
+type Limits = Readonly<Record<Phase, Adaptive | Wait>> & Pick<TimeoutOptions, 'isProgress'>;
 
 /** Its limits are readable, so that a per-call override finds the instances that have a limit. */
 type Instance = Middleware & { readonly limits: Limits };
 
+const never: Wait = { limit: Infinity };
 const none: Limits = { total: never, headers: never, idle: never };
-const unlimited: Measurement = { limit: Infinity, finished: noop, expired: noop };
 
 function parse(given: number | TimeoutOptions): Partial<Limits> {
   return timeoutOptions.parse(typeof given === 'object' || given === undefined ? given : { total: given });
 }
 
-function toAdaptive(name: string, value: Limit | null, check: typeof duration): Adaptive {
+function toLimit(name: string, value: Limit | null, check: typeof duration): Adaptive | Wait {
   if (value === false || value === Infinity) return never;
-  return typeof value === 'object' && value !== null && 'measure' in value ? value : fixed(check(name, value));
+  return typeof value === 'object' && value !== null && 'measure' in value ? value : { limit: check(name, value) };
 }
 
 function limitsFor(ctx: Pick<Context, 'stack' | 'options'>, self: Instance): Limits {
@@ -260,5 +259,6 @@ function instancesOf(stack: readonly Middleware[]): Instance[] {
 export function totalOfCall({ stack, options }: Pick<Context, 'stack' | 'options'>): number {
   const retry = stack.findIndex(({ name }) => name === 'retry');
   const outside = instancesOf(retry < 0 ? stack : stack.slice(0, retry));
-  return Math.min(...outside.map((self) => limitsFor({ stack, options }, self).total.limit ?? Infinity));
+  const totals = outside.map((self) => limitsFor({ stack, options }, self).total);
+  return Math.min(...totals.map((total) => ('limit' in total ? total.limit : Infinity)));
 }
