@@ -20,8 +20,9 @@ export type Key = (ctx: Context) => string | undefined;
  * ```
  * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/breaker.md#options
  */
-export function byOrigin(ctx: Context): string {
-  return originOf(ctx.url);
+export function byOrigin({ url }: Pick<Context, 'url'>): string {
+  const slash = url.indexOf('/', url.indexOf('//') + 2);
+  return slash < 0 ? url : url.slice(0, slash);
 }
 
 /** The routes of the last 1,000 method and URL pairs are remembered: an app calls few routes many times. */
@@ -52,7 +53,7 @@ function routeOf(method: string, url: string): string {
   const known = routes.get(request);
   if (known !== undefined) return known;
 
-  const origin = originOf(address);
+  const origin = byOrigin({ url: address });
   const route = `${method} ${origin}${address.slice(origin.length).split('/').map(collapse).join('/')}`;
   if (routes.size >= maxRoutes) routes.delete(routes.keys().next().value!);
   routes.set(request, route);
@@ -62,11 +63,6 @@ function routeOf(method: string, url: string): string {
 function before(url: string, mark: string): string {
   const at = url.indexOf(mark);
   return at < 0 ? url : url.slice(0, at);
-}
-
-function originOf(url: string): string {
-  const slash = url.indexOf('/', url.indexOf('//') + 2);
-  return slash < 0 ? url : url.slice(0, slash);
 }
 
 /** A number; a UUID; a hash or an ObjectId; a long token that contains a digit, such as a ULID. */

@@ -8,7 +8,6 @@ import { array, count, delay, fn, methods, policyOptions, type PolicyOptions, ty
 import { unwrapNoted } from '../lib/attempts.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { budget, budgetOr, withBudget, type Budget } from '../lib/budget.ts';
-import { noop } from '../lib/noop.ts';
 import {
   discardOutcome,
   isTransient,
@@ -96,7 +95,7 @@ export function retry(options: RetryOptions = {}): Middleware {
 
     return settleThen(next(), (first) => {
       if (isBad(first, ctx, policy)) return again(first, copies, policy, ctx, next);
-      copies.close();
+      copies.close?.();
       return unwrap(first);
     });
   } satisfies Middleware);
@@ -104,7 +103,7 @@ export function retry(options: RetryOptions = {}): Middleware {
 }
 
 /** A stream that is being uploaded: after a bad outcome there is nothing to send. */
-const sentOnce: Resendable = { next: () => Promise.resolve(undefined), close: noop };
+const sentOnce: Resendable = { next: () => Promise.resolve(undefined) };
 
 /** Sends the retries. p-retry counts them and asks for the next one after each that throws `bad`; all else happens here. */
 async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Context, next: Next): Promise<Response> {
@@ -143,7 +142,7 @@ async function again(first: Outcome, copies: Resendable, policy: Policy, ctx: Co
     minTimeout: 0,
   })
     .catch((): Reason => 'retries')
-    .finally(() => copies.close());
+    .finally(() => copies.close?.());
   if (thrown !== undefined) throw thrown.error;
   if (reason !== undefined && !ctx.aborted) {
     ctx.emit({ type: 'retry.abandoned', reason, ...outcomeFacts(outcome) });

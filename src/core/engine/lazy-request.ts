@@ -210,7 +210,6 @@ const knownMethods: ReadonlySet<unknown> = new Set([
 function lazyRequest(input: unknown, init: RequestInit): LazyRequest | undefined {
   const url = input instanceof URL ? input : (URL.parse(String(input)) ?? URL.parse(String(input), documentUrl()));
   if (url === null || url.username !== '' || url.password !== '') return undefined;
-  if (isEmpty(init)) return new LazyRequest(url.href, 'GET', undefined, null, init);
   const { method = 'GET', headers, body = null, ...members } = init;
   if (!knownMethods.has(method)) return undefined;
   if (headers === null || (body !== null && isBodiless(method))) return undefined;

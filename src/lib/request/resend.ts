@@ -8,8 +8,8 @@ import { noop } from '../noop.ts';
 export interface Resendable {
   /** Resolves to what `next` needs for one more attempt, or to `undefined` if the body could not be kept. */
   next(): Promise<Pick<Fork, 'body'> | undefined>;
-  /** Frees the kept body. No further attempt may follow. */
-  close(): void;
+  /** Frees the body, if a copy of it is kept. No further attempt may follow. */
+  close?(): void;
 }
 
 /**
@@ -22,11 +22,11 @@ export function resendable(ctx: Context): Resendable | undefined {
   return body !== null && isStream(body) ? undefined : unchanged;
 }
 
-const unchanged: Resendable = { next: () => Promise.resolve({}), close: noop };
+const unchanged: Resendable = { next: () => Promise.resolve({}) };
 
 function ofRequest({ request, signal }: Context): Resendable {
   const body = sources.get(request);
-  return body === undefined ? recorded(request, signal) : { next: () => Promise.resolve({ body }), close: noop };
+  return body === undefined ? recorded(request, signal) : { next: () => Promise.resolve({ body }) };
 }
 
 /** For the body of a Request: a clone of it is kept while the first attempt sends it. */

@@ -76,9 +76,7 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
       return slot.flight.join(ctx, next);
     }
 
-    const flight = new SingleFlight(slot, ctx.side);
-    flight.start(next);
-    return flight.join(ctx, next);
+    return new SingleFlight(slot, ctx.side, next).join(ctx, next);
   });
 }
 

@@ -36,14 +36,11 @@ export class SingleFlight {
   /** Lets the sharers wait no longer for the whole body. */
   #open: () => void = noop;
 
-  constructor(slot: Slot, side: Context['side']) {
+  /** Sends the request. It occupies the slot until the headers arrive, or until the last sharer leaves. */
+  constructor(slot: Slot, side: Context['side'], next: Next) {
     this.#slot = slot;
     this.#side = side;
-  }
-
-  /** Sends the request. It occupies the slot until the headers arrive, or until the last sharer leaves. */
-  start(next: Next): void {
-    this.#slot.flight = this;
+    slot.flight = this;
     /** The latest of all sharers. `Infinity` until the first one has joined: a later one may have any deadline. */
     const deadline = (): number => {
       let latest = this.#sharers.length === 0 ? Infinity : -Infinity;

@@ -158,7 +158,7 @@ export function hedge(options: HedgeOptions = {}): Middleware {
     } finally {
       permit.release();
       race.cancel();
-      copies.close();
+      copies.close?.();
       // The original has no outcome: its latency is at least this.
       if (race.outcomes[0] === undefined && elapsed() > delay) route?.recordCensored(elapsed());
     }

@@ -22,7 +22,7 @@ function copiesOf(request: Request | RequestLike, changes: Fork = {}): Copies | 
     const again = await copies.next();
     return again && fork(first, again);
   };
-  return { first, next, close: () => copies.close() };
+  return { first, next, close: () => copies.close?.() };
 }
 
 /** Sends a request as the transport does. */
@@ -105,7 +105,7 @@ async function sendThrice(copies: Copies, between: () => void = () => {}): Promi
   await (await send(copies.first)).text();
   between();
   for (let n = 0; n < 2; n += 1) await (await send((await copies.next())!)).text();
-  copies.close();
+  copies.close?.();
 }
 
 /** A stream of 64 KiB chunks, endless without a length, and how much of it was pulled. */
@@ -235,7 +235,7 @@ describe('resendable', () => {
     const { body: _body, headers, ...members } = init;
     expect(new Request(...attemptOf(again).requestLike.fetchArguments({}))).toMatchObject({ url, ...members });
     expect(Object.fromEntries(again.headers)).toMatchObject(headers);
-    copies.close();
+    copies.close?.();
   });
 
   test.for<[string, Request | RequestLike]>([
@@ -247,7 +247,7 @@ describe('resendable', () => {
   ])('changes nothing of %s and copies nothing', async ([, request]) => {
     const copies = resendable(contextOf({ request }))!;
     for (let n = 0; n < 3; n += 1) expect(await copies.next()).toEqual({});
-    copies.close();
+    copies.close?.();
     if (request instanceof Request) expect(request.bodyUsed).toBe(false);
   });
 
@@ -295,7 +295,7 @@ describe('resendable for the body of a Request', () => {
     const copies = copiesOf(streaming(server.url, stream))!;
     await (await send(copies.first)).text();
     expect(await copies.next()).toBeUndefined();
-    copies.close();
+    copies.close?.();
     expect(await server.exchanges[0]!.body).toHaveLength(cap + 1);
   });
 
@@ -321,7 +321,7 @@ describe('resendable for the body of a Request', () => {
   test('reads no further once it is closed', async () => {
     const { stream, record } = source();
     const copies = copiesOf(streaming('http://api.example/', stream))!;
-    copies.close();
+    copies.close?.();
     const pulled = record.pulled;
     await settled();
     expect(record.pulled).toBeLessThanOrEqual(pulled + 65_536);
@@ -336,14 +336,14 @@ describe('resendable for the body of a Request', () => {
     controller!.enqueue(bytes('part'));
     await settled();
     const again = copies.next();
-    copies.close();
+    copies.close?.();
     expect(await again).toBeUndefined();
   });
 
   test('resolves to undefined once it is closed', async () => {
     const { stream } = source(65_536);
     const copies = copiesOf(streaming('http://api.example/', stream))!;
-    copies.close();
+    copies.close?.();
     expect(await copies.next()).toBeUndefined();
   });
 
@@ -364,8 +364,8 @@ describe('resendable for the body of a Request', () => {
   test('can be closed twice', async () => {
     const copies = copiesOf(new Request('http://api.example/', { method: 'POST', body: 'text' }))!;
     expect(await (await copies.next())!.request.text()).toBe('text');
-    copies.close();
-    copies.close();
+    copies.close?.();
+    copies.close?.();
     await settled();
   });
 });

@@ -28,9 +28,8 @@ function start(): Started {
     fail = reject;
   });
   const slot: Slot = { flight: undefined };
-  const flight = new SingleFlight(slot, 'client');
   let fork!: Fork;
-  flight.start((changes) => ((fork = changes!), response));
+  const flight = new SingleFlight(slot, 'client', (changes) => ((fork = changes!), response));
   const join: Started['join'] = () => {
     const own = new AbortController();
     const response = flight.join(contextOf({ signal: own.signal }), sendAlone);
@@ -88,8 +87,7 @@ describe('a single flight', () => {
   test('leaves a newer flight in its slot when its own response comes late', async () => {
     const { slot, respond, join } = start();
     join().leave('bored');
-    const newer = new SingleFlight(slot, 'client');
-    newer.start(() => new Promise(() => {}));
+    const newer = new SingleFlight(slot, 'client', () => new Promise(() => {}));
     respond(new Response('late'));
     await settled();
     expect(slot.flight).toBe(newer);
