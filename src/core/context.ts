@@ -287,9 +287,9 @@ function checkedId(given: unknown): string {
 /** RFC 9562, version 4. `crypto.randomUUID` exists in secure contexts only; `getRandomValues` exists on plain http, too. */
 function uuid(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  // The 4 is the version. The variant is two bits, of the digit that is 8 here; all other digits are random.
+  return '00000000-0000-4000-8000-000000000000'.replace(/[08]/g, (digit) => {
+    const random = crypto.getRandomValues(new Uint8Array(1))[0]! & (digit === '0' ? 15 : 3);
+    return (Number(digit) | random).toString(16);
+  });
 }
