@@ -13,6 +13,11 @@ export interface MemoryOptions {
   readonly maxEntries?: number | undefined;
 }
 
+interface Stored {
+  readonly entry: Entry;
+  readonly owner: string | undefined;
+}
+
 /** The largest share of the entries that belong to one owner: a stranger must not fill the store of all others. */
 const largestShare = 1 / 2;
 
@@ -35,9 +40,8 @@ export function memory(options: MemoryOptions = {}): Storage {
   const maxEntries = count('memory maxEntries', options.maxEntries ?? 10_000, 1);
 
   // Two Maps, so that the next entry to evict is the first one: a Map keeps the order of its writes.
-  const lasting = new Map<string, Entry>();
-  const expiring = new Map<string, Entry & { readonly expires: number }>();
-  const owners = new Map<string, string>();
+  const lasting = new Map<string, Stored>();
+  const expiring = new Map<string, Stored>();
   const owned = new Map<string, number>();
   let cursor = expiring.entries();
   let latest: Version = 0;
@@ -46,25 +50,21 @@ export function memory(options: MemoryOptions = {}): Storage {
   const mustBeOpen = (): void => {
     if (closed) throw new StorageError('The memory storage is closed; make a new one with memory()');
   };
-  const own = (key: string, owner: string | undefined): void => {
+  const entriesOf = (owner: string): number => owned.get(owner) ?? 0;
+  const countEntry = (owner: string | undefined, change: 1 | -1): void => {
     if (owner === undefined) return;
-    owners.set(key, owner);
-    owned.set(owner, (owned.get(owner) ?? 0) + 1);
+    const count = entriesOf(owner) + change;
+    if (count > 0) owned.set(owner, count);
+    else owned.delete(owner);
   };
+  const stored = (key: string): Stored | undefined => lasting.get(key) ?? expiring.get(key);
   const remove = (key: string): boolean => {
-    const owner = owners.get(key);
-    if (owner !== undefined) {
-      owners.delete(key);
-      const left = owned.get(owner)! - 1;
-      if (left > 0) owned.set(owner, left);
-      else owned.delete(owner);
-    }
+    countEntry(stored(key)?.owner, -1);
     return lasting.delete(key) || expiring.delete(key);
   };
   const find = (key: string): Entry | undefined => {
-    const entry = expiring.get(key);
-    if (entry === undefined) return lasting.get(key);
-    if (entry.expires > Date.now()) return entry;
+    const entry = stored(key)?.entry;
+    if (entry?.expires === undefined || entry.expires > Date.now()) return entry;
     remove(key);
     return undefined;
   };
@@ -76,27 +76,22 @@ export function memory(options: MemoryOptions = {}): Storage {
         cursor = expiring.entries();
         return;
       }
-      if (value[1].expires <= now) remove(value[0]);
+      if (value[1].entry.expires! <= now) remove(value[0]);
     }
   };
-  const dropAllExpired = (): void => {
+  const need = (room: () => boolean, fault: string): void => {
+    if (room()) return;
     cursor = expiring.entries();
     dropExpired(expiring.size);
+    if (!room()) throw new StorageError(`${fault}; raise maxEntries`);
   };
-  const makeRoom = (): void => {
-    if (lasting.size + expiring.size < maxEntries) return;
-    const [oldest] = lasting.keys();
-    if (oldest !== undefined) return void remove(oldest);
-    dropAllExpired();
-    if (expiring.size < maxEntries) return;
-    throw new StorageError(`The memory storage holds ${maxEntries} entries whose ttl still runs; raise maxEntries`);
-  };
-  const checkShare = (owner: string | undefined): void => {
-    const isWithin = (): boolean => owner === undefined || (owned.get(owner) ?? 0) < maxEntries * largestShare;
-    if (isWithin()) return;
-    dropAllExpired();
-    if (isWithin()) return;
-    throw new StorageError(`One owner has half of the ${maxEntries} entries of the memory storage; raise maxEntries`);
+  const makeRoom = (owner: string | undefined): void => {
+    const isWithinShare = (): boolean => owner === undefined || entriesOf(owner) < maxEntries * largestShare;
+    const hasRoom = (): boolean => lasting.size + expiring.size < maxEntries;
+    need(isWithinShare, `One owner has half of the ${maxEntries} entries of the memory storage`);
+    const oldest = hasRoom() ? undefined : lasting.keys().next().value;
+    if (oldest !== undefined) remove(oldest);
+    need(hasRoom, `The memory storage holds ${maxEntries} entries whose ttl still runs`);
   };
 
   return {
@@ -110,15 +105,13 @@ export function memory(options: MemoryOptions = {}): Storage {
       const present = find(key);
       if (ifVersion !== undefined && (present?.version ?? null) !== ifVersion) return undefined;
       dropExpired(sweep);
-      if (present === undefined) {
-        checkShare(owner);
-        makeRoom();
-      }
+      if (present === undefined) makeRoom(owner);
       remove(key);
-      own(key, owner);
+      countEntry(owner, 1);
       latest += 1;
-      if (ttl === Infinity) lasting.set(key, { value, version: latest });
-      else expiring.set(key, { value, version: latest, expires: Date.now() + ttl });
+      const entry = { value, version: latest };
+      if (ttl === Infinity) lasting.set(key, { entry, owner });
+      else expiring.set(key, { entry: { ...entry, expires: Date.now() + ttl }, owner });
       return latest;
     },
     async delete(key, { ifVersion } = {}) {
@@ -131,7 +124,6 @@ export function memory(options: MemoryOptions = {}): Storage {
       closed = true;
       lasting.clear();
       expiring.clear();
-      owners.clear();
       owned.clear();
     },
   };
