@@ -89,7 +89,8 @@ export function retry(options: RetryOptions = {}): Middleware {
 
   const policy = withBudget(own.budget!, function retry(ctx, next) {
     const policy = retryOptions.forCall(ctx, own);
-    if (policy === undefined || policy.retries === 0 || !isRepeatable(ctx, policy)) return next();
+    if (policy === undefined || policy.retries === 0) return next();
+    if (!policy.methods.includes(ctx.method) && !carriesKey(ctx)) return next();
     const copies = resendable(ctx) ?? sentOnce;
     if (policy.budget) policy.budget.deposit();
 
@@ -160,8 +161,4 @@ function isBad(outcome: Outcome, ctx: Context, policy: Policy): boolean {
   if (ctx.aborted) return false;
   if (policy.when !== undefined) return policy.when(outcome, ctx);
   return outcome.response ? policy.statuses.includes(outcome.response.status) : isTransient(outcome.error);
-}
-
-function isRepeatable(ctx: Context, { methods }: Policy): boolean {
-  return methods.includes(ctx.method) || carriesKey(ctx);
 }
