@@ -65,7 +65,12 @@ const scriptTag = (input, output) => ({
     resolve({ browser: true }),
     inPages(),
     typescript(),
-    terser({ ecma: 2022, module: output.format === 'es', compress: { passes: 3, hoist_funs: true }, keep_fnames: policies }),
+    terser({
+      ecma: 2022,
+      module: output.format === 'es',
+      compress: { passes: 3, hoist_funs: true },
+      keep_fnames: policies,
+    }),
   ],
   onwarn: fail,
   output: { ...output, sourcemap: true },

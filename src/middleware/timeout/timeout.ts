@@ -2,6 +2,7 @@
 import pTimeout from 'p-timeout';
 import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
+import { LazyAbortController } from '../../core/engine/lazy-abort.ts';
 import { LimitTimer, type Rest } from '../../core/engine/timers.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import { duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
@@ -83,7 +84,7 @@ export function timeout(options: number | TimeoutOptions): Middleware {
 /** A call under its limits. A class, because closures would allocate 0.6 kB more per call. */
 class LimitedCall implements BodyWatcher {
   /** Aborts what is inside the limits. */
-  readonly work: AbortController;
+  readonly work = new LazyAbortController();
   /** When the headers must have arrived, ms on the clock of `performance.now()`. */
   readonly deadline: number | undefined;
   readonly #ctx: Context;
@@ -107,7 +108,7 @@ class LimitedCall implements BodyWatcher {
     this.#idle = 'measure' in idle ? idle.measure(ctx, 'idle') : idle;
     this.#isProgress = isProgress;
     this.#reject = reject;
-    this.work = ctx.child();
+    ctx.onAbort((reason) => this.#abort(reason));
     const own = this.#started + Math.min(this.#total.limit, this.#headers.limit);
     this.deadline = own === Infinity ? ctx.deadline : Math.min(ctx.deadline ?? Infinity, own);
   }
@@ -124,10 +125,10 @@ class LimitedCall implements BodyWatcher {
         fail(error);
       }
     }, fail);
+    if (this.#failed) return; // it was aborted already
     const { limit } = this.#total;
     if (limit < Infinity) this.#totalTimer = this.#timer('total', this.#total);
     if (this.#headers.limit < limit) this.#headersTimer = this.#timer('headers', this.#headers, response);
-    this.#ctx.onAbort(fail);
   }
 
   /**
@@ -199,8 +200,12 @@ class LimitedCall implements BodyWatcher {
     if (phase !== 'headers') noteAttempts(error, this.#ctx); // of an attempt's limit, `retry` does it after the last one
     limited.expired?.();
     this.#ctx.emit({ type: 'timeout.exceeded', ...facts, ...(limited.isLearned && { learned: true }) });
-    this.work.abort(error);
-    this.#fail(error);
+    this.#abort(error);
+  }
+
+  #abort(reason: unknown): void {
+    this.work.abort(reason);
+    this.#fail(reason);
   }
 
   #fail(error: unknown): void {
