@@ -15,7 +15,7 @@ import {
   type Settings,
 } from '../../core/options.ts';
 import type { Backoff } from '../../lib/backoff.ts';
-import { checkedSnapshot, circuit, type CircuitSnapshot, type Rules, type Verdict } from './circuit.ts';
+import { checkedSnapshot, circuit, type CircuitSnapshot, type Rules } from './circuit.ts';
 import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
 import { isTransient, setNotBefore, type Outcome, type When } from '../../lib/outcome.ts';
@@ -137,42 +137,35 @@ export function breaker(options: BreakerOptions = {}): Breaker {
       ctx.emit({ type: 'breaker.rejected', key, retryAt });
       throw new CircuitOpenError(key, retryAt, { request: ctx });
     }
-    const record = (verdict: Verdict | undefined): void => {
-      const transition = circuit.record(permit, verdict, settings);
-      if (transition === 'opened') ctx.emit({ type: 'breaker.opened', key, retryAt: circuit.retryAt! });
+    const started = settings.slow === false ? 0 : performance.now();
+    /** `outcome` is absent for an abort: an inner middleware or a transport that ignores it never settles. */
+    const record = (outcome?: Outcome): void => {
+      if (permit.expires !== undefined) ctx.signal.removeEventListener('abort', recordAbort);
+      const isAborted = ctx.aborted;
+      const judged = isAborted || outcome === undefined ? { error: ctx.reason } : outcome;
+      // The limit of an outer `timeout` that expired may be the server's failure. No other abort is.
+      const failed = (!isAborted || judged.error instanceof TimeoutError) && settings.when(judged, ctx);
+      const slow = !isAborted && settings.slow !== false && performance.now() - started > settings.slow.over;
+      const isCounted = failed || judged.response !== undefined;
+      const transition = circuit.record(permit, isCounted ? { failed, slow } : undefined, settings);
+      const { retryAt } = circuit;
+      if (transition === 'opened') ctx.emit({ type: 'breaker.opened', key, retryAt: retryAt! });
       if (transition === 'closed') ctx.emit({ type: 'breaker.closed', key });
+      if (!isAborted && retryAt !== undefined) setNotBefore(judged, retryAt);
     };
-    /** The limit of an outer `timeout` that expired may be the server's failure. No other abort is. */
-    const recordAbort = (): void => {
-      const { reason: error } = ctx;
-      const failed = error instanceof TimeoutError && settings.when({ error }, ctx);
-      record(failed ? { failed, slow: false } : undefined);
-    };
+    const recordAbort = (): void => record();
     if (permit.expires !== undefined) {
       ctx.emit({ type: 'breaker.probed', key });
-      // An inner middleware or a transport that ignores the abort never settles.
       ctx.signal.addEventListener('abort', recordAbort, { once: true });
     }
 
-    const started = settings.slow === false ? 0 : performance.now();
-    const judge = (outcome: Outcome): void => {
-      if (permit.expires !== undefined) ctx.signal.removeEventListener('abort', recordAbort);
-      if (ctx.aborted) recordAbort();
-      else {
-        const failed = settings.when(outcome, ctx);
-        const slow = settings.slow !== false && performance.now() - started > settings.slow.over;
-        record(failed || outcome.response !== undefined ? { failed, slow } : undefined);
-        const { retryAt } = circuit;
-        if (retryAt !== undefined) setNotBefore(outcome, retryAt);
-      }
-    };
     return next().then(
       (response) => {
-        judge({ response });
+        record({ response });
         return response;
       },
       (error: unknown) => {
-        judge({ error });
+        record({ error });
         throw error;
       },
     );
