@@ -1,20 +1,25 @@
 /** The members of an init that the Fetch Standard defines. */
 
+/** The members that have a default, with the default (Fetch Standard, Request class). */
+export const defaults: Readonly<Record<string, unknown>> = {
+  mode: 'cors',
+  credentials: 'same-origin',
+  cache: 'default',
+  redirect: 'follow',
+  integrity: '',
+  keepalive: false,
+};
+
 /** The members of the Fetch Standard's RequestInit, except the signal and `priority`, which the transport takes. */
-export const requestMembers: ReadonlySet<string> = new Set([
+export const requestMembers: ReadonlySet<string> = /* @__PURE__ */ new Set([
   'method',
   'headers',
   'body',
-  'mode',
-  'credentials',
-  'cache',
-  'redirect',
   'referrer',
   'referrerPolicy',
-  'integrity',
-  'keepalive',
   'window',
   'duplex',
+  ...Object.keys(defaults),
 ]);
 
 /** The same init, or a copy for a loop, which lists no members that a class has as getters. */

@@ -1,5 +1,6 @@
 /** The request of a call as the caller wrote it, and the Request that is created from it when code asks for one. */
 import type { BodyInit, RequestInfo } from './fetch-types.ts';
+import { defaults } from './init-members.ts';
 import { isStream, isTyped, snapshot, sources, withoutType } from './request-body.ts';
 
 /** What a fork may change of a request. */
@@ -251,16 +252,6 @@ function referrerOf({ referrer, referrerPolicy }: Request): RequestInit {
     ...(referrerPolicy && { referrerPolicy }),
   };
 }
-
-/** The defaults of a Request (Fetch Standard, Request class). */
-const defaults: Readonly<Record<string, unknown>> = {
-  mode: 'cors',
-  credentials: 'same-origin',
-  cache: 'default',
-  redirect: 'follow',
-  integrity: '',
-  keepalive: false,
-};
 
 function isDefault(name: string, value: unknown): boolean {
   return value === undefined || value === defaults[name];
