@@ -1,4 +1,5 @@
 /** Clients that renew a token by themselves, each as its documentation says. */
+import { load } from './load.ts';
 import type { Storage } from '../../src/index.ts';
 import type { Grant, TokenServer } from '../../test/support/token-server.ts';
 
@@ -66,10 +67,8 @@ export const contenders: Readonly<Record<string, AuthContender>> = {
   'axios, axios-auth-refresh': {
     packages: ['axios', 'axios-auth-refresh'],
     async make(server, store) {
-      const { default: axios } = (await import('axios' as string)) as { default: Axios };
-      const { createAuthRefresh } = (await import('axios-auth-refresh' as string)) as {
-        createAuthRefresh(client: AxiosClient, refresh: (failed: Failed) => Promise<void>): void;
-      };
+      const { default: axios } = await load<{ readonly default: Axios }>('axios');
+      const { createAuthRefresh } = await load<AuthRefresh>('axios-auth-refresh');
       const client = axios.create({ baseURL: server.url });
       client.interceptors.request.use((config) => {
         config.headers['Authorization'] = `Bearer ${store.grant.access_token}`;
@@ -91,8 +90,8 @@ export const contenders: Readonly<Record<string, AuthContender>> = {
   'urql, authExchange': {
     packages: ['@urql/core', '@urql/exchange-auth'],
     async make(server, store) {
-      const { Client, fetchExchange } = (await import('@urql/core' as string)) as Urql;
-      const { authExchange } = (await import('@urql/exchange-auth' as string)) as UrqlAuth;
+      const { Client, fetchExchange } = await load<Urql>('@urql/core');
+      const { authExchange } = await load<UrqlAuth>('@urql/exchange-auth');
       const withToken = authExchange(async ({ appendHeaders }) => ({
         addAuthToOperation: (operation) =>
           appendHeaders(operation, { Authorization: `Bearer ${store.grant.access_token}` }),
@@ -131,6 +130,9 @@ interface AxiosClient {
 interface Axios {
   create(options: object): AxiosClient;
 }
+interface AuthRefresh {
+  readonly createAuthRefresh: (client: AxiosClient, refresh: (failed: Failed) => Promise<void>) => void;
+}
 interface UrqlError {
   readonly response?: { readonly status: number };
 }
@@ -141,11 +143,11 @@ interface Urql {
   readonly fetchExchange: unknown;
 }
 interface UrqlAuth {
-  authExchange(
-    init: (utilities: { appendHeaders(operation: unknown, headers: object): unknown }) => Promise<{
+  readonly authExchange: (
+    init: (utilities: { readonly appendHeaders: (operation: unknown, headers: object) => unknown }) => Promise<{
       addAuthToOperation(operation: unknown): unknown;
       didAuthError(error: UrqlError): boolean;
       refreshAuth(): Promise<void>;
     }>,
-  ): unknown;
+  ) => unknown;
 }

@@ -215,7 +215,7 @@ async function send<T extends object>(
     }
     return unwrap(outcome);
   } finally {
-    copies.close();
+    copies.close?.();
   }
 }
 

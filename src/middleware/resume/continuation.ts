@@ -135,7 +135,7 @@ export class Continuation implements BodyContinuation {
 
   async #send(headers: Fork['headers'], wait: number, work: AbortController): Promise<Response> {
     await sleep(wait, work.signal);
-    const { sent = 0 } = attemptOf(this.#ctx).shared.settings;
+    const { sent } = attemptOf(this.#ctx).call;
     return this.#next({ headers, signal: work, attempt: sent + 1 });
   }
 
