@@ -29,7 +29,12 @@ const found = (response: ServerResponse): void => {
   response.setHeader('content-type', 'application/json').end('{"name":"a ticket"}');
 };
 
-describe('Next', () => {
+after(() => rmSync(data, { recursive: true }));
+
+describe('Next', () => contract('off'));
+describe('Next with cacheComponents', () => contract('on'));
+
+function contract(cacheComponents: 'on' | 'off'): void {
   let child: ChildProcess;
   let url: string;
 
@@ -40,8 +45,10 @@ describe('Next', () => {
       ...process.env,
       NEXT_TELEMETRY_DISABLED: '1',
       CATALOG_URL: `http://127.0.0.1:${(catalog.address() as AddressInfo).port}/`,
-      DATABASE: join(data, 'orders.db'),
+      DATABASE: join(data, `${cacheComponents}.db`),
+      CACHE_COMPONENTS: cacheComponents,
     };
+    rmSync(join(app, '.next'), { recursive: true, force: true });
     execFileSync(process.execPath, [cli(join(app, '../..')), 'build'], { cwd: app, env, stdio: 'inherit' });
     ({ child, url } = await start(app, env, join(app, '../..')));
   });
@@ -50,7 +57,6 @@ describe('Next', () => {
     catalog.close();
     catalog.closeAllConnections();
     await once(catalog, 'close');
-    rmSync(data, { recursive: true });
   });
   beforeEach(() => {
     seen = [];
@@ -129,4 +135,4 @@ describe('Next', () => {
     child.kill('SIGTERM');
     await once(child, 'close');
   });
-});
+}
