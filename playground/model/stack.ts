@@ -1,4 +1,4 @@
-/** Builds the policies of the configured layers. A layer that has not changed keeps its policy, and so its state. */
+/** Builds the policies of the configured layers. A layer keeps its policy, and so its state, as long as it can. */
 import type { Adaptive, Middleware, Storage } from 'kyoa';
 import { express, policyOf } from './catalogue.ts';
 import { evaluate } from './evaluate.ts';
@@ -24,7 +24,7 @@ export interface BuilderOptions {
 }
 
 export function createBuilder({ origin, onLimit }: BuilderOptions): Builder {
-  const built = new Map<string, { readonly text: string; readonly policy: Middleware }>();
+  const built = new Map<string, { readonly entry: PolicyEntry; readonly policy: Middleware }>();
   const storages: Storage[] = [];
   const wrappers = {
     adaptive: (made: unknown) => reporting(made as Adaptive, onLimit),
@@ -34,32 +34,51 @@ export function createBuilder({ origin, onLimit }: BuilderOptions): Builder {
     },
   };
 
-  const make = (entry: PolicyEntry): Middleware => {
-    const text = JSON.stringify([entry.policy, entry.options]);
+  /** `changes` receives what is to be done to a policy in use. */
+  const make = (entry: PolicyEntry, changes: (() => void)[]): Middleware => {
     const known = built.get(entry.id);
-    if (known?.text === text) return known.policy;
-    const policy = evaluate(express(entry, origin), wrappers) as Middleware;
-    built.set(entry.id, { text, policy });
-    return policy;
+    if (known !== undefined && isSame(known.entry, entry)) return known.policy;
+    const { takesOver } = policyOf(entry.policy);
+    const expression = express(entry, origin);
+    const policy = evaluate(expression, wrappers) as Middleware;
+    if (known === undefined || takesOver === undefined || !isSame(known.entry, entry, takesOver.option)) {
+      built.set(entry.id, { entry, policy });
+      return policy;
+    }
+    changes.push(() => {
+      takesOver.from(known.policy, evaluate(expression.args, wrappers) as readonly unknown[]);
+      built.set(entry.id, { entry, policy: known.policy });
+    });
+    return known.policy;
   };
 
   return {
     build(stack) {
       const layers: BuiltLayer[] = [];
+      const changes: (() => void)[] = [];
       const problems: Problem[] = crowded(stack);
       for (const entry of stack.filter(({ on }) => on)) {
         try {
-          layers.push({ entry: entry.id, policy: make(entry) });
+          layers.push({ entry: entry.id, policy: make(entry, changes) });
         } catch (error) {
           problems.push(problemOf(entry, error, origin));
         }
       }
+      // With a problem, the previous stack remains in use as it is.
+      if (problems.length === 0) for (const change of changes) change();
       return { layers, problems };
     },
     async close() {
       await Promise.all(storages.map((storage) => storage.close()));
     },
   };
+}
+
+/** Whether two layers have the same policy and options, besides those that do not count. */
+function isSame(a: PolicyEntry, b: PolicyEntry, isLeftOut: (option: string) => boolean = () => false): boolean {
+  const textOf = ({ policy, options }: PolicyEntry): string =>
+    JSON.stringify([policy, Object.entries(options).filter(([name]) => !isLeftOut(name))]);
+  return textOf(a) === textOf(b);
 }
 
 /** The same adaptive limit, which also reports every limit to `onLimit`. */

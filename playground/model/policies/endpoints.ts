@@ -1,3 +1,4 @@
+import type { Endpoint, EndpointsPolicy } from 'kyoa';
 import { regions } from '../../network/regions.ts';
 import { call, choice, declared, group, members, number, plain, schemas, toggle } from './policy.ts';
 import type { Given, Policy } from './policy.ts';
@@ -29,6 +30,10 @@ export const endpoints: Policy = {
       return members({ url: `${origin}/${region}`, weight: given.value(`weight.${region}`) });
     });
     return call('endpoints', list, members({ ...plain(given, 'pick'), eject: ejectOf(given) }));
+  },
+  takesOver: {
+    option: (name) => name.startsWith('weight.'),
+    from: (policy, [list]) => (policy as EndpointsPolicy).update(list as readonly Endpoint[]),
   },
 };
 

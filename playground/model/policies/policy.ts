@@ -1,4 +1,5 @@
 /** The policies of the page: their descriptors, and how option values become the expression of a policy. */
+import type { Middleware } from 'kyoa';
 import { schemas, type OptionSchema, type PolicySchema } from 'kyoa/policy';
 
 import { call, group, members } from '../expression.ts';
@@ -8,6 +9,12 @@ import type { OptionDescriptor, OptionValue, OptionValues, PolicyDescriptor } fr
 export interface Policy extends PolicyDescriptor {
   /** `origin` is the origin of the calls, for the policies that change the URL. */
   readonly express: (given: Given, origin: string) => Call;
+  /** What a policy in use takes over, so that it keeps its state. Any other change makes the policy anew. */
+  readonly takesOver?: {
+    readonly option: (name: string) => boolean;
+    /** `args` are those of the new expression. */
+    readonly from: (policy: Middleware, args: readonly unknown[]) => void;
+  };
 }
 
 /** Reads the options of a layer. An option that does not apply beside the others is `undefined`. */
