@@ -98,6 +98,7 @@ export function createCallLog(clock: () => number): CallLog {
       const attempt = begin(ctx, call?.attempts.length ?? 0, call?.nextKind ?? 'first', clock());
       if (call !== undefined) {
         call.attempts.push(attempt);
+        if (attempt.kind === 'race') call.marks.add('raced');
         // `race` emits no event before its further copies.
         call.nextKind = ctx.stack.some(({ name }) => name === 'race') ? 'race' : 'retry';
       }

@@ -214,6 +214,7 @@ export type CallMark =
   | 'retried'
   | 'continued'
   | 'hedged'
+  | 'raced'
   | 'deduped'
   | 'replayed'
   | 'rejected'

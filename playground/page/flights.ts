@@ -6,7 +6,7 @@
 import type { AttemptRecord, CallRecord, PolicyName, Session } from '../model/types.ts';
 import { fit } from './canvas.ts';
 import { drawing, radii, regionPlaces } from './geometry.ts';
-import { palette } from './palette.ts';
+import { kindColours, palette } from './palette.ts';
 
 /** How long a dot takes from the edge to the core, ms: slow enough to follow with the eye. */
 const FLIGHT = 420;
@@ -54,7 +54,7 @@ export function mountFlights(session: Session, canvas: HTMLCanvasElement) {
       const { start, end, outcome, kind, region } = attempt;
       const aim = isRegional ? regionPlaces[region] : undefined;
       const from = kind === 'first' ? drawing.x : skinOf(kind);
-      dot(now - start, -from, -drawing.core, lane, kind === 'first' ? palette['muted']! : colourOfKind(attempt), aim);
+      dot(now - start, -from, -drawing.core, lane, palette[kind === 'first' ? 'muted' : kindColours[kind]]!, aim);
       if (end === undefined || outcome === 'cancelled') return;
       const again = call.attempts.slice(i + 1).some(({ kind }) => kind === 'retry');
       const to = outcome !== 'answered' && again ? skinOf('retry') : drawing.x;
@@ -105,10 +105,6 @@ const endedBy = [
   ['dedupe', 'kept', 'deduped'],
   ['idempotency', 'kept', 'replayed'],
 ] as const;
-
-function colourOfKind({ kind }: AttemptRecord): string {
-  return palette[kind === 'retry' ? 'fail-better' : 'hedged']!;
-}
 
 function badColour({ outcome }: AttemptRecord): string {
   return outcome === 'timed out' ? 'timed-out' : 'failed';

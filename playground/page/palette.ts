@@ -1,8 +1,8 @@
 /** The colours of the style sheet, in the form that a canvas accepts. */
-import type { PolicyName } from '../model/types.ts';
+import type { AttemptRecord, PolicyName } from '../model/types.ts';
 
 const tokens =
-  'ink muted line edge card raised accent focus answered failed timed-out cancelled hedged kept rejected plain fail-better';
+  'ink muted line edge card raised accent focus answered failed timed-out cancelled hedged raced kept rejected plain fail-better';
 
 export type Palette = Readonly<Record<string, string>>;
 
@@ -35,6 +35,13 @@ const families: Readonly<Record<PolicyName, string>> = {
   limit: 'load-less',
   dedupe: 'once-only',
   idempotency: 'once-only',
+};
+
+/** The colour token of the mark of a request that is not the first of its call. */
+export const kindColours: Readonly<Record<Exclude<AttemptRecord['kind'], 'first'>, string>> = {
+  retry: 'fail-better',
+  hedge: 'hedged',
+  race: 'raced',
 };
 
 /** The CSS colour of a policy's ring. */

@@ -2,7 +2,7 @@
 import type { AttemptRecord, CallRecord } from '../model/types.ts';
 import { drawGlyph, glyphs } from './glyphs.ts';
 import type { Fate } from './glyphs.ts';
-import { palette } from './palette.ts';
+import { kindColours, palette } from './palette.ts';
 
 export interface View {
   readonly width: number;
@@ -109,7 +109,7 @@ function paintAttempt(
   context.fillRect(x, y - thickness / 2, Math.max(2, end - x), thickness);
   context.globalAlpha = 1;
   if (kind !== 'first') {
-    context.fillStyle = kind === 'retry' ? palette['fail-better']! : palette['hedged']!;
+    context.fillStyle = palette[kindColours[kind]]!;
     context.fillRect(x - 1, y - thickness / 2 - 2, 2.5, thickness + 4);
   }
   if (outcome !== 'running') mark(context, outcome, end, y);

@@ -5,6 +5,7 @@ import { fit } from './canvas.ts';
 import { announce, byId, h, set, write } from './dom.ts';
 import { outcomeLabels } from './format.ts';
 import { glyphIcon } from './glyphs.ts';
+import { kindColours } from './palette.ts';
 import type { Part } from './part.ts';
 import { choose } from './selection.ts';
 import { createTracks } from './tracks.ts';
@@ -22,8 +23,9 @@ const legend = [
   [outcomeLabels.broken, 'broken'],
   [outcomeLabels['timed out'], 'timed out'],
   ['cancelled', 'cancelled'],
-  ['retried', undefined, 'fail-better'],
-  ['hedged', undefined, 'hedged'],
+  ['retried', undefined, kindColours.retry],
+  ['hedged', undefined, kindColours.hedge],
+  ['raced', undefined, kindColours.race],
   ['replayed', 'kept'],
   ['shared', 'shared'],
   [outcomeLabels.rejected, 'rejected'],
@@ -132,7 +134,7 @@ export function mountWaterfall(session: Session): Part {
   return { frame, tick, repaint };
 }
 
-/** A retried or hedged request has a tick at its beginning; every other entry is a mark at the end. */
+/** A request that is not the first of its call has a tick at its beginning; every other entry is a mark at the end. */
 function entryOf([name, fate, tick]: (typeof legend)[number]): HTMLElement {
   const style = `background: var(--${tick})`;
   return h('li', {}, fate ? glyphIcon(fate) : h('i', { class: 'legend-tick', style }), name);

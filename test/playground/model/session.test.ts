@@ -59,6 +59,14 @@ describe('a session', () => {
     ]);
   });
 
+  test('names the copies of race as such', async () => {
+    const session = await open({}, [{ id: 'race', policy: 'race', on: true, options: {} }]);
+    await drive(session, 100);
+    const [call] = session.calls().toReversed();
+    expect(call!.attempts.map(({ kind }) => kind)).toEqual(['first', 'race', 'race']);
+    expect([...call!.marks]).toEqual(['raced']);
+  });
+
   test('distinguishes an expired limit from an aborted call', async () => {
     const session = await open({ stalls: 1 }, [{ id: 't', policy: 'timeout', on: true, options: { headers: 300 } }]);
     await drive(session, 10);
