@@ -90,6 +90,9 @@ export async function openSession(options: Options = {}): Promise<Session> {
     get now() {
       return run.clock.now();
     },
+    get lateness() {
+      return traffic.lateness();
+    },
     start() {
       if (running) return;
       running = true;

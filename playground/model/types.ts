@@ -372,6 +372,8 @@ export interface Session {
   readonly fault: string | undefined;
   /** The time on the session's clock. */
   readonly now: number;
+  /** How late the calls of the last second were made, ms on average. A device that is too slow for the rate makes them late. */
+  readonly lateness: number;
 
   start(): void;
   /** Makes no more calls. Calls that have started are still completed. */
@@ -380,7 +382,8 @@ export interface Session {
   reset(): void;
 
   /**
-   * Changes any part of the configuration immediately. Layers that do not change keep their state. A preset without
+   * Changes any part of the configuration immediately. Layers that do not change keep their state, and
+   * `endpoints` keeps that of its regions when only their weights change. A preset without
    * `settings` also sets the settings of the preset.
    */
   configure(change: Partial<Configuration>): void;

@@ -24,6 +24,11 @@ const rate = {
   scale: 'log',
 } as const;
 
+/** ms. A call that is made later than that is measured as too slow. */
+const LATE = 50;
+/** For so many ticks the calls are late, or in time, before the page says so: two seconds. */
+const SURE = 10;
+
 export function mountNetwork(session: Session): Part {
   const names = Object.keys(presets);
   const chips = names.map((name) =>
@@ -39,6 +44,7 @@ export function mountNetwork(session: Session): Part {
     h('i', { 'aria-hidden': 'true' }),
   );
   const pace = slider(rate, (value) => session.configure({ rate: value }));
+  const slow = h('p', { class: 'network-slow', role: 'status' });
   const fault = h('p', { class: 'complaint', role: 'alert' });
   const inputs = settingFields
     .filter(({ path }) => path !== 'outage')
@@ -53,7 +59,7 @@ export function mountNetwork(session: Session): Part {
     ),
   );
   const chipRow = h('div', { class: 'chips', role: 'group', 'aria-label': 'Presets' }, ...chips);
-  byId('network').append(chipRow, about, changes, outage, pace.element, fault, ...groups);
+  byId('network').append(chipRow, about, changes, outage, pace.element, slow, fault, ...groups);
   update();
 
   function choose(preset: string): void {
@@ -96,7 +102,21 @@ export function mountNetwork(session: Session): Part {
     if (session.fault) write(fault, session.fault);
   }
 
-  return { update };
+  /** Ticks with late calls count up to `SURE`, those without count down to 0. */
+  let late = 0;
+
+  function tick(): void {
+    late = Math.max(0, Math.min(SURE, late + (session.lateness > LATE ? 1 : -1)));
+    const { rate } = session.configuration;
+    if (late === SURE)
+      write(
+        slow,
+        `This device is too slow for ${rate} calls a second: it makes them late, and measures them as too slow.`,
+      );
+    else if (late === 0) write(slow, '');
+  }
+
+  return { update, tick };
 }
 
 /** A setting with its value, such as `Median 180 ms`. */

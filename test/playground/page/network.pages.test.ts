@@ -88,6 +88,21 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(page, '.pay-lane:nth-child(1) .charged b', /^0×$/);
   });
 
+  test('reports a device that is too slow for the rate, while it is', async () => {
+    const page = await guests.visit({ hash: '#v=1&net=steady&rate=60' });
+    await until(page, '.layer-count .number:last-child', /\d\d/);
+    expect(await page.locator('.network-slow').textContent()).toBe('');
+    const busy = await page.evaluate(() =>
+      setInterval(() => {
+        const end = performance.now() + 250;
+        while (performance.now() < end);
+      }, 300),
+    );
+    await until(page, '.network-slow', /^This device is too slow for 60 calls a second/);
+    await page.evaluate((busy) => clearInterval(busy), busy);
+    await until(page, '.network-slow', /^$/);
+  });
+
   test('writes nothing to the console', () => {
     expect(guests.complaints).toEqual([]);
   });
