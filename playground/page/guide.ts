@@ -29,11 +29,7 @@ export function mountGuide(session: Session): Part {
     'Leave with this setup',
   );
   const leave = h('button', { class: 'button small', type: 'button', onclick: () => end(false) }, 'Leave');
-  const note = h(
-    'p',
-    { class: 'tour-note' },
-    'This setup is the network and the onion of this step. Leave brings yours back.',
-  );
+  const note = h('p', { class: 'tour-note' }, 'Leave brings your own network and onion back.');
   const turn = h('button', { class: 'button small', type: 'button', onclick: look });
   const another = h('a', { class: 'button small primary', hidden: true });
   const panel = h(

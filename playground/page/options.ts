@@ -42,8 +42,9 @@ function fieldFor(policy: string, option: OptionDescriptor, changed: (value: Opt
   const unit = h('span', { class: 'unit' }, unitLabels[option.unit]);
   const tag = option.kind === 'switch' ? 'div' : 'label';
   const label = h('span', { title: option.help }, option.label);
+  const kind = option.kind === 'numbers' || option.kind === 'words' ? 'field list' : 'field';
   return {
-    element: h(tag, { class: 'field' }, label, h('span', { class: 'entry' }, input.element, unit), complaint),
+    element: h(tag, { class: kind }, label, h('span', { class: 'entry' }, input.element, unit), complaint),
     show(value, message) {
       input.show(value);
       write(complaint, message);

@@ -71,7 +71,7 @@ export const adaptive: Scenario = scenario(
       rivals: [],
       text: [
         'The onion has the limit of 2 s. Open the inner timeout, the last in the list, choose p99 under Headers, and set its',
-        'minimum to 50 ms: the limit can follow the latencies only as far down as its minimum.',
+        'minimum to 50 ms: the learnt limit does not go below it.',
       ],
       goal: [success(0.99), p99(500)],
     },

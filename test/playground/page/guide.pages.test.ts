@@ -35,6 +35,23 @@ describe('the guide', { timeout: 60_000 }, () => {
     await page.setViewportSize({ width: 1_440, height: 900 });
   });
 
+  test('keeps the figures of four lanes apart on a phone', async () => {
+    await page.setViewportSize({ width: 375, height: 812 });
+    await turnTo(page, '#adaptive/3');
+    const gaps = await page.evaluate(() =>
+      Array.from(document.querySelectorAll('.duel tbody tr'), (row) => {
+        const figures = Array.from(row.querySelectorAll('td > span'), (figure, i) => {
+          figure.textContent = ['88.8 %', '888 ms', '888 ms', '8.88'][i]!;
+          return figure.getBoundingClientRect();
+        });
+        return Math.min(...figures.slice(1).map(({ left }, i) => left - figures[i]!.right));
+      }),
+    );
+    expect(gaps).toHaveLength(4);
+    expect(Math.min(...gaps)).toBeGreaterThan(5);
+    await page.setViewportSize({ width: 1_440, height: 900 });
+  });
+
   test('goes from step to step by its buttons, by keyboard, and by the buttons of the browser', async () => {
     await page.locator('.scenario').first().click();
     await until(page, '.tour h3', /^A few errors$/);
@@ -159,7 +176,9 @@ async function hiddenPart(): Promise<string> {
   const { left, top, width, height } = element.getBoundingClientRect();
   const isAlone = ['latency', 'layers'].includes(element.id);
   const edge = isAlone ? top : watched.getBoundingClientRect().top;
-  const panel = document.querySelector('.tour')!.getBoundingClientRect();
+  const tour = document.querySelector('.tour')!;
+  if (tour.scrollHeight > tour.clientHeight) return 'the end of the panel';
+  const panel = tour.getBoundingClientRect();
   if (panel.top < edge && panel.bottom > edge) return `the top of ${element.id}`;
   for (const button of isAlone ? [] : watched.querySelectorAll('header button')) {
     const { x, y, width, height } = button.getBoundingClientRect();

@@ -24,6 +24,26 @@ describe('the page', { timeout: 60_000 }, () => {
     expect(await page.locator('.slider:has-text("Median") output').textContent()).not.toBe(before);
   });
 
+  test.each([1_440, 375])('shows the default of every option whole, %i pixels wide', async (width) => {
+    await page.setViewportSize({ width, height: 1_600 });
+    await turnTo(page, '#v=1&net=steady&rate=1&use=retry()~hedge()~breaker()~dedupe()~idempotency()~staleIfError()');
+    for (const button of await page.locator('.layer-name').all()) await button.click();
+    const cut = await page.locator('.fields input').evaluateAll((inputs) =>
+      (inputs as HTMLInputElement[]).flatMap((input) => {
+        const { font, paddingLeft, paddingRight } = getComputedStyle(input);
+        const context = document.createElement('canvas').getContext('2d')!;
+        context.font = font;
+        const room = input.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight);
+        const isHidden = input.closest('[hidden]') !== null;
+        return !isHidden && context.measureText(input.placeholder).width > room
+          ? [`${input.name}: ${input.placeholder}`]
+          : [];
+      }),
+    );
+    expect(cut).toEqual([]);
+    await page.setViewportSize({ width: 1_440, height: 1_600 });
+  });
+
   test('switches a layer off and on together with its ring', async () => {
     expect(await rings(page)).toContain('breaker');
     const toggle = page.getByRole('switch', { name: 'breaker' });
