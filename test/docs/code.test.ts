@@ -1,4 +1,4 @@
-/** Every `ts` block of the pages compiles, and what can run here runs. */
+/** Every `ts` block of the pages and every component compiles, and what can run here runs. */
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,10 +31,17 @@ const shown = blocks.filter(({ code }) => shownFile.test(code));
 const snippets = blocks.filter(({ code }) => !shownFile.test(code));
 const runnable = snippets.filter(({ note }) => note !== 'no_run');
 
-/** Components and scripts, which are compiled alone: their pages have them run by a test of their own. */
-const others = pages.flatMap(({ file, blocks }) =>
+/** Components, besides those of Next, which `npm run test:frameworks` compiles and runs. */
+const components = pages.flatMap(({ file, blocks }) =>
   blocks
-    .filter(({ language, code }) => /^(tsx|jsx|js)$/.test(language) && !shownFile.test(code))
+    .filter(({ language }) => language === 'tsx' && file !== 'docs/recipes/next.md')
+    .map(({ code, line }) => ({ code, module: `${file.replaceAll('/', '_')}-${line}.tsx` })),
+);
+
+/** Scripts, which have types nowhere: `npm run proof:package` and `npm run test:frameworks` run them. */
+const scripts = pages.flatMap(({ file, blocks }) =>
+  blocks
+    .filter(({ language, code }) => language === 'js' && !shownFile.test(code))
     .map((block) => ({ ...block, place: `${file}:${block.line}` })),
 );
 
@@ -57,6 +64,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   for (const { module, code } of snippets)
     writeFileSync(join(folder, module), `${imported(code)}${code}\nexport {};\n`);
+  for (const { module, code } of components) writeFileSync(join(folder, module), code);
   around = await world();
 });
 afterAll(async () => {
@@ -67,8 +75,9 @@ afterAll(async () => {
 /** What the compiler says of all of them at once. */
 function compile(): string {
   const types = ['test/docs/world.ts', 'docs/examples/cloudflare-workers.d.ts'].map((file) => join(root, file));
-  const files = [...types, ...snippets.map(({ module }) => module)];
-  const config = { extends: join(root, 'tsconfig.json'), compilerOptions: compilerPaths(), files, include: [] };
+  const files = [...types, ...[...snippets, ...components].map(({ module }) => module)];
+  const compilerOptions = { ...compilerPaths(), jsx: 'react-jsx' };
+  const config = { extends: join(root, 'tsconfig.json'), compilerOptions, files, include: [] };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   return spawnSync(process.execPath, [tsc], { cwd: folder, encoding: 'utf8' }).stdout;
@@ -77,6 +86,7 @@ function compile(): string {
 describe('the blocks of code', () => {
   test('are there', () => {
     expect(runnable.length).toBeGreaterThan(20);
+    expect(components).toHaveLength(2);
     expect(blocks.map(({ place }) => place)).toContainEqual(expect.stringMatching(/^README\.md:/));
     expect(new Set(snippets.map(({ note }) => note))).toEqual(new Set(['', 'no_run']));
   });
@@ -92,8 +102,8 @@ describe('the blocks of code', () => {
     for (const part of code.slice(line.length).split(/^\s*\/\/ \.\.\.\n/m)) expect(whole).toContain(part.trimEnd());
   });
 
-  test.each(others)('at $place is right in form', ({ code, language }) => {
-    const { errors } = transformSync(`page.${language}`, code);
+  test.each(scripts)('at $place is right in form', ({ code }) => {
+    const { errors } = transformSync('page.js', code);
     expect(errors).toEqual([]);
   });
 
