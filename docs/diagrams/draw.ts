@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 
 import { capacity } from './capacity.ts';
 import { drill } from './drill.ts';
+import { concurrent, crash, repeat } from './idempotency.ts';
 import { incident } from './incident.ts';
 import { lifeOfAGet } from './life-of-a-get.ts';
 import { onion } from './onion.ts';
@@ -18,6 +19,9 @@ export async function drawings(): Promise<Record<string, string>> {
   const drawn: Record<string, string> = {
     'onion.svg': onion(),
     'life-of-a-get.svg': sequence(lifeOfAGet),
+    'idempotency-repeat.svg': sequence(repeat),
+    'idempotency-crash.svg': sequence(crash),
+    'idempotency-concurrent.svg': sequence(concurrent),
     'sizes.svg': sizes(),
     'capacity.svg': capacity(),
     'drill.svg': drill(),

@@ -103,6 +103,18 @@ describe('docs/command-line.md', () => {
       );
   });
 
+  test('shows what check prints', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kyoa-docs-'));
+    const [right, wrong] = blocks.filter(({ language }) => language === 'text').map(({ code }) => `${code}\n`);
+    writeFileSync(join(folder, 'policy.json'), blocks.find(({ language }) => language === 'json')!.code);
+    const lines = ['{', '"use": [', '{ "timeout": 1000 },', '{ "retry": { "retries": "two" } },', '{ "hegde": 0.1 }'];
+    lines.push('],', '"routes": { "GET /users/*": { "limit": { "concurrency": 1 } } }', '}');
+    writeFileSync(join(folder, 'wrong.json'), lines.join('\n'));
+    expect((await start(['check', 'policy.json'], {}, folder).ended).stdout).toBe(right);
+    expect((await start(['check', 'wrong.json'], {}, folder).ended).stdout).toBe(wrong);
+    rmSync(folder, { recursive: true });
+  });
+
   test('has commands that run', { timeout: 60_000 }, async () => {
     await using server = await loopback((_, response) => void response.end('x'));
     const soon: Readonly<Record<string, readonly string[]>> = {
