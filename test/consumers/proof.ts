@@ -57,6 +57,7 @@ async function proof(): Promise<boolean> {
     'recipes: Node 24': () => recipes(process.execPath),
     'recipes: Node 26': () => recipes(bin('node26/bin/node')),
     'the first call': () => run(process.execPath, ['--test', 'runners/first-call.test.mjs']),
+    'docs/commonjs-and-jest.md': () => run(process.execPath, ['--test', 'runners/commonjs-page.test.mjs']),
     'pages of docs/migrating': () => run(process.execPath, ['--test', 'runners/migrating.test.mjs']),
     'mocks: msw 2, nock 14': () => run(process.execPath, ['--test', 'runners/older-mocks.test.mjs']),
     'kyoa/testing under node:test': () =>
@@ -116,7 +117,7 @@ function install(): boolean {
   cpSync(join(import.meta.dirname, 'project'), project, { recursive: true });
   cpSync(join(root, 'test/recipes'), join(project, 'recipes'), { recursive: true });
   cpSync(join(root, 'docs/migrating'), join(project, 'migrating'), { recursive: true });
-  for (const page of ['README.md', 'docs/getting-started.md'])
+  for (const page of ['README.md', 'docs/getting-started.md', 'docs/commonjs-and-jest.md'])
     cpSync(join(root, page), join(project, 'pages', basename(page)));
   return run('npm', ['install', '../kyoa.tgz', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel', 'error']);
 }
