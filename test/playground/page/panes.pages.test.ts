@@ -116,6 +116,52 @@ describe('the panes', { timeout: 30_000 }, () => {
       .toBe(true);
   });
 
+  test('show half a picture of plain fetch, and the whole one of kyoa, on a line that breaks', async () => {
+    await turn('#v=1&net=steady&cuts=0.7&drip.share=1&drip.gap=20&rate=1&use=retry(backoff.base:20)');
+    const words = (): Promise<string[]> => page.locator('.picture-words').allTextContents();
+    await press('Add resume');
+    await expect
+      .poll(async () => {
+        await press('Load a picture');
+        await expect
+          .poll(
+            () => words().then((all) => all.every((each) => !/%.*bytes(, c|$)/.test(each) || /^Broken/.test(each))),
+            patient,
+          )
+          .toBe(true);
+        return (await words()).map((each) => each.split(' after ')[0]);
+      }, patient)
+      .toEqual(['Broken off', 'Whole']);
+    const drawn = (lane: number): Promise<number> =>
+      page
+        .locator('.picture-frame canvas')
+        .nth(lane)
+        .evaluate((canvas: HTMLCanvasElement) => {
+          const { width, height } = canvas;
+          return canvas.getContext('2d')!.getImageData(width - 1, height - 1, 1, 1).data[3]!;
+        });
+    expect([await drawn(0), await drawn(1)]).toEqual([0, 255]);
+  });
+
+  test('sign two tabs out by an interceptor when their token expires, and not with auth', async () => {
+    const words = (): Promise<string[]> => page.locator('.token-words').allTextContents();
+    await press('Call in both tabs');
+    await expect.poll(() => page.locator('.token-calls [data-state="good"]').count(), patient).toBe(16);
+    await press('Let the token expire');
+    await expect
+      .poll(words, patient)
+      .toEqual([expect.stringMatching(/^1 renewal, \d with a used token; signed out$/), '1 renewal; signed in']);
+    await expect.poll(() => page.locator('.token-calls [data-state="running"]').count(), patient).toBe(0);
+    const refused = (lane: number): Promise<number> =>
+      page.locator('.token-lane').nth(lane).locator('[data-state="refused"]').count();
+    expect(await refused(0)).toBeGreaterThan(0);
+    expect(await refused(1)).toBe(0);
+    await press('Sign in again');
+    await expect
+      .poll(words, patient)
+      .toEqual([expect.stringContaining('signed in'), expect.stringContaining('signed in')]);
+  });
+
   test('draw a core for each region, and show which one is ejected', async () => {
     await turn('#v=1&net=one-dead-region&rate=40&use=retry()');
     await expect.poll(() => page.locator('.cores').count(), patient).toBe(0);
