@@ -52,9 +52,13 @@ async function warm(page: Page): Promise<void> {
 
 /** The step of each scenario that shows most. */
 async function tour(page: Page, id: string): Promise<void> {
-  await turnTo(page, `#${id}/${id === 'adaptive' ? 3 : 2}`);
+  await turnTo(page, `#${id}/${id === 'adaptive' || id === 'whole' ? 3 : 2}`);
   if (id === 'once') await hammer(page);
   await page.waitForTimeout(10_000);
+  if (id === 'whole') {
+    await page.getByRole('button', { name: 'Load a picture' }).click();
+    await page.waitForTimeout(3_000);
+  }
   if (id !== 'typing') return;
   await page.getByRole('button', { name: 'Type for me' }).click();
   await page.waitForTimeout(5_000);
