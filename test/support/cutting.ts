@@ -27,7 +27,8 @@ export interface Reply {
   status: number;
   headers: Record<string, string>;
   body: Uint8Array;
-  /** The name and value of each header of the request. */
+  readonly path: string;
+  /** The headers of the request. */
   readonly request: IncomingHttpHeaders;
   readonly response: NodeReply;
 }
@@ -61,12 +62,22 @@ export async function cuttingServer(
   const sockets = new Set<Socket>();
   let sent = 0;
 
-  const respond = (request: { readonly headers: IncomingHttpHeaders }, response: NodeReply): void => {
+  const respond = (
+    request: { readonly headers: IncomingHttpHeaders; readonly url?: string | undefined },
+    response: NodeReply,
+  ): void => {
     requests.push(request.headers);
     const cut = cuts.shift();
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const isPart = acceptsRanges && request.headers.range !== undefined;
-    const reply: Reply = { status: 200, headers: { ...headers }, body: file, request: request.headers, response };
+    const reply: Reply = {
+      status: 200,
+      headers: { ...headers },
+      body: file,
+      path: request.url ?? '',
+      request: request.headers,
+      response,
+    };
     if (isPart && start >= file.length) {
       Object.assign(reply, { status: 416, body: new Uint8Array() });
       reply.headers['content-range'] = `bytes */${file.length}`;

@@ -49,14 +49,14 @@ interface Part {
 }
 
 /**
- * `unsuitable`: a part that does not show where it belongs. `offset`: the bytes that the reader has. `isTold`: the server
+ * `unsuitable`: a part that does not show where it belongs. `offset`: the bytes that the reader has. `isConditional`: the server
  * has compared the validator itself, so that its response need not have it.
  */
 export function partOf(
   first: Representation,
   { status, headers }: Response,
   offset: number,
-  isTold: boolean,
+  isConditional: boolean,
 ): Part | 'changed' | 'unsuitable' {
   if (status === first.status) {
     const isSame = ['content-type', 'content-range'].every((name) => headers.get(name) === first.headers.get(name));
@@ -67,7 +67,7 @@ export function partOf(
   if (status !== 206 && status !== 416) return 'changed';
 
   const validator = headers.get(first.headers.has('etag') ? 'etag' : 'last-modified');
-  if (validator === null ? !isTold : first.validator === undefined) return 'unsuitable';
+  if (validator === null ? !isConditional : first.validator === undefined) return 'unsuitable';
   if (validator !== null && validator !== first.validator) return 'changed';
   const range = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
   if (range === null) return 'unsuitable';

@@ -201,7 +201,7 @@ describe.each(ways)('resume on $name', (way) => {
     expectSame(await (await at.fetch(at.url)).bytes());
     expectSame(await drain(await at.fetch(at.url)));
     expect(at.server.requests.every(({ range }) => range === undefined)).toBe(true);
-    expect(at.decisions()).toEqual(['restarted 0', expect.stringMatching(/^restarted \d{6}$/)]);
+    expect(at.decisions()).toEqual(['restarted 0', expect.stringMatching(/^restarted \d{5,}$/)]);
   });
 
   test.each<[string, Record<string, string>]>([
