@@ -91,7 +91,7 @@ export async function cuttingServer(
     const part = reply.body.subarray(0, cut);
     sent += part.length;
     if (cut === undefined) response.end(part);
-    else response.write(part, () => setTimeout(() => response.destroy(), 10)); // the client has read it by then
+    else response.write(part, () => setTimeout(() => response.destroy(), 50)); // a client that reads has read it by then
   };
   const listener =
     version === 1

@@ -5,20 +5,23 @@ import { sleep } from '../../core/engine/timers.ts';
 import { KyoaError, withoutUrlSecrets } from '../../core/errors.ts';
 import type { Fact } from '../../core/events.ts';
 import type { Backoff } from '../../lib/backoff.ts';
+import { noteAttempts } from '../../lib/attempts.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { concat, type Bytes } from '../../lib/body/streams.ts';
 import type { BodyContinuation, BodyReader } from '../../lib/body/watch.ts';
 import type { Budget } from '../../lib/budget.ts';
 import { isTransient, settle, suggestedDelay } from '../../lib/outcome.ts';
-import { partOf, representationOf, RestReader, type Representation, type ResponseFacts } from './rest.ts';
+import { partOf, representationOf, RestReader, type Representation } from './rest.ts';
 
 export interface ContinuationRules {
   readonly continuations: number;
   readonly backoff: Backoff;
-  readonly budget: Budget | false;
   readonly compare: number;
   readonly random: () => number;
 }
+
+/** Shared by all that keep nothing: most bodies are not read as a stream. */
+const none: Bytes[] = [];
 
 type Reason = Extract<Fact, { type: 'resume.abandoned' }>['reason'];
 
@@ -27,23 +30,30 @@ export class Continuation implements BodyContinuation {
   readonly #ctx: Context;
   readonly #next: Next;
   readonly #rules: ContinuationRules;
-  readonly #response: ResponseFacts;
+  readonly #budget: Budget | false;
+  /** Not the Response, which may be collected unread. */
+  readonly #status: number;
+  readonly #headers: Headers;
+  /** A page does not see all headers of another origin, and `If-Range` in a request to it needs a preflight. */
+  readonly #isCrossOrigin: boolean;
   #representation: Representation | undefined;
   #work: AbortController | undefined;
-  /** What the reader has, if no validator can prove that a further response belongs to it. */
-  #kept: Bytes[] | undefined = [];
+  /** What the reader has, if no validator can prove that a further response belongs to it; `undefined` if that is too long. */
+  #kept: Bytes[] | undefined = none;
   #keptLength = 0;
   /** The bytes that the reader had at the last break, and the requests since then. */
   #reached = 0;
   #requests = 0;
   #acceptsRanges = true;
 
-  /** It does not keep the Response, which may be collected unread. */
-  constructor(ctx: Context, next: Next, rules: ContinuationRules, { status, headers, type }: Response) {
+  constructor(ctx: Context, next: Next, rules: ContinuationRules, budget: Budget | false, response: Response) {
     this.#ctx = ctx;
     this.#next = next;
     this.#rules = rules;
-    this.#response = { status, headers, type };
+    this.#budget = budget;
+    this.#status = response.status;
+    this.#headers = response.headers;
+    this.#isCrossOrigin = response.type === 'cors';
   }
 
   isBreak(error: unknown): boolean {
@@ -55,7 +65,8 @@ export class Continuation implements BodyContinuation {
     this.#keptLength += bytes.byteLength;
     const isProved = this.#first.validator !== undefined && !this.#isCrossOrigin;
     if (isProved || this.#keptLength > this.#rules.compare) this.#kept = undefined;
-    else this.#kept.push(new Uint8Array(bytes)); // the reader may change its chunk
+    else if (this.#kept === none) this.#kept = [new Uint8Array(bytes)];
+    else this.#kept.push(new Uint8Array(bytes)); // a copy, because the reader may change its chunk
   }
 
   end(complete: boolean): void {
@@ -100,12 +111,7 @@ export class Continuation implements BodyContinuation {
   }
 
   get #first(): Representation {
-    return (this.#representation ??= representationOf(this.#response));
-  }
-
-  /** A page does not see all headers of another origin, and `If-Range` in a request to it needs a preflight. */
-  get #isCrossOrigin(): boolean {
-    return this.#response.type === 'cors';
+    return (this.#representation ??= representationOf(this.#status, this.#headers));
   }
 
   /** The headers that ask for the rest; `undefined` if the whole must be requested. */
@@ -119,13 +125,12 @@ export class Continuation implements BodyContinuation {
   /** Why no further request is sent. */
   #refusal(range: Fork['headers'], offset: number, wait: number): Reason | undefined {
     const { isEncoded, validator } = this.#first;
-    const { continuations, budget } = this.#rules;
     const { deadline } = this.#ctx;
     if (range === undefined && validator === undefined && !this.#hasKept(offset))
       return isEncoded ? 'encoded' : 'unsupported';
-    if (this.#requests >= continuations) return 'continuations';
+    if (this.#requests >= this.#rules.continuations) return 'continuations';
     if (deadline !== undefined && performance.now() + wait >= deadline) return 'deadline';
-    return budget && !budget.withdraw() ? 'budget' : undefined;
+    return this.#budget && !this.#budget.withdraw() ? 'budget' : undefined;
   }
 
   /** Whether it has the first `offset` bytes. */
@@ -163,15 +168,20 @@ export class Continuation implements BodyContinuation {
       if (this.isBreak(error)) return undefined;
       throw error;
     }
-    if (part.isWhole) this.#representation = representationOf(response);
+    if (part.isWhole) this.#representation = representationOf(response.status, response.headers);
     return reader;
   }
 
   #abandon(reason: Reason, offset: number, error: unknown): unknown {
-    this.#ctx.emit({ type: 'resume.abandoned', reason, offset, error });
-    if (reason !== 'changed') return error;
-    const what = `The body of ${this.#ctx.method} ${withoutUrlSecrets(this.#ctx.url)}`;
-    const message = `${what} broke off after ${offset} bytes, and the server has another version now; request it again`;
-    return new KyoaError('BODY_CHANGED', message, { request: this.#ctx, cause: error });
+    const ctx = this.#ctx;
+    ctx.emit({ type: 'resume.abandoned', reason, offset, error });
+    let final = error;
+    if (reason === 'changed') {
+      const what = `The body of ${ctx.method} ${withoutUrlSecrets(ctx.url)} broke off after ${offset} bytes`;
+      const message = `${what}, and the server has another version now; request it again`;
+      final = new KyoaError('BODY_CHANGED', message, { request: ctx, cause: error });
+    }
+    noteAttempts(final, ctx);
+    return final;
   }
 }

@@ -5,8 +5,6 @@ import { checkLength } from '../../lib/body/watched-body.ts';
 import { httpDate } from '../../lib/http-date.ts';
 import { noop } from '../../lib/noop.ts';
 
-export type ResponseFacts = Pick<Response, 'status' | 'headers' | 'type'>;
-
 /** What identifies the version of which the reader has a part. */
 export interface Representation {
   readonly status: number;
@@ -18,7 +16,7 @@ export interface Representation {
   readonly isEncoded: boolean;
 }
 
-export function representationOf({ status, headers }: ResponseFacts): Representation {
+export function representationOf(status: number, headers: Headers): Representation {
   const isEncoded = (headers.get('content-encoding') ?? 'identity') !== 'identity';
   const length = isEncoded ? null : headers.get('content-length');
   const validator = strongValidator(headers);

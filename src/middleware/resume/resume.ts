@@ -63,19 +63,21 @@ export const resumeOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOption
  */
 export function resume(options: ResumeOptions = {}): Middleware {
   const own = resumeOptions.parse(options);
-  const spare = own.budget ?? budget();
+  const spare = budget();
+  let stack: readonly Middleware[] | undefined;
+  /** The budget of `retry` in this stack. */
+  let shared: Budget | false | undefined;
 
   return asPolicy(options, function resume(ctx, next) {
     const policy = resumeOptions.forCall(ctx, own);
     if (policy === undefined || policy.continuations === 0 || !isRepeatable(ctx, policy)) return next();
-    // `retry` counts the calls of its own budget.
-    const shared = policy.budget === undefined ? budgetIn(ctx.stack) : undefined;
-    const budget = shared ?? policy.budget ?? spare;
-    if (shared === undefined && budget) budget.deposit();
+    if (ctx.stack !== stack) [stack, shared] = [ctx.stack, budgetIn(ctx.stack)];
+    const limit = policy.budget ?? shared ?? spare;
+    if (limit && limit !== shared) limit.deposit(); // `retry` counts the calls of its own budget
 
     return next().then((response) => {
       if (response.ok && !isEventStream(response))
-        continueBody(response, () => new Continuation(ctx, next, { ...policy, budget }, response));
+        continueBody(response, () => new Continuation(ctx, next, policy, limit, response));
       return response;
     });
   });
