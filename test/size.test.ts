@@ -17,10 +17,10 @@ describe('the size in min + gzip', { timeout: 60_000 }, () => {
   test('of createFetch with timeout, retry and dedupe is within its budget', async () => {
     const { gzipped } = await bundled(`import { createFetch, timeout, retry, dedupe } from 'kyoa';
       export default createFetch({ use: [timeout(30_000), dedupe(), retry()] });`);
-    expect(gzipped).toBeLessThan(18_100);
+    expect(gzipped).toBeLessThan(17_850);
   });
 
   test('of the file for script tags is within its budget', () => {
-    expect(sizeOf(readFileSync(join(root, 'dist/kyoa.global.js'))).gzipped).toBeLessThan(53_900);
+    expect(sizeOf(readFileSync(join(root, 'dist/kyoa.global.js'))).gzipped).toBeLessThan(53_650);
   });
 });
