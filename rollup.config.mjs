@@ -18,6 +18,7 @@ export const entries = {
   './undici': 'adapters/transport/undici/undici.ts',
   './opentelemetry': 'adapters/telemetry/opentelemetry.ts',
   './prometheus': 'adapters/telemetry/prometheus.ts',
+  './events': 'src/events.ts',
   './policy': 'src/policy.ts',
   './policy/sources': 'adapters/policy/sources.ts',
   './testing': 'src/testing.ts',

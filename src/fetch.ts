@@ -9,7 +9,7 @@ import { fn, invalid, knownKeys } from './core/options.ts';
 import { isLive, type Pipeline, type Stack } from './stack.ts';
 import { retainSignal } from './lib/caller-signal.ts';
 import { createPipeline, type PipelineOptions } from './pipeline.ts';
-import { noNames, noParts, partitionInit, isUnused } from './request-init.ts';
+import { isOff, isUnused, noNames, noParts, partitionInit } from './request-init.ts';
 import { brand, transportHandler, type Fetch } from './transport.ts';
 
 /**
@@ -116,7 +116,7 @@ export function fetchOf(
         return fetch(new Request(input, init), { signal: init.signal });
       const parts = init === null ? noParts : partitionInit(init, allowed, member);
       for (const name in parts.options) {
-        if (parts.options[name] && unseen.delete(name) && isUnused(name, use))
+        if (!isOff(parts.options[name]) && unseen.delete(name) && isUnused(name, use))
           console.warn(`kyoa: add ${name}() to use, or set overrides: false`);
       }
       const { signal = input instanceof Request ? retainSignal(input) : undefined } = parts;

@@ -68,10 +68,11 @@ export function refuseUnused(options: Readonly<Record<string, unknown>>, use: St
   }
 }
 
-/** `false`, 0, and ky's `{ limit: 0 }`. */
-function isOff(value: unknown): boolean {
+/** `false`, 0, ky's `{ limit: 0 }`, and limits that are all `false`. */
+export function isOff(value: unknown): boolean {
   const { limit, retries = limit } = Object(value) as Readonly<Record<string, unknown>>;
-  return !value || retries === 0;
+  const members = Object.values(Object(value) as object);
+  return !value || retries === 0 || (members.length > 0 && members.every((member) => member === false));
 }
 
 /** Whether it is the option of a policy of kyoa that is not in the stack. A stack that changes may have it later. */

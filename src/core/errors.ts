@@ -17,6 +17,7 @@ export type KyoaErrorCode =
   | 'IDEMPOTENCY_MISMATCH'
   | 'IDEMPOTENCY_UNRECORDED'
   | 'RENEWAL_TIMEOUT'
+  | 'EVENT_STREAM'
   | 'STORAGE';
 
 /**

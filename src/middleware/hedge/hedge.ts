@@ -18,7 +18,7 @@ import { attemptRace } from '../../lib/attempt-race.ts';
 import { budget, budgetOr, type Budget } from '../../lib/budget.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { isNotGood, isTransient, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { hasHttpCache } from '../../lib/http-cache.ts';
 import { resendable } from '../../lib/request/resend.ts';
 import { retryAfter } from '../../lib/retry-after.ts';
 import { copyPermit } from './copy-permit.ts';
@@ -174,12 +174,7 @@ function asksForPause({ response }: Outcome): boolean {
   return response !== undefined && (response.status === 429 || (retryAfter(response) ?? 0) > 0);
 }
 
-/**
- * Chromium holds back a second GET of a URL for up to 20 s, until the headers of the first one show whether the HTTP
- * cache can serve it; `no-store` bypasses that lock. Other runtimes have no such cache, and there the mode would only
- * add `Cache-Control: no-cache` to the request.
- */
+/** In Chromium the copy would wait for the original. */
 function bypassCacheLock({ init }: Context): Pick<Fork, 'init'> {
-  const inBrowser = typeof document !== 'undefined' || ('WorkerGlobalScope' in globalThis && !isRequestBound());
-  return inBrowser && init['cache'] === undefined ? { init: { cache: 'no-store' } } : {};
+  return hasHttpCache() && init['cache'] === undefined ? { init: { cache: 'no-store' } } : {};
 }

@@ -6,6 +6,7 @@
 import { constants, gzipSync } from 'node:zlib';
 import { unixTime } from './clock.ts';
 import type { Exchange, ResponseHeaders } from './exchange.ts';
+import { feed } from './feed.ts';
 
 export type Route = (x: Exchange) => void | Promise<void>;
 export type Routes = Readonly<Record<string, Route>>;
@@ -39,6 +40,7 @@ export const routes: Routes = {
   '/drip/body': dripBody,
   '/endless': endless,
   '/sse': eventStream,
+  '/feed': feed,
 
   '/reset/*': (x) => cutAmid(x, 'reset'),
   '/fin/*': (x) => cutAmid(x, 'fin'),
