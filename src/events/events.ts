@@ -80,23 +80,32 @@ export function events(response: Response): EventStream;
  * ```
  * @see https://github.com/kyoa/kyoa/blob/main/docs/event-streams.md
  */
-export function events<Init extends object>(
-  api: EventsApi<Init>,
+export function events<Api extends EventsApi>(
+  api: Api,
   url: string | URL | Request,
-  options?: Omit<NoInfer<Init>, keyof EventsOptions> & EventsOptions,
+  options?: EventsOptions & Omit<OptionsOf<Api>, keyof EventsOptions>,
 ): EventStream;
 export function events(
-  api: Response | EventsApi<object>,
+  api: Response | EventsApi,
   url?: string | URL | Request,
   options: CallInit & EventsOptions & { readonly signal?: AbortSignal | null } = {},
 ): EventStream {
   if (isResponse(api)) return eventStream(ofResponse(api as Response));
   if (typeof api !== 'function') throw invalid('events api', api, 'a client, a fetch or a Response');
-  if (url === undefined) throw invalid('events url', url, 'a string, a URL or a Request');
+  if (typeof url !== 'string' && !isObject(url)) throw invalid('events url', url, 'a string, a URL or a Request');
+  if (!isObject(options)) throw invalid('events options', options, 'an object');
   const { from, wait, backoff, reconnects, resumable, silence, listener, random, signal, ...init } = options;
+  if (signal != null && !(signal instanceof AbortSignal)) throw invalid('events signal', signal, 'an AbortSignal');
   const settings = object('events', { from, wait, backoff, reconnects, resumable, silence, listener, random }, shape);
   const request = requestOf(api, url, init, settings);
   return eventStream({ ...settings, ...request }, signal === undefined && url instanceof Request ? url.signal : signal);
+}
+
+/** The options of a call. */
+type OptionsOf<Api> = Api extends (url: never, init?: infer Options) => unknown ? NonNullable<Options> : never;
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** The one connection of a response that is there. */

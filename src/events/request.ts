@@ -7,11 +7,11 @@ import { brand } from '../transport.ts';
 import type { ConnectionOptions } from './connections.ts';
 
 /**
- * What `events()` sends its requests with: a client, a fetch of kyoa, or any other fetch. `Init` has the options of a call.
+ * What `events()` sends its requests with: a client, a fetch of kyoa, or any other fetch.
  *
  * @see https://github.com/kyoa/kyoa/blob/main/docs/event-streams.md
  */
-export type EventsApi<Init> = (url: string | Request, init?: Init) => PromiseLike<Response>;
+export type EventsApi = (url: string | Request, init?: never) => PromiseLike<Response>;
 
 /** The options of a call that are read here. */
 export interface CallInit {
@@ -29,7 +29,7 @@ interface RequestSettings {
 
 /** What the caller changes later is not sent. */
 export function requestOf(
-  api: EventsApi<object>,
+  api: EventsApi,
   url: string | URL | Request,
   init: CallInit,
   { resumable, silence }: RequestSettings,
@@ -58,7 +58,7 @@ export function requestOf(
     connect(lastEventId, signal) {
       const id = lastEventId !== '' && { 'last-event-id': utf8(lastEventId) };
       const input = typeof target === 'string' || isGet || !isSentAgain ? target : target.clone();
-      return api(input, { ...all, headers: { ...headers, ...id }, signal });
+      return api(input, { ...all, headers: { ...headers, ...id }, signal } as never);
     },
   };
 }
@@ -76,7 +76,7 @@ function utf8(id: string): string {
 }
 
 /** A client has a fetch of kyoa. */
-function isKyoa(api: EventsApi<object>): boolean {
+function isKyoa(api: EventsApi): boolean {
   return brand in api || ('fetch' in api && typeof api.fetch === 'function' && brand in api.fetch);
 }
 
