@@ -27,6 +27,8 @@ export interface EventsOptions {
   readonly silence?: number | undefined;
   /** Receives each change of the connection. An error that it throws does not affect the stream. */
   readonly listener?: ((change: EventStreamChange) => void) | undefined;
+  /** Its abort ends the iteration at once with its reason, also in the delay before a reconnect. */
+  readonly signal?: AbortSignal | null | undefined;
   /** Draws from [0, 1) for the jitter. @default Math.random */
   readonly random?: (() => number) | undefined;
 }
@@ -88,7 +90,7 @@ export function events<Api extends EventsApi>(
 export function events(
   api: Response | EventsApi,
   url?: string | URL | Request,
-  options: CallInit & EventsOptions & { readonly signal?: AbortSignal | null } = {},
+  options: CallInit & EventsOptions = {},
 ): EventStream {
   if (isResponse(api)) return eventStream(ofResponse(api as Response));
   if (typeof api !== 'function') throw invalid('events api', api, 'a client, a fetch or a Response');
@@ -102,7 +104,7 @@ export function events(
 }
 
 /** The options of a call. */
-type OptionsOf<Api> = Api extends (url: never, init?: infer Options) => unknown ? NonNullable<Options> : never;
+type OptionsOf<Api> = Api extends (url: never, init?: infer Options extends object) => unknown ? Options : unknown;
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
