@@ -48,6 +48,7 @@ export function requestOf(
   }
   const headers = { accept: 'text/event-stream', ...byName(init.headers ?? given?.headers) };
   const all = {
+    ...(isKyoa(api) && { dedupe: false }), // a stream is not shared: the second of two would wait for the headers of the first
     ...init,
     ...(body !== undefined && { body }),
     ...(hasHttpCache() && { cache: init.cache ?? 'no-store' }),
