@@ -51,6 +51,7 @@ export interface EventStream extends AsyncIterableIterator<ServerSentEvent> {
  * is no event stream, and with the error of the body.
  * @example
  * ```ts
+ * import kyoa from 'kyoa';
  * import { events } from 'kyoa/events';
  *
  * const response = await kyoa.post('https://api.example.com/chat', { json: { prompt: 'Hello' } });
@@ -73,6 +74,7 @@ export function events(response: Response): EventStream;
  * `HTTPError`, the error of a policy, or the reason of `signal`.
  * @example
  * ```ts
+ * import kyoa from 'kyoa';
  * import { events } from 'kyoa/events';
  *
  * for await (const { event, data, id } of events(kyoa, 'https://api.example.com/feed', { from: localStorage['last'] })) {

@@ -169,6 +169,15 @@ describe('a connection', () => {
     expect(settled.map((event) => 'status' in event && event.status)).toEqual([200, 200, 204]);
   });
 
+  test('of a POST has an idempotency key only if the stack does not keep its result', async () => {
+    const post = { ...soon, method: 'POST', body: 'x', requestId: 'run-42', resumable: true } as const;
+    const api = createFetch({ use: [idempotency()], storage: memory() });
+    await using server = await eventOrigin([sends('id: 1\ndata: a\n\n', 'break'), sends('id: 2\ndata: b\n\n')]);
+    expect(await reasonOf(all(events(api, server.url, post)))).toMatchObject({ code: 'IDEMPOTENCY_UNRECORDED' });
+    await using other = await broken();
+    expect(await all(events(api, other.url, { ...post, idempotency: false }))).toEqual(both);
+  });
+
   test('ends the stream with the error of a policy that a further one would meet, too', async () => {
     await using server = await eventOrigin([sends(`data: ${'a'.repeat(2_000)}\n\n`), sends('data: b\n\n')]);
     const api = createFetch({ use: [maxBody(1_000)] });
