@@ -20,6 +20,11 @@ describe('the size in min + gzip', { timeout: 60_000 }, () => {
     expect(gzipped).toBeLessThan(17_850);
   });
 
+  test('of events is within its budget', async () => {
+    const { gzipped } = await bundled(`export { events } from 'kyoa/events';`);
+    expect(gzipped).toBeLessThan(7_800);
+  });
+
   test('of the file for script tags is within its budget', () => {
     expect(sizeOf(readFileSync(join(root, 'dist/kyoa.global.js'))).gzipped).toBeLessThan(53_650);
   });

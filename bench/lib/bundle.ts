@@ -17,6 +17,8 @@ const minify = plugin.default as unknown as typeof plugin.default.default;
 const root = join(import.meta.dirname, '../..');
 const entry = join(root, 'bench/entry.mjs');
 
+const built: Readonly<Record<string, string>> = { kyoa: 'dist/src/index.js', 'kyoa/events': 'dist/src/events.js' };
+
 /** Treats `code` as a module in this folder. `kyoa` resolves to the package that `npm run build` created. */
 export async function bundled(code: string): Promise<Size> {
   if (!existsSync(join(root, 'dist/src/index.js'))) throw new Error('Nothing is built yet: npm run build');
@@ -25,7 +27,7 @@ export async function bundled(code: string): Promise<Size> {
     plugins: [
       {
         name: 'entry',
-        resolveId: (id) => (id === entry ? id : id === 'kyoa' ? join(root, 'dist/src/index.js') : null),
+        resolveId: (id) => (id === entry ? id : built[id] === undefined ? null : join(root, built[id])),
         load: (id) => (id === entry ? code : null),
       },
       nodeResolve({ browser: true }),

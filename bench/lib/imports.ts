@@ -15,6 +15,7 @@ export const stacks: Readonly<Record<string, string>> = {
 export default createFetch({ use: [timeout(30_000), dedupe(), retry()] });`,
   'createFetch, standard': `export { createFetch, standard } from 'kyoa';`,
   kyoa: `export { default } from 'kyoa';`,
+  events: `export { events } from 'kyoa/events';`,
 };
 
 /** Each policy beside `createFetch`. */

@@ -18,7 +18,7 @@ export interface CallInit {
   readonly method?: string | undefined;
   readonly headers?: RequestInit['headers'] | Readonly<Record<string, string | undefined>>;
   readonly body?: BodyInit | null | undefined;
-  readonly cache?: RequestCache | undefined;
+  readonly cache?: RequestInit['cache'];
   readonly timeout?: unknown;
 }
 
