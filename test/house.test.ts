@@ -223,6 +223,20 @@ const rejected: readonly Probe[] = [
     says: 'src/policy imports src/core, src/lib, src/middleware, the standard and the live stack, and its neighbours.',
   },
   {
+    what: 'event streams importing an entry point',
+    file: 'src/events/up.ts',
+    code: `export { createFetch } from '../fetch.ts';\n`,
+    rule: imports,
+    says: 'src/events imports src/core, src/lib, src/telemetry, the mark of kyoa’s fetches, its neighbours and packages.',
+  },
+  {
+    what: 'event streams importing a policy',
+    file: 'src/events/aside.ts',
+    code: `export { tidy } from '../middleware/tidy.ts';\n`,
+    rule: imports,
+    says: 'src/events imports src/core, src/lib, src/telemetry, the mark of kyoa’s fetches, its neighbours and packages.',
+  },
+  {
     what: 'the door of the test kit importing more than its room',
     file: 'src/testing.ts',
     code: `export { helper } from './lib/helper.ts';\n`,
@@ -443,6 +457,13 @@ import { helper } from '../lib/helper.ts';
 import { tidy } from '../middleware/tidy.ts';
 
 export const schemas: unknown = [helper, tidy];
+`,
+  'src/events.ts': `export { events } from './events/events.ts';\n`,
+  'src/events/events.ts': `
+import { helper } from '../lib/helper.ts';
+import { brand } from '../transport.ts';
+
+export const events: unknown = [helper, brand];
 `,
   'src/testing.ts': `export { clause } from './testing/clause.ts';\n`,
   'src/testing/clause.ts': `export { helper as clause } from '../lib/helper.ts';\n`,

@@ -12,6 +12,7 @@ import kyoa, {
   timeout,
 } from 'kyoa';
 import type { Context, Middleware, Storage } from 'kyoa';
+import { events } from 'kyoa/events';
 import { file } from 'kyoa/file';
 import { script } from 'kyoa/testing';
 
@@ -64,3 +65,10 @@ export async function version(storage: Storage): Promise<number> {
   // @ts-expect-error: the result is undefined if the condition is not met
   return storage.set('key', 'value', { ifVersion: null });
 }
+
+// @ts-expect-error: the id is a string
+events(kyoa, 'feed', { from: 7 });
+// @ts-expect-error: fetch has no such option
+events(globalThis.fetch, 'feed', { retry: 3 });
+// @ts-expect-error: a response has no options
+events(new Response(), { from: '7' });

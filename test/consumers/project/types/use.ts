@@ -18,6 +18,7 @@ import kyoa, {
   type Middleware,
   type Storage,
 } from 'kyoa';
+import { events, type EventStream, type EventStreamChange } from 'kyoa/events';
 import { file } from 'kyoa/file';
 import { indexeddb } from 'kyoa/indexeddb';
 import { redis } from 'kyoa/redis';
@@ -84,3 +85,14 @@ const reply: Reply = { status: 503, fault: 'reset' };
 export const server = script({ 'GET /users': [reply, { json: [] }], '*': () => new Response() });
 export const time = virtualTime();
 export const clauses: readonly { readonly name: string }[] = storageContract(() => memory());
+
+/** The options are those of the calls of what is passed first. */
+const listener = (change: EventStreamChange): void => console.log(change.type, change.lastEventId);
+export const streams: readonly EventStream[] = [
+  events(api, 'feed', { searchParams: { tag: 'a' }, headers: { accept: undefined }, from: '7', listener }),
+  events(api.post, 'chat', { json: { prompt: 'Hello' }, resumable: true }),
+  events(fetch, new URL('https://api.example.com/feed'), { retry: 1, dedupe: false, backoff: exponential(100, 1_000) }),
+  events(globalThis.fetch, 'https://api.example.com/feed', { credentials: 'include', silence: 60_000 }),
+  events(async (url: string | Request) => globalThis.fetch(url), 'https://api.example.com/feed', { signal: null }),
+  events(new Response()),
+];
