@@ -96,36 +96,47 @@ test('a silence is thrown by a stream that does not reconnect', async () => {
 });
 
 /** Prints each event, and each change of the connection. */
-const program = (url: string): string => `
+const program = (url: string, block: number): string => `
   import { events } from './src/events.ts';
   const listener = ({ type }) => console.log(type);
-  for await (const { data } of events(fetch, '${url}', { silence: 400, wait: 1, listener })) console.log(data);`;
+  for await (const { data } of events(fetch, '${url}', { silence: 400, wait: 1, listener })) {
+    console.log(data);
+    if (data === 'first') setTimeout(setImmediate, 50, () => {
+      const end = Date.now() + ${block};
+      while (Date.now() < end); // then timers run before the sockets are read
+    });
+  }`;
 
-test('a process that was frozen for longer than `silence` keeps its connection', { timeout: 30_000 }, async () => {
-  await using server = await origin(({ response }) => {
-    if (server.exchanges.length > 1) response.writeHead(204).end();
-    else response.writeHead(200, eventStream).write('data: first\n\n');
-    const timer = setInterval(() => response.writableEnded || response.write(':\n'), 20);
-    response.on('close', () => clearInterval(timer));
-  });
-  const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program(server.url)], {
-    cwd: root,
-    env: { ...process.env, NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines: string[] = [];
-  for await (const line of createInterface(child.stdout)) {
-    lines.push(line);
-    const { response } = server.exchanges[0]!;
-    if (line === 'first') {
-      child.kill('SIGSTOP');
-      setTimeout(() => {
-        response.write('data: while frozen\n\n');
-        child.kill('SIGCONT');
-      }, 1_500);
+test.each(['frozen', 'blocked'])(
+  'a process that was %s for longer than `silence` keeps its connection',
+  { timeout: 30_000 },
+  async (how) => {
+    await using server = await origin(({ response }) => {
+      if (server.exchanges.length > 1) response.writeHead(204).end();
+      else response.writeHead(200, eventStream).write('data: first\n\n');
+      const timer = setInterval(() => response.writableEnded || response.write(':\n'), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const code = program(server.url, how === 'blocked' ? 1_500 : 0);
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', code], {
+      cwd: root,
+      env: { ...process.env, NODE_OPTIONS: '' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const lines: string[] = [];
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(line);
+      const { response } = server.exchanges[0]!;
+      if (line === 'first') {
+        if (how === 'frozen') child.kill('SIGSTOP');
+        setTimeout(() => {
+          response.write('data: meanwhile\n\n');
+          child.kill('SIGCONT');
+        }, 1_500);
+      }
+      if (line === 'meanwhile') response.end('data: last\n\n');
     }
-    if (line === 'while frozen') response.end('data: last\n\n');
-  }
-  expect(lines).toEqual(['events.opened', 'first', 'while frozen', 'last', 'events.interrupted']);
-  expect(server.exchanges).toHaveLength(2);
-});
+    expect(lines).toEqual(['events.opened', 'first', 'meanwhile', 'last', 'events.interrupted']);
+    expect(server.exchanges).toHaveLength(2);
+  },
+);

@@ -58,7 +58,15 @@ const routes: Readonly<Record<string, Route>> = {
       'data: two\n\n',
       'data: three\n\n',
     ]),
+  '/next-event': nextEvent,
 };
+
+/** The event after `Last-Event-ID`; the third one is the last. */
+function nextEvent(request: IncomingMessage, response: ServerResponse): void {
+  const last = Number(request.headers['last-event-id'] ?? 0);
+  if (last === 3) response.writeHead(204).end();
+  else response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`id: ${last + 1}\ndata: ${last + 1}\n\n`);
+}
 
 export async function startServer(): Promise<Server> {
   const seen = new Map<string, Seen>();

@@ -16,6 +16,7 @@ import kyoa, {
   type Storage,
   type TimeoutPhase,
 } from 'kyoa';
+import { events } from 'kyoa/events';
 import { indexeddb } from 'kyoa/indexeddb';
 import { policy } from 'kyoa/policy';
 import { storageContract } from 'kyoa/testing';
@@ -280,6 +281,14 @@ function checksOf({
       const response = await api(url('/events', { every: '400' }));
       equal(response.headers.get('content-type'), 'text/event-stream');
       equal(await response.text(), 'data: one\n\ndata: two\n\ndata: three\n\n');
+
+      const received: string[] = [];
+      for await (const { data } of events(api, url('/next-event'), { backoff: constant(1) })) received.push(data);
+      equal(received.join(), '1,2,3');
+      for await (const { data } of events(api, url('/events', { every: '100' }))) {
+        equal(data, 'one');
+        break;
+      }
     },
 
     'storage: `memory`': () => contract(memory, false),

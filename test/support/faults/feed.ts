@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts';
 /**
  * The events 1 to `total`, whose ids and data are their numbers; after the last one, 204. A connection is cut after `cut`
  * events, in the middle of the next one, with `how` (`reset`, `fin`, or `end` for a whole body). Each `empty`th connection ends
- * after its head, and each `repeat`th one begins with up to five events that were sent before.
+ * without an event, and each `repeat`th one begins with up to five events that were sent before.
  */
 export async function feed(x: Exchange): Promise<void> {
   const [turn, total, retry] = [x.turn(), x.number('total', 100), x.text('retry', '1')];
@@ -13,8 +13,8 @@ export async function feed(x: Exchange): Promise<void> {
   const isNth = (name: string): boolean => turn % x.number(name, Infinity) === 0;
 
   await x.head(200, { 'content-type': 'text/event-stream', 'transfer-encoding': 'chunked' });
-  if (isNth('empty')) return void (await x.end());
   await x.write(`retry: ${retry}\n\n`);
+  if (isNth('empty')) return void (await x.end());
   const first = isNth('repeat') ? Math.max(1, last + 1 - (1 + (turn % 5))) : last + 1;
   const end = Math.min(total, last + x.number('cut', 20));
   const events = Array.from({ length: end + 1 - first }, (_, n) => `id: ${first + n}\ndata: ${first + n}\n\n`);
