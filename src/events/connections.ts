@@ -100,10 +100,11 @@ export async function* connections(
       stop.throwIfAborted();
       const response = await open(connect, lastEventId, connection.signal);
       if (response === undefined) return;
+      const chunks = readEvents(response, { connection, silence, ...handlers });
       opened = true;
       notify({ type: 'events.opened', reconnect, lastEventId });
       recent.connected();
-      for await (const _ of readEvents(response, { connection, silence, ...handlers })) {
+      for await (const _ of chunks) {
         for (const event of queue.splice(0)) {
           stop.throwIfAborted();
           reconnect = 0;

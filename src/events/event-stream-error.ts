@@ -3,7 +3,7 @@ import { KyoaError, withoutUrlSecrets } from '../core/errors.ts';
 
 /**
  * The server has not sent an event stream. The response has another status than 200, another content type than
- * `text/event-stream`, or an event of more than 64 Mi characters.
+ * `text/event-stream`, a body that cannot be read as a stream, or an event of more than 64 Mi characters.
  *
  * @example
  * ```ts

@@ -106,4 +106,29 @@ describe('the parser', () => {
     const [event] = await eventsOf(`data: ${data}\n\n`, 65_536);
     expect(event!.data === data).toBe(true);
   });
+
+  test.each([
+    ['a line', 'data:a'],
+    ['an event', 'data:aaaaaaaaaa\n'],
+  ])('refuses %s without an end, and cancels the body', async (_, part) => {
+    const chunk = encode(part.repeat(65_536));
+    let chunks = 0;
+    let cancelled = false;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          chunks += 1;
+          controller.enqueue(chunk);
+        },
+        cancel: () => void (cancelled = true),
+      },
+      { highWaterMark: 0 },
+    );
+    await expect(events(new Response(body, { headers })).next()).rejects.toMatchObject({
+      code: 'EVENT_STREAM',
+      message: 'The response sent an event of more than 67108864 characters',
+    });
+    expect(cancelled).toBe(true);
+    expect(chunks).toBeLessThan(200);
+  });
 });

@@ -265,6 +265,28 @@ describe('no reconnect', () => {
     expect(calls).toBe(1);
   });
 
+  test.each([
+    ['has no streams', undefined],
+    ['has streams of another kind', { pipe: () => {} }],
+  ])('follows a response of a platform that %s', async (_, body) => {
+    const response = Object.defineProperty(new Response('data: a\n\n', { headers: eventStream }), 'body', {
+      value: body,
+    });
+    expect(await reasonOf(events(async () => response, 'http://api.example/', soon).next())).toMatchObject({
+      code: 'EVENT_STREAM',
+      message: 'The response has no ReadableStream as its body: use a fetch whose responses have one',
+    });
+  });
+
+  test('follows a response whose body a middleware has read', async () => {
+    const api = async (): Promise<Response> => {
+      const response = new Response('data: a\n\n', { headers: eventStream });
+      await response.text();
+      return response;
+    };
+    expect(await reasonOf(events(api, 'http://api.example/', soon).next())).toBeInstanceOf(TypeError);
+  });
+
   test('follows more than `reconnects` without an event', async () => {
     const event = sends('data: a\n\n');
     await using server = await eventOrigin([event, replies(503), event, replies(502), replies(503), replies(500)]);
