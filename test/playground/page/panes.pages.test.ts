@@ -125,7 +125,8 @@ describe('the panes', { timeout: 30_000 }, () => {
         await press('Load a picture');
         await expect
           .poll(
-            () => words().then((all) => all.every((each) => !/%.*bytes(, c|$)/.test(each) || each.startsWith('Broken'))),
+            () =>
+              words().then((all) => all.every((each) => !/%.*bytes(, c|$)/.test(each) || each.startsWith('Broken'))),
             patient,
           )
           .toBe(true);
