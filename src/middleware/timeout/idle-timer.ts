@@ -3,7 +3,7 @@ import { afterRest, LimitTimer } from '../../core/engine/timers.ts';
 import type { BodyWatcher } from '../../lib/body/watch.ts';
 import type { Measurement } from './adaptive.ts';
 
-/** A wait under a limit. That of a limit in ms is not measured. */
+/** A wait under a limit. One under a limit in ms is not measured. */
 export type Wait = Pick<Measurement, 'limit'> & Partial<Measurement>;
 
 export interface IdleTimerOptions {

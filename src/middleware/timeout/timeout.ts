@@ -103,9 +103,9 @@ class LimitedCall implements BodyWatcher {
 
   constructor(ctx: Context, { total, headers, idle, isProgress }: Limits, reject: (error: unknown) => void) {
     this.#ctx = ctx;
-    this.#total = 'measure' in total ? total.measure(ctx, 'total') : total;
-    this.#headers = 'measure' in headers ? headers.measure(ctx, 'headers') : headers;
-    this.#idle = 'measure' in idle ? idle.measure(ctx, 'idle') : idle;
+    this.#total = typeof total === 'number' ? { limit: total } : total.measure(ctx, 'total');
+    this.#headers = typeof headers === 'number' ? { limit: headers } : headers.measure(ctx, 'headers');
+    this.#idle = typeof idle === 'number' ? { limit: idle } : idle.measure(ctx, 'idle');
     this.#isProgress = isProgress;
     this.#reject = reject;
     ctx.onAbort((reason) => this.#abort(reason));
@@ -222,21 +222,20 @@ class LimitedCall implements BodyWatcher {
 }
 
 type Phase = 'total' | 'headers' | 'idle';
-type Limits = Readonly<Record<Phase, Adaptive | Wait>> & Pick<TimeoutOptions, 'isProgress'>;
+type Limits = Readonly<Record<Phase, number | Adaptive>> & Pick<TimeoutOptions, 'isProgress'>;
 
 /** Its limits are readable, so that a per-call override finds the instances that have a limit. */
 type Instance = Middleware & { readonly limits: Limits };
 
-const never: Wait = { limit: Infinity };
-const none: Limits = { total: never, headers: never, idle: never };
+const none: Limits = { total: Infinity, headers: Infinity, idle: Infinity };
 
 function parse(given: number | TimeoutOptions): Partial<Limits> {
   return timeoutOptions.parse(typeof given === 'object' || given === undefined ? given : { total: given });
 }
 
-function toLimit(name: string, value: Limit | null, check: typeof duration): Adaptive | Wait {
-  if (value === false || value === Infinity) return never;
-  return typeof value === 'object' && value !== null && 'measure' in value ? value : { limit: check(name, value) };
+function toLimit(name: string, value: Limit | null, check: typeof duration): number | Adaptive {
+  if (value === false) return Infinity;
+  return typeof value === 'object' && value !== null && 'measure' in value ? value : check(name, value);
 }
 
 function limitsFor(ctx: Pick<Context, 'stack' | 'options'>, self: Instance): Limits {
@@ -246,8 +245,8 @@ function limitsFor(ctx: Pick<Context, 'stack' | 'options'>, self: Instance): Lim
   const { isProgress, ...given } = parse(override);
   const instances = instancesOf(ctx.stack);
   const appliesHere = (phase: Phase): boolean =>
-    instances.some(({ limits }) => limits[phase] !== never)
-      ? self.limits[phase] !== never
+    instances.some(({ limits }) => limits[phase] !== Infinity)
+      ? self.limits[phase] !== Infinity
       : self === (instances.at(-1) ?? self);
   const overridden = Object.entries(given).filter(([phase]) => appliesHere(phase as Phase));
   return { ...self.limits, ...(isProgress && { isProgress }), ...Object.fromEntries(overridden) };
@@ -265,5 +264,5 @@ export function totalOfCall({ stack, options }: Pick<Context, 'stack' | 'options
   const retry = stack.findIndex(({ name }) => name === 'retry');
   const outside = instancesOf(retry < 0 ? stack : stack.slice(0, retry));
   const totals = outside.map((self) => limitsFor({ stack, options }, self).total);
-  return Math.min(...totals.map((total) => ('limit' in total ? total.limit : Infinity)));
+  return Math.min(...totals.map((total) => (typeof total === 'number' ? total : Infinity)));
 }

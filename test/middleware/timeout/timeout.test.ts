@@ -6,6 +6,7 @@ import {
   timeout,
   TimeoutError,
   type Adaptive,
+  type Fetch,
   type KyoaEvent,
 } from '../../../src/index.ts';
 import { deaf, silent, stub, watched } from '../../support/call.ts';
@@ -97,6 +98,14 @@ describe('timeout', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(await (await result).text()).toBe('late, but here');
     expect(sent).toHaveLength(1);
+  });
+
+  test('leaves no timer if the caller aborts while the request is passed to the transport', async () => {
+    const caller = new AbortController();
+    const abort: Fetch = () => (caller.abort('enough'), new Promise(() => {}));
+    const fetch = createFetch({ use: [timeout({ total: 5_000, headers: 300 })], fetch: abort });
+    expect(await fetch(url, { signal: caller.signal }).catch((error: unknown) => error)).toBe('enough');
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test('leaves no timer if the transport throws synchronously', async () => {
