@@ -539,7 +539,7 @@ describe('the compiler', () => {
   });
 
   test('is not taught the types of Node by a dependency', () => {
-    const packages = ['idb-keyval', 'is-network-error', 'ky', 'p-retry', 'p-timeout'];
+    const packages = ['eventsource-parser', 'idb-keyval', 'is-network-error', 'ky', 'p-retry', 'p-timeout'];
     const code = packages.map((name, i) => `export * as p${i} from '${name}';\n`).join('');
     expect(check(code)).toBe('');
     expect(check(`${code}export const it: unknown = process;`)).toContain(`Cannot find name 'process'`);

@@ -13,6 +13,7 @@ import kyoa, {
   timeout,
   type Storage,
 } from 'kyoa';
+import * as events from 'kyoa/events';
 import * as indexeddb from 'kyoa/indexeddb';
 import * as opentelemetry from 'kyoa/opentelemetry';
 import * as policy from 'kyoa/policy';
@@ -26,7 +27,7 @@ import example from '../../../docs/examples/worker.ts';
 export { Entries };
 
 /** All that isomorphic entry points export, so that a bundler keeps all of it in the global scope. */
-const imported = { indexeddb, opentelemetry, policy };
+const imported = { events, indexeddb, opentelemetry, policy };
 
 /** What the types of Workers declare. */
 interface Environment {
