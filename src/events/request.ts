@@ -18,6 +18,8 @@ export interface CallInit {
   readonly method?: string | undefined;
   readonly headers?: RequestInit['headers'] | Readonly<Record<string, string | undefined>>;
   readonly body?: BodyInit | null | undefined;
+  /** Of the client. */
+  readonly json?: unknown;
   readonly cache?: RequestInit['cache'];
   readonly timeout?: unknown;
 }
@@ -36,9 +38,10 @@ export function requestOf(
 ): Pick<ConnectionOptions, 'connect' | 'isResumable'> {
   const given = url instanceof Request ? url : undefined;
   const target = url instanceof URL ? url.href : url;
-  const isGet = /^get$/i.test(init.method ?? given?.method ?? 'GET');
-  const isSentAgain = resumable ?? isGet;
   const body = init.body == null ? init.body : snapshot(init.body);
+  // With a body and no method, the caller has passed a method of the client, such as `kyoa.post`.
+  const isGet = /^get$/i.test(init.method ?? given?.method ?? 'GET') && body == null && init.json === undefined;
+  const isSentAgain = resumable ?? isGet;
   if (isSentAgain && isStream(body)) {
     const advice = 'pass text, bytes, a Blob or a form';
     throw new KyoaError(

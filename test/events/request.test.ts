@@ -165,6 +165,17 @@ describe('a stream of the client', () => {
     expect(server.exchanges).toHaveLength(2);
   });
 
+  test.each([{ json: { prompt: 'Hello' } }, { body: 'Hello' }])(
+    'is sent once for its method `post` with %o',
+    async (body) => {
+      await using server = await eventOrigin([sends('id: 1\ndata: a\n\n', 'break')]);
+      const stream = events(kyoa.post, server.url, { ...soon, ...body });
+      await stream.next();
+      expect(await reasonOf(stream.next())).toMatchObject({ message: 'terminated' });
+      expect(server.exchanges.map(({ request }) => request.method)).toEqual(['POST']);
+    },
+  );
+
   test('rejects with its HTTPError, whose data is that of the server', async () => {
     await using server = await eventOrigin([
       ({ response }) => void response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":"who?"}'),

@@ -90,7 +90,7 @@ export const clauses: readonly { readonly name: string }[] = storageContract(() 
 const listener = (change: EventStreamChange): void => console.log(change.type, change.lastEventId);
 export const streams: readonly EventStream[] = [
   events(api, 'feed', { searchParams: { tag: 'a' }, headers: { accept: undefined }, from: '7', listener }),
-  events(api.post, 'chat', { json: { prompt: 'Hello' }, resumable: true }),
+  events(api, 'chat', { method: 'post', json: { prompt: 'Hello' }, resumable: true }),
   events(fetch, new URL('https://api.example.com/feed'), { retry: 1, dedupe: false, backoff: exponential(100, 1_000) }),
   events(globalThis.fetch, 'https://api.example.com/feed', { credentials: 'include', silence: 60_000 }),
   events(async (url: string | Request) => globalThis.fetch(url), 'https://api.example.com/feed', { signal: null }),
