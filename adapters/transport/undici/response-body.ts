@@ -1,5 +1,5 @@
 /** The body of a response between the connection, which pushes the bytes, and the reader, which pulls them. */
-import type { BodyArrival } from '../../../src/core/engine/transport-protocol.ts';
+import type { BodyArrival, BodyContinuation, BodyReader } from '../../../src/core/engine/transport-protocol.ts';
 import { BodySizeError } from '../../../src/core/errors.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { PhaseTimer } from './phase-timer.ts';
@@ -49,6 +49,14 @@ export class ResponseBody implements BodySink, BodyArrival {
   #complete = false;
   #signals: AbortSignal[] | undefined;
   #listeners: ((complete: boolean) => void)[] | undefined;
+  #continuation: BodyContinuation | undefined;
+  #inside: ((complete: boolean) => void)[] | undefined;
+  /** The bytes that a stream has handed out. */
+  #handedOut = 0;
+  /** The error of a break, until a reader wants more. */
+  #break: { readonly error: unknown } | undefined;
+  #rest: BodyReader | undefined;
+  #waits: (() => void)[] | undefined;
 
   constructor(options: ResponseBodyOptions) {
     this.contentType = options.contentType;
@@ -65,8 +73,14 @@ export class ResponseBody implements BodySink, BodyArrival {
     });
   }
 
-  get isComplete(): boolean {
-    return this.#complete;
+  get isContinued(): boolean {
+    return this.#continuation !== undefined;
+  }
+
+  continueWith(continuation: BodyContinuation): void {
+    this.#continuation = continuation;
+    this.#inside = this.#listeners;
+    this.#listeners = undefined;
   }
 
   get failure(): { readonly error: unknown } | undefined {
@@ -79,15 +93,15 @@ export class ResponseBody implements BodySink, BodyArrival {
 
   push(chunk: Uint8Array): void {
     // undici pushes an empty chunk when the source goes on after a pause. A stream of bytes refuses one.
-    if (this.ended || chunk.byteLength === 0) return;
+    if (this.#options === undefined || chunk.byteLength === 0) return;
     this.#length += chunk.byteLength;
-    if (this.#length > this.#options!.maxLength) return this.#refuse();
+    if (this.#length > this.#options.maxLength) return this.#refuse();
     this.#unread.push(chunk);
-    if (this.#reader?.all === true) return this.#options!.idleTimer.refresh();
+    if (this.#reader?.all === true) return this.#options.idleTimer.refresh();
     if (this.#reader !== undefined) return this.#settleRead();
     if (this.#unread.size >= highWaterMark && !this.#paused) {
       this.#paused = true;
-      this.#options!.source.pause();
+      this.#options.source.pause();
     }
   }
 
@@ -110,18 +124,19 @@ export class ResponseBody implements BodySink, BodyArrival {
   }
 
   end(): void {
-    if (this.ended) return;
+    if (this.#options === undefined) return;
     this.#complete = true;
     this.#finish();
   }
 
   fail(error: Error): void {
-    if (!this.ended) this.abort(this.#options!.toReadError(error));
+    if (!this.ended && this.#options !== undefined) this.abort(this.#options.toReadError(error), true);
   }
 
   /** The present read and all later ones reject with exactly this reason. Unread bytes are discarded. */
-  abort(reason: unknown): void {
+  abort(reason: unknown, inside = false): void {
     if (this.ended) return;
+    if (inside && this.#continuation?.isBreak(reason) === true) return this.#breakOff(reason);
     this.#failure = { error: reason };
     this.#unread.take();
     this.#finish();
@@ -129,10 +144,10 @@ export class ResponseBody implements BodySink, BodyArrival {
 
   cancel(): void {
     if (this.ended) return;
-    const { source } = this.#options!;
+    const source = this.#options?.source;
     this.#unread.take();
     this.#finish();
-    source.cancel();
+    source?.cancel();
   }
 
   /** Resolves to the chunks since the last read: at least one, or none at the end. */
@@ -153,11 +168,15 @@ export class ResponseBody implements BodySink, BodyArrival {
   #startRead(all: boolean): Promise<Uint8Array[]> {
     this.#failIfAborted();
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-    if (this.ended || (!all && this.#unread.size > 0)) return Promise.resolve(this.#unread.take());
+    if (this.ended || (!all && this.#unread.size > 0)) return Promise.resolve(this.#take(all));
     return new Promise((resolve, reject) => {
       this.#reader = { all, resolve, reject };
-      this.#options!.idleTimer.start();
-      this.#resumeSource();
+      if (this.#break !== undefined) void this.#goOn(this.#break.error);
+      else if (this.#rest !== undefined) void this.#readRest(this.#rest);
+      else {
+        this.#options!.idleTimer.start();
+        this.#resumeSource();
+      }
     });
   }
 
@@ -176,19 +195,87 @@ export class ResponseBody implements BodySink, BodyArrival {
     // The registry would hold the body, and with it the error and its stack, for as long as the response lives.
     if (this.#registered) unreadResponses.unregister(this);
     this.#settleRead();
-    this.#options!.ended();
+    this.#options?.ended();
     this.#options = undefined;
     if (this.#unread.size === 0) this.#signals = undefined;
-    for (const listener of this.#listeners ?? []) listener(this.#complete);
-    this.#listeners = undefined;
+    for (const listener of [...(this.#inside ?? []), ...(this.#listeners ?? [])]) listener(this.#complete);
+    this.#inside = this.#listeners = this.#waits = undefined;
+    this.#continuation?.end(this.#complete);
+    this.#continuation = undefined;
+    if (!this.#complete) void this.#rest?.cancel(this.#failure?.error).catch(() => {});
+    this.#rest = undefined;
+  }
+
+  onContinued(wait: () => void): void {
+    (this.#waits ??= []).push(wait);
+  }
+
+  #wait(): void {
+    for (const wait of this.#waits ?? []) wait();
+  }
+
+  /** What has arrived from this connection and is unread is lost. The next read continues the body. */
+  #breakOff(error: unknown): void {
+    this.#unread.take();
+    this.#options?.idleTimer.stop();
+    this.#options?.ended();
+    this.#options = undefined;
+    this.#break = { error };
+    for (const listener of this.#inside ?? []) listener(false);
+    this.#inside = undefined;
+    if (this.#reader !== undefined) void this.#goOn(error);
+  }
+
+  async #goOn(error: unknown): Promise<void> {
+    this.#break = undefined;
+    this.#wait();
+    try {
+      const rest = await this.#continuation!.rest(error, this.#handedOut + this.#unread.size, () => this.#wait());
+      if (this.ended) return await rest.cancel();
+      this.#rest = rest;
+      await this.#readRest(rest);
+    } catch (final) {
+      this.abort(final);
+    }
+  }
+
+  /** For the pending read. */
+  async #readRest(rest: BodyReader): Promise<void> {
+    try {
+      for (let reader = this.#reader; reader !== undefined; reader = this.#reader) {
+        const { done, value } = await rest.read();
+        if (this.ended) return;
+        if (done) {
+          this.#complete = true;
+          return this.#finish();
+        }
+        if (reader.all) this.#continuation!.keep(value);
+        this.#unread.push(value);
+        if (!reader.all) this.#settleRead();
+      }
+    } catch (error) {
+      if (this.ended) return;
+      if (this.#continuation?.isBreak(error) !== true) return this.abort(error);
+      this.#rest = undefined;
+      await this.#goOn(error);
+    }
+  }
+
+  #take(all: boolean): Uint8Array[] {
+    const chunks = this.#unread.take();
+    for (const chunk of all ? [] : chunks) {
+      this.#handedOut += chunk.byteLength;
+      this.#continuation?.keep(chunk);
+    }
+    return chunks;
   }
 
   #settleRead(): void {
     const reader = this.#reader;
     if (reader === undefined) return;
     this.#reader = undefined;
-    this.#options!.idleTimer.stop();
-    if (this.#failure === undefined) reader.resolve(this.#unread.take());
+    this.#options?.idleTimer.stop();
+    if (this.#failure === undefined) reader.resolve(this.#take(reader.all));
     else reader.reject(this.#failure.error);
   }
 

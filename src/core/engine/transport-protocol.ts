@@ -20,13 +20,36 @@ export interface BodyArrival {
    * read that begins later rejects with the reason of `signal`, if it has aborted by then.
    */
   onEnd(end: (complete: boolean) => void, signal?: AbortSignal): void;
-  /** Whether the whole body has arrived: then it cannot break off. */
-  readonly isComplete: boolean;
-  /** Present when the body has broken off, or when a policy has failed it. */
-  readonly failure: { readonly error: unknown } | undefined;
-  /** Each read, pending or later, rejects with exactly this error. No effect once the whole body has arrived. */
-  abort(error: unknown): void;
+  /** Whether it has arrived, whole or not: then there is nothing to continue. */
+  readonly ended: boolean;
+  readonly isContinued: boolean;
+  /** Lets the body go on after a break. For the listeners so far, a break is the end. */
+  continueWith(continuation: BodyContinuation): void;
+  /** Calls `wait` at a break, and for all that arrives until the body goes on: the server is not silent. */
+  onContinued(wait: () => void): void;
+  /**
+   * Each read, pending or later, rejects with exactly this error. No effect once the whole body has arrived. From `inside` the
+   * continuation it may be a break.
+   */
+  abort(error: unknown, inside: boolean): void;
 }
+
+/** Reads a body that has broken off to its end, from further responses. A body and its clones share one. */
+export interface BodyContinuation {
+  /** Whether the error is a break after which the body may go on. */
+  isBreak(error: unknown): boolean;
+  /** Takes the bytes that a reader has received, each once and in their order. */
+  keep(bytes: Uint8Array): void;
+  /**
+   * Resolves to a reader of what follows the first `offset` bytes. Rejects with the error that the reader of the body gets.
+   * Calls `arrived` for all that arrives until then: the server is not silent.
+   */
+  rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader>;
+  /** Called once, at the end of the body. */
+  end(complete: boolean): void;
+}
+
+export type BodyReader = Pick<ReadableStreamDefaultReader<ReturnType<Uint8Array['slice']>>, 'read' | 'cancel'>;
 
 /** A response, which may be one of a transport of ours. */
 export interface Arriving {

@@ -3,17 +3,10 @@
  * back-pressure, cancel and errors pass through. `watch.ts` creates it only if a policy watches chunks, if the caller
  * reads `body`, or if the body has broken off and goes on: a stream allocates 9 kB in Node.
  */
+import type { BodyReader } from '../../core/engine/transport-protocol.ts';
 import { noop } from '../noop.ts';
 import type { Bytes } from './streams.ts';
-import {
-  breakBody,
-  checkLength,
-  endBody,
-  failBody,
-  type BodyReader,
-  type EndRead,
-  type WatchedBody,
-} from './watched-body.ts';
+import { breakBody, checkLength, endBody, failBody, type EndRead, type WatchedBody } from './watched-body.ts';
 
 type Controller = ReadableStreamDefaultController<Bytes> | ReadableByteStreamController;
 

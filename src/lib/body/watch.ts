@@ -21,7 +21,7 @@
  * Setting `ended` notifies every watcher and empties `watchers` and `readers`. After a `failure` each read rejects with
  * its error.
  */
-import { bodyArrival, type Arriving } from '../../core/engine/transport-protocol.ts';
+import { bodyArrival, type Arriving, type BodyContinuation } from '../../core/engine/transport-protocol.ts';
 import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { relay } from './relay.ts';
@@ -29,7 +29,6 @@ import { shadowPrototype } from './shadow-prototype.ts';
 import { streamResponse } from './stream-response.ts';
 import type { Bytes } from './streams.ts';
 import {
-  arriveBody,
   breakBody,
   checkLength,
   endBody,
@@ -37,13 +36,11 @@ import {
   failInside,
   newBody,
   unreadBodies,
-  type BodyContinuation,
-  type BodyReader,
   type BodyWatcher,
   type WatchedBody,
 } from './watched-body.ts';
 
-export type { BodyContinuation, BodyReader, BodyWatcher };
+export type { BodyWatcher };
 
 interface WatchedResponse {
   readonly body: WatchedBody;
@@ -63,14 +60,15 @@ const responses = privateState<WatchedResponse>();
  * is aborted by its signal, not by that function. The function holds no Response, so an abandoned one can be collected.
  */
 export function watchBody(response: Response, watcher: BodyWatcher): (error: unknown) => void {
-  const known = responses.get(response);
   const arrival = (response as Arriving)[bodyArrival];
+  const known = responses.get(response);
   if (arrival !== undefined && watcher.chunk === undefined && known?.body.continuation === undefined) {
     // A reaction of a promise runs in the async context of this call, and the listener in that of a socket.
     void new Promise<boolean>((resolve) => arrival.onEnd(resolve, watcher.signal)).then((complete) =>
       watcher.end(complete),
     );
-    return (error) => arrival.abort(error);
+    const isOutside = arrival.isContinued;
+    return (error) => arrival.abort(error, !isOutside);
   }
   // The end of a body that was read before it is watched cannot be observed: it counts as complete.
   const ended = known !== undefined ? known.body.ended : !response.body || response.bodyUsed ? true : undefined;
@@ -82,7 +80,7 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
   body.watchers.push(watcher);
   if (watcher.endsUnread === true) unreadBodies.register(unread, body, body);
   if (watcher.chunk !== undefined) body.hasChunkWatcher = true;
-  if (watcher.signal !== undefined) arrival?.onEnd(noop, watcher.signal);
+  if (arrival?.isContinued === true) arrival.onContinued(() => watcher.wait?.());
   const isOutside = body.continuation !== undefined;
   return (error) => (isOutside ? failBody : failInside)(body, error);
 }
@@ -92,19 +90,17 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
  * from now on see the end of the whole. A body that cannot break off, or has a continuation, is left as it is.
  */
 export function continueBody(response: Response, create: () => BodyContinuation): void {
-  const known = responses.get(response);
   const arrival = (response as Arriving)[bodyArrival];
-  if (known !== undefined && (known.body.ended !== undefined || known.body.continuation !== undefined)) return;
-  if (arrival === undefined ? !response.body || response.bodyUsed : arrival.isComplete) return;
+  const known = responses.get(response);
+  if (arrival !== undefined && known === undefined) {
+    if (!arrival.ended && !arrival.isContinued) arrival.continueWith(create());
+    return;
+  }
+  if (known === undefined ? !response.body || response.bodyUsed : known.body.ended !== undefined) return;
   const { body } = known ?? watch(response, newBody(), {});
-  const continuation = create();
-  body.continuation = continuation;
+  if (body.continuation !== undefined) return;
+  body.continuation = create();
   body.inside = body.watchers.length;
-  if (arrival === undefined) return;
-  void new Promise<boolean>((resolve) => arrival.onEnd(resolve)).then((complete) => {
-    if (complete) arriveBody(body);
-    else if (arrival.failure === undefined || !continuation.isBreak(arrival.failure.error)) endBody(body, false);
-  });
 }
 
 /** A body of fewer bytes fails: each read of it rejects. */

@@ -1,6 +1,6 @@
 /** The state of a response body that policies watch. A response and its clones share one. */
+import type { BodyContinuation } from '../../core/engine/transport-protocol.ts';
 import { collectedRegistry, type Registry } from '../collected.ts';
-import type { Bytes } from './streams.ts';
 
 /** What a policy wants to know about a body. */
 export interface BodyWatcher {
@@ -21,23 +21,6 @@ export interface BodyWatcher {
   /** A chunk has arrived. Only a watcher with this member puts a stream of ours between transport and reader. */
   chunk?(bytes: Uint8Array): void;
 }
-
-/** Reads a body that has broken off to its end, from further responses. A body and its clones share one. */
-export interface BodyContinuation {
-  /** Whether the error is a break after which the body may go on. */
-  isBreak(error: unknown): boolean;
-  /** Takes the bytes that a reader has received, each once and in their order. */
-  keep(bytes: Uint8Array): void;
-  /**
-   * Resolves to a reader of what follows the first `offset` bytes. Rejects with the error that the reader of the body gets.
-   * Calls `arrived` for all that arrives until then: the server is not silent.
-   */
-  rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader>;
-  /** Called once, at the end of the body. */
-  end(complete: boolean): void;
-}
-
-export type BodyReader = Pick<ReadableStreamDefaultReader<Bytes>, 'read' | 'cancel'>;
 
 /** Ends a read with an error. After a break (`isBreak`) the read goes on with the continuation instead. */
 export type EndRead = (error: unknown, isBreak: boolean) => void;
@@ -117,19 +100,6 @@ export function breakBody(body: WatchedBody): void {
   const inside = body.watchers.splice(0, body.inside);
   body.inside = 0;
   for (const watcher of inside) watcher.end(false);
-}
-
-/** The whole response has arrived, and is yet to be read: it cannot break off. Watchers of chunks wait for the reader. */
-export function arriveBody(body: WatchedBody): void {
-  if (body.ended !== undefined) return;
-  const { watchers, continuation } = body;
-  body.inside = 0;
-  body.continuation = undefined;
-  for (const watcher of watchers.splice(0)) {
-    if ('chunk' in watcher) watchers.push(watcher);
-    else watcher.end(true);
-  }
-  continuation?.end(true);
 }
 
 /** Throws for a body that has ended early, in the form in which Node's fetch reports it. */

@@ -1,6 +1,7 @@
 /** Reads on after a break: whether and how a further request is sent, and whether its response continues the body. */
 import { attemptOf, type Context, type Fork, type Next } from '../../core/context.ts';
 import { transientStatuses } from '../../core/engine/http-constants.ts';
+import type { BodyContinuation, BodyReader } from '../../core/engine/transport-protocol.ts';
 import { sleep } from '../../core/engine/timers.ts';
 import { KyoaError, withoutUrlSecrets } from '../../core/errors.ts';
 import type { Fact } from '../../core/events.ts';
@@ -8,7 +9,6 @@ import type { Backoff } from '../../lib/backoff.ts';
 import { noteAttempts } from '../../lib/attempts.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { concat, type Bytes } from '../../lib/body/streams.ts';
-import type { BodyContinuation, BodyReader } from '../../lib/body/watch.ts';
 import type { Budget } from '../../lib/budget.ts';
 import { isTransient, settle, suggestedDelay } from '../../lib/outcome.ts';
 import { partOf, representationOf, RestReader, type Representation } from './rest.ts';

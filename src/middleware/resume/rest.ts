@@ -1,6 +1,6 @@
 /** What a further response has of a body that has broken off (RFC 9110 §8.8, §14.4), and the reader of it. */
+import type { BodyReader } from '../../core/engine/transport-protocol.ts';
 import type { Bytes } from '../../lib/body/streams.ts';
-import type { BodyReader } from '../../lib/body/watch.ts';
 import { checkLength } from '../../lib/body/watched-body.ts';
 import { httpDate } from '../../lib/http-date.ts';
 import { noop } from '../../lib/noop.ts';
