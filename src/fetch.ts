@@ -6,6 +6,7 @@ import { stackOf } from './core/compose.ts';
 import type { Middleware } from './core/context.ts';
 import { requestOf } from './core/engine/lazy-request.ts';
 import { fn, invalid, knownKeys } from './core/options.ts';
+import type { Storage } from './core/storage.ts';
 import { isLive, type Pipeline, type Stack } from './stack.ts';
 import { retainSignal } from './lib/caller-signal.ts';
 import { createPipeline, type PipelineOptions } from './pipeline.ts';
@@ -72,7 +73,7 @@ export function createFetch(options: FetchOptions = {}): KyoaFetch {
   const { use = [], storage = memory(), background, fetch: transport, overrides = true } = options;
   const pipeline = clientPipeline({ use, storage, background, fetch: transport });
 
-  return asKyoaFetch(fetchOf(pipeline, namesOf(use), overrides, use), ({ use: change, ...others }) =>
+  return asKyoaFetch(fetchOf(pipeline, namesOf(use), overrides, use), storage, ({ use: change, ...others }) =>
     createFetch({
       ...others,
       use: extendStack(use, change),
@@ -133,8 +134,8 @@ export function fetchOf(
   };
 }
 
-export function asKyoaFetch(fetch: PlainFetch, extend: KyoaFetch['extend']): KyoaFetch {
-  return Object.assign(fetch, { extend, [brand]: true });
+export function asKyoaFetch(fetch: PlainFetch, storage: Storage, extend: KyoaFetch['extend']): KyoaFetch {
+  return Object.assign(fetch, { extend, [brand]: storage });
 }
 
 export function extendStack(use: Stack, change: FetchExtension['use']): Stack {

@@ -176,6 +176,7 @@ function assemble(parts: Parts, place: boolean | string = true): Kyoa {
     pipeline(request, signal, { options: toOverrides(merge(overrides, options)), transport });
   const fetch: KyoaFetch = asKyoaFetch(
     fetchOf(withOverrides, names, place, use),
+    storage,
     ({ overrides = place, ...extension }) => assemble(extended(parts, extension), overrides).fetch,
   );
 

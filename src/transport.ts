@@ -14,7 +14,7 @@ import { isCancelled } from './telemetry/semantic-conventions.ts';
  */
 export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 
-/** Marks a kyoa fetch, also one of another copy of this module. */
+/** Marks a kyoa fetch, also one of another copy of this module. The value is its storage. */
 export const brand: unique symbol = Symbol.for('kyoa.fetch') as never;
 
 const fetchAtImport: Fetch | undefined = globalThis.fetch;

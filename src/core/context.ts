@@ -3,6 +3,7 @@ import type { BodyInit } from './engine/fetch-types.ts';
 import { childOf, LazyAbortController, SignalSource, type AbortSource } from './engine/lazy-abort.ts';
 import { runHarmless } from './engine/harmless.ts';
 import { GivenRequest, type RequestLike } from './engine/lazy-request.ts';
+import { uuid } from './engine/uuid.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
 import { invalid } from './options.ts';
 import type { Storage } from './storage.ts';
@@ -282,14 +283,4 @@ export function checkedBackground(given: Background): Background {
 function checkedId(given: unknown): string {
   if (typeof given === 'string' && given !== '') return given;
   throw invalid('requestId', given, 'a string that is not empty');
-}
-
-/** RFC 9562, version 4. `crypto.randomUUID` exists in secure contexts only; `getRandomValues` exists on plain http, too. */
-function uuid(): string {
-  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
-  // The 4 is the version. The variant is two bits, of the digit that is 8 here; all other digits are random.
-  return '00000000-0000-4000-8000-000000000000'.replace(/[08]/g, (digit) => {
-    const random = crypto.getRandomValues(new Uint8Array(1))[0]! & (digit === '0' ? 15 : 3);
-    return (Number(digit) | random).toString(16);
-  });
 }

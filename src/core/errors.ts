@@ -18,7 +18,10 @@ export type KyoaErrorCode =
   | 'IDEMPOTENCY_UNRECORDED'
   | 'RENEWAL_TIMEOUT'
   | 'EVENT_STREAM'
-  | 'STORAGE';
+  | 'STORAGE'
+  | 'UPLOAD_FAILED'
+  | 'UPLOAD_MISMATCH'
+  | 'UPLOAD_UNSUPPORTED';
 
 /**
  * The options of the constructors of errors.

@@ -1,0 +1,89 @@
+/** Creates the upload resource of a file. */
+import { withoutUrlSecrets } from '../core/errors.ts';
+import { maxBufferedBody } from '../core/engine/http-constants.ts';
+import { serializeResponse } from '../lib/body/serialize-response.ts';
+import { discardOutcome, type Outcome } from '../lib/outcome.ts';
+import { detect, protocols, type Detected } from './detect.ts';
+import { limitsOf } from './draft.ts';
+import { bytesIn, type Limits, type Metadata, type ProtocolName } from './protocol.ts';
+import type { UploadRecord } from './record.ts';
+import type { Job, Result } from './transfer.ts';
+import { UploadError } from './upload-error.ts';
+
+/** To what a file is uploaded. */
+export interface Target {
+  readonly url: string;
+  readonly protocol: 'auto' | ProtocolName;
+  readonly metadata?: Metadata | undefined;
+}
+
+/** What the request has led to: an upload resource that has `offset` bytes, or the response of the target itself. */
+export interface Created {
+  /** `undefined` if it has to be asked for. */
+  readonly offset?: number | undefined;
+  readonly result?: Result;
+}
+
+/**
+ * Sends the request that creates the upload resource, and keeps its URL in the record before any byte is sent.
+ *
+ * @throws {UploadError} `UPLOAD_FAILED`, `UPLOAD_UNSUPPORTED`
+ */
+export async function create(job: Job, record: UploadRecord, target: Target): Promise<Created> {
+  const { blob, chunk, continuations, send } = job;
+  const { protocol, limits } = await protocolOf(job, target);
+  const refused = (what: string, { response, error }: Outcome = {} as Outcome): UploadError => {
+    const message = `${withoutUrlSecrets(target.url)} ${what}`;
+    return new UploadError('UPLOAD_FAILED', message, { offset: 0, response, cause: error });
+  };
+  const check = ({ maxSize = Infinity }: Limits): void => {
+    if (blob.size > maxSize) throw refused(`accepts ${maxSize} bytes at most, and the file has ${blob.size}`);
+  };
+  check(limits);
+  chunk.bound(limits);
+
+  // For a file below `min-size` a server of the draft need not create an upload resource.
+  const isWhole = blob.size < (limits.minSize ?? 0);
+  const headers = {
+    ...protocol.headers,
+    ...protocol.creation(blob, target.metadata ?? {}),
+    ...(isWhole && { 'upload-complete': '?1' }),
+    ...(mayHaveKey(target.url) && { 'idempotency-key': record.upload.key }),
+  };
+  const body = isWhole ? blob : undefined;
+  const outcome = await continuations.settle(() =>
+    send({ method: 'POST', url: target.url, isResource: false, headers, body }),
+  );
+  const { response } = outcome;
+  if (response === undefined) throw refused('could not be reached', outcome);
+  const isComplete = protocol.isComplete(response);
+  if (!response.ok) throw refused(`has refused the upload with status ${response.status}`, outcome);
+  if (isComplete === true || isWhole) return { result: await serializeResponse(response, maxBufferedBody) };
+
+  const location = response.headers.get('location');
+  if (location === null)
+    throw refused(
+      'has created no upload: its response has no Location; a server of another origin must expose it',
+      outcome,
+    );
+  const own = limitsOf(response);
+  discardOutcome(outcome);
+  const url = new URL(location, response.url || target.url).href;
+  await record.created({ protocol: protocol.name, url });
+  if (own !== undefined) {
+    check(own);
+    chunk.bound(own);
+  }
+  return { offset: record.upload.url === url ? (bytesIn(response, 'upload-offset') ?? 0) : undefined };
+}
+
+async function protocolOf({ send, continuations }: Job, { url, protocol }: Target): Promise<Detected> {
+  if (protocol !== 'auto') return { protocol: protocols[protocol], limits: {} };
+  return detect(url, send, continuations);
+}
+
+/** Whether a request may have the header `Idempotency-Key`: servers do not allow it to pages of another origin. */
+function mayHaveKey(url: string): boolean {
+  const page = globalThis.location?.href;
+  return page === undefined || new URL(url, page).origin === new URL(page).origin;
+}
