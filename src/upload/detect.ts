@@ -23,10 +23,9 @@ export async function detect(url: string, send: Send, continuations: Continuatio
   const response = unwrap(outcome);
   discardOutcome(outcome);
   const { headers, status } = response;
-  const limits = limitsOf(response);
   if (/(^|,)\s*1\.0\.0\s*(,|$)/.test(headers.get('tus-version') ?? headers.get('tus-resumable') ?? ''))
     return { protocol: tus, limits: { maxSize: bytesIn(response, 'tus-max-size') } };
-  if (limits !== undefined) return { protocol: draft, limits };
+  if (headers.has('upload-limit')) return { protocol: draft, limits: limitsOf(response) ?? {} };
   const message = `The server announces no resumable uploads: its response to OPTIONS, with status ${status}, has neither Tus-Version 1.0.0 nor Upload-Limit`;
   const advice = 'send the file with a plain request, give protocol, or expose these headers to other origins';
   throw new UploadError('UPLOAD_UNSUPPORTED', `${message}; ${advice}`, { offset: 0, response });

@@ -61,6 +61,7 @@ export class Transfer {
 
   async run(): Promise<Result | typeof gone> {
     for (;;) {
+      this.#job.signal.throwIfAborted();
       const result = await (this.#offset === undefined ? this.#askOffset() : this.#append(this.#offset));
       if (result !== undefined) return result;
     }
