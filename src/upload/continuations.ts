@@ -2,7 +2,7 @@
 import { sleep } from '../core/engine/timers.ts';
 import { CircuitOpenError, LimitError } from '../core/errors.ts';
 import type { Backoff } from '../lib/backoff.ts';
-import { discardOutcome, isTransient, settle, type Outcome } from '../lib/outcome.ts';
+import { discardOutcome, isTransient, settle, unwrap, type Outcome } from '../lib/outcome.ts';
 import { retryAfter } from '../lib/retry-after.ts';
 
 /** 423 is `Locked`: a tus server still has the request that broke off. */
@@ -49,12 +49,13 @@ export class Continuations {
     return true;
   }
 
-  /** Sends a request until its outcome is not that of the network. */
+  /** Sends a request until another one would do no better. Throws an error that is not of the network. */
   async settle(send: () => Promise<Response>): Promise<Outcome> {
     for (;;) {
       const outcome = await settle(send());
       this.#signal.throwIfAborted();
-      if (!mayContinue(outcome) || !(await this.next(outcome))) return outcome;
+      if (!mayContinue(outcome)) return { response: unwrap(outcome) };
+      if (!(await this.next(outcome))) return outcome;
     }
   }
 

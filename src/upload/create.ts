@@ -2,7 +2,7 @@
 import { withoutUrlSecrets } from '../core/errors.ts';
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
 import { serializeResponse } from '../lib/body/serialize-response.ts';
-import { discardOutcome, type Outcome } from '../lib/outcome.ts';
+import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
 import { detect, protocols, type Detected } from './detect.ts';
 import { limitsOf } from './draft.ts';
 import { bytesIn, type Limits, type Metadata, type ProtocolName } from './protocol.ts';
@@ -36,10 +36,9 @@ export async function create(job: Job, record: UploadRecord, target: Target): Pr
     const message = `${withoutUrlSecrets(target.url)} ${what}`;
     return new UploadError('UPLOAD_FAILED', message, { offset: 0, response, cause: error });
   };
-  const check = ({ maxSize = Infinity }: Limits): void => {
-    if (blob.size > maxSize) throw refused(`accepts ${maxSize} bytes at most, and the file has ${blob.size}`);
-  };
-  check(limits);
+  const isTooLong = ({ maxSize = Infinity }: Limits): boolean => blob.size > maxSize;
+  const tooLong = ({ maxSize }: Limits): string => `accepts ${maxSize} bytes at most, and the file has ${blob.size}`;
+  if (isTooLong(limits)) throw refused(tooLong(limits));
   chunk.bound(limits);
 
   // For a file below `min-size` a server of the draft need not create an upload resource.
@@ -56,24 +55,26 @@ export async function create(job: Job, record: UploadRecord, target: Target): Pr
   );
   const { response } = outcome;
   if (response === undefined) throw refused('could not be reached', outcome);
-  const isComplete = protocol.isComplete(response);
   if (!response.ok) throw refused(`has refused the upload with status ${response.status}`, outcome);
-  if (isComplete === true || isWhole) return { result: await serializeResponse(response, maxBufferedBody) };
+  const result = await serializeResponse(response, maxBufferedBody);
+  if (isWhole || protocol.isComplete(response) === true) return { result };
 
   const location = response.headers.get('location');
   if (location === null)
     throw refused(
-      'has created no upload: its response has no Location; a server of another origin must expose it',
+      'has created no upload: the response has no Location, or does not expose it to other origins',
       outcome,
     );
-  const own = limitsOf(response);
-  discardOutcome(outcome);
   const url = new URL(location, response.url || target.url).href;
-  await record.created({ protocol: protocol.name, url });
-  if (own !== undefined) {
-    check(own);
-    chunk.bound(own);
+  const own = limitsOf(response) ?? {};
+  if (isTooLong(own)) {
+    await settle(send({ method: 'DELETE', url, isResource: true, headers: protocol.headers })).then(discardOutcome);
+    throw refused(tooLong(own));
   }
+  chunk.bound(own);
+  await record.created({ protocol: protocol.name, url });
+  // An empty upload is complete in tus when it is created.
+  if (blob.size === 0 && !protocol.hasLastRequest) return { result };
   return { offset: record.upload.url === url ? (bytesIn(response, 'upload-offset') ?? 0) : undefined };
 }
 

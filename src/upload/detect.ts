@@ -1,5 +1,5 @@
 /** Asks a server which protocol of resumable uploads it speaks. */
-import { discardOutcome, unwrap } from '../lib/outcome.ts';
+import { discardOutcome } from '../lib/outcome.ts';
 import type { Continuations } from './continuations.ts';
 import { draft, limitsOf } from './draft.ts';
 import { bytesIn, type Limits, type Protocol, type ProtocolName } from './protocol.ts';
@@ -20,7 +20,12 @@ export const protocols: Readonly<Record<ProtocolName, Protocol>> = { draft, tus 
  */
 export async function detect(url: string, send: Send, continuations: Continuations): Promise<Detected> {
   const outcome = await continuations.settle(() => send({ method: 'OPTIONS', url, isResource: false, headers: {} }));
-  const response = unwrap(outcome);
+  const { response, error: cause } = outcome;
+  if (response === undefined) {
+    const message =
+      'The server could not be asked for its protocol, or does not allow OPTIONS to pages of another origin';
+    throw new UploadError('UPLOAD_FAILED', `${message}: give protocol`, { offset: 0, cause });
+  }
   discardOutcome(outcome);
   const { headers, status } = response;
   if (/(^|,)\s*1\.0\.0\s*(,|$)/.test(headers.get('tus-version') ?? headers.get('tus-resumable') ?? ''))

@@ -1,7 +1,7 @@
 /** Sends the bytes of an upload to its upload resource. */
 import { after } from '../core/engine/timers.ts';
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
-import { TimeoutError, withoutUrlSecrets } from '../core/errors.ts';
+import { TimeoutError } from '../core/errors.ts';
 import { serializeResponse, type Serialized } from '../lib/body/serialize-response.ts';
 import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
 import type { ChunkSize } from './chunk-size.ts';
@@ -80,53 +80,50 @@ export class Transfer {
     if (this.#protocol.isComplete(response) === true) this.#completed = response;
     this.#bound(response);
     this.#confirm(offset);
-    return offset === blob.size && !this.#protocol.hasLastRequest ? serializeResponse(response, 0) : undefined;
+    return offset === blob.size && !this.#protocol.hasLastRequest
+      ? serializeResponse(response, maxBufferedBody)
+      : undefined;
   }
 
   async #append(offset: number): Promise<Result | typeof gone | undefined> {
     const { blob, chunk } = this.#job;
     const end = Math.min(offset + chunk.bytes, blob.size);
-    const isLast = end === blob.size;
+    const headers = this.#protocol.append(offset, end === blob.size);
     const started = performance.now();
-    const headers = this.#protocol.append(offset, isLast);
-    const outcome = await this.#limited((signal) =>
-      settle(this.#job.send({ ...this.#request('PATCH', headers), body: blob.slice(offset, end), signal })),
-    );
-    const { response } = outcome;
-    if (response === undefined) return this.#failed(outcome);
+    const outcome = await this.#send({ ...this.#request('PATCH', headers), body: blob.slice(offset, end) });
+    const { result, error } = outcome;
+    if (result === undefined) return this.#failed({ error });
+    const { response } = result;
     const isComplete = this.#protocol.isComplete(response);
-    if (isComplete === true) return this.#finish(outcome);
-    if (response.status === 409) return this.#conflict(outcome);
-    if (response.status === 413 && chunk.halve()) return this.#discard(outcome, offset);
-    if (!response.ok) return this.#failed(outcome);
+    if (isComplete === true) return this.#complete(result);
+    if (response.status === 409) return this.#conflict(response);
+    if (response.status === 413 && chunk.halve()) return;
+    if (!response.ok) return this.#failed({ response });
+
     const confirmed = bytesIn(response, 'upload-offset') ?? end;
-    if (confirmed > end) throw this.#error(`confirms ${confirmed} bytes, of which ${end} were sent`, outcome);
+    if (confirmed > end) throw this.#error(`confirms ${confirmed} bytes, of which ${end} were sent`, { response });
     this.#bound(response);
     chunk.confirmed(confirmed - offset, performance.now() - started);
     const isNew = confirmed > this.#confirmed;
     this.#confirm(confirmed);
-    if (confirmed === blob.size && isComplete === undefined) return this.#finish(outcome);
-    return isNew ? this.#discard(outcome, confirmed) : this.#repeat(outcome);
+    if (confirmed === blob.size && isComplete === undefined) return this.#complete(result);
+    return isNew ? undefined : this.#repeat({ response });
+  }
+
+  #complete(result: Result): Result {
+    const { response } = result;
+    if (!response.ok) throw this.#error(`has all, and has refused it with status ${response.status}`, { response });
+    this.#confirm(this.#job.blob.size);
+    return result;
   }
 
   /** The server has another offset than this client: that of the server is right. */
-  async #conflict(outcome: Outcome): Promise<undefined> {
-    const offset = bytesIn(outcome.response!, 'upload-offset');
+  async #conflict(response: Response): Promise<undefined> {
+    const offset = bytesIn(response, 'upload-offset');
     const { size } = this.#job.blob;
-    if (offset !== undefined && offset > size) throw this.#error(`has ${offset} bytes of ${size}`, outcome);
-    const isNew = offset !== undefined && offset > this.#confirmed;
-    if (!isNew) await this.#repeat(outcome);
+    if (offset !== undefined && offset > size) throw this.#error(`has ${offset} bytes of ${size}`, { response });
+    if (offset === undefined || offset <= this.#confirmed) await this.#repeat({ response });
     if (offset !== undefined) this.#confirm(offset);
-  }
-
-  async #finish(outcome: Outcome): Promise<Result | undefined> {
-    const { status } = outcome.response!;
-    const result = await serializeResponse(outcome.response!, maxBufferedBody);
-    const { response } = result;
-    if (result.broken) return this.#repeat({ error: new TypeError('The body of the last response broke off') });
-    if (!response.ok) throw this.#error(`has received all, and refused it with status ${status}`, { response });
-    this.#confirm(this.#job.blob.size);
-    return result;
   }
 
   async #failed(outcome: Outcome): Promise<Result | typeof gone | undefined> {
@@ -135,7 +132,7 @@ export class Transfer {
     const { response, error } = outcome;
     // A server need not send the last response again.
     if (this.#completed && response !== undefined && response.status < 500)
-      return serializeResponse(this.#completed, 0);
+      return serializeResponse(this.#completed, maxBufferedBody);
     if (response?.status === 404 || response?.status === 410) {
       discardOutcome(outcome);
       return gone;
@@ -155,11 +152,6 @@ export class Transfer {
     if (await this.#job.continuations.next(outcome)) return;
     const last = response === undefined ? 'a network error' : `status ${response.status}`;
     throw this.#error(`has confirmed nothing for too long; the last failure is ${last}`, outcome);
-  }
-
-  #discard(outcome: Outcome, offset: number): undefined {
-    discardOutcome(outcome);
-    this.#offset = offset;
   }
 
   #confirm(offset: number): void {
@@ -190,13 +182,13 @@ export class Transfer {
 
   #error(what: string, { response, error }: Outcome): UploadError {
     const offset = Math.max(this.#confirmed, 0);
-    const message = `The server of ${withoutUrlSecrets(new URL(this.#url).origin)} ${what}; it has ${offset} of ${this.#job.blob.size} bytes`;
+    const message = `${new URL(this.#url).origin} ${what}; it has ${offset} of ${this.#job.blob.size} bytes`;
     return new UploadError('UPLOAD_FAILED', message, { offset, response, cause: error });
   }
 
-  /** Runs an append, and aborts it after the longest time that one may take. */
-  async #limited(run: (signal: AbortSignal) => Promise<Outcome>): Promise<Outcome> {
-    const { signal, appendLimit: limit } = this.#job;
+  /** Sends an append, and reads the response, within the longest time that this may take. */
+  async #send(request: UploadRequest): Promise<{ result: Result; error?: never } | { result?: never; error: unknown }> {
+    const { send, signal, appendLimit: limit } = this.#job;
     const own = new AbortController();
     const leave = (): void => own.abort(signal.reason);
     const started = performance.now();
@@ -206,10 +198,18 @@ export class Transfer {
     if (signal.aborted) leave();
     signal.addEventListener('abort', leave);
     try {
-      return await run(own.signal);
+      const result = await serializeResponse(await send({ ...request, signal: own.signal }), maxBufferedBody);
+      return result.broken ? { error: brokenResponse() } : { result };
+    } catch (error) {
+      return { error };
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', leave);
     }
   }
+}
+
+/** Like the error of the network by which it was broken. */
+function brokenResponse(): TypeError {
+  return Object.assign(new TypeError('The response broke off'), { cause: { code: 'ECONNRESET' } });
 }

@@ -110,6 +110,41 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     await expect(send()).rejects.toMatchObject({ code: 'UPLOAD_UNSUPPORTED' });
   });
 
+  test('a server that cannot be reached fails the upload with the error of the network as its cause', async () => {
+    const { url, [Symbol.asyncDispose]: close } = await uploadServer({ protocol });
+    await close();
+    const failing = upload(transport, url, blob, { continuations: 0 });
+    await expect(failing).rejects.toMatchObject({ code: 'UPLOAD_FAILED', cause: { message: 'fetch failed' } });
+    const options = { continuations: 0, protocol } as const;
+    const creating = upload(transport, url, blob, options);
+    await expect(creating).rejects.toMatchObject({ code: 'UPLOAD_FAILED', cause: { message: 'fetch failed' } });
+  });
+
+  test('an error that is not of the network reaches the caller unchanged', async () => {
+    const broken = new RangeError('a bug');
+    const fail = (): Promise<Response> => Promise.reject(broken);
+    await expect(upload(fail, server.url, blob, {})).rejects.toBe(broken);
+    await expect(upload(fail, server.url, blob, { protocol })).rejects.toBe(broken);
+    const later: typeof fetch = (url, init) => (init?.method === 'PATCH' ? fail() : transport(url, init));
+    await expect(upload(later, server.url, blob)).rejects.toBe(broken);
+  });
+
+  test('a last response that breaks off is asked for again', async () => {
+    if (protocol === 'tus') return;
+    let isFirst = true;
+    const breaking: typeof fetch = async (url, init) => {
+      const response = await transport(url, init);
+      if (!response.headers.get('upload-complete')?.includes('1') || init?.method !== 'PATCH' || !isFirst)
+        return response;
+      isFirst = false;
+      await response.arrayBuffer();
+      const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) });
+      return new Response(body, response);
+    };
+    const { response } = await upload(breaking, server.url, blob, { backoff });
+    expect(await response.json()).toEqual({ size: film.length });
+  });
+
   test('a pause above a minute that the server requests ends the upload', async () => {
     server.trouble({ method: 'PATCH', status: 429, headers: { 'retry-after': '61' } });
     await expect(send()).rejects.toMatchObject({ code: 'UPLOAD_FAILED' });

@@ -41,6 +41,7 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     const { url, response } = await send('');
     expect(response.ok).toBe(true);
     expect(await server.bytesOf(url)).toHaveLength(0);
+    expect(server.log.slice(2)).toEqual(protocol === 'tus' ? [] : ['PATCH 200']);
   });
 
   test('a file on disk is uploaded', async () => {
@@ -179,6 +180,8 @@ describe('the draft', () => {
     await open('max-size=10');
     await expect(send(text)).rejects.toThrow('10 bytes at most');
     expect(server.log).toEqual(['OPTIONS 204']);
+    await expect(send(text, { protocol: 'draft' })).rejects.toThrow('10 bytes at most');
+    expect(server.log.slice(1)).toEqual(['POST 201', 'DELETE 204']);
   });
 
   test('sends a file below min-size in one request', async () => {

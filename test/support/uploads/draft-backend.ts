@@ -112,12 +112,11 @@ export function draftBackend({ limit = 'min-size=0', isReplaying = true, write }
     async handle(request, response) {
       const { method, url = '', headers } = request;
       if (method === 'OPTIONS') {
-        const asked = headers['access-control-request-headers'];
-        const preflight = {
-          'access-control-allow-headers': String(asked),
+        return reply(request, response, 204, {
+          'upload-limit': limit,
+          'access-control-allow-headers': headers['access-control-request-headers'] ?? '',
           'access-control-allow-methods': 'POST, HEAD, PATCH, DELETE, OPTIONS',
-        };
-        return reply(request, response, 204, { 'upload-limit': limit, ...(asked !== undefined && preflight) });
+        });
       }
       if (method === 'POST') return create(request, response);
       const id = url.split('/').at(-1)!;
