@@ -97,7 +97,7 @@ export class Transfer {
     const isComplete = this.#protocol.isComplete(response);
     if (isComplete === true) return this.#complete(result);
     if (response.status === 409) return this.#conflict(response);
-    if (response.status === 413 && chunk.halve()) return;
+    if (response.status === 413 && chunk.halve()) return undefined;
     if (!response.ok) return this.#failed({ response });
 
     const confirmed = bytesIn(response, 'upload-offset') ?? end;

@@ -16,6 +16,18 @@ export interface Pages extends AsyncDisposable {
   tabs(count: number, path?: string): Promise<[Page, ...Page[]]>;
 }
 
+/** The paths of kyoa, of what a page uses of its adapters, and of the packages of both. */
+export const importMap: Readonly<Record<string, string>> = {
+  kyoa: '/src/index.ts',
+  'kyoa/upload': '/src/upload.ts',
+  'kyoa/indexeddb': '/adapters/storage/indexeddb.ts',
+  ky: '/node_modules/ky/distribution/index.js',
+  'p-retry': '/node_modules/p-retry/index.js',
+  'p-timeout': '/node_modules/p-timeout/index.js',
+  'is-network-error': '/node_modules/is-network-error/index.js',
+  'idb-keyval': '/node_modules/idb-keyval/dist/index.js',
+};
+
 /** Every page runs the module `script`. `imports` has the paths of its bare specifiers. */
 export async function pages(script: string, imports: Readonly<Record<string, string>> = {}): Promise<Pages> {
   const html = `<!doctype html><link rel="icon" href="data:,">

@@ -6,19 +6,8 @@ import type { Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { until } from '../support/origin.ts';
-import { pages, type Pages } from '../support/pages.ts';
+import { importMap, pages, type Pages } from '../support/pages.ts';
 import { uploadServer, type UploadServer } from '../support/uploads/server.ts';
-
-const imports = {
-  kyoa: '/src/index.ts',
-  'kyoa/upload': '/src/upload.ts',
-  'kyoa/indexeddb': '/adapters/storage/indexeddb.ts',
-  ky: '/node_modules/ky/distribution/index.js',
-  'p-retry': '/node_modules/p-retry/index.js',
-  'p-timeout': '/node_modules/p-timeout/index.js',
-  'is-network-error': '/node_modules/is-network-error/index.js',
-  'idb-keyval': '/node_modules/idb-keyval/dist/index.js',
-};
 
 const script = `
   import * as kyoa from 'kyoa';
@@ -37,7 +26,7 @@ let browser: Pages;
 let server: UploadServer;
 let page: Page;
 beforeAll(async () => {
-  browser = await pages(script, imports);
+  browser = await pages(script, importMap);
 });
 afterAll(() => browser[Symbol.asyncDispose]());
 afterEach(async () => {
