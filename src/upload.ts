@@ -1,6 +1,7 @@
 /** The public names of `kyoa/upload`. */
 export { upload } from './upload/upload.ts';
-export { cancelUpload, type CancelUploadOptions } from './upload/cancel-upload.ts';
+export { cancelUpload } from './upload/cancel-upload.ts';
+export type { CancelUploadOptions } from './upload/cancel-upload.ts';
 export type { Uploaded, UploadOptions, UploadProgress } from './upload/upload.ts';
 export type { UploadApi, UploadCallOptions } from './upload/send.ts';
 export type { ProtocolName } from './upload/protocol.ts';

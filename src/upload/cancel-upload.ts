@@ -6,7 +6,11 @@ import { protocols } from './detect.ts';
 import { keyOf, UploadRecord } from './record.ts';
 import { sender, storageOf, type UploadApi, type UploadCallOptions } from './send.ts';
 
-/** The options of `cancelUpload()`: those of `upload()` that name the upload, and the options of its request. */
+/**
+ * The options of `cancelUpload()`: those of `upload()` that name the upload, and the options of its request.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/uploads.md#pause-and-cancel
+ */
 export interface CancelUploadOptions extends UploadCallOptions {
   readonly requestId: string;
   /** @default the storage of the client or fetch */
@@ -22,6 +26,7 @@ export interface CancelUploadOptions extends UploadCallOptions {
  * @throws the error of the network, if the server could not be asked; the storage still has the upload then
  * @example
  * ```ts
+ * import kyoa from 'kyoa';
  * import { cancelUpload } from 'kyoa/upload';
  *
  * await cancelUpload(kyoa, 'https://api.example.com/files', { requestId: 'film-42' });

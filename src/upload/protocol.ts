@@ -1,6 +1,10 @@
 /** What the two protocols have in common: an upload resource with an offset, which requests create, ask for and append to. */
 
-/** `'draft'` is draft-ietf-httpbis-resumable-upload, `'tus'` is tus 1.0. */
+/**
+ * The name of a protocol: `'draft'` is draft-ietf-httpbis-resumable-upload, `'tus'` is tus 1.0.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/uploads.md
+ */
 export type ProtocolName = 'draft' | 'tus';
 
 export interface Protocol {

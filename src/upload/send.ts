@@ -4,10 +4,18 @@ import type { Storage } from '../core/storage.ts';
 import type { Kyoa } from '../kyoa.ts';
 import { brand, type Fetch } from '../transport.ts';
 
-/** What an upload sends its requests through: a client, such as `kyoa`, or any fetch. */
+/**
+ * What an upload sends its requests through: a client, such as `kyoa`, or any fetch.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/uploads.md
+ */
 export type UploadApi = Kyoa | Fetch;
 
-/** The options of every request of an upload: the overrides of kyoa, and the members of RequestInit. */
+/**
+ * The options of every request of an upload: the overrides of kyoa, and the members of RequestInit.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/uploads.md#options
+ */
 export interface UploadCallOptions
   extends Omit<CallOptions, 'requestId'>, Omit<RequestInit, 'body' | 'method' | 'headers' | 'signal'> {
   /** Sent with every request, for example `authorization`. */

@@ -17,6 +17,7 @@ export interface UploadFacts {
  *
  * @example
  * ```ts
+ * import kyoa from 'kyoa';
  * import { upload, UploadError } from 'kyoa/upload';
  *
  * try {

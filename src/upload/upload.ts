@@ -28,7 +28,11 @@ import { sender, storageOf, type UploadApi, type UploadCallOptions } from './sen
 import { gone, Transfer, type Job, type Result } from './transfer.ts';
 import { UploadError } from './upload-error.ts';
 
-/** How far an upload is. The members are those of ky's `Progress`. */
+/**
+ * How far an upload is. The members are those of ky's `Progress`.
+ *
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/uploads.md#options
+ */
 export interface UploadProgress {
   /** From 0 to 1. */
   readonly percent: number;
@@ -115,6 +119,7 @@ const appendLimit = 60_000;
  * @throws {KyoaError} `INVALID_OPTION`; `STORAGE` before anything is sent
  * @example
  * ```ts
+ * import kyoa from 'kyoa';
  * import { upload } from 'kyoa/upload';
  *
  * const film = new File(['...'], 'film.mp4', { type: 'video/mp4', lastModified: 0 });

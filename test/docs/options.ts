@@ -39,10 +39,10 @@ export function optionsOf(name: string): Map<string, Facts> {
   );
 }
 
-/** Of the interface of that name, and of those that it extends. */
+/** Of the interface of that name, and of the interfaces that it extends. */
 function membersOf(name: string): Map<string, Omit<Facts, 'declared'>> {
-  const pattern = new RegExp(`export interface ${name}(?:<[^{]*>)?(?: extends (\\w+))? \\{\\n([^]*?)\\n\\}`);
-  const [, parent, body] = sources.flatMap((source) => pattern.exec(source) ?? []);
+  const pattern = new RegExp(`export interface ${name}(?:<[^{]*>)?(?:\\s+extends ([^{]+?))? \\{\\n([^]*?)\\n\\}`);
+  const [, extended = '', body] = sources.flatMap((source) => pattern.exec(source) ?? []);
   if (body === undefined) throw new Error(`No source has an interface ${name}`);
   const own = Array.from(
     body.matchAll(/(?:\/\*\*([^]*?)\*\/\s*)?^ {2}readonly (\w+)(\??):/gm),
@@ -51,5 +51,6 @@ function membersOf(name: string): Map<string, Omit<Facts, 'declared'>> {
       return [option!, { required: optional === '', documented }] as const;
     },
   );
-  return new Map([...(parent === undefined ? [] : membersOf(parent)), ...own]);
+  const parents = extended.split(',').filter((parent) => /^\w+$/.test(parent));
+  return new Map([...parents.flatMap((parent) => [...membersOf(parent)]), ...own]);
 }
