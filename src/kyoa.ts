@@ -159,7 +159,7 @@ function assemble(parts: Parts, place: boolean | string = true): Kyoa {
   const { signal, hooks, ...defaults } = parts.defaults;
   const pipeline = clientPipeline({ use, storage, ...(transport && { fetch: withRequest(transport) }) });
   const names = ourNames(use);
-  const instance: Instance = { use, storage, pipeline, names, overrides, signal, hooks };
+  const instance: Instance = { use, storage, pipeline, transport, names, overrides, signal, hooks };
   const kys = ky.create(defaults);
 
   const through =

@@ -19,6 +19,11 @@ export const brand: unique symbol = Symbol.for('kyoa.fetch') as never;
 
 const fetchAtImport: Fetch | undefined = globalThis.fetch;
 
+/** Looked up at each call, so that mocks work. A global that was replaced by a kyoa fetch must not call itself. */
+export function globalFetch(): Fetch {
+  return brand in globalThis.fetch ? fetchAtImport! : globalThis.fetch;
+}
+
 /**
  * Next's fetch serves a second GET of a rendering from its memo of the first, also if that was a 503. It passes by the memo
  * for a `keepalive` request; a signal is not enough, because Next drops the one beside a Request. Node's fetch ignores it.
@@ -28,9 +33,7 @@ const passNextMemo: RequestInit = { keepalive: true };
 /** Without a transport, requests go to the global fetch. */
 export function transportHandler(transport: Fetch | undefined): Handler {
   const send: Handler = (ctx) => {
-    // Looked up at each call, so that mocks work. A global that was replaced by a kyoa fetch must not call itself.
-    const fetch: Fetch & Partial<KyoaTransport> =
-      transport ?? (brand in globalThis.fetch ? fetchAtImport! : globalThis.fetch);
+    const fetch: Fetch & Partial<KyoaTransport> = transport ?? globalFetch();
     const { requestLike, abortSource, call } = attemptOf(ctx);
     const again = call.sent && '__nextPatched' in fetch && requestLike.body === null;
     call.sent += 1;

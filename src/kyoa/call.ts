@@ -1,7 +1,6 @@
 /** One call of the client: ky, whose fetch is the pipeline, and whose own limits and retries never run. */
-import type { BodyInit } from '../core/engine/fetch-types.ts';
 import { replaceOption, type Hooks, type Input, type Options, type ResponsePromise, type StandardSchemaV1 } from 'ky';
-import { isStream, snapshot, sources } from '../core/engine/request-body.ts';
+import { snapshot } from '../core/engine/request-body.ts';
 import type { Context } from '../core/context.ts';
 import type { Storage } from '../core/storage.ts';
 import { clientPipeline } from '../fetch.ts';
@@ -22,6 +21,7 @@ import {
 } from './options.ts';
 import { asWritten, noteBody, withRequest } from './request.ts';
 import { TotalLimit } from './total-limit.ts';
+import { withUploadProgress } from './upload-progress.ts';
 import { explainUrl } from './url-error.ts';
 
 /** What the calls of an instance have in common. */
@@ -29,6 +29,7 @@ export interface Instance {
   readonly use: Stack;
   readonly storage: Storage;
   readonly pipeline: Pipeline;
+  readonly transport: Fetch | undefined;
   /** The members of options that are kyoa's. */
   readonly names: ReadonlySet<string>;
   readonly overrides: Overrides;
@@ -91,26 +92,22 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
   const [own] = split(given, names);
   const { fetch } = own;
   const overrides = toOverrides(own); // with `fetch`: a transport of the call's own may stand for an identity
-  const to = fetch === undefined ? pipeline : clientPipeline({ use, storage, fetch: withRequest(fetch as Fetch) });
+  const transport = ownTransport(given, (fetch as Fetch | undefined) ?? instance.transport, fetch !== undefined);
+  const to = transport === undefined ? pipeline : clientPipeline({ use, storage, fetch: transport });
   const limit = new TotalLimit({ stack: isLive(use) ? use.current : use, options: overrides });
   const hooks = new CallHooks(given.hooks ?? {}, limit);
 
-  // For `onUploadProgress`, ky replaces the body by a stream. A hook of `afterResponse` may later send another request.
-  let source: BodyInit | undefined;
-  const noteSource = ({ request }: { readonly request: Request }): void => void (source = sources.get(request));
-
   const transmit = (request: Request, init: object): Promise<Response> => {
     const written = asWritten(request);
-    if (source !== undefined && !isStream(source)) sources.set(request, source);
-    source = undefined;
-    const transport = split(init, names)[1];
+    const members = split(init, names)[1];
     const options = hooks.isEmpty ? overrides : toOverrides({ ...overrides, retry: hooks.retry });
     const begin = (): void => limit.restart(isLive(use) ? settingsNow(use, request, options) : { stack: use, options });
     if (isLive(use) && use.pending !== undefined) void use.pending.then(begin);
     else begin();
     // Without hooks, the request's signal is one that ky never aborts. A hook may have set another one.
     const all = hooks.isEmpty ? callers : [...callers, retainSignal(request)];
-    const run = (signal: AbortSignal | undefined): Promise<Response> => to(written, signal, { options, transport });
+    const run = (signal: AbortSignal | undefined): Promise<Response> =>
+      to(written, signal, { options, transport: members });
     return all.length > 1 ? withCallerSignals(all, run) : run(all[0]);
   };
 
@@ -120,12 +117,20 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
   if (parseJson) given.parseJson = (text, context) => limit.run(() => parseJson(text, context), context.request);
   if (!hooks.isEmpty) given.hooks = hooks.limited();
   else given.hooks = body != null || json !== undefined ? { beforeRequest: [noteBody], beforeError } : { beforeError };
-  if (given.onUploadProgress) given.hooks.beforeRequest = [...(given.hooks.beforeRequest ?? []), noteSource];
   given.retry = hooks.isEmpty ? 0 : kysRetry(overrides['retry']);
   given.timeout = false;
   given.totalTimeout = false;
   given.fetch = transmit as Fetch;
   return { hooks, limit };
+}
+
+/** The transport of a call that has one of its own, or that reports its progress in place of ky. */
+function ownTransport(given: Options, fetch: Fetch | undefined, isOwn: boolean): Fetch | undefined {
+  const { onUploadProgress: report } = given;
+  const transport = fetch && withRequest(fetch);
+  if (typeof report !== 'function') return isOwn ? transport : undefined; // ky refuses what is no function
+  delete given.onUploadProgress;
+  return withUploadProgress(transport, report);
 }
 
 /** The stack and the options of a call that begins now. */

@@ -15,6 +15,7 @@ import kyoa, {
   type AfterResponseHook,
   type InstanceOptions,
   type Options,
+  type Progress,
 } from '../../src/index.ts';
 import { reasonOf } from '../support/promises.ts';
 import { clients, hang, stall, test } from './server.ts';
@@ -323,6 +324,22 @@ describe('kyoa', () => {
         expect(bare).toEqual([bare[0], bare[0]]);
         expect(sent).toBeGreaterThanOrEqual(3_000_000);
       }
+    });
+
+    test.for([
+      ['a text', 'x'.repeat(100_000), 100_000],
+      ['a text with letters of two bytes', 'ü'.repeat(50_000), 100_000],
+      ['a Blob', new Blob(['x'.repeat(100_000)]), 100_000],
+      ['bytes', new Uint8Array(100_000).fill(120), 100_000],
+      ['parameters', new URLSearchParams({ a: 'x'.repeat(99_998) }), 100_000],
+    ] as const)('of %s is reported for every attempt', async ([, body, total], { server }) => {
+      server.respond(503, 200);
+      const seen: Progress[] = [];
+      await api.put(server.origin, { body, onUploadProgress: (progress) => void seen.push(progress) });
+      const whole = { percent: 1, transferredBytes: total, totalBytes: total };
+      expect(seen.filter(({ percent }) => percent === 1)).toEqual([whole, whole]);
+      expect(seen.every(({ totalBytes }) => totalBytes === total)).toBe(true);
+      expect(server.requests.map(({ body }) => Buffer.byteLength(body))).toEqual([total, total]);
     });
 
     test('is that of the Request which a hook sets, with onUploadProgress', async ({ server }) => {
