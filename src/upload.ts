@@ -2,7 +2,8 @@
 export { upload } from './upload/upload.ts';
 export { cancelUpload } from './upload/cancel-upload.ts';
 export type { CancelUploadOptions } from './upload/cancel-upload.ts';
-export type { Uploaded, UploadOptions, UploadProgress } from './upload/upload.ts';
+export type { Uploaded } from './upload/upload.ts';
+export type { UploadOptions, UploadProgress } from './upload/options.ts';
 export type { UploadApi, UploadCallOptions } from './upload/send.ts';
 export type { ProtocolName } from './upload/protocol.ts';
 export { UploadError } from './upload/upload-error.ts';

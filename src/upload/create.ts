@@ -1,13 +1,11 @@
 /** Creates the upload resource of a file. */
 import { withoutUrlSecrets } from '../core/errors.ts';
-import { maxBufferedBody } from '../core/engine/http-constants.ts';
-import { serializeResponse } from '../lib/body/serialize-response.ts';
 import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
 import { detect, protocols, type Detected } from './detect.ts';
 import { limitsOf } from './draft.ts';
 import { bytesIn, type Limits, type Metadata, type ProtocolName } from './protocol.ts';
 import type { UploadRecord } from './record.ts';
-import type { Job, Result } from './transfer.ts';
+import type { Job } from './transfer.ts';
 import { UploadError } from './upload-error.ts';
 
 /** To what a file is uploaded. */
@@ -21,7 +19,7 @@ export interface Target {
 export interface Created {
   /** `undefined` if it has to be asked for. */
   readonly offset?: number | undefined;
-  readonly result?: Result;
+  readonly response?: Response;
 }
 
 /**
@@ -56,8 +54,7 @@ export async function create(job: Job, record: UploadRecord, target: Target): Pr
   const { response } = outcome;
   if (response === undefined) throw refused('could not be reached', outcome);
   if (!response.ok) throw refused(`has refused the upload with status ${response.status}`, outcome);
-  const result = await serializeResponse(response, maxBufferedBody);
-  if (isWhole || protocol.isComplete(response) === true) return { result };
+  if (isWhole || protocol.isComplete(response) === true) return { response };
 
   const location = response.headers.get('location');
   if (location === null)
@@ -74,7 +71,7 @@ export async function create(job: Job, record: UploadRecord, target: Target): Pr
   chunk.bound(own);
   await record.created({ protocol: protocol.name, url });
   // An empty upload is complete in tus when it is created.
-  if (blob.size === 0 && !protocol.hasLastRequest) return { result };
+  if (blob.size === 0 && !protocol.hasLastRequest) return { response };
   return { offset: record.upload.url === url ? (bytesIn(response, 'upload-offset') ?? 0) : undefined };
 }
 

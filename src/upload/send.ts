@@ -1,7 +1,11 @@
 /** Sends the requests of an upload through a client or a fetch. */
 import type { CallOptions } from '../call-options.ts';
+import { maxBufferedBody } from '../core/engine/http-constants.ts';
+import { afterRest, LimitTimer } from '../core/engine/timers.ts';
+import { TimeoutError } from '../core/errors.ts';
 import type { Storage } from '../core/storage.ts';
 import type { Kyoa } from '../kyoa.ts';
+import { serializeResponse } from '../lib/body/serialize-response.ts';
 import { brand, type Fetch } from '../transport.ts';
 
 /**
@@ -32,29 +36,66 @@ export interface UploadRequest {
   readonly isResource: boolean;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Blob | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
+/** Resolves when the response has been read, up to 1 MiB of it. */
 export type Send = (request: UploadRequest) => Promise<Response>;
 
 /** An append is not sent again as it is: the server is asked first what it has. */
 const once = { retry: false, hedge: false, dedupe: false, idempotency: false } as const;
 
+/** The limits of a stack are for short calls. In their place, and through a fetch without limits, a request has this, ms. */
+const longestRequest = 60_000;
+
 /** Each request is a call of its own, through the whole stack of the client or fetch. */
 export function sender(api: UploadApi, { headers, signal, ...options }: UploadCallOptions): Send {
   const isKyoa = storageOf(api) !== undefined;
-  return (request) => {
-    const { method, url, isResource, body } = request;
+  const call = (
+    { method, url, isResource, body, ...request }: UploadRequest,
+    signal: AbortSignal,
+  ): Promise<Response> => {
     const all = new Headers(headers);
     for (const [name, value] of Object.entries(request.headers)) all.set(name, value);
-    const given = { method, headers: all, ...(body && { body }), signal: request.signal ?? signal ?? null };
     const isAppend = method === 'PATCH';
-    const init = { cache: 'no-store', ...(isKyoa && isAppend && { ...once, timeout: false }), ...options, ...given };
-    if (!isClient(api)) return api(url, init as RequestInit);
+    const init = { ...(isKyoa && isAppend && { ...once, timeout: false }), ...options };
+    const members = { ...init, method, headers: all, ...(body && { body }), signal };
+    if (!isClient(api)) return api(url, members);
     // What the client adds to URLs is for those that the caller writes.
     const asIs = isResource ? { prefix: '', searchParams: undefined } : {};
-    return api(url, { throwHttpErrors: false, ...asIs, ...init } as never);
+    return api(url, { throwHttpErrors: false, ...asIs, ...members });
   };
+  const limit = options.timeout === undefined ? longestRequest : Infinity;
+  return (request) => limited(limit, signal, (signal) => call(request, signal).then(whole));
+}
+
+/** Runs a request under the signal of the caller and a limit, and leaves no listener and no timer. */
+async function limited(
+  limit: number,
+  caller: AbortSignal | undefined,
+  run: (signal: AbortSignal) => Promise<Response>,
+): Promise<Response> {
+  const own = new AbortController();
+  const leave = (): void => own.abort(caller?.reason);
+  const started = performance.now();
+  const expire = (): void => {
+    own.abort(new TimeoutError({ phase: 'total', limit, elapsed: performance.now() - started }));
+  };
+  const timer = new LimitTimer(limit, (rest) => afterRest(rest, expire));
+  if (caller?.aborted) leave();
+  caller?.addEventListener('abort', leave);
+  try {
+    return await run(own.signal);
+  } finally {
+    timer.cancel();
+    caller?.removeEventListener('abort', leave);
+  }
+}
+
+/** The same response, read. One that breaks off rejects like the error of the network by which it was broken. */
+async function whole(given: Response): Promise<Response> {
+  const { response, broken } = await serializeResponse(given, maxBufferedBody);
+  if (broken) throw Object.assign(new TypeError('The response broke off'), { cause: { code: 'ECONNRESET' } });
+  return response;
 }
 
 function isClient(api: UploadApi): api is Kyoa {

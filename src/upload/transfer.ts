@@ -1,8 +1,4 @@
 /** Sends the bytes of an upload to its upload resource. */
-import { after } from '../core/engine/timers.ts';
-import { maxBufferedBody } from '../core/engine/http-constants.ts';
-import { TimeoutError } from '../core/errors.ts';
-import { serializeResponse, type Serialized } from '../lib/body/serialize-response.ts';
 import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
 import type { ChunkSize } from './chunk-size.ts';
 import { mayContinue, type Continuations } from './continuations.ts';
@@ -18,8 +14,6 @@ export interface Job {
   readonly chunk: ChunkSize;
   readonly continuations: Continuations;
   readonly signal: AbortSignal;
-  /** The longest time of an append, ms. */
-  readonly appendLimit: number;
   readonly onProgress: (offset: number) => void;
 }
 
@@ -28,9 +22,6 @@ export interface UploadResource {
   readonly protocol: Protocol;
   readonly url: string;
 }
-
-/** The last response, and its text for the storage if it can be stored. */
-export type Result = Pick<Serialized, 'response' | 'text'>;
 
 /** The server has no such upload any more. */
 export const gone: unique symbol = Symbol('gone');
@@ -59,15 +50,15 @@ export class Transfer {
     if (offset !== undefined) this.#confirm(offset);
   }
 
-  async run(): Promise<Result | typeof gone> {
+  async run(): Promise<Response | typeof gone> {
     for (;;) {
       this.#job.signal.throwIfAborted();
-      const result = await (this.#offset === undefined ? this.#askOffset() : this.#append(this.#offset));
-      if (result !== undefined) return result;
+      const end = await (this.#offset === undefined ? this.#askOffset() : this.#append(this.#offset));
+      if (end !== undefined) return end;
     }
   }
 
-  async #askOffset(): Promise<Result | typeof gone | undefined> {
+  async #askOffset(): Promise<Response | typeof gone | undefined> {
     const { blob, send } = this.#job;
     const outcome = await settle(send(this.#request('HEAD', {})));
     const { response } = outcome;
@@ -80,25 +71,22 @@ export class Transfer {
     if (this.#protocol.isComplete(response) === true) this.#completed = response;
     this.#bound(response);
     this.#confirm(offset);
-    return offset === blob.size && !this.#protocol.hasLastRequest
-      ? serializeResponse(response, maxBufferedBody)
-      : undefined;
+    return offset === blob.size && !this.#protocol.hasLastRequest ? response : undefined;
   }
 
-  async #append(offset: number): Promise<Result | typeof gone | undefined> {
-    const { blob, chunk } = this.#job;
+  async #append(offset: number): Promise<Response | typeof gone | undefined> {
+    const { blob, chunk, send } = this.#job;
     const end = Math.min(offset + chunk.bytes, blob.size);
     const headers = this.#protocol.append(offset, end === blob.size);
     const started = performance.now();
-    const outcome = await this.#send({ ...this.#request('PATCH', headers), body: blob.slice(offset, end) });
-    const { result, error } = outcome;
-    if (result === undefined) return this.#failed({ error });
-    const { response } = result;
+    const outcome = await settle(send({ ...this.#request('PATCH', headers), body: blob.slice(offset, end) }));
+    const { response } = outcome;
+    if (response === undefined) return this.#failed(outcome);
     const isComplete = this.#protocol.isComplete(response);
-    if (isComplete === true) return this.#complete(result);
+    if (isComplete === true) return this.#complete(response);
     if (response.status === 409) return this.#conflict(response);
     if (response.status === 413 && chunk.halve()) return undefined;
-    if (!response.ok) return this.#failed({ response });
+    if (!response.ok) return this.#failed(outcome);
 
     const confirmed = bytesIn(response, 'upload-offset') ?? end;
     if (confirmed > end) throw this.#error(`confirms ${confirmed} bytes, of which ${end} were sent`, { response });
@@ -106,15 +94,14 @@ export class Transfer {
     chunk.confirmed(confirmed - offset, performance.now() - started);
     const isNew = confirmed > this.#confirmed;
     this.#confirm(confirmed);
-    if (confirmed === blob.size && isComplete === undefined) return this.#complete(result);
+    if (confirmed === blob.size && isComplete === undefined) return this.#complete(response);
     return isNew ? undefined : this.#repeat({ response });
   }
 
-  #complete(result: Result): Result {
-    const { response } = result;
+  #complete(response: Response): Response {
     if (!response.ok) throw this.#error(`has all, and has refused it with status ${response.status}`, { response });
     this.#confirm(this.#job.blob.size);
-    return result;
+    return response;
   }
 
   /** The server has another offset than this client: that of the server is right. */
@@ -126,13 +113,12 @@ export class Transfer {
     if (offset !== undefined) this.#confirm(offset);
   }
 
-  async #failed(outcome: Outcome): Promise<Result | typeof gone | undefined> {
+  async #failed(outcome: Outcome): Promise<Response | typeof gone | undefined> {
     const { chunk, signal } = this.#job;
     signal.throwIfAborted();
     const { response, error } = outcome;
     // A server need not send the last response again.
-    if (this.#completed && response !== undefined && response.status < 500)
-      return serializeResponse(this.#completed, maxBufferedBody);
+    if (this.#completed && response !== undefined && response.status < 500) return this.#completed;
     if (response?.status === 404 || response?.status === 410) {
       discardOutcome(outcome);
       return gone;
@@ -142,7 +128,8 @@ export class Transfer {
       return this.#repeat(outcome);
     }
     if (response === undefined) throw error;
-    throw this.#error(`has refused a request with status ${response.status}`, outcome);
+    const advice = response.status === 413 ? '; give a smaller chunk' : '';
+    throw this.#error(`has refused a request with status ${response.status}${advice}`, outcome);
   }
 
   /** Asks the server for the offset after a pause, unless too many requests in a row have confirmed nothing. */
@@ -185,31 +172,4 @@ export class Transfer {
     const message = `${new URL(this.#url).origin} ${what}; it has ${offset} of ${this.#job.blob.size} bytes`;
     return new UploadError('UPLOAD_FAILED', message, { offset, response, cause: error });
   }
-
-  /** Sends an append, and reads the response, within the longest time that this may take. */
-  async #send(request: UploadRequest): Promise<{ result: Result; error?: never } | { result?: never; error: unknown }> {
-    const { send, signal, appendLimit: limit } = this.#job;
-    const own = new AbortController();
-    const leave = (): void => own.abort(signal.reason);
-    const started = performance.now();
-    const timer = after(limit, () =>
-      own.abort(new TimeoutError({ phase: 'total', limit, elapsed: performance.now() - started })),
-    );
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave);
-    try {
-      const result = await serializeResponse(await send({ ...request, signal: own.signal }), maxBufferedBody);
-      return result.broken ? { error: brokenResponse() } : { result };
-    } catch (error) {
-      return { error };
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', leave);
-    }
-  }
-}
-
-/** Like the error of the network by which it was broken. */
-function brokenResponse(): TypeError {
-  return Object.assign(new TypeError('The response broke off'), { cause: { code: 'ECONNRESET' } });
 }

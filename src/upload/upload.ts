@@ -1,71 +1,19 @@
 /** Uploads that go on where they broke off: tus 1.0, and the IETF's draft of resumable uploads. */
 import { memory } from '../../adapters/storage/memory.ts';
-import {
-  count,
-  delay,
-  duration,
-  fn,
-  invalid,
-  object,
-  oneOf,
-  positive,
-  storage,
-  text,
-  type Settings,
-  type Shape,
-} from '../core/options.ts';
+import { maxBufferedBody } from '../core/engine/http-constants.ts';
+import { invalid } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
-import { exponential, type Backoff } from '../lib/backoff.ts';
-import { restoreResponse } from '../lib/body/serialize-response.ts';
+import { restoreResponse, serializeResponse } from '../lib/body/serialize-response.ts';
 import { noop } from '../lib/noop.ts';
 import { ChunkSize } from './chunk-size.ts';
 import { Continuations } from './continuations.ts';
 import { create, type Target } from './create.ts';
 import { protocols } from './detect.ts';
-import type { Metadata, ProtocolName } from './protocol.ts';
+import { parse, type Policy, type UploadOptions, type UploadProgress } from './options.ts';
 import { fingerprintOf, keyOf, UploadRecord, type StoredUpload } from './record.ts';
-import { sender, storageOf, type UploadApi, type UploadCallOptions } from './send.ts';
-import { gone, Transfer, type Job, type Result } from './transfer.ts';
+import { sender, storageOf, type UploadApi } from './send.ts';
+import { gone, Transfer, type Job } from './transfer.ts';
 import { UploadError } from './upload-error.ts';
-
-/**
- * How far an upload is. The members are those of ky's `Progress`.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/uploads.md#options
- */
-export interface UploadProgress {
-  /** From 0 to 1. */
-  readonly percent: number;
-  /** The bytes that the server has confirmed. */
-  readonly transferredBytes: number;
-  readonly totalBytes: number;
-}
-
-/**
- * The options of `upload()`. Durations are in ms. Every further member is an option of each request.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/uploads.md#options
- */
-export interface UploadOptions extends UploadCallOptions {
-  /** Names the upload of this file to this URL. A later call with the same name goes on, also after a reload. @default none: the upload ends with the call */
-  readonly requestId?: string | undefined;
-  /** Where the URL of the upload is kept. @default the storage of the client or fetch */
-  readonly storage?: Storage | undefined;
-  /** The protocol of the server. `'auto'` asks the server by OPTIONS. @default 'auto' */
-  readonly protocol?: 'auto' | ProtocolName | undefined;
-  /** The most bytes of a request. `Infinity`: all that is missing. @default as many as the line takes in 2 s, from 1 MiB on */
-  readonly chunk?: number | undefined;
-  /** What a tus server learns of the file (`Upload-Metadata`). @default `filename` and `filetype`, if the file has them */
-  readonly metadata?: Readonly<Record<string, string>> | undefined;
-  /** Called when the upload begins or continues, and for each request that the server has confirmed. */
-  readonly onProgress?: ((progress: UploadProgress) => void) | undefined;
-  /** How many requests in a row may confirm no new byte before the upload fails. @default 5 */
-  readonly continuations?: number | undefined;
-  /** The pause before the next request after one that has confirmed nothing, ms. @default exponential(1_000, 30_000) */
-  readonly backoff?: Backoff | undefined;
-  /** How long the storage keeps the URL of an upload, and later its result, ms. @default 604_800_000 */
-  readonly ttl?: number | undefined;
-}
 
 /**
  * An upload that has arrived.
@@ -78,33 +26,6 @@ export interface Uploaded {
   /** The URL of the upload on the server. Servers may let anybody append who has it: treat it as a secret. */
   readonly url: string;
 }
-
-type Own =
-  | 'requestId'
-  | 'storage'
-  | 'protocol'
-  | 'chunk'
-  | 'metadata'
-  | 'onProgress'
-  | 'continuations'
-  | 'backoff'
-  | 'ttl';
-type Policy = Settings<Pick<UploadOptions, Own>, 'requestId' | 'storage' | 'chunk' | 'metadata' | 'onProgress'>;
-
-const shape: Shape<Policy> = {
-  requestId: [requestName, undefined],
-  storage: [storage, undefined],
-  protocol: [oneOf, 'auto', ['auto', 'draft', 'tus']],
-  chunk: [positive, undefined],
-  metadata: [checkedMetadata, undefined],
-  onProgress: [fn, undefined],
-  continuations: [count, 5],
-  backoff: [fn, /* @__PURE__ */ exponential(1_000, 30_000), delay],
-  ttl: [duration, 7 * 24 * 3_600_000],
-};
-
-/** In place of the limits of the stack, which are for short calls, ms. */
-const appendLimit = 60_000;
 
 /**
  * Uploads a file in requests that go on where the last one broke off, and resolves when the server has all of it. The server
@@ -138,7 +59,7 @@ export async function upload(
   data: Blob | ArrayBuffer | ArrayBufferView<ArrayBuffer> | string,
   options: UploadOptions = {},
 ): Promise<Uploaded> {
-  const [policy, call] = split(options);
+  const [policy, call] = parse(options);
   const blob = blobOf(data);
   const { requestId, onProgress = noop } = policy;
   const target = String(url);
@@ -157,10 +78,10 @@ export async function upload(
     chunk: new ChunkSize(policy.chunk),
     continuations: new Continuations(policy.continuations, policy.backoff, signal),
     signal,
-    appendLimit: call.timeout === undefined ? appendLimit : Infinity,
     onProgress: (offset) => onProgress(progressOf(offset, blob.size)),
   };
-  const { response, text } = await transfer(job, record, { ...policy, url: target });
+  const last = await transfer(job, record, { ...policy, url: target });
+  const { response, text } = await serializeResponse(last, maxBufferedBody);
   const { url: resource = target } = record.upload;
   // The file has arrived: a storage that fails now must not make the caller upload it again.
   await (text === undefined ? record.delete() : record.complete(text)).catch(noop);
@@ -171,16 +92,16 @@ export async function upload(
 const anonymous = { size: 0, type: '', digest: '' };
 
 /** Creates the upload unless there is one, and sends the bytes. An upload that the server has removed begins anew, once. */
-async function transfer(job: Job, record: UploadRecord, target: Target): Promise<Result> {
+async function transfer(job: Job, record: UploadRecord, target: Target): Promise<Response> {
   for (let isRestarted = false; ;) {
     const created = record.upload.url === undefined ? await create(job, record, target) : undefined;
-    if (created?.result !== undefined) return created.result;
+    if (created?.response !== undefined) return created.response;
     const { protocol, url } = record.upload;
     if (protocol === undefined || url === undefined) continue; // another tab has begun the upload anew
-    const result = await new Transfer(job, { protocol: protocols[protocol], url }, created?.offset)
+    const end = await new Transfer(job, { protocol: protocols[protocol], url }, created?.offset)
       .run()
       .catch(dropMismatch);
-    if (result !== gone) return result;
+    if (end !== gone) return end;
     if (isRestarted) throw new UploadError('UPLOAD_FAILED', 'The server has removed the upload twice; ask why it did');
     isRestarted = true;
     await record.restart();
@@ -196,22 +117,6 @@ async function transfer(job: Job, record: UploadRecord, target: Target): Promise
 /** A repeat of an upload that is complete: nothing is sent. */
 function restored({ result, url }: StoredUpload, target: string): Uploaded {
   return { response: restoreResponse(result!), url: url ?? target };
-}
-
-function split({
-  requestId,
-  storage,
-  protocol,
-  chunk,
-  metadata,
-  onProgress,
-  continuations,
-  backoff,
-  ttl,
-  ...call
-}: UploadOptions): [Policy, UploadCallOptions] {
-  const own = { requestId, storage, protocol, chunk, metadata, onProgress, continuations, backoff, ttl };
-  return [object('upload', own, shape), call];
 }
 
 function storageFor(api: UploadApi, { storage = storageOf(api), requestId }: Policy): Storage {
@@ -236,23 +141,4 @@ function blobOf(data: unknown): Blob {
     data,
     'a Blob, a File, bytes or a string; a stream cannot be read again: in Node, openAsBlob(path)',
   );
-}
-
-function requestName(name: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw invalid(name, value, 'a string that is not empty');
-}
-
-/** A name of tus metadata has no space and no comma. */
-function checkedMetadata(name: string, value: Metadata): Metadata {
-  for (const [key, member] of Object.entries(knownObject(name, value))) {
-    if (!/^[\x21-\x2b\x2d-\x7e]+$/.test(key)) throw invalid(`${name} key`, key, 'ASCII without spaces and commas');
-    text(`${name} ${key}`, member);
-  }
-  return value;
-}
-
-function knownObject<T>(name: string, value: T): T & object {
-  if (typeof value === 'object' && value !== null) return value;
-  throw invalid(name, value, "an object of strings, such as { filename: 'film.mp4' }");
 }

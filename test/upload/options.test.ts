@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import kyoa, { createFetch, observe, standard, type KyoaEvent } from 'kyoa';
 import { upload, type Uploaded, type UploadOptions } from 'kyoa/upload';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { uploadServer, type UploadServer } from '../support/uploads/server.ts';
 
@@ -118,6 +118,14 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     ]);
     expect(events.filter(({ type }) => type === 'retry.scheduled')).toHaveLength(1);
     expect(server.log.filter((line) => line.startsWith('HEAD'))).toHaveLength(2);
+  });
+
+  test('without any policy in the stack it works, and warns of nothing', async () => {
+    const warn = vi.spyOn(console, 'warn');
+    for (const api of [kyoa.create({ use: [] }), createFetch()])
+      expect(String(await server.bytesOf((await upload(api, server.url, text)).url))).toBe(text);
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
   });
 
   test('without `chunk`, the parts grow with the speed of the line', async () => {
