@@ -60,9 +60,9 @@ export function sender(api: UploadApi, { headers, signal, ...options }: UploadCa
     const init = { ...(isKyoa && isAppend && { ...once, timeout: false }), ...options };
     const members = { ...init, method, headers: all, ...(body && { body }), signal };
     if (!isClient(api)) return api(url, members);
-    // What the client adds to URLs is for those that the caller writes.
-    const asIs = isResource ? { prefix: '', searchParams: undefined } : {};
-    return api(url, { throwHttpErrors: false, ...asIs, ...members });
+    // Prefix and search parameters of the client are for the URL that the caller writes. A URL object gets no prefix.
+    if (isResource) return api(new URL(url), { throwHttpErrors: false, searchParams: undefined, ...members });
+    return api(url, { throwHttpErrors: false, ...members });
   };
   const limit = options.timeout === undefined ? longestRequest : Infinity;
   return (request) => limited(limit, signal, (signal) => call(request, signal).then(whole));

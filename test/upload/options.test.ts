@@ -4,7 +4,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import kyoa, { createFetch, observe, standard, type KyoaEvent } from 'kyoa';
+import kyoa, {
+  createFetch,
+  idempotency,
+  memory,
+  observe,
+  retry,
+  standard,
+  timeout,
+  type KyoaEvent,
+  type Middleware,
+} from 'kyoa';
 import { upload, type Uploaded, type UploadOptions } from 'kyoa/upload';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
@@ -101,6 +111,7 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
   test('through a client with a prefix, the URL of the upload is left as it is', async () => {
     const { url } = await upload(kyoa.create({ prefix: server.origin }), 'files', text);
     expect(String(await server.bytesOf(url))).toBe(text);
+    expect(server.seen.at(-1)!.url).toBe(new URL(url).pathname);
   });
 
   test('each request is a call through the stack, and options of calls reach it', async () => {
@@ -118,6 +129,26 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     ]);
     expect(events.filter(({ type }) => type === 'retry.scheduled')).toHaveLength(1);
     expect(server.log.filter((line) => line.startsWith('HEAD'))).toHaveLength(2);
+  });
+
+  test('an append has no limit of the stack, no key, and is not retried as it is', async () => {
+    const seen: [string, unknown][] = [];
+    const note: Middleware = (ctx, next) => {
+      seen.push([ctx.method, ctx.options['timeout']]);
+      return next();
+    };
+    const policies = [note, timeout(10_000), idempotency(), retry({ backoff: () => 0 })];
+    server.trouble({ method: 'PATCH', status: 503 });
+    await upload(createFetch({ use: policies }), server.url, text, { backoff: () => 0 });
+    expect(seen).toEqual([
+      ['OPTIONS', undefined],
+      ['POST', undefined],
+      ['PATCH', false],
+      ['HEAD', undefined],
+      ['PATCH', false],
+    ]);
+    expect(headersOf('PATCH').map((headers) => headers['idempotency-key'])).toEqual([undefined, undefined]);
+    expect(server.log.filter((line) => line.startsWith('PATCH'))).toHaveLength(2);
   });
 
   test('without any policy in the stack it works, and warns of nothing', async () => {
@@ -182,6 +213,16 @@ describe('the draft', () => {
     await open(limit);
     await send(text, options);
     expect(server.seen.filter(({ method }) => method === 'PATCH').map((seen) => seen.bytes)).toEqual(sizes);
+  });
+
+  test('keeps to the limit that it learns when it goes on', async () => {
+    await open('max-append-size=5000');
+    const options = { requestId: 'a', storage: memory(), protocol: 'draft', chunk: 9_000 } as const;
+    server.trouble({ method: 'PATCH', status: 403 });
+    await expect(send(text, options)).rejects.toMatchObject({ code: 'UPLOAD_FAILED' });
+    const { length } = server.seen;
+    await send(text, options);
+    expect(server.seen.slice(length).map(({ bytes }) => bytes)).toEqual([0, 5_000, 5_000, bytes.length - 10_000]);
   });
 
   test('refuses a file above max-size before it is created, or cancels it', async () => {

@@ -111,6 +111,25 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     expect(new Set(fresh.map(({ url }) => url)).size).toBe(1);
   });
 
+  test('a call whose upload another one has created first goes on with that one', async () => {
+    await begin();
+    const key = `upload ${JSON.stringify([server.url, requestId])}`;
+    const other = (await storage.get(key))!.value;
+    const real = memory();
+    storage = {
+      ...real,
+      async set(key, value, options) {
+        if (!value.includes('"url"') || value === other) return real.set(key, value, options);
+        await real.set(key, other);
+        return real.set(key, value, options);
+      },
+    };
+    const { length } = server.log;
+    expect(await stored(film, await send(blob))).toBe(true);
+    expect(server.log[length + 1]).toBe('POST 201');
+    expect(server.log[length + 2]).toMatch(/^HEAD 20/);
+  });
+
   test('cancelUpload() removes an upload that is not complete from the server and the storage', async () => {
     expect(await cancelUpload(api, server.url, { requestId, storage })).toBe(false);
     await begin();

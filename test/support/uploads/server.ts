@@ -49,6 +49,8 @@ export interface UploadServer extends AsyncDisposable {
   trouble(...next: Trouble[]): void;
   /** The bytes of an upload. */
   bytesOf(url: string): Promise<Buffer>;
+  /** Closes all connections. */
+  disconnect(): void;
   /** Forgets all uploads. */
   forget(): Promise<void>;
 }
@@ -120,6 +122,9 @@ export async function uploadServer({ protocol, isSecure, ...options }: UploadSer
     },
     trouble: (...next) => void ahead.push(...next),
     bytesOf: backend.bytesOf,
+    disconnect() {
+      for (const socket of sockets) socket.destroy();
+    },
     forget: backend.forget,
     async [Symbol.asyncDispose]() {
       server.close();
