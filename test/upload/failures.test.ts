@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 
-import { createFetch, memory, standard } from 'kyoa';
+import { createFetch, memory, standard, TimeoutError } from 'kyoa';
 import { undici, type UndiciFetch } from 'kyoa/undici';
 import { upload, UploadError, type Uploaded, type UploadOptions } from 'kyoa/upload';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -193,6 +193,8 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     const { length } = server.log;
     expect(await arrived(await send({ requestId: 'film', storage }))).toBe(true);
     expect(server.log.slice(length, length + 3)).toEqual(['HEAD 404', 'OPTIONS 204', 'POST 201']);
+    const keys = server.seen.flatMap(({ headers }) => headers['idempotency-key'] ?? []);
+    expect(new Set(keys).size).toBe(2);
     server.trouble({ method: 'PATCH', status: 404 }, { method: 'PATCH', status: 410 });
     await expect(send()).rejects.toThrow('removed the upload twice');
   });
@@ -214,6 +216,19 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(timers.open()).toBe(0);
   });
+
+  test.each(['OPTIONS', 'PATCH'])(
+    'an abort of %s with an error like those of the network is no failure',
+    async (method) => {
+      server.trouble({ method, isSilent: true });
+      const controller = new AbortController();
+      const leaving = send({ signal: controller.signal, continuations: 0 });
+      await until(() => server.seen.some((seen) => seen.method === method));
+      const reason = new TimeoutError({ phase: 'total', limit: 1, elapsed: 1 });
+      controller.abort(reason);
+      await expect(leaving).rejects.toBe(reason);
+    },
+  );
 
   test('an abort during the pause ends it at once', async () => {
     server.trouble({ method: 'PATCH', status: 503 });

@@ -146,7 +146,9 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     server.trouble({ method: 'HEAD', status: 200, headers: { 'upload-offset': '5', 'upload-length': '6' } });
     await expect(send(blob)).rejects.toMatchObject({ code: 'UPLOAD_MISMATCH', offset: 5 });
     expect(server.log.at(-1)).toBe('DELETE 204');
+    const { length } = server.log;
     expect(await stored(film, await send(blob))).toBe(true);
+    expect(server.log[length]).toBe('OPTIONS 204');
   });
 });
 
