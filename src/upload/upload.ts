@@ -71,7 +71,7 @@ export async function upload(
     return restored(record.upload, target);
   }
 
-  const { signal = new AbortController().signal } = call;
+  const signal = call.signal ?? new AbortController().signal;
   const job: Job = {
     blob,
     send: sender(api, call),

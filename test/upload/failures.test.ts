@@ -230,6 +230,14 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     },
   );
 
+  test('a signal that has aborted lets nothing be sent or stored', async () => {
+    const storage = memory();
+    const failing = send({ signal: AbortSignal.abort('left'), requestId: 'film', storage });
+    await expect(failing).rejects.toBe('left');
+    expect(server.log).toEqual([]);
+    expect(await storage.get(`upload ${JSON.stringify([server.url, 'film'])}`)).toBeUndefined();
+  });
+
   test('an abort during the pause ends it at once', async () => {
     server.trouble({ method: 'PATCH', status: 503 });
     const controller = new AbortController();
