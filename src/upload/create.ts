@@ -1,6 +1,7 @@
 /** Creates the upload resource of a file. */
 import { withoutUrlSecrets } from '../core/errors.ts';
 import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
+import { mayContinue } from './continuations.ts';
 import { detect, protocols, type Detected } from './detect.ts';
 import { limitsOf } from './draft.ts';
 import { bytesIn, type Limits, type Metadata, type ProtocolName } from './protocol.ts';
@@ -28,7 +29,7 @@ export interface Created {
  * @throws {UploadError} `UPLOAD_FAILED`, `UPLOAD_UNSUPPORTED`
  */
 export async function create(job: Job, record: UploadRecord, target: Target): Promise<Created> {
-  const { blob, chunk, continuations, send } = job;
+  const { blob, chunk, continuations, send, signal } = job;
   const { protocol, limits } = await protocolOf(job, target);
   const refused = (what: string, { response, error }: Outcome = {} as Outcome): UploadError => {
     const message = `${withoutUrlSecrets(target.url)} ${what}`;
@@ -39,30 +40,26 @@ export async function create(job: Job, record: UploadRecord, target: Target): Pr
   if (isTooLong(limits)) throw refused(tooLong(limits));
   chunk.bound(limits);
 
-  // For a file below `min-size` a server of the draft need not create an upload resource.
+  // For a file below `min-size` a server of the draft need not create an upload resource: it is sent whole, and once.
   const isWhole = blob.size < (limits.minSize ?? 0);
   const headers = {
     ...protocol.headers,
     ...protocol.creation(blob, target.metadata ?? {}),
     ...(isWhole && { 'upload-complete': '?1' }),
-    ...(mayHaveKey(target.url) && { 'idempotency-key': record.upload.key }),
+    ...(!isWhole && mayHaveKey(target.url) && { 'idempotency-key': record.upload.key }),
   };
-  const body = isWhole ? blob : undefined;
-  const outcome = await continuations.settle(() =>
-    send({ method: 'POST', url: target.url, isResource: false, headers, body }),
-  );
+  const request = { method: 'POST', url: target.url, isResource: false, headers, body: isWhole ? blob : undefined };
+  const outcome = isWhole ? await settle(send(request)) : await continuations.settle(() => send(request));
+  signal.throwIfAborted();
   const { response } = outcome;
-  if (response === undefined) throw refused('could not be reached', outcome);
+  if (response === undefined) throw mayContinue(outcome) ? refused('could not be reached', outcome) : outcome.error;
   if (!response.ok) throw refused(`has refused the upload with status ${response.status}`, outcome);
   if (isWhole || protocol.isComplete(response) === true) return { response };
 
   const location = response.headers.get('location');
-  if (location === null)
-    throw refused(
-      'has created no upload: the response has no Location, or does not expose it to other origins',
-      outcome,
-    );
-  const url = new URL(location, response.url || target.url).href;
+  const url = location === null ? undefined : URL.parse(location, response.url || target.url)?.href;
+  if (url === undefined)
+    throw refused('has created no upload: the response has no valid Location, or does not expose it', outcome);
   const own = limitsOf(response) ?? {};
   if (isTooLong(own)) {
     await settle(send({ method: 'DELETE', url, isResource: true, headers: protocol.headers })).then(discardOutcome);

@@ -1,6 +1,6 @@
 /** Asks a server which protocol of resumable uploads it speaks. */
 import { discardOutcome } from '../lib/outcome.ts';
-import type { Continuations } from './continuations.ts';
+import { mayContinue, type Continuations } from './continuations.ts';
 import { draft, limitsOf } from './draft.ts';
 import { bytesIn, type Limits, type Protocol, type ProtocolName } from './protocol.ts';
 import type { Send } from './send.ts';
@@ -21,10 +21,10 @@ export const protocols: Readonly<Record<ProtocolName, Protocol>> = { draft, tus 
 export async function detect(url: string, send: Send, continuations: Continuations): Promise<Detected> {
   const outcome = await continuations.settle(() => send({ method: 'OPTIONS', url, isResource: false, headers: {} }));
   const { response, error: cause } = outcome;
-  if (response === undefined) {
+  if (response === undefined || mayContinue(outcome)) {
     const message =
       'The server could not be asked for its protocol, or does not allow OPTIONS to pages of another origin';
-    throw new UploadError('UPLOAD_FAILED', `${message}: give protocol`, { offset: 0, cause });
+    throw new UploadError('UPLOAD_FAILED', `${message}: give protocol`, { offset: 0, response, cause });
   }
   discardOutcome(outcome);
   const { headers, status } = response;

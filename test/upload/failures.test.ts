@@ -120,6 +120,12 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     await expect(creating).rejects.toMatchObject({ code: 'UPLOAD_FAILED', cause: { message: 'fetch failed' } });
   });
 
+  test('a server that is down is not taken for one without uploads', async () => {
+    server.trouble({ method: 'OPTIONS', status: 503 });
+    const failing = upload(transport, server.url, blob, { continuations: 0 });
+    await expect(failing).rejects.toMatchObject({ code: 'UPLOAD_FAILED', response: { status: 503 } });
+  });
+
   test('an error that is not of the network reaches the caller unchanged', async () => {
     const broken = new RangeError('a bug');
     const fail = (): Promise<Response> => Promise.reject(broken);

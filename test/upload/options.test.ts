@@ -241,6 +241,21 @@ describe('the draft', () => {
     expect(url).toBe(server.url);
   });
 
+  test('sends a file below min-size once, because a server may not know that it is a repeat', async () => {
+    await open('min-size=100000');
+    server.trouble({ method: 'POST', isLost: true });
+    const api = createFetch({ use: [retry({ backoff: () => 0 })] });
+    await expect(upload(api, server.url, text)).rejects.toMatchObject({ code: 'UPLOAD_FAILED' });
+    expect(server.log).toEqual(['OPTIONS 204', 'POST cut']);
+    expect(headersOf('POST')[0]).not.toHaveProperty('idempotency-key');
+  });
+
+  test.each([{}, { location: 'http://' }])('refuses a response to POST with the headers %j', async (headers) => {
+    await open('min-size=0');
+    server.trouble({ method: 'POST', status: 201, headers: { 'upload-complete': '?0', ...headers } });
+    await expect(send(text)).rejects.toThrow('no valid Location');
+  });
+
   test('completes an upload whose last response was lost and is not repeated', async () => {
     server = await uploadServer({ protocol: 'draft', draft: { isReplaying: false } });
     server.trouble({ method: 'PATCH', isLost: true });

@@ -62,6 +62,18 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     await rm(folder, { recursive: true });
   });
 
+  test('another call creates the upload under the key of the one that failed to', async () => {
+    server.trouble({ method: 'POST', isLost: true });
+    const bare = createFetch();
+    const options = { requestId, storage, backoff: () => 0 };
+    const failing = upload(bare, server.url, blob, { ...options, continuations: 0 });
+    await expect(failing).rejects.toMatchObject({ code: 'UPLOAD_FAILED' });
+    await upload(bare, server.url, blob, options);
+    const keys = server.seen.flatMap(({ headers }) => headers['idempotency-key'] ?? []);
+    expect(keys).toHaveLength(2);
+    expect(new Set(keys).size).toBe(1);
+  });
+
   test('a repeat of an upload that is complete sends nothing and has the same result', async () => {
     const first = await send(blob);
     const { length } = server.log;
