@@ -43,5 +43,16 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
       expect(server.log).toEqual(['OPTIONS 204', 'POST 201', 'PATCH 204', 'PATCH 204', 'PATCH 204', ok]);
       await own?.close();
     });
+
+    test('parts that break off are continued, and the file arrives whole', async () => {
+      const own = isOwn ? undici(server.ca === undefined ? {} : { tls: { ca: server.ca } }) : undefined;
+      const broken = { method: 'PATCH', cutAfter: 300_000 };
+      server.trouble(broken, broken, { method: 'PATCH', isLost: true }, { method: 'PATCH', status: 503 });
+      const { url } = await upload(own ?? fetch, server.url, new Blob([film]), { chunk: mebibyte, backoff: () => 0 });
+      expect(film.equals(await server.bytesOf(url))).toBe(true);
+      const sent = server.seen.reduce((sum, { bytes }) => sum + bytes, 0);
+      expect(sent - film.length).toBeLessThanOrEqual(4 * mebibyte);
+      await own?.close();
+    });
   });
 });

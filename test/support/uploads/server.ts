@@ -76,13 +76,16 @@ export async function uploadServer({ protocol, isSecure, ...options }: UploadSer
     response.on('error', () => {}).on('finish', () => (entry.status = response.statusCode));
     const index = ahead.findIndex((trouble) => trouble.method === method);
     const [trouble] = index < 0 ? [] : ahead.splice(index, 1);
+    let isReset = false;
     const reset = (): void => {
+      isReset = true;
       if ('stream' in response) (response.stream as { close(code: number): void }).close(2);
       else request.socket.resetAndDestroy();
     };
     const push = request.push.bind(request);
     request.push = (chunk: Buffer | null, ...rest) => {
       entry.bytes += chunk?.length ?? 0;
+      if (isReset) return false; // over HTTP/2 there is more on its way
       const pushed = push(chunk, ...rest);
       if (entry.bytes >= (trouble?.cutAfter ?? Infinity)) reset();
       return pushed;
