@@ -39,7 +39,12 @@ const ofRetry: Names = {
 export function refuseRenamed(options: object, overrides?: ReadonlySet<string>): void {
   const [prefix, names] = overrides ? ['', ofCall] : ['retry.', ofRetry];
   const refused = Object.entries(options)
-    .filter(([name, value]) => value !== undefined && Object.hasOwn(names, name) && !overrides?.has(name))
+    .filter(([name, value]) => value !== undefined && Object.hasOwn(names, name) && (!overrides?.has(name) || isBasic(name, value)))
     .map(([name]) => `no option ${prefix}${name}: write ${prefix}${names[name]}`);
   if (refused.length > 0) throw new KyoaError('INVALID_OPTION', `kyoa has ${refused.join('; ')}`);
+}
+
+/** The `auth` of axios is a name and a password; that of kyoa has options of the policy. */
+function isBasic(name: string, value: unknown): boolean {
+  return name === 'auth' && Object.hasOwn(Object(value) as object, 'username');
 }
