@@ -39,7 +39,10 @@ const ofRetry: Names = {
 export function refuseRenamed(options: object, overrides?: ReadonlySet<string>): void {
   const [prefix, names] = overrides ? ['', ofCall] : ['retry.', ofRetry];
   const refused = Object.entries(options)
-    .filter(([name, value]) => value !== undefined && Object.hasOwn(names, name) && (!overrides?.has(name) || isBasic(name, value)))
+    .filter(
+      ([name, value]) =>
+        value !== undefined && Object.hasOwn(names, name) && (!overrides?.has(name) || isBasic(name, value)),
+    )
     .map(([name]) => `no option ${prefix}${name}: write ${prefix}${names[name]}`);
   if (refused.length > 0) throw new KyoaError('INVALID_OPTION', `kyoa has ${refused.join('; ')}`);
 }

@@ -2,7 +2,6 @@
 import { attemptOf, type Context } from '../core/context.ts';
 import { shortDuration } from '../core/engine/short-duration.ts';
 import { isError, KyoaError, withoutUrlSecrets } from '../core/errors.ts';
-import { unwrap, type Outcome } from './outcome.ts';
 
 interface Tried {
   readonly attempts: number;
@@ -13,12 +12,6 @@ interface Tried {
 const outcomes = new WeakMap<object, Tried>();
 /** How an error was before: it may be thrown again, for the calls that share a request or by code that has kept it. */
 const originals = new WeakMap<Error, { readonly message: string; readonly stack: string | undefined }>();
-
-/** As `unwrap`, for a policy that may have sent several requests: their number is noted on the outcome. */
-export function unwrapNoted(outcome: Outcome, ctx: Context): Response {
-  noteAttempts(outcome.response ?? outcome.error, ctx);
-  return unwrap(outcome);
-}
 
 /**
  * Notes the requests that a call has sent so far on its outcome. An error gets the member `attempts` and the text; it stays

@@ -2,6 +2,7 @@
 import { isResponse } from '../core/compose.ts';
 import type { Context } from '../core/context.ts';
 import { TimeoutError } from '../core/errors.ts';
+import { noteAttempts } from './attempts.ts';
 import { discard } from './body/discard.ts';
 import { isNetworkError, isReset } from './network-error.ts';
 import { retryAfter } from './retry-after.ts';
@@ -42,6 +43,12 @@ export function settleThen<Result>(
 export function unwrap(outcome: Outcome): Response {
   if (outcome.response !== undefined) return outcome.response;
   throw outcome.error;
+}
+
+/** As `unwrap`, for a policy that may have sent several requests: their number is noted on the outcome. */
+export function unwrapNoted(outcome: Outcome, ctx: Context): Response {
+  noteAttempts(outcome.response ?? outcome.error, ctx);
+  return unwrap(outcome);
 }
 
 /** For an outcome that another one replaces. Nothing waits for the body of the response. */

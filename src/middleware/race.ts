@@ -6,9 +6,8 @@ import { safeMethods } from '../core/engine/http-constants.ts';
 import { isStream } from '../core/engine/request-body.ts';
 import { array, fn, invalid, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { attachAttemptErrors } from '../lib/attempt-errors.ts';
-import { unwrapNoted } from '../lib/attempts.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
-import { isNotGood, unwrap, type When } from '../lib/outcome.ts';
+import { isNotGood, unwrap, type When, unwrapNoted } from '../lib/outcome.ts';
 import { baseOf, portableBody, rebase } from '../lib/request/rewrite-url.ts';
 
 /**

@@ -5,7 +5,6 @@ import type { Context, Middleware, Next } from '../core/context.ts';
 import { idempotentMethods, transientStatuses } from '../core/engine/http-constants.ts';
 import { sleep } from '../core/engine/timers.ts';
 import { array, count, delay, fn, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
-import { unwrapNoted } from '../lib/attempts.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { budget, budgetOr, withBudget, type Budget } from '../lib/budget.ts';
 import {
@@ -17,11 +16,11 @@ import {
   settleThen,
   suggestedDelay,
   unwrap,
+  unwrapNoted,
   type Outcome,
   type When,
 } from '../lib/outcome.ts';
-import { resendable, type Resendable } from '../lib/request/resend.ts';
-import { carriesKey } from '../lib/request/idempotency-key.ts';
+import { carriesKey, resendable, type Resendable } from '../lib/request/resend.ts';
 
 /**
  * The options of `retry()`. Durations are in ms.

@@ -1,5 +1,9 @@
-/** Sends a request more than once: with its whole body each time, or not at all. */
+/**
+ * Sends a request more than once: with its whole body each time, or not at all. And what permits that for a POST: its
+ * idempotency key.
+ */
 import type { Context, Fork } from '../../core/context.ts';
+import { privateState } from '../../core/engine/private-state.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { cancelStream, isStream, sources } from '../../core/engine/request-body.ts';
 import { readUpTo, type Bytes } from '../body/streams.ts';
@@ -57,4 +61,17 @@ function record(copy: Request): { bytes: Promise<Blob | undefined>; stop: () => 
     return stopped ? undefined : new Blob(chunks); // a cancelled reader ends, too
   };
   return { bytes: read().catch(() => undefined), stop };
+}
+
+/** The header that `idempotency` uses for a call, keyed by `ctx.state`, which all forks of the call share. */
+const keyHeaders = privateState<string>();
+
+const standardHeader = 'idempotency-key';
+
+export function setKeyHeader(ctx: Context, name: string): void {
+  if (name.toLowerCase() !== standardHeader) keyHeaders.set(ctx.state, name);
+}
+
+export function carriesKey(ctx: Context): boolean {
+  return ctx.header(standardHeader) !== null || ctx.header(keyHeaders.get(ctx.state) ?? standardHeader) !== null;
 }

@@ -13,11 +13,10 @@ import {
   type PolicyOptions,
   type Settings,
 } from '../../core/options.ts';
-import { unwrapNoted } from '../../lib/attempts.ts';
 import { attemptRace } from '../../lib/attempt-race.ts';
 import { budget, budgetOr, type Budget } from '../../lib/budget.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
-import { isNotGood, isTransient, unwrap, type Outcome, type When } from '../../lib/outcome.ts';
+import { isNotGood, isTransient, unwrap, type Outcome, type When, unwrapNoted } from '../../lib/outcome.ts';
 import { hasHttpCache } from '../../lib/http-cache.ts';
 import { resendable } from '../../lib/request/resend.ts';
 import { retryAfter } from '../../lib/retry-after.ts';

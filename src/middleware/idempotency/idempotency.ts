@@ -21,7 +21,7 @@ import { readKey, writeKey } from './key-header.ts';
 import { callerOf, defaultScope } from './scope.ts';
 import { executeOnce } from './execute-once.ts';
 import { noop } from '../../lib/noop.ts';
-import { setKeyHeader } from '../../lib/request/idempotency-key.ts';
+import { setKeyHeader } from '../../lib/request/resend.ts';
 import { isFinal, type When } from '../../lib/outcome.ts';
 
 /**
