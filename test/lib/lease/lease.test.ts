@@ -2,6 +2,7 @@ import { memory, StorageError, type Storage } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { acquireLease, type LeaseOutcome, type LeaseOptions, type Lease } from '../../../src/lib/lease/lease.ts';
+import { formerResult, parseRecord } from '../../../src/lib/lease/lease-record.ts';
 import { watchLease, type LeaseWatch } from '../../../src/lib/lease/lease-watch.ts';
 import { reasonOf } from '../../support/promises.ts';
 
@@ -314,7 +315,7 @@ describe('a lease on a storage that is down', () => {
       responds = false;
       const outcome = holding[end]({ result: 'result' }).catch((error: unknown) => error);
       await vi.advanceTimersByTimeAsync(lease + 1_000);
-      if (end === 'release') expect(await outcome).toBeUndefined();
+      if (end === 'release') expect(await outcome).toBe(true);
       else
         expect(await outcome).toMatchObject({
           code: 'STORAGE',
@@ -324,4 +325,32 @@ describe('a lease on a storage that is down', () => {
       expect(vi.getTimerCount()).toBe(0);
     },
   );
+});
+
+describe('a lease whose work replaces a result', () => {
+  const replaces = (result: string | null): boolean => result === 'old';
+  const stored = async (): Promise<string | undefined> => formerResult(parseRecord('key', (await storage.get('key'))!));
+
+  test('leaves the former result readable until the new one is stored', async () => {
+    await (await acquired()).complete({ result: 'old' });
+    const again = await acquired({ replaces });
+    expect(await stored()).toBe('old');
+    expect(await acquireLease(options)).toMatchObject({ state: 'held' });
+    await again.complete({ result: 'new' });
+    expect(await acquireLease({ ...options, replaces })).toMatchObject({ state: 'done', result: 'new' });
+  });
+
+  test('stores the former result again when it is released', async () => {
+    await (await acquired()).complete({ result: 'old' });
+    expect(await (await acquired({ replaces })).release()).toBe(true);
+    expect(await acquireLease(options)).toMatchObject({ state: 'done', result: 'old' });
+  });
+
+  test('says when it is released that a successor has taken over, and leaves its result alone', async () => {
+    await (await acquired()).complete({ result: 'old' });
+    const lost = await acquired({ replaces });
+    await storage.set('key', JSON.stringify({ fingerprint: 'print', holder: 'another', result: 'new' }));
+    expect(await lost.release()).toBe(false);
+    expect(await stored()).toBe('new');
+  });
 });
