@@ -20,9 +20,6 @@ export interface ContinuationRules {
   readonly random: () => number;
 }
 
-/** Shared by all that keep nothing: most bodies are not read as a stream. */
-const none: Bytes[] = [];
-
 type Reason = Extract<Fact, { type: 'resume.abandoned' }>['reason'];
 
 /** A class, and all of it is made at the first break, because most bodies do not break off. */
@@ -38,8 +35,8 @@ export class Continuation implements BodyContinuation {
   readonly #isCrossOrigin: boolean;
   #representation: Representation | undefined;
   #work: AbortController | undefined;
-  /** What the reader has, if no validator can prove that a further response belongs to it; `undefined` if that is too long. */
-  #kept: Bytes[] | undefined = none;
+  /** What the reader has, if no validator can prove that a further response belongs to it; `false` if that is too long. */
+  #kept: Bytes[] | false | undefined;
   #keptLength = 0;
   /** The bytes that the reader had at the last break, and the requests since then. */
   #reached = 0;
@@ -61,16 +58,19 @@ export class Continuation implements BodyContinuation {
   }
 
   keep(bytes: Uint8Array): void {
-    if (this.#kept === undefined) return;
+    const kept = this.#kept ?? [];
+    if (kept === false) return;
     this.#keptLength += bytes.byteLength;
     const isProved = this.#first.validator !== undefined && !this.#isCrossOrigin;
-    if (isProved || this.#keptLength > this.#rules.compare) this.#kept = undefined;
-    else if (this.#kept === none) this.#kept = [new Uint8Array(bytes)];
-    else this.#kept.push(new Uint8Array(bytes)); // a copy, because the reader may change its chunk
+    if (isProved || this.#keptLength > this.#rules.compare) this.#kept = false;
+    else {
+      kept.push(new Uint8Array(bytes)); // a copy, because the reader may change its chunk
+      this.#kept = kept;
+    }
   }
 
   end(complete: boolean): void {
-    this.#kept = undefined;
+    this.#kept = false;
     if (!complete) this.#work?.abort();
   }
 
@@ -135,7 +135,7 @@ export class Continuation implements BodyContinuation {
 
   /** Whether it has the first `offset` bytes. */
   #hasKept(offset: number): boolean {
-    return offset === 0 || (this.#kept !== undefined && this.#keptLength >= offset);
+    return offset === 0 || (this.#kept !== false && this.#keptLength >= offset);
   }
 
   async #send(headers: Fork['headers'], wait: number, work: AbortController): Promise<Response> {
