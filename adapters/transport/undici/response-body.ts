@@ -202,7 +202,6 @@ export class ResponseBody implements BodySink, BodyArrival {
     this.#inside = this.#listeners = this.#waits = undefined;
     this.#continuation?.end(this.#complete);
     this.#continuation = undefined;
-    if (!this.#complete) void this.#rest?.cancel(this.#failure?.error).catch(() => {});
     this.#rest = undefined;
   }
 
