@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { opentelemetry } from '../../adapters/telemetry/opentelemetry.ts';
 import { prometheus } from '../../adapters/telemetry/prometheus.ts';
 import kyoa, {
+  auth,
   breaker,
   byRequest,
   compose,
@@ -25,6 +26,7 @@ import kyoa, {
   race,
   resume,
   retry,
+  sign,
   staleIfError,
   standard,
   timeout,
@@ -346,6 +348,7 @@ describe('each policy of kyoa', () => {
     prometheus: () => [prometheus()],
     race: () => [race([url])],
     resume: () => [resume()],
+    sign: () => [sign(() => ({ 'x-signature': 'yes' }))],
     retry: () => [retry()],
     'stale-if-error': () => [staleIfError()],
     timeout: () => [timeout({ total: 9_000, headers: 9_000, idle: 9_000 })],
@@ -362,7 +365,17 @@ describe('each policy of kyoa', () => {
   test('is among them', async () => {
     const { readdirSync } = await import('node:fs');
     const files = ['src/middleware', 'adapters/telemetry'].flatMap((folder) => readdirSync(folder));
-    expect(Object.keys(own).toSorted()).toEqual(files.map((file) => file.replace('.ts', '')).toSorted());
+    const names = files.map((file) => file.replace('.ts', '')).filter((name) => name !== 'auth');
+    expect(Object.keys(own).toSorted()).toEqual(names.toSorted());
+  });
+
+  test('adds no identity inside them, except auth: they pass its calls through', async () => {
+    const { transport, state } = service();
+    const session = auth({ renew: async () => ({ access: 'token' }), storage: memory() });
+    const fetch = createFetch({ use: [watch, staleIfError(), dedupe(), session], fetch: transport });
+    await texts([fetch(url), fetch(url)]);
+    expect(state.sent).toBe(2);
+    expect(skipped()).toContainEqual(skip('dedupe.skipped', 'middleware'));
   });
 });
 

@@ -1,5 +1,4 @@
 /** Sends each request with a token, and renews the token once for all callers. Placed outside `dedupe` and `retry`. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware, Next } from '../../core/context.ts';
 import { KyoaError } from '../../core/errors.ts';
 import {
@@ -162,14 +161,15 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     await sessionOf(lastStorage, user).replace(token);
   };
 
-  const policy = asPolicy(options, async function auth(ctx, next) {
+  // Not marked as a policy of kyoa: it adds an identity, which `dedupe` and `staleIfError` outside it cannot see.
+  const policy: Middleware = async function auth(ctx, next) {
     const settings = authOptions.forCall(ctx, own) as typeof own | undefined;
     if (settings === undefined || ctx.side === 'server') return next();
     const { key, scope, storage = ctx.storage } = settings;
     const user = key === undefined ? '' : key(ctx);
     if (user === undefined || scope?.includes(new URL(ctx.url).origin) === false) return next();
     return send(sessionOf(storage, user), user, settings, ctx, next);
-  });
+  };
   return Object.assign(policy, {
     set: (token: T, user?: string) => replace('set', checkedToken('auth set()', token, isBearer), user),
     clear: (user?: string) => replace('clear', null, user),
