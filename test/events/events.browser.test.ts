@@ -1,18 +1,19 @@
 /** Event streams in a page: Chromium's fetch, its cache, CORS and hidden tabs. */
 import kyoa, { constant, createFetch, standard } from 'kyoa';
 import { events, type ServerSentEvent } from 'kyoa/events';
-import { beforeEach, describe, expect, inject, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 
 import type { Plain } from '../support/faults/control.ts';
 import { reasonOf } from '../support/promises.ts';
 
 const origins = inject('origins');
-const at = (path: string): string => origins.origin + path;
-const ask = async <T>(path: string): Promise<T> =>
-  (await globalThis.fetch(origins.control + path)).json() as Promise<T>;
-const requests = async (): Promise<readonly Plain[]> => (await ask<{ requests: Plain[] }>('/seen')).requests;
-
-beforeEach(() => ask('/reset'));
+/** Other files use the server at the same time: each URL is that of one test. */
+const at = (path: string): string => `${origins.origin}${path}&id=${crypto.randomUUID()}`;
+const requests = async (url: string): Promise<readonly Plain[]> => {
+  const path = encodeURIComponent(url.slice(origins.origin.length));
+  const response = await globalThis.fetch(`${origins.control}/seen?url=${path}`);
+  return ((await response.json()) as { requests: Plain[] }).requests;
+};
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n + 1));
 
@@ -40,18 +41,20 @@ describe.each([
 
   test('is aborted at once with the reason of the caller', async () => {
     const controller = new AbortController();
-    const events = stream(api, at('/sse?events=1&then=heartbeat'), { signal: controller.signal });
+    const url = at('/sse?events=1&then=heartbeat');
+    const events = stream(api, url, { signal: controller.signal });
     expect((await events.next()).value.data).toBe('{"n":1}');
     const pending = reasonOf(events.next());
     const reason = new Error('the user left');
     controller.abort(reason);
     expect(await pending).toBe(reason);
-    await expect.poll(async () => (await requests()).map(({ state }) => state)).toEqual(['aborted']);
+    await expect.poll(async () => (await requests(url)).map(({ state }) => state)).toEqual(['aborted']);
   });
 
   test('is closed by a break', async () => {
-    for await (const _ of stream(api, at('/sse?events=1&then=heartbeat'))) break;
-    await expect.poll(async () => (await requests()).map(({ state }) => state)).toEqual(['aborted']);
+    const url = at('/sse?events=1&then=heartbeat');
+    for await (const _ of stream(api, url)) break;
+    await expect.poll(async () => (await requests(url)).map(({ state }) => state)).toEqual(['aborted']);
   });
 
   test('does not wait for another stream of its URL', async () => {
@@ -60,12 +63,13 @@ describe.each([
     const first = await Promise.all(both.map((events) => events.next()));
     expect(first.map(({ value }) => value.data)).toEqual(['{"n":1}', '{"n":1}']);
     await Promise.all(both.map((events) => events.return()));
-    const [sooner, later] = (await requests()).map(({ at }) => at);
+    const [sooner, later] = (await requests(url)).map(({ at }) => at);
     expect(later! - sooner!).toBeLessThan(500);
   });
 
   test('stays when the tab is hidden and shown again', async () => {
-    const events = stream(api, at('/sse?events=3&gap=100'));
+    const url = at('/sse?events=3&gap=100');
+    const events = stream(api, url);
     await events.next();
     for (const state of ['hidden', 'visible'] as const) {
       Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
@@ -73,7 +77,7 @@ describe.each([
     }
     Reflect.deleteProperty(document, 'visibilityState');
     expect((await events.next()).value.data).toBe('{"n":2}');
-    expect(await requests()).toHaveLength(1);
+    expect(await requests(url)).toHaveLength(1);
     await events.return();
   });
 });

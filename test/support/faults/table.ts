@@ -101,6 +101,7 @@ export const faults: readonly Fault[] = [
   fault('an event stream that stalls', '/sse?then=stall', 'hangs in body'),
   fault('an event stream of nothing but heartbeats', '/sse?events=0&then=heartbeat', 'hangs in body'),
   fault('an event stream that is reset', '/sse?then=reset', 'error in body', reset),
+  fault('an event stream that is reset within an event', '/feed?cut=3&gap=20', 'error in body', reset),
   fault('an event stream cut by a FIN', '/sse?then=fin', 'error in body', fin),
 
   fault('an upload that stalls', '/stall/upload', 'hangs before headers', large),
