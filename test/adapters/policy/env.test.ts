@@ -86,7 +86,7 @@ describe('env', () => {
     expect(sources).toMatchObject([{ name: 'env KYOA_', state: 'good' }]);
     const retry = use.filter(({ name }) => name === 'retry');
     expect(retry).toMatchObject([{ options: { retries: 2 }, source: 'env KYOA_' }]);
-    expect(use.map(({ name }) => name).join()).toBe('log,timeout,idempotency,retry,breaker,timeout');
+    expect(use.map(({ name }) => name).join()).toBe('log,timeout,resume,idempotency,retry,breaker,timeout');
     live.close();
   });
 

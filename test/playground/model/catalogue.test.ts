@@ -8,6 +8,7 @@ import { declared, number } from '../../../playground/model/policies/policy.ts';
 const leftOut: Readonly<Record<string, readonly string[]>> = {
   adaptive: ['estimate', 'key'],
   aimd: ['min', 'backoff'],
+  auth: ['renew', 'apply', 'refused', 'early', 'lease', 'again', 'key', 'scope', 'ttl', 'storage'],
   breaker: ['key', 'when', 'random', 'initial'],
   budget: ['window'],
   chaos: ['enabled', 'rate', 'latency', 'status', 'error', 'cut', 'allow', 'random'],
@@ -24,6 +25,7 @@ const leftOut: Readonly<Record<string, readonly string[]>> = {
   observe: [],
   race: ['methods', 'when'],
   resume: ['backoff', 'budget', 'methods', 'random'],
+  sign: [],
   retry: ['methods', 'when', 'random'],
   staleIfError: ['storage', 'when'],
   timeout: ['isProgress'],
