@@ -400,11 +400,12 @@ describe.each(transports)('over %s', (transportName, transport) => {
           expectTwice(result, sent[0]!);
         });
 
-        test.runIf(hasBody).each([
-          ['a text', (): BodyInit => 'another'],
-          ['bytes', (): BodyInit => bytes('another')],
+        const bodies: readonly (readonly [name: string, make: () => BodyInit])[] = [
+          ['a text', () => 'another'],
+          ['bytes', () => bytes('another')],
           ['a form', form],
-        ])('changes the body to %s', async (_, body) => {
+        ];
+        test.each(hasBody ? bodies : [])('changes the body to %s', async (_, body) => {
           const { 'content-type': _type, ...headers } = Object.fromEntries(
             new Request(...shape(server.url, 'POST')).headers,
           );
@@ -453,7 +454,8 @@ describe.each(transports)('over %s', (transportName, transport) => {
           expectTwice(await sendTwice(place, read, call()), { ...sent[0]!, headers });
         });
 
-        test.skipIf(hasForm(name))('has deleted the content-type of the Request', async () => {
+        if (hasForm(name)) return; // its bytes have no meaning without the boundary in its type
+        test('has deleted the content-type of the Request', async () => {
           const call = (): Call => shape(`${server.url}path`, 'POST');
           const { sent } = await reference(call());
           for (const fork of [undefined, { headers: {} }]) {
