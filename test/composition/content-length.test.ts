@@ -32,7 +32,7 @@ const stacks: Record<string, readonly Middleware[]> = {
   'no policy': [],
   'a policy that watches the end': [limit({ concurrency: 1_000 })],
   'a policy that watches chunks': [timeout({ idle: 1_000 })],
-  'standard()': standard({ dedupe: false }),
+  'standard() without resume': standard({ dedupe: false, resume: false }),
 };
 const cases = Object.keys(stacks).flatMap((stack) => Object.keys(reads).map((read) => [read, stack] as const));
 
