@@ -1,10 +1,11 @@
 import kyoa, { auth, type Storage, type Token } from 'kyoa';
 import * as oauth from 'oauth4webapi';
 
-const tokenOf = ({ access_token, refresh_token, expires_in = 3_600 }: oauth.TokenEndpointResponse): Token => ({
-  access: access_token,
-  refresh: refresh_token,
-  expires: Date.now() + 1_000 * expires_in,
+// A server that does not rotate refresh tokens sends none with a renewal: the former one stays.
+const tokenOf = (grant: oauth.TokenEndpointResponse, former?: Token): Token => ({
+  access: grant.access_token,
+  refresh: grant.refresh_token ?? former?.refresh,
+  expires: Date.now() + 1_000 * (grant.expires_in ?? 3_600),
 });
 
 const sessionOf = (server: oauth.AuthorizationServer, client: oauth.Client, storage: Storage, options = {}) =>
@@ -14,7 +15,7 @@ const sessionOf = (server: oauth.AuthorizationServer, client: oauth.Client, stor
       const request = { ...options, signal, [oauth.customFetch]: kyoa.fetch };
       const refresh = token?.refresh ?? '';
       const response = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), refresh, request);
-      return tokenOf(await oauth.processRefreshTokenResponse(server, client, response));
+      return tokenOf(await oauth.processRefreshTokenResponse(server, client, response), token);
     },
   });
 
@@ -63,4 +64,17 @@ test('a refused renewal signs the user out, once', async () => {
   const [last] = server.seen.slice(-1);
   assert.equal(last?.headers.authorization, undefined);
   assert.equal(server.seen.filter(({ url }) => url === '/token').length, 1);
+});
+
+test('the refresh token of a server that does not rotate it is used again', async () => {
+  let number = 0;
+  await using server = await loopback(async (seen, response) => {
+    if (seen.url !== '/token') return json(response, {}, seen.headers.authorization === 'Bearer access-2' ? 200 : 401);
+    const refresh = new URLSearchParams(await seen.body).get('refresh_token');
+    if (refresh !== 'kept') return json(response, { error: 'invalid_grant' }, 400);
+    number += 1;
+    json(response, { access_token: `access-${number}`, token_type: 'bearer', expires_in: 3_600 });
+  });
+  const get = await opened(server, 'kept');
+  assert.deepEqual([await get('/1'), await get('/2')], [401, 200]);
 });
