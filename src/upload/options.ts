@@ -43,7 +43,7 @@ export interface UploadOptions extends UploadCallOptions {
   readonly storage?: Storage | undefined;
   /** The protocol of the server. `'auto'` asks the server by OPTIONS. @default 'auto' */
   readonly protocol?: 'auto' | ProtocolName | undefined;
-  /** The most bytes of a request. `Infinity`: all that is missing. @default as many as the line takes in 2 s, from 1 MiB on */
+  /** The most bytes of a request. `Infinity`: all that is missing. @default as many as the connection takes in 2 s, from 1 MiB on */
   readonly chunk?: number | undefined;
   /** What a tus server learns of the file (`Upload-Metadata`). @default `filename` and `filetype`, if the file has them */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
