@@ -8,7 +8,7 @@ const step = 256 * 1024;
 const target = 2_000;
 const largest = 64 * mebibyte;
 
-/** A given size stays as it is. Without one, the size follows the speed of the line: it begins with 1 MiB. */
+/** A given size stays as it is. Without one, the size follows the speed of the connection: it begins with 1 MiB. */
 export class ChunkSize {
   readonly #isGiven: boolean;
   #size: number;
