@@ -34,8 +34,13 @@ export interface BodyArrival {
   abort(error: unknown, inside: boolean): void;
 }
 
-/** Reads a body that has broken off to its end, from further responses. A body and its clones share one. */
+/** Reads a body that has broken off to its end, from further responses. */
 export interface BodyContinuation {
+  /**
+   * For one of the copies of a body that was cloned. They break off at different places and times, so that their further
+   * responses may be of different versions.
+   */
+  forCopy(): BodyContinuation;
   /** Whether the error is a break after which the body may go on. */
   isBreak(error: unknown): boolean;
   /** Takes the bytes that a reader has received, each once and in their order. */
@@ -45,7 +50,7 @@ export interface BodyContinuation {
    * Calls `arrived` for all that arrives until then: the server is not silent.
    */
   rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader>;
-  /** Called once, at the end of the body. */
+  /** Called once, at the end of the body and of its copies. */
   end(complete: boolean): void;
 }
 

@@ -3,7 +3,7 @@
  * back-pressure, cancel and errors pass through. `watch.ts` creates it only if a policy watches chunks, if the caller
  * reads `body`, or if the body has broken off and goes on: a stream allocates 9 kB in Node.
  */
-import type { BodyReader } from '../../core/engine/transport-protocol.ts';
+import type { BodyContinuation, BodyReader } from '../../core/engine/transport-protocol.ts';
 import { noop } from '../noop.ts';
 import type { Bytes } from './streams.ts';
 import { breakBody, checkLength, endBody, failBody, type EndRead, type WatchedBody } from './watched-body.ts';
@@ -30,6 +30,8 @@ export function relay(
   let length = 0;
   let ended = false;
   let isContinued = false;
+  /** Of the bytes that this copy has read. */
+  let continuation: BodyContinuation | undefined;
   // At the first read and not before, so that the response can still be cloned.
   const open = (): BodyReader => {
     if (reader === undefined) {
@@ -63,11 +65,11 @@ export function relay(
   };
   /** Resolves to whether the body goes on after the error. */
   const goesOn = async (error: unknown): Promise<boolean> => {
-    const { continuation } = body;
-    if (ended || continuation?.isBreak(error) !== true) {
+    if (ended || body.continuation?.isBreak(error) !== true) {
       breakOff(error);
       return false;
     }
+    continuation ??= body.continuation.forCopy();
     breakBody(body);
     reader = broken;
     failure = undefined;
@@ -104,13 +106,14 @@ export function relay(
           return endBody(body, true);
         }
         length += value.byteLength;
+        continuation ??= body.continuation?.forCopy();
+        continuation?.keep(value);
         // A chunk that another copy has already read is not reported again.
         const fresh = length - body.length;
         if (fresh > 0) {
           body.length = length;
           body.waiting = false;
           const bytes = fresh < value.byteLength ? value.subarray(-fresh) : value;
-          body.continuation?.keep(bytes);
           for (const watcher of body.watchers) {
             watcher.chunk?.(bytes);
             watcher.served?.();

@@ -10,6 +10,7 @@ import { noteAttempts } from '../../lib/attempts.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { concat, type Bytes } from '../../lib/body/streams.ts';
 import type { Budget } from '../../lib/budget.ts';
+import { noop } from '../../lib/noop.ts';
 import { isTransient, settle, suggestedDelay } from '../../lib/outcome.ts';
 import { partOf, representationOf, RestReader, type Representation } from './rest.ts';
 
@@ -31,10 +32,13 @@ export class Continuation implements BodyContinuation {
   /** Not the Response, which may be collected unread. */
   readonly #status: number;
   readonly #headers: Headers;
+  readonly #type: ResponseType;
   /** A page does not see all headers of another origin, and `If-Range` in a request to it needs a preflight. */
   readonly #isCrossOrigin: boolean;
-  #representation: Representation | undefined;
+  /** That of the body, which its copies share. */
+  readonly #root: Continuation;
   #work: AbortController | undefined;
+  #representation: Representation | undefined;
   /** What the reader has, if no validator can prove that a further response belongs to it; `false` if that is too long. */
   #kept: Bytes[] | false | undefined;
   #keptLength = 0;
@@ -43,14 +47,28 @@ export class Continuation implements BodyContinuation {
   #requests = 0;
   #acceptsRanges = true;
 
-  constructor(ctx: Context, next: Next, rules: ContinuationRules, budget: Budget | false, response: Response) {
+  constructor(
+    ctx: Context,
+    next: Next,
+    rules: ContinuationRules,
+    budget: Budget | false,
+    response: Pick<Response, 'status' | 'headers' | 'type'>,
+    root?: Continuation,
+  ) {
+    this.#root = root ?? this;
     this.#ctx = ctx;
     this.#next = next;
     this.#rules = rules;
     this.#budget = budget;
     this.#status = response.status;
     this.#headers = response.headers;
+    this.#type = response.type;
     this.#isCrossOrigin = response.type === 'cors';
+  }
+
+  forCopy(): BodyContinuation {
+    const response = { status: this.#status, headers: this.#headers, type: this.#type };
+    return new Continuation(this.#ctx, this.#next, this.#rules, this.#budget, response, this.#root);
   }
 
   isBreak(error: unknown): boolean {
@@ -71,11 +89,11 @@ export class Continuation implements BodyContinuation {
 
   end(complete: boolean): void {
     this.#kept = false;
-    if (!complete) this.#work?.abort();
+    if (!complete) this.#root.#work?.abort();
   }
 
   async rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader> {
-    this.#work ??= this.#ctx.child();
+    const work = (this.#root.#work ??= this.#ctx.child());
     if (offset > this.#reached) this.#requests = 0;
     this.#reached = offset;
     let suggested: number | undefined;
@@ -86,11 +104,11 @@ export class Continuation implements BodyContinuation {
       if (refusal !== undefined) throw this.#abandon(refusal, offset, error);
       this.#requests += 1;
 
-      const outcome = await settle(this.#send(range, wait, this.#work));
+      const outcome = await settle(this.#send(range, wait, work));
       const { response } = outcome;
-      if (this.#work.signal.aborted) {
+      if (work.signal.aborted) {
         if (response !== undefined) discard(response);
-        throw this.#work.signal.reason;
+        throw work.signal.reason;
       }
       suggested = suggestedDelay(outcome, Infinity);
       if (response !== undefined) arrived();
@@ -161,7 +179,7 @@ export class Continuation implements BodyContinuation {
     try {
       const expected = part.isUnproved && this.#kept ? concat(this.#kept).subarray(0, offset) : undefined;
       if (!(await reader.skip(part.skip, expected, arrived))) {
-        void reader.cancel();
+        void reader.cancel().catch(noop);
         return 'changed';
       }
     } catch (error) {
