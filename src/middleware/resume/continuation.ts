@@ -117,6 +117,9 @@ export class Continuation implements BodyContinuation {
         this.#acceptsRanges &&= !this.#isCrossOrigin; // an old browser asks the server first, which may refuse
       } else if (transientStatuses.includes(response.status)) {
         discard(response);
+      } else if (!response.ok && response.status !== 416) {
+        discard(response);
+        throw this.#abandon('refused', offset, error);
       } else {
         const reader = await this.#readerOf(response, offset, range, arrived);
         if (reader === 'changed') throw this.#abandon(reader, offset, error);

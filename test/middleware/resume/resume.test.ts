@@ -118,6 +118,14 @@ describe.each(ways)('resume on $name', (way) => {
     }
   });
 
+  test.each([403, 404])('does not take the status %i for another version', async (status) => {
+    await using at = await scene(way, file);
+    at.server.change = (reply, request) => void (request > 1 && Object.assign(reply, { status }));
+    at.server.cuts.push(50 * kB);
+    expect(await reasonOf(drain(await at.fetch(at.url)))).toMatchObject({ name: 'TypeError' });
+    expect(at.decisions()).toEqual(['abandoned refused 50000']);
+  });
+
   test('reads another version whole where nothing was handed out', async () => {
     const other = bytesOf(file.length + 5, 1);
     await using at = await scene(way, file);
@@ -130,7 +138,7 @@ describe.each(ways)('resume on $name', (way) => {
   });
 
   test.each<[string, Partial<Record<'status' | 'body' | 'headers', unknown>>]>([
-    ['another status', { status: 404 }],
+    ['another status', { status: 203 }],
     ['another content type', { status: 200, headers: { etag: '"one"', 'content-type': 'text/html' }, body: file }],
     ['a total that differs', { headers: { etag: '"one"', 'content-range': `bytes 50000-299999/300001` } }],
     ['a part with another tag', { headers: { etag: '"two"', 'content-range': `bytes 50000-299999/300000` } }],
