@@ -4,6 +4,7 @@
 export function abortable<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
     const end = (): void => signal.removeEventListener('abort', abort);
     signal.addEventListener('abort', abort);
     work.then(

@@ -3,6 +3,7 @@ import { isResponse } from '../core/compose.ts';
 import { KyoaError } from '../core/errors.ts';
 import { boolean, count, delay, duration, fn, invalid, object, text, type Shape } from '../core/options.ts';
 import type { Backoff } from '../lib/backoff.ts';
+import { noop } from '../lib/noop.ts';
 import { connections, type ConnectionOptions, type EventStreamChange } from './connections.ts';
 import type { ServerSentEvent } from './parser.ts';
 import { requestOf, type CallInit, type EventsApi } from './request.ts';
@@ -94,7 +95,7 @@ export function events(
   url?: string | URL | Request,
   options: CallInit & EventsOptions = {},
 ): EventStream {
-  if (isResponse(api)) return eventStream(ofResponse(api as Response));
+  if (isResponse(api)) return eventStream(ofResponse(api as Response), null, api as Response);
   if (typeof api !== 'function') throw invalid('events api', api, 'a client, a fetch or a Response');
   if (typeof url !== 'string' && !isObject(url)) throw invalid('events url', url, 'a string, a URL or a Request');
   if (!isObject(options)) throw invalid('events options', options, 'an object');
@@ -120,13 +121,15 @@ function ofResponse(response: Response): ConnectionOptions {
   return { ...object('events', {}, shape), isResumable: () => false, connect };
 }
 
-function eventStream(options: ConnectionOptions, signal?: AbortSignal | null): EventStream {
+/** `unread` is a response whose body `return()` cancels, also before the first `next()`. */
+function eventStream(options: ConnectionOptions, signal?: AbortSignal | null, unread?: Response): EventStream {
   const stop = new AbortController();
   const generator = untilAborted(options, stop, signal);
   return {
     next: () => generator.next(),
     return() {
       stop.abort(left);
+      void unread?.body?.cancel?.().catch(noop); // rejects if it is being read: then the generator ends it
       return generator.return();
     },
     [Symbol.asyncIterator]() {

@@ -176,6 +176,30 @@ describe('a transport that ignores its signal', () => {
     expect(await pending).toEqual({ value: undefined, done: true });
     expect(await server.exchanges[0]!.over).toBe('cut');
   });
+
+  test('is left by a listener, before the first byte', async () => {
+    await using server = await eventOrigin([sends(':\n\n', 'stay')]);
+    const deaf = (url: string | Request): Promise<Response> => fetch(url);
+    const stream: EventStream = events(deaf, server.url, { listener: () => void stream.return() });
+    expect(await stream.next()).toEqual({ value: undefined, done: true });
+    expect(await server.exchanges[0]!.over).toBe('cut');
+  });
+
+  test('may be the one that aborts', async () => {
+    const controller = new AbortController();
+    const never = (): Promise<Response> => {
+      controller.abort(reason);
+      return new Promise(() => {});
+    };
+    const stream = events(never, 'http://api.example/', { signal: controller.signal });
+    expect(await reasonOf(stream.next())).toBe(reason);
+  });
+});
+
+test('a response that is left before its first event is closed', async () => {
+  await using server = await eventOrigin([sends('data: a\n\n', 'stay')]);
+  await events(await fetch(server.url)).return();
+  expect(await server.exchanges[0]!.over).toBe('cut');
 });
 
 test('a long stream of many connections removes every listener', async () => {
