@@ -50,7 +50,7 @@ export interface BodyContinuation {
    * Calls `arrived` for all that arrives until then: the server is not silent.
    */
   rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader>;
-  /** Called once, at the end of the body and of its copies. */
+  /** Called at the end of the body, which is that of its copies, too. Aborts what is not needed then. */
   end(complete: boolean): void;
 }
 

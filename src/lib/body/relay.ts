@@ -50,6 +50,7 @@ export function relay(
   };
   const fail = (error: unknown): void => {
     ended = true;
+    continuation?.end(false);
     controller.error(error);
     void open().cancel(error).catch(noop); // for a transport that ignores its signal
   };
@@ -80,6 +81,7 @@ export function relay(
       if (!ended) return true;
       await reader.cancel(); // the reader has left
     } catch (final) {
+      if (ended) return false; // the reader has left, and others may read on
       failBody(body, final);
       if (!ended) fail(final); // of a clone that is behind one that has ended
     }
@@ -101,6 +103,7 @@ export function relay(
         if (done) {
           if (!isContinued) checkLength(body, length);
           ended = true;
+          continuation?.end(true);
           controller.close();
           if ('byobRequest' in controller) controller.byobRequest?.respond(0); // otherwise the read never settles
           return endBody(body, true);
@@ -129,6 +132,7 @@ export function relay(
     },
     cancel(reason: unknown) {
       ended = true;
+      continuation?.end(false);
       body.copies -= 1;
       if (body.copies === 0) endBody(body, false);
       // Not awaited: the cancel of a tee branch stays pending until the other branch is cancelled, too.

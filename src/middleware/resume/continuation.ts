@@ -35,8 +35,7 @@ export class Continuation implements BodyContinuation {
   readonly #type: ResponseType;
   /** A page does not see all headers of another origin, and `If-Range` in a request to it needs a preflight. */
   readonly #isCrossOrigin: boolean;
-  /** That of the body, which its copies share. */
-  readonly #root: Continuation;
+  readonly #copies: Continuation[] = [];
   #work: AbortController | undefined;
   #representation: Representation | undefined;
   /** What the reader has, if no validator can prove that a further response belongs to it; `false` if that is too long. */
@@ -53,9 +52,7 @@ export class Continuation implements BodyContinuation {
     rules: ContinuationRules,
     budget: Budget | false,
     response: Pick<Response, 'status' | 'headers' | 'type'>,
-    root?: Continuation,
   ) {
-    this.#root = root ?? this;
     this.#ctx = ctx;
     this.#next = next;
     this.#rules = rules;
@@ -68,7 +65,9 @@ export class Continuation implements BodyContinuation {
 
   forCopy(): BodyContinuation {
     const response = { status: this.#status, headers: this.#headers, type: this.#type };
-    return new Continuation(this.#ctx, this.#next, this.#rules, this.#budget, response, this.#root);
+    const copy = new Continuation(this.#ctx, this.#next, this.#rules, this.#budget, response);
+    this.#copies.push(copy);
+    return copy;
   }
 
   isBreak(error: unknown): boolean {
@@ -89,11 +88,12 @@ export class Continuation implements BodyContinuation {
 
   end(complete: boolean): void {
     this.#kept = false;
-    if (!complete) this.#root.#work?.abort();
+    if (!complete) this.#work?.abort();
+    for (const copy of this.#copies.splice(0)) copy.end(complete);
   }
 
   async rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader> {
-    const work = (this.#root.#work ??= this.#ctx.child());
+    const work = (this.#work ??= this.#ctx.child());
     if (offset > this.#reached) this.#requests = 0;
     this.#reached = offset;
     let suggested: number | undefined;

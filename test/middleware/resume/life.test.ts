@@ -59,6 +59,26 @@ describe.each(ways)('the life of a continued body on $name', (way) => {
     await vi.waitFor(() => expect(closed).toBe(true));
   });
 
+  test('aborts the further request of a copy that is left after another one has its end', async () => {
+    await using at = await scene(way, file);
+    at.server.cuts.push(50 * kB);
+    let closed = false;
+    at.server.change = ({ response }, request) => {
+      if (request !== 2) return undefined;
+      response.once('close', () => (closed = true));
+      return false; // no response
+    };
+    const response = await at.fetch(at.url);
+    const readers = [response.clone(), response].map(({ body }) => body!.getReader());
+    const reads = readers.map(async (reader) => {
+      while (!(await reader.read()).done);
+    });
+    await until(() => at.server.requests.length >= 2);
+    if (!way.isUndici) await Promise.race(reads); // its copies share one connection
+    await Promise.race([...readers.map((reader) => reader.cancel()), Promise.all(reads)]);
+    await vi.waitFor(() => expect(closed).toBe(true));
+  });
+
   test('is read no faster from a further connection than its reader reads', async () => {
     const long = bytesOf(30_000 * kB);
     await using at = await scene(way, long);
