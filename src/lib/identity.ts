@@ -4,6 +4,8 @@ import type { Context } from '../core/context.ts';
 
 interface Identity {
   readonly user: string;
+  /** Counts the tokens of the user. */
+  readonly generation: number;
   /** The names of the headers that stand for the user, in lower case. */
   readonly headers: readonly string[];
 }
@@ -15,11 +17,16 @@ export function setIdentity(ctx: Context, identity: Identity): void {
   identities.set(ctx.state, identity);
 }
 
-/** The headers of a request, with the name of the user in place of the headers that stand for the user. */
-export function identifiedHeaders(ctx: Context): (readonly [name: string, value: string])[] {
+/**
+ * The headers of a request, with the name of the user in place of the headers that stand for the user. `isInFlight`: for
+ * requests that share one response while they run. A request with a new token must not share the refusal of the former one.
+ */
+export function identifiedHeaders(ctx: Context, isInFlight = false): (readonly [name: string, value: string])[] {
   const headers = [...ctx.headers];
   const identity = identities.get(ctx.state);
   if (identity === undefined) return headers;
-  // A header cannot have this name.
-  return [...headers.filter(([name]) => !identity.headers.includes(name)), [':user', identity.user]];
+  const { user, generation } = identity;
+  const others = headers.filter(([name]) => !identity.headers.includes(name));
+  // A header cannot have these names.
+  return [...others, [':user', user], ...(isInFlight ? [[':token', `${generation}`] as const] : [])];
 }

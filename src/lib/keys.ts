@@ -99,7 +99,7 @@ export function byRequest(ctx: Context): string | undefined {
   const options = method === 'GET' || isShareable(ctx) ? foreignOptions(ctx) : undefined;
   if (options?.every(isComparable) !== true) return undefined;
   const { requestId } = ctx.options;
-  const identity = identifiedHeaders(ctx).filter(([name]) => !perCallHeaders.has(name));
+  const identity = identifiedHeaders(ctx, true).filter(([name]) => !perCallHeaders.has(name));
   // The key of most calls is their URL alone, since a long key costs more. No other key begins like a URL.
   if (method === 'GET' && requestId === undefined && options.length + identity.length === 0) return url;
   // JSON, so that no value can look like two values.

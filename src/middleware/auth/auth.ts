@@ -1,5 +1,6 @@
 /** Sends each request with a token, and renews the token once for all callers. Placed outside `dedupe` and `retry`. */
-import type { Context, Middleware, Next } from '../../core/context.ts';
+import { asPolicy } from '../../core/compose.ts';
+import type { Context, Fork, Middleware, Next } from '../../core/context.ts';
 import { KyoaError } from '../../core/errors.ts';
 import {
   count,
@@ -19,7 +20,7 @@ import type { Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
 import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
 import { resendable } from '../../lib/request/resend.ts';
-import { Session, type Renewal, type SessionSettings } from './session.ts';
+import { Session, type Current, type Renewal, type SessionSettings } from './session.ts';
 
 /**
  * A token as OAuth 2 has it (RFC 6749 §5.1). `renew` may return further members, which are stored with it.
@@ -122,9 +123,9 @@ export const authOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions(
  *   renew: async ({ token, signal }) => {
  *     const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token?.refresh ?? '' });
  *     const grant = await kyoa
- *       .post<{ access_token: string; refresh_token?: string; expires_in: number }>('https://id.example.com/token', { body, signal })
+ *       .post<{ access_token: string; refresh_token: string; expires_in: number }>('https://id.example.com/token', { body, signal })
  *       .json();
- *     return { access: grant.access_token, refresh: grant.refresh_token ?? token?.refresh, expires: Date.now() + 1_000 * grant.expires_in };
+ *     return { access: grant.access_token, refresh: grant.refresh_token, expires: Date.now() + 1_000 * grant.expires_in };
  *   },
  * });
  * const api = kyoa.extend({ use: (stack) => [session, ...stack] });
@@ -139,7 +140,7 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     ...own,
     renew: async (renewal) => {
       const token = (await own.renew(renewal)) as T | null | undefined;
-      return token == null ? undefined : checkedToken('the result of auth renew', token, isBearer);
+      return token == null ? undefined : withLife(checkedToken('the result of auth renew', token, isBearer));
     },
   };
   const storages = new WeakMap<Storage, LruMap<Session<T>>>();
@@ -161,57 +162,72 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     await sessionOf(lastStorage, user).replace(token);
   };
 
-  // Not marked as a policy of kyoa: it adds an identity, which `dedupe` and `staleIfError` outside it cannot see.
-  const policy: Middleware = async function auth(ctx, next) {
+  const policy = asPolicy(options, async function auth(ctx, next) {
     const settings = authOptions.forCall(ctx, own) as typeof own | undefined;
     if (settings === undefined || ctx.side === 'server') return next();
     const { key, scope, storage = ctx.storage } = settings;
     const user = key === undefined ? '' : key(ctx);
-    if (user === undefined || scope?.includes(new URL(ctx.url).origin) === false) return next();
-    return send(sessionOf(storage, user), user, settings, ctx, next);
-  };
+    if (user == null || scope?.includes(new URL(ctx.url).origin) === false) return next();
+    return send(sessionOf(storage, user), settings, ctx, next, key && user);
+  });
   return Object.assign(policy, {
-    set: (token: T, user?: string) => replace('set', checkedToken('auth set()', token, isBearer), user),
+    async set(token: T, user?: string) {
+      if (own.key !== undefined && user === undefined)
+        throw new KyoaError(
+          'INVALID_OPTION',
+          'auth set() needs the user, as auth has the option key: set(token, user)',
+        );
+      await replace('set', checkedToken('auth set()', token, isBearer), user ?? '');
+    },
     clear: (user?: string) => replace('clear', null, user),
   });
 }
 
 async function send<T extends object>(
   session: Session<T>,
-  user: string,
   { apply, refused, again }: Policy & { readonly apply: (token: T, ctx: Context) => Readonly<Record<string, string>> },
   ctx: Context,
   next: Next,
+  user: string | undefined,
 ): Promise<Response> {
-  let { token, generation } = await session.current(ctx);
-  if (token === null) return next();
-  const headers = apply(token, ctx);
+  let current = await session.current(ctx);
+  if (current.token === null) return next();
+  const headers = apply(current.token, ctx);
   const names = Object.keys(headers).map((name) => name.toLowerCase());
   if (names.some((name) => ctx.header(name) !== null)) return next();
-  setIdentity(ctx, { user, headers: names });
+  /** Without a name, each sign-in may be that of another user. */
+  const identify = ({ generation, session }: Current<T>): void =>
+    setIdentity(ctx, { user: user ?? session, generation, headers: names });
+  const init = names.every((name) => redirectSafe.has(name)) ? {} : { init: { redirect: 'error', ...ctx.init } };
+  identify(current);
 
   const copies = again > 0 ? resendable(ctx) : undefined;
-  if (copies === undefined) return next({ headers });
+  if (copies === undefined) return next({ headers, ...init } as Fork);
   try {
-    let outcome = await settle(next({ headers }));
-    for (let renewals = 0; !ctx.aborted && refused(outcome, ctx);) {
+    let outcome = await settle(next({ headers, ...init } as Fork));
+    let renewals = 0;
+    // Once more than it renews, for a token that was renewed by others; not for each one that they renew.
+    for (let sent = 1; sent <= again + 1 && !ctx.aborted && refused(outcome, ctx); sent += 1) {
       const refusedOne = outcome;
       const fail = (error: unknown): never => {
         discardOutcome(refusedOne);
         throw error;
       };
       // The token may have been renewed while the request was on its way.
-      let newer = await session.newer(generation).catch(fail);
+      let newer = await session.newer(current.generation).catch(fail);
       if (newer === undefined) {
         if (renewals === again) break;
         renewals += 1;
-        newer = await session.successor({ token, generation }, ctx).catch(fail);
+        newer = await session.successor(current, ctx).catch(fail);
       }
-      ({ token, generation } = newer);
-      const copy = token === null ? undefined : await copies.next();
+      const { token } = newer;
+      const isSameUser = user !== undefined || newer.session === current.session;
+      const copy = token === null || !isSameUser ? undefined : await copies.next();
       if (token === null || copy === undefined) break;
+      current = newer;
+      identify(current);
       discardOutcome(refusedOne);
-      outcome = await settle(next({ ...copy, headers: apply(token, ctx) }));
+      outcome = await settle(next({ ...copy, headers: apply(token, ctx), ...init } as Fork));
     }
     return unwrap(outcome);
   } finally {
@@ -219,15 +235,29 @@ async function send<T extends object>(
   }
 }
 
+/** The headers that fetch removes from a redirect to another origin. With any other one, a redirect is an error. */
+const redirectSafe = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
 function bearer(token: Token): Readonly<Record<string, string>> {
-  return { authorization: `Bearer ${token.access}` };
+  return headerRecord('the result of auth apply', { authorization: `Bearer ${token.access}` });
 }
 
-/** A token is stored as JSON, so it is a plain object. */
-function checkedToken<T>(name: string, token: T, isBearer: boolean): T {
-  const { access } = Object(token) as Partial<Token>;
-  if (typeof token === 'object' && token !== null && (!isBearer || typeof access === 'string')) return token;
-  throw new KyoaError('INVALID_OPTION', `${name} must be an object${isBearer ? ' with access, a string' : ''}`);
+/** A token as it will be read from the storage, as JSON. */
+function checkedToken<T>(name: string, given: T, isBearer: boolean): T {
+  const { access } = Object(given) as Partial<Token>;
+  if (typeof given !== 'object' || given === null || (isBearer && typeof access !== 'string'))
+    throw new KyoaError('INVALID_OPTION', `${name} must be an object${isBearer ? ' with access, a string' : ''}`);
+  try {
+    return JSON.parse(JSON.stringify(given)) as T;
+  } catch {
+    throw new KyoaError('INVALID_OPTION', `${name} must be an object that JSON can hold`);
+  }
+}
+
+/** A new token that is said to have expired is used until it is refused: otherwise each call would renew it. */
+function withLife<T extends object>(token: T): T {
+  const { expires = Infinity } = token as { readonly expires?: number };
+  return expires > Date.now() ? token : { ...token, expires: undefined };
 }
 
 /** What is no list of origins. The URL of an endpoint is a likely mistake. */
@@ -238,10 +268,18 @@ function origins(name: string, value: readonly string[]): readonly string[] {
   throw invalid(name, value, "a list of origins without a path, such as ['https://api.example.com']");
 }
 
+/** RFC 9110 §5.5. Fetch removes white space around it. */
+const headerValue = /^\s*[\t\x20-\x7e\x80-\xff]*\s*$/;
+
 function headerRecord(name: string, value: unknown): Readonly<Record<string, string>> {
-  const values = typeof value === 'object' && value !== null ? Object.values(value) : [undefined];
-  if (values.every((one) => typeof one === 'string')) return value as Readonly<Record<string, string>>;
-  throw new KyoaError('INVALID_OPTION', `${name} must be an object of headers, such as { authorization: '...' }`);
+  const values =
+    typeof value === 'object' && value !== null && !(Symbol.iterator in value) ? Object.values(value) : [0];
+  if (!values.every((one) => typeof one === 'string'))
+    throw new KyoaError('INVALID_OPTION', `${name} must be an object of headers, such as { authorization: '...' }`);
+  // The error of the platform would contain the token.
+  if (!values.every((one) => headerValue.test(one)))
+    throw new KyoaError('INVALID_OPTION', `${name} has a header with a line break or a character beyond Latin-1`);
+  return value as Readonly<Record<string, string>>;
 }
 
 function isIdle(session: { readonly isIdle: boolean }): boolean {

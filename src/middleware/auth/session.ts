@@ -6,7 +6,7 @@
 import pTimeout from 'p-timeout';
 
 import type { Context } from '../../core/context.ts';
-import { KyoaError } from '../../core/errors.ts';
+import { KyoaError, StorageError } from '../../core/errors.ts';
 import { after } from '../../core/engine/timers.ts';
 import type { Storage } from '../../core/storage.ts';
 import { acquireLease, type LeaseOptions, type LeaseOutcome } from '../../lib/lease/lease.ts';
@@ -14,7 +14,7 @@ import { formerResult, parseRecord } from '../../lib/lease/lease-record.ts';
 import { watchLease } from '../../lib/lease/lease-watch.ts';
 import { noop } from '../../lib/noop.ts';
 import { isRequestBound } from '../../lib/request-bound.ts';
-import { nextToken, parseToken, type StoredToken } from './token-record.ts';
+import { firstToken, nextToken, parseToken, type StoredToken } from './token-record.ts';
 
 /**
  * What the option `renew` of `auth()` is called with.
@@ -38,7 +38,7 @@ export interface SessionSettings<T> {
 }
 
 /** A token as the caller of a session has it: `null` after a sign-out. */
-export type Current<T> = Pick<StoredToken<T>, 'generation' | 'token'>;
+export type Current<T> = Pick<StoredToken<T>, 'generation' | 'session' | 'token'>;
 
 /** The token is read again from the storage after this time, ms: so late is a sign-out in another tab noticed. */
 const readInterval = 1_000;
@@ -96,7 +96,11 @@ export class Session<T extends object> {
   /** The token after the given one, which was refused or has expired: renewed once for all callers. */
   async successor(former: Current<T> | undefined, ctx: Context): Promise<Current<T>> {
     if ((this.#known?.generation ?? 0) > (former?.generation ?? 0)) return this.#known!;
-    if (isRequestBound()) return this.#renew(former, ctx);
+    if (isRequestBound()) {
+      const renewal = this.#renew(former, ctx);
+      ctx.background(renewal.catch(noop));
+      return pTimeout(renewal, { milliseconds: Infinity, signal: ctx.signal });
+    }
     if (this.#renewal === undefined) {
       const renewal = this.#renew(former, ctx).finally(() => (this.#renewal = undefined));
       this.#renewal = renewal;
@@ -107,22 +111,24 @@ export class Session<T extends object> {
 
   /** Signs in with a token, or out with `null`, for all that share the storage. A renewal that runs has no effect then. */
   async replace(token: T | null): Promise<void> {
-    this.#abandon();
     const { lease, ttl } = this.#settings;
     for (;;) {
       const entry = await this.#storage.get(this.#key);
-      const next = nextToken(entry && this.#parse(formerResult(parseRecord(this.#key, entry))), token);
+      const stored = entry && this.#parse(formerResult(parseRecord(this.#key, entry)));
+      const isNewest = (stored?.generation ?? 0) >= (this.#known?.generation ?? 0);
+      const next = firstToken(isNewest ? stored : this.#known, token);
       const ifVersion = entry?.version ?? null;
       const options = { ttl: Math.max(ttl, lease), ifVersion };
       if ((await this.#storage.set(this.#key, recordOf(next), options)) !== undefined) {
         this.#known = next;
+        this.#abandon(); // not before the write: its caller would ask for a token again
         return;
       }
     }
   }
 
   async #renewEarly(former: StoredToken<T>, ctx: Context): Promise<void> {
-    this.#earlyAfter = Infinity;
+    this.#earlyAfter = performance.now() + this.#settings.lease; // on some platforms it ends with its request, without a result
     await this.successor(former, ctx).then(
       () => (this.#earlyAfter = -Infinity),
       () => (this.#earlyAfter = performance.now() + this.#settings.early / 10),
@@ -161,6 +167,8 @@ export class Session<T extends object> {
         const renewed = await this.#ask(found, ctx);
         if (renewed !== undefined) return (this.#known = renewed);
       }
+      if (found.state === 'mismatch')
+        throw new StorageError(`The entry ${this.#key} is not one that auth wrote; give auth a storage of its own`);
       if (found.state !== 'held') continue;
       if (poll === shortestPoll) ctx.emit({ type: 'auth.awaited' });
       await new Promise<void>((resolve) => after(Math.min(poll, found.lookIn), resolve));
@@ -174,27 +182,26 @@ export class Session<T extends object> {
   ): Promise<StoredToken<T> | undefined> {
     const before = this.#parse(former);
     const started = performance.now();
-    let token: T | null;
+    let next: StoredToken<T>;
     try {
       const result = await this.#call(before);
       if (result === abandoned) {
         await lease.release();
         return undefined;
       }
-      token = result ?? null;
+      next = nextToken(before, result ?? null);
     } catch (error) {
       if (!isRefusal(error)) {
         // A process that was frozen has lost its lease, and its successor may have renewed the token.
         if (!(await lease.release())) return undefined;
         throw error;
       }
-      token = null;
+      next = nextToken<T>(before, null);
     }
-    const next = nextToken(before, token);
     const stored = await lease.complete({ result: JSON.stringify(next) }).catch(() => true); // it is stored at the next read
     if (!stored) return undefined;
     const duration = performance.now() - started;
-    ctx.emit({ type: token === null ? 'auth.refused' : 'auth.renewed', duration });
+    ctx.emit({ type: next.token === null ? 'auth.refused' : 'auth.renewed', duration });
     return next;
   }
 
@@ -203,6 +210,7 @@ export class Session<T extends object> {
     const { renew, lease } = this.#settings;
     const own = new AbortController();
     const isAbandoned = new Promise<typeof abandoned>((resolve) => {
+      if (isRequestBound()) return; // a request cannot end the work of another one
       this.#abandon = () => {
         resolve(abandoned);
         own.abort(new DOMException('The session has ended', 'AbortError'));

@@ -391,6 +391,6 @@ describe('auth', () => {
 
 /** What the policy would have stored at that time. */
 function record(token: Token, since: number): string {
-  const result = JSON.stringify({ generation: 1, token, since, renewal: 'r' });
+  const result = JSON.stringify({ generation: 1, token, session: 's', since, renewal: 'r' });
   return JSON.stringify({ fingerprint: 'token', holder: 'test', result });
 }
