@@ -68,6 +68,9 @@ function isFactory(middleware: Middleware): boolean {
 /** By policy, the options that it was created with. */
 const policies = new WeakMap<Middleware, unknown>();
 
+/** The policies that add the identity of a user to a request. */
+const identifying = new WeakSet<Middleware>();
+
 /** Whether the stack may have a policy of kyoa with this name. Minified it has no name, and other middleware may call it. */
 export function mayHavePolicy(name: string, stack: readonly Middleware[]): boolean {
   return stack.some(
@@ -82,10 +85,11 @@ export function isPolicyName(name: string): boolean {
 
 /**
  * Marks a middleware as a policy of kyoa, with the options that were given: what it adds to a request does not tell callers apart. A name would not do,
- * because a user's function may have it and a minifier changes it.
+ * because a user's function may have it and a minifier changes it. `adds`: of one that does tell them apart.
  */
-export function asPolicy<Policy extends Middleware>(given: unknown, middleware: Policy): Policy {
+export function asPolicy<Policy extends Middleware>(given: unknown, middleware: Policy, adds?: 'identity'): Policy {
   policies.set(middleware, given);
+  if (adds === 'identity') identifying.add(middleware);
   return middleware;
 }
 
@@ -95,13 +99,15 @@ export function givenOptions(middleware: Middleware): unknown {
 }
 
 /**
- * Whether a middleware that is no policy of kyoa is placed inside `outer`. It may add an identity to the request that
+ * Whether a middleware that is no policy of kyoa, or `auth`, is placed inside `outer`. It may add an identity to the request that
  * `outer` does not see. The result is also true if `outer` is not in the stack itself, because a middleware calls it, and
  * if the policy inside belongs to another copy of this module.
  */
 export function hasForeignInside(outer: Middleware, stack: readonly Middleware[]): boolean {
   const index = stack.indexOf(outer);
-  return index < 0 || !stack.slice(index).every((middleware) => policies.has(middleware));
+  return (
+    index < 0 || !stack.slice(index).every((middleware) => policies.has(middleware) && !identifying.has(middleware))
+  );
 }
 
 type Layer = (ctx: Context, results: Results) => Promise<Response>;

@@ -20,6 +20,7 @@ import type { Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
 import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
 import { resendable } from '../../lib/request/resend.ts';
+import { keep, type KeptOutcome } from './kept-outcome.ts';
 import { Session, type Current, type Renewal, type SessionSettings } from './session.ts';
 
 /**
@@ -162,14 +163,18 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     await sessionOf(lastStorage, user).replace(token);
   };
 
-  const policy = asPolicy(options, async function auth(ctx, next) {
-    const settings = authOptions.forCall(ctx, own) as typeof own | undefined;
-    if (settings === undefined || ctx.side === 'server') return next();
-    const { key, scope, storage = ctx.storage } = settings;
-    const user = key === undefined ? '' : key(ctx);
-    if (user == null || scope?.includes(new URL(ctx.url).origin) === false) return next();
-    return send(sessionOf(storage, user), settings, ctx, next, key && user);
-  });
+  const policy = asPolicy(
+    options,
+    async function auth(ctx, next) {
+      const settings = authOptions.forCall(ctx, own) as typeof own | undefined;
+      if (settings === undefined || ctx.side === 'server') return next();
+      const { key, scope, storage = ctx.storage } = settings;
+      const user = key === undefined ? '' : key(ctx);
+      if (user == null || scope?.includes(new URL(ctx.url).origin) === false) return next();
+      return send(sessionOf(storage, user), settings, ctx, next, key && user);
+    },
+    'identity',
+  );
   return Object.assign(policy, {
     async set(token: T, user?: string) {
       if (own.key !== undefined && user === undefined)
@@ -208,9 +213,9 @@ async function send<T extends object>(
     let renewals = 0;
     // Once more than it renews, for a token that was renewed by others; not for each one that they renew.
     for (let sent = 1; sent <= again + 1 && !ctx.aborted && refused(outcome, ctx); sent += 1) {
-      const refusedOne = outcome;
+      let kept: KeptOutcome = { restore: async () => outcome, discard: () => discardOutcome(outcome) };
       const fail = (error: unknown): never => {
-        discardOutcome(refusedOne);
+        kept.discard();
         throw error;
       };
       // The token may have been renewed while the request was on its way.
@@ -218,15 +223,16 @@ async function send<T extends object>(
       if (newer === undefined) {
         if (renewals === again) break;
         renewals += 1;
+        kept = keep(outcome);
         newer = await session.successor(current, ctx).catch(fail);
       }
       const { token } = newer;
       const isSameUser = user !== undefined || newer.session === current.session;
       const copy = token === null || !isSameUser ? undefined : await copies.next();
-      if (token === null || copy === undefined) break;
+      if (token === null || copy === undefined) return unwrap(await kept.restore());
       current = newer;
       identify(current);
-      discardOutcome(refusedOne);
+      kept.discard();
       outcome = await settle(next({ ...copy, headers: apply(token, ctx), ...init } as Fork));
     }
     return unwrap(outcome);
