@@ -77,14 +77,19 @@ export function sign(signer: Signer): Middleware {
     const present: Fork = body === ctx.body ? {} : { body, headers: { 'content-type': undefined } };
 
     const used = { ...server };
-    const response = await next(await signed(signer, ctx, present, server));
+    const response = await next(await signed(signer, ctx, present, used));
     const isRepeatable = body === null || (body !== undefined && !isStream(body));
     const isRefused = refusal.has(response.status) && isRepeatable && !ctx.aborted;
     learnNonce(server, response);
-    if (!isRefused || !((await learnClock(server, response)) || server.nonce !== used.nonce)) return response;
+    if (!isRefused) return response;
+    const skew = await skewOf(used, response);
+    if (skew === undefined && !(await asksForNonce(used, response))) return response;
     discard(response);
-    const second = await next(await signed(signer, ctx, present, server));
+    const { nonce } = server;
+    const second = await next(await signed(signer, ctx, present, { skew: skew ?? used.skew, nonce }));
     learnNonce(server, second);
+    // The `Date` may be that of a proxy with a wrong clock.
+    if (skew !== undefined && !refusal.has(second.status)) server.skew = skew;
     return second;
   });
 }
@@ -101,11 +106,22 @@ const refusal = new Set([400, 401, 403]);
 async function signed(signer: Signer, ctx: Context, present: Fork, { skew, nonce }: Server): Promise<Fork> {
   const signing: Signing = { attempt: ctx.attempt, date: new Date(Date.now() + skew), nonce };
   const result = await signer(requestOf(ctx, present), signing);
-  if (typeof result !== 'object' || result === null)
+  if (!isRequest(result) && !isHeaders(result))
     throw new KyoaError('INVALID_OPTION', 'the result of sign signer must be a Request, or an object of headers');
-  if (!(result instanceof Request)) return { ...present, headers: { ...present.headers, ...result } };
+  if (!isRequest(result)) return { ...present, headers: { ...present.headers, ...result } };
   const headers = Object.fromEntries(result.headers);
   return { ...present, url: result.url, headers: { ...present.headers, ...headers } };
+}
+
+/** That of another copy of fetch, too. */
+function isRequest(value: unknown): value is Request {
+  return Object.prototype.toString.call(value) === '[object Request]';
+}
+
+/** `Headers` and lists have no members of their own, or other ones: nothing would be signed. */
+function isHeaders(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Symbol.iterator in value) return false;
+  return Object.values(value).every((one) => typeof one === 'string');
 }
 
 /** A request of its own for the signer, who may read the body. A stream stays with the call. */
@@ -124,17 +140,26 @@ const longestRefusal = 65_536;
 /** AWS: RequestTimeTooSkewed, RequestExpired, "Signature expired"; Azure, OAuth 1, JWT: words of the time. */
 const clockWords = /skew|expired|not yet (valid|current)|too (old|far)|\btimestamp\b|\bclock\b|\biat\b|x-amz-date/i;
 
-/** Whether the response says that the time of the signature was wrong. Then the clock of the server is known. */
-async function learnClock(server: Server, response: Response): Promise<boolean> {
+/** The skew by the `Date` of a response that says that the time of the signature was wrong. */
+async function skewOf(used: Server, response: Response): Promise<number | undefined> {
   const date = httpDate(response.headers.get('date') ?? '', Date.now());
-  if (date === undefined) return false;
+  if (date === undefined) return undefined;
   const skew = date + 500 - Date.now();
-  if (Math.abs(skew - server.skew) < leastSkew) return false;
+  if (Math.abs(skew - used.skew) < leastSkew) return undefined;
   const said = `${response.headers.get('x-amzn-errortype')} ${response.headers.get('www-authenticate')}`;
-  if (!clockWords.test(said) && !clockWords.test(await beginning(response))) return false;
-  server.skew = skew;
-  return true;
+  return clockWords.test(said) || clockWords.test(await beginning(response)) ? skew : undefined;
 }
+
+/** RFC 9449 §8: the body of a token server says so; §9: the challenge of an API, which a browser may hide. */
+async function asksForNonce(used: Server, response: Response): Promise<boolean> {
+  const nonce = response.headers.get('dpop-nonce');
+  if (nonce === null || nonce === used.nonce) return false;
+  const challenge = response.headers.get('www-authenticate');
+  if (challenge !== null) return challenge.includes(nonceError);
+  return response.status === 401 || (await beginning(response)).includes(nonceError);
+}
+
+const nonceError = 'use_dpop_nonce';
 
 function learnNonce(server: Server, response: Response): void {
   server.nonce = response.headers.get('dpop-nonce') ?? server.nonce;

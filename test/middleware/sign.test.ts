@@ -293,3 +293,89 @@ async function proof(keys: CryptoKeyPair, { method, url }: Request, date: Date, 
   );
   return `${head}.${body}.${Buffer.from(signature).toString('base64url')}`;
 }
+
+describe('a refusal', () => {
+  const hour = 3_600_000;
+
+  test('by a server whose Date is wrong does not spoil the clock of later calls', async () => {
+    let isLate = true;
+    const times: number[] = [];
+    const fetch = createFetch({
+      use: [
+        sign((_, { date }) => {
+          times.push(date.getTime() - Date.now());
+          return { 'x-time': date.toISOString() };
+        }),
+      ],
+      fetch: async (_, init) => {
+        const age = Math.abs(Date.now() - Date.parse(new Headers(init?.headers).get('x-time')!));
+        const date = { date: new Date(Date.now() + hour).toUTCString() };
+        if (!isLate && age < 1_500) return new Response('good', { headers: date });
+        return new Response('Request has expired', { status: 403, headers: date });
+      },
+    });
+    expect((await fetch(url)).status).toBe(403);
+    isLate = false;
+    expect((await fetch(url)).status).toBe(200);
+    expect(Math.abs(times.at(-1)!)).toBeLessThan(1_500);
+  });
+
+  test('that is no challenge is not repeated because it has a new nonce', async () => {
+    let sent = 0;
+    const fetch = createFetch({
+      use: [sign(() => ({ dpop: 'proof' }))],
+      fetch: async () => {
+        sent += 1;
+        return new Response('{"error":"invalid_request"}', { status: 400, headers: { 'dpop-nonce': `n-${sent}` } });
+      },
+    });
+    const response = await fetch(url, { method: 'POST', body: 'order' });
+    expect([response.status, await response.text(), sent]).toEqual([400, '{"error":"invalid_request"}', 1]);
+  });
+
+  test('of a token server, whose challenge is in the body, is repeated with its nonce', async () => {
+    const nonces: (string | undefined)[] = [];
+    const fetch = createFetch({
+      use: [
+        sign((_, { nonce }) => {
+          nonces.push(nonce);
+          return { dpop: `proof ${nonce}` };
+        }),
+      ],
+      fetch: async () =>
+        nonces.length > 1
+          ? new Response('good')
+          : Response.json({ error: 'use_dpop_nonce' }, { status: 400, headers: { 'dpop-nonce': 'n-1' } }),
+    });
+    expect(await (await fetch(url, { method: 'POST', body: 'grant' })).text()).toBe('good');
+    expect(nonces).toEqual([undefined, 'n-1']);
+  });
+});
+
+describe('a signer', () => {
+  test.for<[string, () => unknown]>([
+    ['Headers', () => new Headers({ 'x-signature': 'yes' })],
+    ['a list', () => [['x-signature', 'yes']]],
+    ['a header that is no text', () => ({ 'x-signature': new Uint8Array(1) })],
+  ])('that returns %s is refused, as nothing would be signed', async ([, result]) => {
+    const fetch = createFetch({ use: [sign(result as never)], fetch: async () => new Response('unsigned') });
+    expect(await reasonOf(fetch(url))).toMatchObject({
+      code: 'INVALID_OPTION',
+      message: 'the result of sign signer must be a Request, or an object of headers',
+    });
+  });
+
+  test('may return the Request of another copy of fetch', async () => {
+    const { Request: Foreign } = await import('undici');
+    let signature: string | null = null;
+    const fetch = createFetch({
+      use: [sign(() => new Foreign(url, { headers: { 'x-signature': 'yes' } }) as never)],
+      fetch: async (_, init) => {
+        signature = new Headers(init?.headers).get('x-signature');
+        return new Response('ok');
+      },
+    });
+    await fetch(url);
+    expect(signature).toBe('yes');
+  });
+});

@@ -1,5 +1,5 @@
 /**
- * An outcome of which it is not known yet whether the caller gets it. A response that nobody reads holds its connection, and a
+ * An outcome of which it is not known yet whether the caller gets it. A response that is not read holds its connection, and a
  * permit of `limit`, for which the renewal itself may wait. So its body is read into memory.
  */
 import { maxDrainedBody, maxDrainTime } from '../../core/engine/http-constants.ts';
