@@ -2,6 +2,7 @@
 import { standardStack } from '../standard.ts';
 import { catalogue } from './catalogue.ts';
 import type { PolicyDocument, PolicyLayer } from './document.ts';
+import { isPolicyName } from '../core/compose.ts';
 import { withoutUrlSecrets } from '../core/errors.ts';
 import { show } from '../core/options.ts';
 import { isJsonObject } from './options-as-json.ts';
@@ -110,7 +111,9 @@ class Reader {
   #policy(name: string, options: unknown, at: string, more: readonly string[] = []): Entry[] {
     const known = [...Object.keys(catalogue), ...this.#names.middleware];
     if (!known.includes(name)) {
-      this.refuse(at, unknownName('policy', name, [...more, ...known]));
+      const isOfCode = isPolicyName(name) && more.length > 0;
+      const inCode = `needs a function, which a document cannot have: create it in code, as middleware.${name} of policy()`;
+      this.refuse(at, isOfCode ? inCode : unknownName('policy', name, [...more, ...known]));
       return [];
     }
     const written = this.#options(name, options, at);

@@ -139,6 +139,11 @@ describe('a document', () => {
       { use: [{ retry: {}, trace: {} }] },
       'use[0] must be the name of a policy, or an object with one: { "retry": { "retries": 2 } }, got retry and trace in one object',
     ],
+    [
+      'has a policy that needs a function',
+      { use: ['auth'] },
+      'use[0].auth needs a function, which a document cannot have: create it in code, as middleware.auth of policy()',
+    ],
     ['has a policy that does not exist', { use: ['retries'] }, 'use[0].retries is no policy: do you mean retry?'],
     [
       'has a text for options',

@@ -136,7 +136,15 @@ export class Session<T extends object> {
   }
 
   async #read(): Promise<StoredToken<T> | undefined> {
-    if (this.#known !== undefined && performance.now() - this.#readAt < readInterval) return this.#known;
+    if (this.#known === undefined) return this.#load();
+    if (performance.now() - this.#readAt < readInterval) return this.#known;
+    this.#readAt = performance.now();
+    // A storage that fails, or does not respond, takes no token away from the calls.
+    const fallback = (): StoredToken<T> | undefined => this.#known;
+    return pTimeout(this.#load(), { milliseconds: readInterval, fallback }).catch(fallback);
+  }
+
+  async #load(): Promise<StoredToken<T> | undefined> {
     const entry = await this.#storage.get(this.#key);
     const stored = entry && this.#parse(formerResult(parseRecord(this.#key, entry)));
     this.#readAt = performance.now();

@@ -68,7 +68,7 @@ describe('a session', () => {
   });
 
   test('of a new user is not replaced by that of a process which knew the storage before it was emptied', async () => {
-    vi.useFakeTimers({ toFake: ['performance'] });
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] });
     try {
       const storage = memory();
       const { fetch: transport, tokens } = api();
@@ -76,6 +76,7 @@ describe('a session', () => {
       for (const access of ['1', '2', '3']) await one.session.set({ access });
       await one.fetch(url);
       await storage.delete('auth [""]');
+      vi.advanceTimersByTime(10);
       await two.session.set({ access: 'bob' });
       vi.advanceTimersByTime(2_000);
       await one.fetch(url);
@@ -197,6 +198,29 @@ describe('a storage', () => {
     };
     const { fetch } = client({ storage: watched, renew: async () => ({ access: 'x' }) }, api().fetch);
     expect(await reasonOf(fetch(url, { signal: AbortSignal.timeout(500) }))).toMatchObject({ name: 'StorageError' });
+  });
+
+  test.for<[string, Partial<Storage>]>([
+    ['fails', { get: () => Promise.reject(new Error('down')) }],
+    ['does not respond', { get: () => new Promise(() => {}) }],
+    ['was emptied and takes no entry', { get: async () => undefined, set: () => Promise.reject(new Error('full')) }],
+  ])('that %s leaves the calls their token, which is known', async ([, fault]) => {
+    vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
+    try {
+      const storage = { ...memory() };
+      const { fetch: transport, tokens } = api();
+      const { session, fetch } = client({ storage }, transport);
+      await session.set({ access: 'known' });
+      await fetch(url);
+      Object.assign(storage, fault);
+      vi.advanceTimersByTime(2_000);
+      const call = fetch(url);
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect((await call).status).toBe(200);
+      expect(tokens).toEqual(['known', 'known']);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
