@@ -97,6 +97,27 @@ describe('a session', () => {
 });
 
 describe('a renewal', () => {
+  test('is finished by the platform if its caller leaves, where it belongs to one request', async () => {
+    vi.stubGlobal('WebSocketPair', () => {});
+    try {
+      let respond: ((token: Token) => void) | undefined;
+      const storage = memory();
+      const { fetch } = client({ storage, renew: () => new Promise((resolve) => (respond = resolve)) }, api().fetch);
+      const leaver = new AbortController();
+      const work: Promise<unknown>[] = [];
+      const call = reasonOf(fetch(url, { signal: leaver.signal, background: (promise) => void work.push(promise) }));
+      await expect.poll(() => respond).toBeDefined();
+      leaver.abort(new Error('gone'));
+      expect(await call).toEqual(new Error('gone'));
+      respond!({ access: 'new' });
+      expect(work.length).toBe(1);
+      await Promise.all(work);
+      expect((await storage.get('auth [""]'))!.value).toContain('new');
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
   test('is not begun again by a sign-out', async () => {
     let renewals = 0;
     const { session, fetch } = client(
