@@ -124,9 +124,9 @@ export const authOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOptions(
  *   renew: async ({ token, signal }) => {
  *     const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token?.refresh ?? '' });
  *     const grant = await kyoa
- *       .post<{ access_token: string; refresh_token: string; expires_in: number }>('https://id.example.com/token', { body, signal })
+ *       .post<{ access_token: string; refresh_token?: string; expires_in: number }>('https://id.example.com/token', { body, signal })
  *       .json();
- *     return { access: grant.access_token, refresh: grant.refresh_token, expires: Date.now() + 1_000 * grant.expires_in };
+ *     return { access: grant.access_token, refresh: grant.refresh_token ?? token?.refresh, expires: Date.now() + 1_000 * grant.expires_in };
  *   },
  * });
  * const api = kyoa.extend({ use: (stack) => [session, ...stack] });
