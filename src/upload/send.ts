@@ -3,6 +3,7 @@ import type { CallOptions } from '../call-options.ts';
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
 import { afterRest, LimitTimer } from '../core/engine/timers.ts';
 import { TimeoutError } from '../core/errors.ts';
+import { duration } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
 import type { Kyoa } from '../kyoa.ts';
 import { serializeResponse } from '../lib/body/serialize-response.ts';
@@ -64,8 +65,16 @@ export function sender(api: UploadApi, { headers, signal, ...options }: UploadCa
     if (isResource) return api(new URL(url), { throwHttpErrors: false, searchParams: undefined, ...members });
     return api(url, { throwHttpErrors: false, ...members });
   };
-  const limit = options.timeout === undefined ? longestRequest : Infinity;
+  const limit = limitOf(options.timeout);
   return (request) => limited(limit, signal, (signal) => call(request, signal).then(whole));
+}
+
+/** A fetch that is not kyoa's, or a stack without `timeout()`, does not know the option. */
+function limitOf(timeout: UploadCallOptions['timeout'] = true): number {
+  const total = typeof timeout === 'object' ? (timeout.total ?? true) : timeout;
+  if (total === false) return Infinity;
+  // A limit that is learned is an object.
+  return total === true || typeof total === 'object' ? longestRequest : duration('upload timeout', total);
 }
 
 /** Runs a request under the signal of the caller and a limit, and leaves no listener and no timer. */

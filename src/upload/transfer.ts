@@ -66,9 +66,10 @@ export class Transfer {
     const offset = bytesIn(response, 'upload-offset');
     if (offset === undefined)
       throw this.#error('has no Upload-Offset; a server of another origin must expose it', outcome);
-    const length = bytesIn(response, 'upload-length') ?? blob.size;
+    const isComplete = this.#protocol.isComplete(response) === true;
+    const length = isComplete ? offset : (bytesIn(response, 'upload-length') ?? blob.size);
     if (length !== blob.size || offset > blob.size) return this.#mismatch(length, offset, response);
-    if (this.#protocol.isComplete(response) === true) this.#completed = response;
+    if (isComplete) this.#completed = response;
     this.#bound(response);
     this.#confirm(offset);
     return offset === blob.size && !this.#protocol.hasLastRequest ? response : undefined;
@@ -83,8 +84,8 @@ export class Transfer {
     const { response } = outcome;
     if (response === undefined) return this.#failed(outcome);
     const isComplete = this.#protocol.isComplete(response);
-    if (isComplete === true) return this.#complete(response);
-    if (response.status === 409) return this.#conflict(response);
+    if (isComplete === true && (end === blob.size || !response.ok)) return this.#complete(response);
+    if (response.status === 409 && !this.#completed) return this.#conflict(response);
     if (response.status === 413 && chunk.halve()) return undefined;
     if (!response.ok) return this.#failed(outcome);
 

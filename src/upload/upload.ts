@@ -63,6 +63,7 @@ export async function upload(
   const blob = blobOf(data);
   const { requestId, onProgress = noop } = policy;
   const target = String(url);
+  const send = sender(api, call);
   const record = new UploadRecord(storageFor(api, policy), keyOf(target, requestId ?? ''), policy.ttl);
   call.signal?.throwIfAborted();
   await record.open(requestId === undefined ? anonymous : await fingerprintOf(blob));
@@ -74,7 +75,7 @@ export async function upload(
   const signal = call.signal ?? new AbortController().signal;
   const job: Job = {
     blob,
-    send: sender(api, call),
+    send,
     chunk: new ChunkSize(policy.chunk),
     continuations: new Continuations(policy.continuations, policy.backoff, signal),
     signal,
@@ -95,7 +96,10 @@ const anonymous = { size: 0, type: '', digest: '' };
 async function transfer(job: Job, record: UploadRecord, target: Target): Promise<Response> {
   for (let isRestarted = false; ;) {
     const created = record.upload.url === undefined ? await create(job, record, target) : undefined;
-    if (created?.response !== undefined) return created.response;
+    if (created?.response !== undefined) {
+      job.onProgress(job.blob.size);
+      return created.response;
+    }
     const { protocol, url } = record.upload;
     if (protocol === undefined || url === undefined) continue; // another tab has begun the upload anew
     const end = await new Transfer(job, { protocol: protocols[protocol], url }, created?.offset)

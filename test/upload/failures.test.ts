@@ -281,6 +281,17 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     expect(server.log[cut + 1]).toBe(protocol === 'tus' ? 'HEAD 200' : 'HEAD 204');
   });
 
+  test.each([[500], [{ total: 500 }]])(
+    '`timeout` %j limits each request of a fetch that has no limits',
+    async (timeout) => {
+      server.trouble({ method: 'PATCH', isSilent: true });
+      expect(await arrived(await upload(transport, server.url, blob, { chunk: mebibyte, backoff, timeout }))).toBe(
+        true,
+      );
+      expect(server.log).toContain('PATCH cut');
+    },
+  );
+
   test('a success leaves no listener and no timer', async () => {
     using timers = countTimers();
     const { signal } = new AbortController();

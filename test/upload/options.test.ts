@@ -48,8 +48,10 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
   });
 
   test('an empty file is uploaded', async () => {
-    const { url, response } = await send('');
+    const onProgress = vi.fn();
+    const { url, response } = await send('', { onProgress });
     expect(response.ok).toBe(true);
+    expect(onProgress.mock.calls).toEqual([[{ percent: 1, transferredBytes: 0, totalBytes: 0 }]]);
     expect(await server.bytesOf(url)).toHaveLength(0);
     expect(server.log.slice(2)).toEqual(protocol === 'tus' ? [] : ['PATCH 200']);
   });
@@ -265,6 +267,29 @@ describe('the draft', () => {
     expect(server.log.slice(2)).toEqual(['PATCH cut', 'HEAD 204', 'PATCH 400']);
   });
 
+  test('completes an upload that is complete by HEAD, though the server refuses the append after it', async () => {
+    server = await uploadServer({ protocol: 'draft' });
+    server.trouble({ method: 'PATCH', isLost: true }, { method: 'PATCH', status: 409 });
+    const { response } = await send(text);
+    expect(response.headers.get('upload-complete')).toBe('?1');
+    expect(server.log.slice(2)).toEqual(['PATCH cut', 'HEAD 204', 'PATCH 409']);
+  });
+
+  test('does not take a part for the file, though the server says that the upload is complete', async () => {
+    await open('min-size=0');
+    server.trouble({ method: 'PATCH', status: 200, headers: { 'upload-complete': '?1' } });
+    const { url } = await send(text, { chunk: 5_000 });
+    expect(String(await server.bytesOf(url))).toBe(text);
+  });
+
+  test('refuses an upload that is complete with less than the file', async () => {
+    await open('min-size=0');
+    const headers = { 'upload-complete': '?1', 'upload-offset': '5' };
+    server.trouble({ method: 'PATCH', status: 503 }, { method: 'HEAD', status: 204, headers });
+    server.trouble({ method: 'PATCH', status: 400 });
+    await expect(send(text)).rejects.toMatchObject({ code: 'UPLOAD_MISMATCH', offset: 5 });
+  });
+
   test.each([422, 500])('returns the refusal of the target, with status %i, as an error', async (status) => {
     await open('min-size=0');
     server.trouble({ method: 'PATCH', status, headers: { 'upload-complete': '?1' } });
@@ -302,6 +327,8 @@ describe('INVALID_OPTION', () => {
     ['continuations', text, { continuations: -1 }],
     ['backoff', text, { backoff: 100 }],
     ['ttl', text, { ttl: 0 }],
+    ['timeout', text, { timeout: 0 }],
+    ['timeout', text, { timeout: { total: '5s' } }],
   ])('names %s', async (option, data, options) => {
     const failing = send(data, options as UploadOptions);
     await expect(failing).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining(option) });
