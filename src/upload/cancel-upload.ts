@@ -4,7 +4,7 @@ import type { Storage } from '../core/storage.ts';
 import { discardOutcome, settle, unwrap } from '../lib/outcome.ts';
 import { protocols } from './detect.ts';
 import { keyOf, UploadRecord } from './record.ts';
-import { sender, storageOf, type UploadApi, type UploadCallOptions } from './send.ts';
+import { resolved, sender, storageOf, type UploadApi, type UploadCallOptions } from './send.ts';
 
 /**
  * The options of `cancelUpload()`: those of `upload()` that name the upload, and the options of its request.
@@ -41,7 +41,7 @@ export async function cancelUpload(
   if (typeof requestId !== 'string' || requestId === '') throw invalid('requestId', requestId, 'that of upload()');
   const record = new UploadRecord(
     checkedStorage('cancelUpload storage', storage!),
-    keyOf(String(url), requestId),
+    keyOf(resolved(api, url), requestId),
     Infinity,
   );
   if (!(await record.read()) || record.upload.result !== undefined) return false;

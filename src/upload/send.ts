@@ -5,7 +5,7 @@ import { afterRest, LimitTimer } from '../core/engine/timers.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { duration } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
-import type { Kyoa } from '../kyoa.ts';
+import type { Kyoa, Options } from '../kyoa.ts';
 import { serializeResponse } from '../lib/body/serialize-response.ts';
 import { brand, type Fetch } from '../transport.ts';
 
@@ -61,9 +61,9 @@ export function sender(api: UploadApi, { headers, signal, ...options }: UploadCa
     const init = { ...(isKyoa && isAppend && { ...once, timeout: false }), ...options };
     const members = { ...init, method, headers: all, ...(body && { body }), signal };
     if (!isClient(api)) return api(url, members);
-    // Prefix and search parameters of the client are for the URL that the caller writes. A URL object gets no prefix.
-    if (isResource) return api(new URL(url), { throwHttpErrors: false, searchParams: undefined, ...members });
-    return api(url, { throwHttpErrors: false, ...members });
+    // A URL object gets no prefix. Search parameters of the client are for the URL that the caller writes.
+    const target = URL.canParse(url) ? new URL(url) : url;
+    return api(target, { throwHttpErrors: false, ...(isResource && { searchParams: undefined }), ...members });
   };
   const limit = limitOf(options.timeout);
   return (request) => limited(limit, signal, (signal) => call(request, signal).then(whole));
@@ -105,6 +105,26 @@ async function whole(given: Response): Promise<Response> {
   const { response, broken } = await serializeResponse(given, maxBufferedBody);
   if (broken) throw Object.assign(new TypeError('The response broke off'), { cause: { code: 'ECONNRESET' } });
   return response;
+}
+
+/**
+ * The URL that a call of the client has, by its base URL and its prefix: clients of two servers may share a storage. One that
+ * is relative without a base is left to the fetch.
+ */
+export function resolved(api: UploadApi, url: string | URL): string {
+  if (typeof url !== 'string') return url.href;
+  let of: Pick<Options, 'prefix' | 'baseUrl'> = {};
+  if (isClient(api)) {
+    api.extend((defaults) => {
+      of = defaults;
+      return {};
+    });
+  }
+  const prefix = String(of.prefix ?? '').replace(/\/+$/, '');
+  const page = globalThis.location?.href;
+  const base = URL.parse(of.baseUrl ?? '', page)?.href ?? page;
+  const path = prefix === '' ? url : `${prefix}/${url.replace(/^\/+/, '')}`;
+  return URL.parse(path, base)?.href ?? url;
 }
 
 function isClient(api: UploadApi): api is Kyoa {

@@ -11,7 +11,7 @@ import { create, type Target } from './create.ts';
 import { protocols } from './detect.ts';
 import { parse, type Policy, type UploadOptions, type UploadProgress } from './options.ts';
 import { fingerprintOf, keyOf, UploadRecord, type StoredUpload } from './record.ts';
-import { sender, storageOf, type UploadApi } from './send.ts';
+import { resolved, sender, storageOf, type UploadApi } from './send.ts';
 import { gone, Transfer, type Job } from './transfer.ts';
 import { UploadError } from './upload-error.ts';
 
@@ -62,7 +62,7 @@ export async function upload(
   const [policy, call] = parse(options);
   const blob = blobOf(data);
   const { requestId, onProgress = noop } = policy;
-  const target = String(url);
+  const target = resolved(api, url);
   const send = sender(api, call);
   const record = new UploadRecord(storageFor(api, policy), keyOf(target, requestId ?? ''), policy.ttl);
   call.signal?.throwIfAborted();

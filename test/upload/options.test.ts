@@ -116,6 +116,12 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     expect(server.seen.at(-1)!.url).toBe(new URL(url).pathname);
   });
 
+  test('through a client with a prefix, a URL object is left as it is', async () => {
+    const client = kyoa.create({ prefix: `${server.origin}/nowhere` });
+    await upload(client, new URL(server.url), text);
+    expect(server.seen.slice(0, 2).map(({ url }) => url)).toEqual(['/files', '/files']);
+  });
+
   test('each request is a call through the stack, and options of calls reach it', async () => {
     const events: KyoaEvent[] = [];
     const api = createFetch({ use: [observe((event) => events.push(event)), ...standard()] });

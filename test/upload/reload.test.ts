@@ -39,20 +39,20 @@ const expected = Buffer.from(Uint8Array.from({ length: size }, (_, index) => (in
 
 /** Uploads the same file in each page, and resolves to the URL and the first offset. */
 const send = (where: Page): Promise<{ url: string; first: number }> =>
-  where.evaluate(async (url) => {
+  where.evaluate(async (origin) => {
     const { kyoa, uploads, indexeddb } = globalThis as unknown as Globals;
     const bytes = Uint8Array.from({ length: 6 * 1024 * 1024 }, (_, index) => (index * 7 + (index >> 8)) % 251);
     const file = new File([bytes], 'film.mp4', { type: 'video/mp4', lastModified: 1 });
-    const api = kyoa.default.create({ storage: indexeddb('uploads') });
+    const api = kyoa.default.create({ baseUrl: `${origin}/`, storage: indexeddb('uploads') });
     const offsets: number[] = [];
     const options = {
       requestId: 'film',
       chunk: 1024 * 1024,
       onProgress: ({ transferredBytes }: Uploads.UploadProgress) => void offsets.push(transferredBytes),
     };
-    const { url: own } = await uploads.upload(api, url, file, options);
+    const { url: own } = await uploads.upload(api, 'files', file, options);
     return { url: own, first: offsets[0]! };
-  }, server.url);
+  }, server.origin);
 
 const appends = (): number => server.seen.filter(({ method }) => method === 'PATCH').length;
 const posts = (): number => server.seen.filter(({ method }) => method === 'POST').length;

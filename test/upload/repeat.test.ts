@@ -15,6 +15,7 @@ const mebibyte = 1024 * 1024;
 const film = randomBytes(3 * mebibyte + 17);
 const blob = new Blob([film]);
 const requestId = 'film-42';
+const other = (byte: number): Uint8Array<ArrayBuffer> => Uint8Array.of(byte ^ 1);
 
 let server: UploadServer;
 let storage: Storage;
@@ -95,12 +96,27 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     expect(posts()).toBe(4);
   });
 
+  test('clients of two servers that share a storage have an upload each, and cancel their own', async () => {
+    await using second = await uploadServer({ protocol });
+    const clients = [server.origin, second.origin].map((origin) => kyoa.create({ baseUrl: `${origin}/`, storage }));
+    const [one, two] = clients.map((client) => () => upload(client, 'files', blob, { requestId }));
+    await one!();
+    second.trouble({ method: 'PATCH', status: 403 });
+    await expect(two!()).rejects.toMatchObject({ code: 'UPLOAD_FAILED' });
+    expect(await cancelUpload(clients[1]!, 'files', { requestId })).toBe(true);
+    expect(second.log.at(-1)).toBe('DELETE 204');
+    const { url } = await two!();
+    expect(film.equals(await second.bytesOf(url))).toBe(true);
+    const prefixed = kyoa.create({ prefix: `${second.origin}/files`, storage });
+    expect((await upload(prefixed, '', blob, { requestId })).url).not.toBe(url); // its URL ends with a slash
+  });
+
   test.each([
     ['length', new Blob([film, 'a']), 'size'],
     ['type', new Blob([film], { type: 'video/mp4' }), 'type'],
     ['time', new File([film], 'film', { lastModified: 1 }), 'lastModified'],
-    ['start', new Blob(['a', film.subarray(1)]), 'another file'],
-    ['end', new Blob([film.subarray(0, -1), 'a']), 'another file'],
+    ['start', new Blob([other(film[0]!), film.subarray(1)]), 'another file'],
+    ['end', new Blob([film.subarray(0, -1), other(film.at(-1)!)]), 'another file'],
   ])('a file with another %s is refused under the same requestId', async (_, other, what) => {
     await begin();
     const { length } = server.log;
