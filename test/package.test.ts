@@ -109,6 +109,13 @@ describe('the package', () => {
     expect(beside.filter((file) => !files.includes(file))).toEqual([]);
   });
 
+  test('has declarations that name only members of RequestInit that Node 22 declares', () => {
+    const files = globSync('dist/**/*.d.ts', { cwd: join(consumer, 'node_modules/kyoa') });
+    const code = files.map((file) => readFileSync(join(consumer, 'node_modules/kyoa', file), 'utf8')).join('\n');
+    const members = Array.from(code.matchAll(/RequestInit\['(\w+)'\]/g), ([, member]) => member!);
+    expect(new Set(members)).toEqual(new Set(['body', 'headers']));
+  });
+
   test('has the command, which needs no further package and which no module imports', () => {
     const { bin } = manifest;
     const command = join(consumer, 'node_modules/kyoa', bin.kyoa);

@@ -1,5 +1,5 @@
 /** The request of an event stream, which is sent once for each connection. */
-import type { BodyInit } from '../core/engine/fetch-types.ts';
+import type { BodyInit, RequestCache } from '../core/engine/fetch-types.ts';
 import { isStream, snapshot } from '../core/engine/request-body.ts';
 import { KyoaError } from '../core/errors.ts';
 import { hasHttpCache } from '../lib/http-cache.ts';
@@ -20,7 +20,7 @@ export interface CallInit {
   readonly body?: BodyInit | null | undefined;
   /** Of the client. */
   readonly json?: unknown;
-  readonly cache?: RequestInit['cache'];
+  readonly cache?: RequestCache | undefined;
   readonly timeout?: unknown;
 }
 

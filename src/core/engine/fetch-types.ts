@@ -4,3 +4,5 @@
  */
 export type BodyInit = NonNullable<RequestInit['body']>;
 export type RequestInfo = Request | string;
+/** In Node 22 `RequestInit` has no member `cache`. */
+export type RequestCache = 'default' | 'force-cache' | 'no-cache' | 'no-store' | 'only-if-cached' | 'reload';
