@@ -18,7 +18,7 @@ export function withUploadProgress(transport: Fetch | undefined, report: OnUploa
     const request = new Request(input, members);
     if (!request.body || !sendsStreams(request.url)) return fetch(input, init);
     const source = members.body ?? (input instanceof Request ? sources.get(input) : undefined);
-    const body = request.body.pipeThrough(counted(sizeOf(source), report));
+    const body = request.body.pipeThrough(inParts()).pipeThrough(counted(sizeOf(source), report));
     const streamed: RequestInit & { duplex: 'half' } = { body, duplex: 'half' };
     return fetch(new Request(request, streamed), { ...others, ...(signal && { signal }) });
   };
@@ -40,6 +40,18 @@ function sendsStreams(url: string): boolean {
     },
   };
   return !new Request('https://empty.invalid', init).headers.has('content-type') && isRead;
+}
+
+/** In Node a body that is in memory comes in one chunk, which alone would be no progress. */
+function inParts(): TransformStream<Uint8Array, Uint8Array> {
+  const most = 64 * 1024;
+  return new TransformStream({
+    transform(chunk, controller) {
+      if (!(chunk.byteLength > most)) return controller.enqueue(chunk); // one that has no bytes is refused by the platform
+      for (let start = 0; start < chunk.byteLength; start += most)
+        controller.enqueue(chunk.subarray(start, start + most));
+    },
+  });
 }
 
 /** As in ky, a chunk is reported when the next one is read, so that only the end of the body is 100 %. */

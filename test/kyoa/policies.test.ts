@@ -342,6 +342,20 @@ describe('kyoa', () => {
       expect(server.requests.map(({ body }) => Buffer.byteLength(body))).toEqual([total, total]);
     });
 
+    test.for([
+      ['a text', 'x'.repeat(1_000_000)],
+      ['a Blob', new Blob(['x'.repeat(1_000_000)])],
+      ['bytes', new Uint8Array(1_000_000).fill(120)],
+    ] as const)('of %s is reported in parts', async ([, body], { server }) => {
+      const seen: number[] = [];
+      const onUploadProgress = ({ transferredBytes }: Progress): void => void seen.push(transferredBytes);
+      await api.put(server.origin, { body, onUploadProgress });
+      expect(seen.length).toBeGreaterThan(9);
+      expect(seen.every((bytes, i) => bytes > (seen[i - 1] ?? 0))).toBe(true);
+      expect(seen.at(-1)).toBe(1_000_000);
+      expect(server.requests[0]!.body).toBe('x'.repeat(1_000_000));
+    });
+
     test('is that of the Request which a hook sets, with onUploadProgress', async ({ server }) => {
       const bodies = ['old', 'new'].map((name) => name.repeat(10));
       const replace = ({ request }: { request: Request }): Request => new Request(request, { body: bodies[1]! });
