@@ -24,6 +24,8 @@ import { firstToken, nextToken, parseToken, type StoredToken } from './token-rec
 export interface Renewal<T> {
   /** The token to replace; `undefined` for the first one. */
   readonly token: T | undefined;
+  /** Whose token it is: what `key` has returned; `undefined` without `key`. */
+  readonly user: string | undefined;
   /** Aborts when the result is no longer wanted: after a sign-out, or when the time of a lease is over. */
   readonly signal: AbortSignal;
   /** The same for every try of one renewal, also if another process takes over: an idempotency key for the token server. */
@@ -53,6 +55,7 @@ const grace = 10;
 export class Session<T extends object> {
   readonly #storage: Storage;
   readonly #key: string;
+  readonly #user: string | undefined;
   readonly #settings: SessionSettings<T>;
   #known: StoredToken<T> | undefined;
   #readAt = -Infinity;
@@ -68,6 +71,7 @@ export class Session<T extends object> {
   }
 
   constructor(storage: Storage, user: string, settings: SessionSettings<T>) {
+    this.#user = user === '' ? undefined : user;
     this.#storage = storage;
     this.#key = `auth ${JSON.stringify([user])}`;
     this.#settings = settings;
@@ -231,7 +235,7 @@ export class Session<T extends object> {
     };
     try {
       const { token = null, renewal = crypto.randomUUID() } = former ?? {};
-      const work = renew({ token: token ?? undefined, signal: own.signal, requestId: renewal });
+      const work = renew({ token: token ?? undefined, user: this.#user, signal: own.signal, requestId: renewal });
       const ended = Promise.race([work, isAbandoned]);
       // After a freeze the timer is late, and the response may be in the socket: the event loop reads it first.
       const fallback = (): typeof ended => pTimeout(ended, { milliseconds: grace, fallback: giveUp });

@@ -317,6 +317,23 @@ describe('auth', () => {
     expect(await get()).toBe(200);
   });
 
+  test('asks for the first token of each user by the name', async () => {
+    let user = 'ada';
+    const asked: (string | undefined)[] = [];
+    const { get } = app({
+      key: () => user,
+      renew: async (renewal) => {
+        asked.push(renewal.user);
+        return tokenOf(server.login(renewal.user!));
+      },
+    });
+    expect(await get()).toBe(200);
+    user = 'bob';
+    expect(await get()).toBe(200);
+    expect(asked).toEqual(['ada', 'bob']);
+    expect(server.seen.calls.map(({ token }) => token?.split('-')[1])).toEqual(['ada', 'bob']);
+  });
+
   test('leaves what idempotency has stored to the same user after a renewal, and to no other', async () => {
     let user = 'ada';
     const { session, fetch } = app({ key: () => user });
