@@ -61,6 +61,7 @@ export default defineConfig({
         test: {
           ...lane('browser'),
           globalSetup: 'test/support/browser-setup.ts',
+          fileParallelism: false, // the files share one server, and some of them reset it
           browser: {
             enabled: true,
             headless: true,
