@@ -31,9 +31,15 @@ export function nameOf(part: Watched): string {
 }
 
 let correct = (): unknown => undefined;
+/** For so long the parts above may still change their height after a step has begun, ms. */
+const settling = 500;
+const changes = new ResizeObserver(() => correct());
+let settled: ReturnType<typeof setTimeout> | undefined;
 
 export function pointAt(part: Watched | undefined): void {
   document.removeEventListener('scrollend', correct);
+  changes.disconnect();
+  clearTimeout(settled);
   for (const each of document.querySelectorAll('.watched')) each.classList.remove('watched');
   if (part === undefined) return makeRoom();
   const { id, isAlone = false } = targets[part];
@@ -55,11 +61,13 @@ export function makeRoom(): void {
 
 /** Scrolls only if a part of the element cannot be seen, and at once if it is far away. */
 function reveal(element: HTMLElement): void {
-  if (isSeen(element)) return;
   const isFar = Math.abs(element.getBoundingClientRect().top) > innerHeight;
   const scroll = (): void => element.scrollIntoView({ block: 'start', behavior: isFar ? 'instant' : 'auto' });
-  // The page above may have grown on the way.
   correct = () => isSeen(element) || scroll();
+  changes.observe(document.body);
+  settled = setTimeout(() => changes.disconnect(), settling);
+  if (isSeen(element)) return;
+  // The page above may have grown on the way.
   document.addEventListener('scrollend', correct, { once: true });
   scroll();
 }
