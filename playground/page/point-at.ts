@@ -31,9 +31,12 @@ export function nameOf(part: Watched): string {
 }
 
 let correct = (): unknown => undefined;
-/** For so long the parts above may still change their height after a step has begun, ms. */
+/** For so long the panel of the step and the parts above may still change their height after the step has begun, ms. */
 const settling = 500;
-const changes = new ResizeObserver(() => correct());
+const changes = new ResizeObserver(() => {
+  makeRoom();
+  correct();
+});
 let settled: ReturnType<typeof setTimeout> | undefined;
 
 export function pointAt(part: Watched | undefined): void {
@@ -65,7 +68,11 @@ function reveal(element: HTMLElement): void {
   const scroll = (): void => element.scrollIntoView({ block: 'start', behavior: isFar ? 'instant' : 'auto' });
   correct = () => isSeen(element) || scroll();
   changes.observe(document.body);
-  settled = setTimeout(() => changes.disconnect(), settling);
+  changes.observe(byId('tour'));
+  settled = setTimeout(() => {
+    correct(); // the scroll anchoring of the browser may have moved the page without a change of its height
+    changes.disconnect();
+  }, settling);
   if (isSeen(element)) return;
   // The page above may have grown on the way.
   document.addEventListener('scrollend', correct, { once: true });

@@ -28,8 +28,8 @@ describe('the guide', { timeout: 60_000 }, () => {
     for (const place of places) {
       await turnTo(page, place);
       await page.waitForFunction((place) => location.hash === place, place);
-      const hidden = await page.evaluate(hiddenPart);
-      expect([place, hidden]).toEqual([place, '']);
+      // The parts above change while a step begins.
+      await expect.poll(async () => [place, await page.evaluate(hiddenPart)]).toEqual([place, '']);
     }
     await page.emulateMedia({ reducedMotion: 'no-preference' });
     await page.setViewportSize({ width: 1_440, height: 900 });
