@@ -175,7 +175,13 @@ describe('in Chromium', { timeout: 60_000 }, () => {
 
   test('the search finds a section with the keyboard alone', async () => {
     const page = await visit('');
-    await page.keyboard.press('Control+k');
+    // The page listens for the key a little after it has loaded.
+    await expect
+      .poll(async () => {
+        await page.keyboard.press('Control+k');
+        return page.getByRole('searchbox').count();
+      })
+      .toBe(1);
     await page.getByRole('searchbox').fill('rolling deploy of redis');
     await page.locator('.VPLocalSearchBox .result').first().waitFor();
     await page.keyboard.press('Enter');
