@@ -90,7 +90,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...lane('pages'), execArgv: ['--expose-gc'] },
+        // One file after another: a page that shares its cores with another one is late.
+        test: { ...lane('pages'), execArgv: ['--expose-gc'], fileParallelism: false },
       },
     ],
   },
