@@ -21,6 +21,7 @@ export const entries = {
   './events': 'src/events.ts',
   './policy': 'src/policy.ts',
   './policy/sources': 'adapters/policy/sources.ts',
+  './outbox': 'src/outbox.ts',
   './upload': 'src/upload.ts',
   './testing': 'src/testing.ts',
 };

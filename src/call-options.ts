@@ -17,6 +17,7 @@ import type { ResumeOptions } from './middleware/resume/resume.ts';
 import type { RetryOptions } from './middleware/retry.ts';
 import type { StaleIfErrorOptions } from './middleware/stale-if-error/stale-if-error.ts';
 import type { TimeoutOptions } from './middleware/timeout/timeout.ts';
+import type { OutboxOverride } from './outbox/options.ts';
 
 /**
  * The policy options of one call. Overrides for one call, flat beside the members of RequestInit. A middleware named
@@ -47,6 +48,8 @@ export interface CallOptions {
   readonly dedupe?: Override<DedupeOptions> | undefined;
   /** Options of `idempotency`. `false`: no key is sent, and no result is stored. */
   readonly idempotency?: Override<IdempotencyOptions> | undefined;
+  /** Options of `outbox`. `false`: the request is not kept. */
+  readonly outbox?: Override<OutboxOverride> | undefined;
   /** Options of `breaker`, except those of the shared circuit. `false`: the call is always sent, and not counted. */
   readonly breaker?: Override<BreakerOverride> | undefined;
   /** Options of `limit`, except the shared bounds. `false`: the call takes no permit. */

@@ -17,7 +17,7 @@ import type { Storage } from './core/storage.ts';
 import { withCallerSignal } from './lib/caller-signal.ts';
 import { noop } from './lib/noop.ts';
 import { settle, unwrap } from './lib/outcome.ts';
-import { isLive, type Pipeline, type Stack } from './stack.ts';
+import { connect, isLive, type Pipeline, type Stack } from './stack.ts';
 
 /**
  * The options that every entry point has: the stack, the storage, and what receives background work.
@@ -49,7 +49,7 @@ export function createPipeline(
     // A copy: `dedupe` shares a response within one stack, and another transport may give another response.
     const stack = stackOf(use);
     const run = compose(stack, terminal);
-    return (request, signal, { options, transport }) => {
+    const pipeline: Pipeline = (request, signal, { options, transport }) => {
       const call: CallState = {
         options,
         transport,
@@ -70,6 +70,8 @@ export function createPipeline(
       const isUnlosable = side === 'server' || body === null || (body !== undefined && !isStream(body));
       return isUnlosable ? response : cancelUnsent(request, call, response);
     };
+    if (side === 'client') connect(stack, pipeline, storage);
+    return pipeline;
   };
   return isLive(use) ? use.through(pipelineOf, side === 'client' ? cancelBody : noop) : pipelineOf(use);
 }

@@ -1,6 +1,7 @@
 /** What an entry point takes as `use`, a list or a stack that changes, and the pipeline that it makes of it. */
 import type { Middleware } from './core/context.ts';
 import type { RequestLike } from './core/engine/lazy-request.ts';
+import type { Storage } from './core/storage.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -51,4 +52,18 @@ export type Stack = readonly Middleware[] | LiveStack;
 
 export function isLive(use: unknown): use is LiveStack {
   return typeof (use as Partial<LiveStack> | null | undefined)?.through === 'function';
+}
+
+/** What a policy that makes calls of its own gets of each pipeline in whose stack it is placed. */
+export type Connect = (pipeline: Pipeline, storage: Storage) => void;
+
+const connections = new WeakMap<Middleware, Connect>();
+
+/** Notes that a middleware wants the pipelines of the client side in which it is placed. */
+export function whenConnected(middleware: Middleware, connect: Connect): void {
+  connections.set(middleware, connect);
+}
+
+export function connect(stack: readonly Middleware[], pipeline: Pipeline, storage: Storage): void {
+  for (const middleware of stack) connections.get(middleware)?.(pipeline, storage);
 }

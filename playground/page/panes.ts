@@ -3,6 +3,7 @@ import type { Session } from '../model/types.ts';
 import { byId, h } from './dom.ts';
 import { mountHandler } from './handler.ts';
 import { mountHot } from './hot.ts';
+import { mountOrders } from './orders.ts';
 import type { Pane } from './pane.ts';
 import type { Part } from './part.ts';
 import { mountPicture } from './picture.ts';
@@ -16,7 +17,7 @@ export function mountPanes(session: Session): Part {
   /** Two columns, each as high as its panes. */
   const columns = [
     [mountHot(session), mountQueue(session), mountTokens()],
-    [mountSearch(session), mountPicture(session), mountHandler()],
+    [mountSearch(session), mountPicture(session), mountOrders(), mountHandler()],
   ];
   const panes: readonly Pane[] = [trace, ...columns.flat()];
   const visible = new Set<Pane>();

@@ -108,6 +108,14 @@ export type Fact =
     }
   /** The call waits for a renewal that another caller or process has begun. */
   | { readonly type: 'auth.awaited' }
+  /** The request did not reach the server. The call resolves with a 202, and the request is sent later. */
+  | { readonly type: 'outbox.kept' }
+  | {
+      /** A request that was kept. `sent`: its outcome is final. `postponed`: it goes on waiting. */
+      readonly type: 'outbox.sent' | 'outbox.postponed';
+      /** Since the call that was kept. */
+      readonly age: number;
+    }
   | { readonly type: 'race.won'; readonly url: string }
   | { readonly type: 'dedupe.joined' }
   /** A newer call has replaced this one. */

@@ -110,6 +110,7 @@ export const ownOptions = [
   'race',
   'dedupe',
   'idempotency',
+  'outbox',
   'breaker',
   'limit',
   'latest',

@@ -1,6 +1,6 @@
 /** Who makes a call, as a middleware outside has named it. A token is renewed, and its user stays the same. */
 import { privateState } from '../core/engine/private-state.ts';
-import type { Context } from '../core/context.ts';
+import type { Context, Middleware } from '../core/context.ts';
 
 interface Identity {
   readonly user: string;
@@ -14,7 +14,43 @@ interface Identity {
 const identities = privateState<Identity>();
 
 export function setIdentity(ctx: Context, identity: Identity): void {
+  const expected = expectedUsers.get(ctx.state);
+  if (expected !== undefined && expected.user !== identity.user) throw new OtherUserError(expected.user);
   identities.set(ctx.state, identity);
+}
+
+/** Keyed by `ctx.state`. */
+const expectedUsers = privateState<{ readonly user: string }>();
+
+/** A request that was made by one user must not be sent as that of another one: then it fails with an `OtherUserError`. */
+export function expectUser(ctx: Context, user: string): void {
+  expectedUsers.set(ctx.state, { user });
+}
+
+export class OtherUserError extends Error {
+  override name = 'OtherUserError';
+
+  constructor(user: string) {
+    super(`The request is one of ${user}, who is not signed in`);
+  }
+}
+
+/** By middleware that names users: whom it would name for a call, before the call is sent. */
+const users = new WeakMap<Middleware, UserOf>();
+
+type UserOf = (ctx: Context) => Promise<string | undefined>;
+
+export function setUserOf(middleware: Middleware, userOf: UserOf): void {
+  users.set(middleware, userOf);
+}
+
+/** Who makes the call. `undefined`: no middleware of the stack can tell. */
+export async function userOf(ctx: Context): Promise<string | undefined> {
+  for (const middleware of ctx.stack) {
+    const user = await users.get(middleware)?.(ctx);
+    if (user !== undefined) return user;
+  }
+  return undefined;
 }
 
 /**

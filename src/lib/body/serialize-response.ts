@@ -1,5 +1,6 @@
 /** Converts a response to text for a Storage, and back. The bytes survive exactly, and a text body stays readable. */
 import { StorageError } from '../../core/errors.ts';
+import { decode, encode } from './encoded-bytes.ts';
 import { concat, readUpTo, readOn, type Bytes } from './streams.ts';
 import { createResponse, responseHead, type ResponseHead } from './synthetic-response.ts';
 import { isEventStream } from './watch.ts';
@@ -58,31 +59,9 @@ export function restoreResponse(stored: string): Response {
     const { head, text, base64 } = JSON.parse(stored) as SerializedResponse;
     const types = [head.url, head.status, text ?? '', base64 ?? ''].map((member) => typeof member).join();
     if (types !== 'string,number,string,string') throw new TypeError(`Its members are ${types}`);
-    const bytes =
-      text !== undefined ? new TextEncoder().encode(text) : base64 !== undefined ? fromBase64(base64) : undefined;
+    const bytes = decode({ text, base64 });
     return createResponse(head, bytes ? { bytes } : null);
   } catch (cause) {
     throw new StorageError('A stored response is not one that kyoa wrote; delete its entry', { cause });
   }
-}
-
-function encode(bytes: Bytes): { text: string } | { base64: string } {
-  try {
-    // Without `fatal` and `ignoreBOM` the decoder would drop bytes, and the body would not survive exactly.
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
-  } catch {
-    return { base64: toBase64(bytes) };
-  }
-}
-
-/** `Uint8Array.prototype.toBase64` exists only in the browsers of 2025, and in Node since version 25. */
-function toBase64(bytes: Bytes): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary);
-}
-
-function fromBase64(text: string): Bytes {
-  const binary = atob(text);
-  return new Uint8Array(binary.length).map((_, index) => binary.charCodeAt(index));
 }

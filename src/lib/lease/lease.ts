@@ -43,8 +43,10 @@ export type LeaseOutcome =
   | ({ readonly state: 'done' } & Result)
   | { readonly state: 'mismatch' };
 
-/** A lease ends with the first call of either method. A later call has no effect. */
+/** A lease ends with the first call of `complete` or `release`. A later call has no effect. */
 export interface Lease {
+  /** Renews the lease now, before work that a successor must not do too. Resolves to `false` if a successor has taken over. */
+  renew(): Promise<boolean>;
   /**
    * Resolves to whether the result was stored: `false` if a successor has taken over. While the store fails, it tries again
    * for the duration of a lease. Then it rejects, also if the store does not respond; if the store has room for that, it
@@ -165,12 +167,13 @@ function hold(mine: Holding, acquired: Version): Lease {
     isOver = isOwn && 'result' in record; // the acknowledgement of the last write was lost
     return isOwn && !isOver ? entry.version : undefined;
   };
-  const renew = async (): Promise<void> => {
-    const next = await inTurn((ifVersion) => writeLease(mine, ifVersion)).then(
+  const renew = (): Promise<boolean> => inTurn((ifVersion) => writeLease(mine, ifVersion));
+  const beat = async (): Promise<void> => {
+    const next = await renew().then(
       (renewed) => (renewed ? lease * renewalPeriod : undefined),
       () => Math.min((lease * renewalPeriod) / 3, longestPause),
     );
-    if (next !== undefined && !stopped) heartbeat = afterUnref(next, renew);
+    if (next !== undefined && !stopped) heartbeat = afterUnref(next, beat);
   };
   const patience = Math.min(lease, longestPatience);
   /** A client of a store may hold a command back until it is connected again. */
@@ -192,8 +195,9 @@ function hold(mine: Holding, acquired: Version): Lease {
     return inTurn((ifVersion) => storage.set(key, value, { ttl, ifVersion, owner }), true);
   };
 
-  heartbeat = afterUnref(lease * renewalPeriod, renew);
+  heartbeat = afterUnref(lease * renewalPeriod, beat);
   return {
+    renew,
     complete(result) {
       return end(() =>
         persist(() => write(result), patience).catch(async (error: unknown) => {

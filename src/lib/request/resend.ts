@@ -72,6 +72,18 @@ export function setKeyHeader(ctx: Context, name: string): void {
   if (name.toLowerCase() !== standardHeader) keyHeaders.set(ctx.state, name);
 }
 
+/** Keyed by `ctx.state`. */
+const onceByOthers = privateState<true>();
+
+/** A middleware outside makes sure by itself that one request is sent under the key of the call. */
+export function noteSentOnce(ctx: Context): void {
+  onceByOthers.set(ctx.state, true);
+}
+
+export function isSentOnce(ctx: Context): boolean {
+  return onceByOthers.get(ctx.state) === true;
+}
+
 export function carriesKey(ctx: Context): boolean {
   return ctx.header(standardHeader) !== null || ctx.header(keyHeaders.get(ctx.state) ?? standardHeader) !== null;
 }

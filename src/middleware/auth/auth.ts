@@ -15,7 +15,7 @@ import {
   type Settings,
 } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
-import { setIdentity } from '../../lib/identity.ts';
+import { setIdentity, setUserOf } from '../../lib/identity.ts';
 import type { Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
 import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
@@ -163,18 +163,28 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     await sessionOf(lastStorage, user).replace(token);
   };
 
+  /** `undefined` for a call that is sent without a token. */
+  const turnOf = (ctx: Context) => {
+    const settings = authOptions.forCall(ctx, own) as typeof own | undefined;
+    if (settings === undefined || ctx.side === 'server') return undefined;
+    const { key, scope, storage = ctx.storage } = settings;
+    const user = key === undefined ? '' : key(ctx);
+    if (user == null || scope?.includes(new URL(ctx.url).origin) === false) return undefined;
+    return { session: sessionOf(storage, user), settings, user: key && user };
+  };
+
   const policy = asPolicy(
     options,
     async function auth(ctx, next) {
-      const settings = authOptions.forCall(ctx, own) as typeof own | undefined;
-      if (settings === undefined || ctx.side === 'server') return next();
-      const { key, scope, storage = ctx.storage } = settings;
-      const user = key === undefined ? '' : key(ctx);
-      if (user == null || scope?.includes(new URL(ctx.url).origin) === false) return next();
-      return send(sessionOf(storage, user), settings, ctx, next, key && user);
+      const turn = turnOf(ctx);
+      return turn === undefined ? next() : send(turn.session, turn.settings, ctx, next, turn.user);
     },
     'identity',
   );
+  setUserOf(policy, async (ctx) => {
+    const turn = turnOf(ctx);
+    return turn?.user ?? turn?.session.name();
+  });
   return Object.assign(policy, {
     async set(token: T, user?: string) {
       if (own.key !== undefined && user === undefined)

@@ -90,6 +90,11 @@ export class Session<T extends object> {
     return known;
   }
 
+  /** Names the present sign-in, or the sign-out after it. `undefined` before there is a token. */
+  async name(): Promise<string | undefined> {
+    return (await this.#read())?.session;
+  }
+
   /** The token that is stored, if it is newer than the one of this generation. */
   async newer(generation: number): Promise<Current<T> | undefined> {
     this.#readAt = -Infinity;

@@ -17,7 +17,8 @@ async function comparableBody(ctx: Context): Promise<Blob | string> {
   const copy = body === undefined || isStream(body) ? ctx.request.clone() : new Response(body);
   const start = await startOfBody(copy);
   // The boundary of a form is random: the same form has another one in each Request.
-  const boundary = /^multipart\/.*boundary="?([^";]+)/i.exec(copy.headers.get('content-type') ?? '')?.[1];
+  const type = copy.headers.get('content-type') ?? ctx.header('content-type') ?? '';
+  const boundary = /^multipart\/.*boundary="?([^";]+)/i.exec(type)?.[1];
   return boundary === undefined ? start : withoutBoundary(boundary, start);
 }
 

@@ -17,11 +17,11 @@ import {
 import type { Storage } from '../../core/storage.ts';
 import { fingerprint } from './fingerprint.ts';
 import { keyProblem, longestKey, unusableKeyProblem } from './problem-response.ts';
-import { readKey, writeKey } from './key-header.ts';
+import { readKey, writeKey } from '../../lib/request/key-header.ts';
 import { callerOf, defaultScope } from './scope.ts';
 import { executeOnce } from './execute-once.ts';
 import { noop } from '../../lib/noop.ts';
-import { setKeyHeader } from '../../lib/request/resend.ts';
+import { isSentOnce, setKeyHeader } from '../../lib/request/resend.ts';
 import { isFinal, type When } from '../../lib/outcome.ts';
 
 /**
@@ -120,7 +120,7 @@ async function send(policy: Policy, ctx: Context, next: Next): Promise<Response>
 
   setKeyHeader(ctx, header);
   const fork = given === undefined ? { headers: { [header]: writeKey(key, format) } } : {};
-  if (!hasRequestId) return next(fork);
+  if (!hasRequestId || isSentOnce(ctx)) return next(fork);
   return executeOnce(ctx, { ...(await executionOptions(policy, ctx, key)), conflict, lease }, async () => {
     ctx.signal.throwIfAborted();
     return next(fork);

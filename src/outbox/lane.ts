@@ -1,0 +1,146 @@
+/**
+ * Sends the requests of one channel in order, one at a time. Of all tabs and processes that share the storage, one sends: the
+ * one that holds the lease of the channel. After a try in vain the channel pauses, for all of them.
+ */
+import { StorageError } from '../core/errors.ts';
+import { after, afterUnref, type Timer } from '../core/engine/timers.ts';
+import { acquireLease, type Lease } from '../lib/lease/lease.ts';
+import { watchLease } from '../lib/lease/lease-watch.ts';
+import { channelOf, type Queue, type Ticket } from './queue.ts';
+import { isOffline } from './wakes.ts';
+
+export interface LaneOptions {
+  readonly queue: Queue;
+  readonly channel: string;
+  readonly lease: number;
+  /** The pause after the nth try in vain, ms. */
+  readonly backoff: (tries: number) => number;
+  /** Sends a request, and takes it off the list when it is settled. Resolves to whether it goes on waiting. */
+  readonly send: (ticket: Ticket) => Promise<boolean>;
+  /** Receives the list while another tab or process sends, and when all that waited in this channel is sent. */
+  readonly onList: (waiting: readonly Ticket[]) => Promise<void>;
+  readonly onPause: () => void;
+  readonly onIdle: () => void;
+}
+
+/** A lane that waits for another one to send looks at intervals that double between these, ms. */
+const shortestPoll = 25;
+const longestPoll = 1_000;
+
+/** After an error of the storage, and without a network, the lane looks again after this time, ms. */
+const longPause = 10_000;
+
+export class Lane {
+  readonly #options: LaneOptions;
+  #running: Promise<void> | undefined;
+  #isWoken = false;
+  #isForced = false;
+  /** Pauses that began before this time are over, Unix ms. */
+  #pausesUntil = 0;
+  #timer: Timer;
+  #isClosed = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  /** Whether its requests wait for the end of a pause. */
+  get isPaused(): boolean {
+    return this.#running === undefined && this.#timer !== undefined;
+  }
+
+  /**
+   * Sends what waits. It ends the pauses that began before `pausesUntil`, Unix ms. `isForced`: also if the platform says that there
+   * is no network. Resolves when nothing waits, or the lane pauses.
+   */
+  wake(pausesUntil: number, isForced = false): Promise<void> {
+    this.#pausesUntil = Math.max(this.#pausesUntil, pausesUntil);
+    this.#isForced ||= isForced;
+    this.#isWoken = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#timer === undefined) this.#options.onIdle();
+    });
+    return this.#running;
+  }
+
+  /** It sends nothing more after the present request. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #run(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#isWoken && !this.#isClosed) {
+      this.#isWoken = false;
+      const isForced = this.#isForced;
+      this.#isForced = false;
+      try {
+        if (isOffline() && !isForced) this.#pause(longPause);
+        else await this.#drain();
+      } catch {
+        this.#pause(longPause); // the storage failed: what it holds is tried again
+      }
+    }
+  }
+
+  async #drain(): Promise<void> {
+    const { queue, channel, send, backoff, onList } = this.#options;
+    const lease = await this.#acquire();
+    if (lease === undefined) return;
+    try {
+      for (let isNew = true; !this.#isClosed; isNew = false) {
+        const waiting = await queue.waiting();
+        const ticket = waiting.find((ticket) => channelOf(ticket) === channel);
+        if (ticket === undefined) return await onList(waiting);
+        const rest = this.#restOf(ticket);
+        if (rest > 0) return this.#pause(rest);
+        // A process that was frozen may have lost its lease.
+        if (!isNew && !(await lease.renew())) return this.#pause(shortestPoll);
+        if (await send(ticket)) await queue.postpone(ticket.id, backoff((ticket.tries ?? 0) + 1));
+      }
+    } finally {
+      await lease.release();
+    }
+  }
+
+  /** `undefined` if another tab or process has sent all that waited. */
+  async #acquire(): Promise<Lease | undefined> {
+    const { queue, channel, lease, onList } = this.#options;
+    const key = `outbox lane ${JSON.stringify([queue.name, channel])}`;
+    const options = { storage: queue.storage, key, fingerprint, lease, ttl: lease };
+    const watch = watchLease();
+    for (let poll = shortestPoll; !this.#isClosed; poll = Math.min(2 * poll, longestPoll)) {
+      const found = await acquireLease(options, watch);
+      if (found.state === 'acquired') return found.lease;
+      if (found.state !== 'held') throw new StorageError(`The entry ${key} is not one that outbox wrote; delete it`);
+      const waiting = await queue.waiting();
+      await onList(waiting);
+      if (!waiting.some((ticket) => channelOf(ticket) === channel)) return undefined;
+      await new Promise<void>((resolve) => after(Math.min(poll, found.lookIn), resolve));
+    }
+    return undefined;
+  }
+
+  /** How much is left of the pause of a request, ms. A pause that begins in the future is none: the clock was set. */
+  #restOf({ tried = 0, pause = 0 }: Ticket): number {
+    const since = Date.now() - tried;
+    return since < 0 || tried < this.#pausesUntil ? 0 : Math.max(0, pause - since);
+  }
+
+  #pause(ms: number): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#timer);
+    this.#timer = afterUnref(ms, () => {
+      this.#timer = undefined;
+      void this.wake(0, true);
+    });
+    this.#options.onPause();
+  }
+}
+
+/** All work under the lease of a lane is the same. */
+const fingerprint = 'lane';

@@ -1,0 +1,243 @@
+/**
+ * The requests of one outbox in a storage: a list of those that wait, in order, and an entry for each of them. Tabs and
+ * processes that share the storage share the list. An entry is written before it is listed, and its outcome before it is
+ * taken off: a process that is killed in between leaves an entry that is sent once more with the same key, or not at all.
+ */
+import type { Storage, Version } from '../core/storage.ts';
+import { noop } from '../lib/noop.ts';
+import { parseStored } from '../lib/stored-json.ts';
+import { OutboxError, type OutboxErrorCode } from './outbox-error.ts';
+import { isStoredRequest, type StoredRequest } from './stored-request.ts';
+
+/** What the list has of a request. */
+export interface Ticket {
+  readonly id: string;
+  readonly lane: string;
+  /** Absent for a request that is anybody's. */
+  readonly user?: string | undefined;
+  readonly method: string;
+  readonly url: string;
+  /** When it was written down, Unix ms. */
+  readonly since: number;
+  /** ms. */
+  readonly keep: number;
+  /** How often it was tried in vain, when that was the last time, Unix ms, and how long it pauses since then, ms. */
+  readonly tries?: number;
+  readonly tried?: number;
+  readonly pause?: number;
+}
+
+export interface SettledTicket extends Ticket {
+  /** Counts the outcomes of the outbox. */
+  readonly n: number;
+}
+
+export interface Entry {
+  readonly request: StoredRequest;
+  /** The response, serialized. */
+  readonly result?: string;
+  /** Why it is no longer tried. */
+  readonly error?: { readonly code: OutboxErrorCode; readonly message: string };
+}
+
+interface List {
+  /** The number of the next outcome. It is also a Unix time in ms, so that it is greater than those before the storage was emptied. */
+  readonly next: number;
+  readonly waiting: readonly Ticket[];
+  /** The latest outcomes, which are kept for those who ask. */
+  readonly settled: readonly SettledTicket[];
+}
+
+const emptyList: List = { next: 0, waiting: [], settled: [] };
+
+/** How many outcomes are kept. */
+const keptOutcomes = 100;
+
+/** How long the entry of a request remains whose caller has the response, ms. */
+const answeredTtl = 60_000;
+
+/** How long an empty list is stored, ms. */
+const shortestTtl = 86_400_000;
+
+/** Requests with the same channel are sent one after another. */
+export function channelOf({ lane, user }: Pick<Ticket, 'lane' | 'user'>): string {
+  return JSON.stringify([lane, user]);
+}
+
+export class Queue {
+  readonly storage: Storage;
+  readonly name: string;
+  /** Writers of this process take turns: of many at once, all but one would have to write again. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(storage: Storage, name: string) {
+    this.storage = storage;
+    this.name = name;
+  }
+
+  async waiting(): Promise<readonly Ticket[]> {
+    return (await this.#read()).list.waiting;
+  }
+
+  /** The outcomes after the given one, oldest first. */
+  async settled(after: number): Promise<readonly SettledTicket[]> {
+    return (await this.#read()).list.settled.filter(({ n }) => n > after);
+  }
+
+  async entry(id: string): Promise<Entry | undefined> {
+    return (await this.#readEntry(id))?.entry;
+  }
+
+  /** Resolves to the entry that there was before, if it waits or is settled. @throws {OutboxError} `OUTBOX_FULL` */
+  async append(ticket: Ticket, request: StoredRequest, limit: number): Promise<Entry | undefined> {
+    for (;;) {
+      const former = await this.#readEntry(ticket.id);
+      // One with an error is tried again, and one that is not listed was never promised to its caller.
+      if (former !== undefined && former.entry.error === undefined) {
+        const isListed = former.entry.result !== undefined || (await this.#has(ticket.id));
+        if (isListed) return former.entry;
+      }
+      const version = await this.#writeEntry(ticket, { request }, former?.version ?? null);
+      if (version === undefined) continue;
+      try {
+        await this.#update((list) => {
+          if (list.waiting.some(({ id }) => id === ticket.id)) return undefined;
+          if (list.waiting.length >= limit)
+            throw new OutboxError(
+              'OUTBOX_FULL',
+              `${list.waiting.length} requests wait in the outbox, its limit; raise limit, or drop() some of them`,
+            );
+          const settled = list.settled.filter(({ id }) => id !== ticket.id);
+          return { ...list, waiting: [...list.waiting, ticket], settled };
+        });
+      } catch (error) {
+        await this.storage.delete(this.#entryKey(ticket.id), { ifVersion: version }).catch(noop);
+        throw error;
+      }
+      return undefined;
+    }
+  }
+
+  /** Takes a request off the list whose caller has the response. Another caller with the same id may wait for it. */
+  async answered(ticket: Ticket, request: StoredRequest): Promise<void> {
+    const value = JSON.stringify({ request } satisfies Entry);
+    await this.storage.set(this.#entryKey(ticket.id), value, { ttl: answeredTtl });
+    await this.#takeOff(ticket.id);
+  }
+
+  /** Takes a request off the list. Resolves to whether it was listed. */
+  async remove(id: string): Promise<boolean> {
+    const wasListed = await this.#takeOff(id);
+    await this.storage.delete(this.#entryKey(id));
+    return wasListed;
+  }
+
+  async #takeOff(id: string): Promise<boolean> {
+    let wasListed = false;
+    await this.#update((list) => {
+      const without = <T extends Ticket>(tickets: readonly T[]): T[] => tickets.filter((ticket) => ticket.id !== id);
+      const [waiting, settled] = [without(list.waiting), without(list.settled)];
+      wasListed = waiting.length < list.waiting.length || settled.length < list.settled.length;
+      return wasListed ? { ...list, waiting, settled } : undefined;
+    });
+    return wasListed;
+  }
+
+  /** Writes the outcome of a request, and takes it off the list. */
+  async settle(ticket: Ticket, entry: Entry): Promise<void> {
+    await this.#writeEntry(ticket, entry);
+    const forgotten = await this.#settled(ticket);
+    await Promise.all(forgotten.map(({ id }) => this.storage.delete(this.#entryKey(id))));
+  }
+
+  /** Notes a try in vain. */
+  async postpone(id: string, pause: number): Promise<void> {
+    await this.#update((list) => ({
+      ...list,
+      waiting: list.waiting.map((ticket) =>
+        ticket.id === id ? { ...ticket, tries: (ticket.tries ?? 0) + 1, tried: Date.now(), pause } : ticket,
+      ),
+    }));
+  }
+
+  /** Resolves to the outcomes that are no longer kept. */
+  async #settled(ticket: Ticket): Promise<readonly Ticket[]> {
+    let forgotten: readonly Ticket[] = [];
+    await this.#update((list) => {
+      forgotten = [];
+      if (!list.waiting.some(({ id }) => id === ticket.id)) return undefined; // another process was first
+      const n = Math.max(list.next, Date.now());
+      const settled = [...list.settled, { ...ticket, n }];
+      forgotten = settled.slice(0, -keptOutcomes);
+      return {
+        next: n + 1,
+        waiting: list.waiting.filter(({ id }) => id !== ticket.id),
+        settled: settled.slice(-keptOutcomes),
+      };
+    });
+    return forgotten;
+  }
+
+  async #has(id: string): Promise<boolean> {
+    return (await this.waiting()).some((ticket) => ticket.id === id);
+  }
+
+  #update(change: (list: List) => List | undefined): Promise<void> {
+    const done = this.#turn.then(async () => {
+      for (;;) {
+        const { list, version } = await this.#read();
+        const changed = change(list);
+        if (changed === undefined) return;
+        const ttl = Math.max(shortestTtl, ...[...changed.waiting, ...changed.settled].map(ttlOf));
+        const options = { ttl, ifVersion: version };
+        if ((await this.storage.set(this.#listKey, JSON.stringify(changed), options)) !== undefined) return;
+      }
+    });
+    this.#turn = done.catch(noop);
+    return done;
+  }
+
+  async #read(): Promise<{ list: List; version: Version | null }> {
+    const stored = await this.storage.get(this.#listKey);
+    if (stored === undefined) return { list: emptyList, version: null };
+    return { list: parseStored(this.#listKey, stored.value, isList), version: stored.version };
+  }
+
+  async #readEntry(id: string): Promise<{ entry: Entry; version: Version } | undefined> {
+    const stored = await this.storage.get(this.#entryKey(id));
+    return stored && { entry: parseStored(this.#entryKey(id), stored.value, isEntry), version: stored.version };
+  }
+
+  #writeEntry(ticket: Ticket, entry: Entry, ifVersion?: Version | null): Promise<Version | undefined> {
+    return this.storage.set(this.#entryKey(ticket.id), JSON.stringify(entry), { ttl: ttlOf(ticket), ifVersion });
+  }
+
+  get #listKey(): string {
+    return `outbox ${JSON.stringify([this.name])}`;
+  }
+
+  #entryKey(id: string): string {
+    return `outbox entry ${JSON.stringify([this.name, id])}`;
+  }
+}
+
+/** An entry outlives its time: a clock may be wrong, and it is tried once more. */
+function ttlOf({ keep }: Ticket): number {
+  return 2 * keep;
+}
+
+function isList(value: unknown): value is List {
+  const { next, waiting, settled } = Object(value) as Partial<Record<string, unknown>>;
+  return typeof next === 'number' && isTickets(waiting) && isTickets(settled);
+}
+
+function isTickets(value: unknown): boolean {
+  const isTicket = ({ id, lane, since, keep }: Record<string, unknown>): boolean =>
+    typeof id === 'string' && typeof lane === 'string' && typeof since === 'number' && typeof keep === 'number';
+  return Array.isArray(value) && value.every((one) => isTicket(Object(one) as Record<string, unknown>));
+}
+
+function isEntry(value: unknown): value is Entry {
+  const { request, result, error } = Object(value) as Partial<Record<string, unknown>>;
+  return isStoredRequest(request) && typeof (result ?? '') === 'string' && typeof (error ?? {}) === 'object';
+}

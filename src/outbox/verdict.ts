@@ -1,0 +1,53 @@
+/** What an outcome means for a request that is kept: whether the response is that of the server, and whether it is final. */
+import type { Context } from '../core/context.ts';
+import { KyoaError } from '../core/errors.ts';
+import { byOrigin } from '../lib/keys.ts';
+import { isTransient, type Outcome } from '../lib/outcome.ts';
+
+/**
+ * The default of the option `when` of `outbox()`: whether the call got no response of the server. That is an error of the network,
+ * a limit that expired, a request that an open circuit or a full queue has held back, and the page of a captive portal.
+ *
+ * @example
+ * ```ts
+ * import { outbox, unreachable } from 'kyoa/outbox';
+ *
+ * const box = outbox({ when: (outcome, ctx) => unreachable(outcome, ctx) || outcome.response?.status === 503 });
+ * ```
+ * @see https://github.com/kyoa/kyoa/blob/main/docs/outbox.md#when-a-request-is-kept
+ */
+export function unreachable({ response, error }: Outcome, ctx: Context): boolean {
+  if (response !== undefined) return isPortal(response, ctx);
+  return isTransient(error) || (error instanceof KyoaError && heldBack.has(error.code));
+}
+
+/** The request was not sent. */
+const heldBack: ReadonlySet<string> = new Set(['CIRCUIT_OPEN', 'LIMIT_EXCEEDED', 'RENEWAL_TIMEOUT']);
+
+/** Statuses of a refusal that may not be the last word. A 401 waits for a new token. */
+const passing = new Set([401, 408, 425, 429]);
+
+/** The default of `failed`: whether a further try may bring a final response. */
+export function staysWaiting(outcome: Outcome, ctx: Context): boolean {
+  if (unreachable(outcome, ctx)) return true;
+  const { response = (Object(outcome.error) as { readonly response?: Response }).response, error } = outcome;
+  if (response === undefined) return error instanceof KyoaError && error.code === 'STORAGE';
+  return response.status >= 500 || passing.has(response.status);
+}
+
+/**
+ * Whether the network has responded in place of the server: a captive portal redirects to its login page, or sends it. It can
+ * do so only where the connection is not encrypted.
+ */
+function isPortal(response: Response, ctx: Context): boolean {
+  if (!ctx.url.startsWith('http:')) return false;
+  if (response.redirected && byOrigin(response) !== byOrigin(ctx)) return true;
+  const isPage = /^text\/html\b/i.test(response.headers.get('content-type') ?? '');
+  return isPage && response.ok && !mayBePage(ctx);
+}
+
+/** Whether the caller may have asked for a page: it has not, if it accepts other types only, or has sent JSON. */
+function mayBePage(ctx: Context): boolean {
+  const accept = ctx.header('accept');
+  return accept === null ? !/\bjson\b/i.test(ctx.header('content-type') ?? '') : /text\/html/i.test(accept);
+}

@@ -1,0 +1,121 @@
+/** A caller of this tab or process that waits until its request is sent, or kept for later. */
+import type { Context, Fork, Next } from '../core/context.ts';
+import { after, type Timer } from '../core/engine/timers.ts';
+import { createResponse } from '../lib/body/synthetic-response.ts';
+import { discardOutcome, settle, unwrap } from '../lib/outcome.ts';
+import type { Policy } from './options.ts';
+import { channelOf, type Ticket } from './queue.ts';
+import type { StoredRequest } from './stored-request.ts';
+
+interface Parts {
+  readonly ctx: Context;
+  readonly next: Next;
+  readonly fork: Fork;
+  readonly policy: Policy;
+  readonly ticket: Ticket;
+  readonly request: StoredRequest;
+  /** Its caller has aborted it. */
+  readonly onAbort: (call: WaitingCall) => void;
+}
+
+export class WaitingCall {
+  readonly channel: string;
+  readonly ticket: Ticket;
+  readonly request: StoredRequest;
+  readonly response: Promise<Response>;
+  readonly #parts: Parts;
+  readonly #timer: Timer;
+  #resolve!: (response: Response | Promise<Response>) => void;
+  #reject!: (error: unknown) => void;
+  #isSent = false;
+  #isOver = false;
+
+  constructor(parts: Parts) {
+    const { ctx, policy, ticket, request, onAbort } = parts;
+    this.#parts = parts;
+    this.ticket = ticket;
+    this.request = request;
+    this.channel = channelOf(ticket);
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#timer = after(policy.wait, () => this.keep());
+    ctx.onAbort((reason) => {
+      if (this.#isOver) return;
+      this.reject(reason);
+      onAbort(this);
+    });
+  }
+
+  /** Whether its request is on its way. */
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
+  /** Whether its caller no longer waits. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Sends the request as the caller made it. Resolves to whether it goes on waiting, then without its caller. */
+  async send(): Promise<boolean> {
+    const { ctx, next, fork, policy } = this.#parts;
+    this.#isSent = true;
+    clearTimeout(this.#timer);
+    const outcome = await settle(next(fork));
+    if (this.#isOver) return (discardOutcome(outcome), false); // aborted
+    try {
+      if (policy.when(outcome, ctx)) {
+        discardOutcome(outcome);
+        this.#isSent = false;
+        this.keep();
+        return true;
+      }
+      this.resolve(unwrap(outcome));
+    } catch (error) {
+      this.reject(error);
+    }
+    return false;
+  }
+
+  /** Its request is sent later. */
+  keep(): void {
+    if (this.#isSent || this.#isOver) return;
+    const { ctx, ticket } = this.#parts;
+    ctx.emit({ type: 'outbox.kept' });
+    this.resolve(keptResponse(ticket));
+  }
+
+  resolve(response: Response | Promise<Response>): void {
+    this.#end();
+    this.#resolve(response);
+  }
+
+  reject(error: unknown): void {
+    this.#end();
+    this.#reject(error);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+/** RFC 9110 §15.3.3: the request is accepted, and not yet executed. */
+function keptResponse({ id, url }: Ticket): Response {
+  const headers = [
+    ['content-type', 'application/json'],
+    ['outbox-id', id],
+  ] as const;
+  const head = {
+    url: url.replace(/#.*$/s, ''),
+    redirected: false,
+    type: 'default',
+    status: 202,
+    statusText: 'Accepted',
+    headers,
+  } as const;
+  return createResponse(head, { bytes: new TextEncoder().encode(JSON.stringify({ id })) });
+}
