@@ -10,7 +10,7 @@ import { noop } from '../lib/noop.ts';
 import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
 import { writeKey } from '../lib/request/key-header.ts';
 import type { Pipeline } from '../stack.ts';
-import { Lane } from './lane.ts';
+import { Lane, type Ended } from './lane.ts';
 import type { Policy } from './options.ts';
 import { channelOf, Queue, type Entry, type Ticket } from './queue.ts';
 import { Replay, whoMakes } from './replay.ts';
@@ -18,9 +18,6 @@ import { News, settledOf, type Settled } from './settled.ts';
 import { isSameRequest, restoredRequest, storedRequest, type StoredRequest } from './stored-request.ts';
 import { WaitingCall } from './waiting-call.ts';
 import { listen, requestSync } from './wakes.ts';
-
-/** A pause that is older than this does not hold back a new call, ms. */
-const shortestPause = 1_000;
 
 export class Box {
   readonly #policy: Policy;
@@ -50,18 +47,18 @@ export class Box {
     if (this.#queue?.storage !== (this.#policy.storage ?? storage))
       this.#queue = new Queue(this.#policy.storage ?? storage, this.#policy.name);
     if (!isFirst) return;
-    const look = (): void => void this.#wake(0).catch(noop);
+    const look = (): void => void this.#wake('none').catch(noop);
     const sync = async (): Promise<void> => {
       if ((await this.flush()) > 0) throw new Error('Requests still wait');
     };
-    this.#end = listen(this.#tag, { online: () => void this.#wake(Date.now()).catch(noop), look, sync });
+    this.#end = listen(this.#tag, { online: () => void this.#wake('all').catch(noop), look, sync });
     queueMicrotask(look);
   }
 
   /** A call that is not kept. If it succeeds there is a network. */
   async pass(next: Next): Promise<Response> {
     const response = await next();
-    if (response.ok && this.#hasPause()) void this.#wake(Date.now() - shortestPause).catch(noop);
+    if (response.ok && this.#hasPause()) void this.#wake('old').catch(noop);
     return response;
   }
 
@@ -91,12 +88,12 @@ export class Box {
     };
     const waiting = new WaitingCall({ ctx, next, fork, policy, ticket, request, onAbort });
     this.#calls.set(ticket.id, waiting);
-    ctx.background(this.#lane(waiting.channel).wake(Date.now() - shortestPause));
+    ctx.background(this.#lane(waiting.channel).wake('old'));
     return waiting.response.finally(() => this.#calls.delete(ticket.id));
   }
 
   async flush(): Promise<number> {
-    await this.#wake(Date.now(), true);
+    await this.#wake('all', true);
     return (await this.queue.waiting()).length;
   }
 
@@ -121,9 +118,9 @@ export class Box {
   }
 
   /** As `wake` of a lane, for all that have requests. */
-  async #wake(pausesUntil: number, isForced = false): Promise<void> {
+  async #wake(ended: Ended, isForced = false): Promise<void> {
     const channels = new Set((await this.queue.waiting()).map(channelOf));
-    await Promise.all(Array.from(channels, (channel) => this.#lane(channel).wake(pausesUntil, isForced)));
+    await Promise.all(Array.from(channels, (channel) => this.#lane(channel).wake(ended, isForced)));
   }
 
   #hasPause(): boolean {

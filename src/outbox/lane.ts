@@ -30,13 +30,22 @@ const longestPoll = 1_000;
 /** After an error of the storage, and without a network, the lane looks again after this time, ms. */
 const longPause = 10_000;
 
+/** A pause that is older than this does not hold back a new call, ms. */
+const shortestPause = 1_000;
+
+/** Which pauses a wake ends: `old` are those that are older than a second. */
+export type Ended = 'all' | 'old' | 'none';
+
 export class Lane {
   readonly #options: LaneOptions;
-  #running: Promise<void> | undefined;
+  #isRunning = false;
+  #run: Promise<void> = Promise.resolve();
   #isWoken = false;
   #isForced = false;
-  /** Pauses that began before this time are over, Unix ms. */
-  #pausesUntil = 0;
+  /** Pauses that began until this time are over, Unix ms. The next try takes it back. */
+  #endedUntil = 0;
+  /** There may be a network again since the present try has begun. */
+  #isTryOld = false;
   #timer: Timer;
   #isClosed = false;
 
@@ -46,22 +55,21 @@ export class Lane {
 
   /** Whether its requests wait for the end of a pause. */
   get isPaused(): boolean {
-    return this.#running === undefined && this.#timer !== undefined;
+    return !this.#isRunning && this.#timer !== undefined;
   }
 
   /**
-   * Sends what waits. It ends the pauses that began before `pausesUntil`, Unix ms. `isForced`: also if the platform says that there
-   * is no network. Resolves when nothing waits, or the lane pauses.
+   * Sends what waits. `ended`: without the rest of these pauses. `isForced`: also if the platform says that there is no
+   * network. Resolves when nothing waits, or the lane pauses.
    */
-  wake(pausesUntil: number, isForced = false): Promise<void> {
-    this.#pausesUntil = Math.max(this.#pausesUntil, pausesUntil);
+  wake(ended: Ended, isForced = false): Promise<void> {
+    const endedUntil = { all: Date.now(), old: Date.now() - shortestPause, none: 0 }[ended];
+    this.#endedUntil = Math.max(this.#endedUntil, endedUntil);
+    this.#isTryOld ||= ended === 'all';
     this.#isForced ||= isForced;
     this.#isWoken = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-      if (this.#timer === undefined) this.#options.onIdle();
-    });
-    return this.#running;
+    if (!this.#isRunning) this.#run = this.#drainWhileWoken();
+    return this.#run;
   }
 
   /** It sends nothing more after the present request. */
@@ -71,7 +79,8 @@ export class Lane {
     this.#timer = undefined;
   }
 
-  async #run(): Promise<void> {
+  async #drainWhileWoken(): Promise<void> {
+    this.#isRunning = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     while (this.#isWoken && !this.#isClosed) {
@@ -85,6 +94,8 @@ export class Lane {
         this.#pause(longPause); // the storage failed: what it holds is tried again
       }
     }
+    this.#isRunning = false; // in the same turn as the last look: the next wake begins anew
+    if (this.#timer === undefined) this.#options.onIdle();
   }
 
   async #drain(): Promise<void> {
@@ -100,7 +111,10 @@ export class Lane {
         if (rest > 0) return this.#pause(rest);
         // A process that was frozen may have lost its lease.
         if (!isNew && !(await lease.renew())) return this.#pause(shortestPoll);
-        if (await send(ticket)) await queue.postpone(ticket.id, backoff((ticket.tries ?? 0) + 1));
+        this.#endedUntil = 0;
+        this.#isTryOld = false;
+        const stays = await send(ticket);
+        if (stays) await queue.postpone(ticket.id, this.#isTryOld ? 0 : backoff((ticket.tries ?? 0) + 1));
       }
     } finally {
       await lease.release();
@@ -125,10 +139,11 @@ export class Lane {
     return undefined;
   }
 
-  /** How much is left of the pause of a request, ms. A pause that begins in the future is none: the clock was set. */
+  /** How much is left of the pause of a request, ms. The clock may have been set since a time that is in the future. */
   #restOf({ tried = 0, pause = 0 }: Ticket): number {
-    const since = Date.now() - tried;
-    return since < 0 || tried < this.#pausesUntil ? 0 : Math.max(0, pause - since);
+    const now = Date.now();
+    const isEnded = tried <= this.#endedUntil && this.#endedUntil <= now;
+    return isEnded || tried > now ? 0 : Math.max(0, tried + pause - now);
   }
 
   #pause(ms: number): void {
@@ -136,7 +151,7 @@ export class Lane {
     clearTimeout(this.#timer);
     this.#timer = afterUnref(ms, () => {
       this.#timer = undefined;
-      void this.wake(0, true);
+      void this.wake('none', true);
     });
     this.#options.onPause();
   }

@@ -36,18 +36,20 @@ export function staysWaiting(outcome: Outcome, ctx: Context): boolean {
 }
 
 /**
- * Whether the network has responded in place of the server: a captive portal redirects to its login page, or sends it. It can
+ * Whether the network has responded in place of the server: a captive portal sends its login page, or redirects to it. It can
  * do so only where the connection is not encrypted.
  */
 function isPortal(response: Response, ctx: Context): boolean {
-  if (!ctx.url.startsWith('http:')) return false;
-  if (response.redirected && byOrigin(response) !== byOrigin(ctx)) return true;
+  const { url, redirected } = response;
   const isPage = /^text\/html\b/i.test(response.headers.get('content-type') ?? '');
-  return isPage && response.ok && !mayBePage(ctx);
+  if (!isPage || !ctx.url.startsWith('http:')) return false;
+  if (!redirected || byOrigin({ url }) === byOrigin(ctx)) return response.ok && !mayBePage(ctx);
+  const isEncrypted = url.startsWith('https:') && new URL(url).hostname === new URL(ctx.url).hostname;
+  return !isEncrypted; // the server itself asks for encryption
 }
 
 /** Whether the caller may have asked for a page: it has not, if it accepts other types only, or has sent JSON. */
 function mayBePage(ctx: Context): boolean {
-  const accept = ctx.header('accept');
-  return accept === null ? !/\bjson\b/i.test(ctx.header('content-type') ?? '') : /text\/html/i.test(accept);
+  const accept = ctx.header('accept') ?? '*/*';
+  return accept.includes('*/*') ? !/\bjson\b/i.test(ctx.header('content-type') ?? '') : /text\/html/i.test(accept);
 }
