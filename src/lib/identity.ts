@@ -35,6 +35,17 @@ export class OtherUserError extends Error {
   }
 }
 
+/** Errors because of which there was no token for a request, which was not sent. */
+const renewalErrors = new WeakSet<object>();
+
+export function noteRenewalError(error: unknown): void {
+  if (typeof error === 'object' && error !== null) renewalErrors.add(error);
+}
+
+export function isRenewalError(error: unknown): boolean {
+  return renewalErrors.has(error as object);
+}
+
 /** By middleware that names users: whom it would name for a call, before the call is sent. */
 const users = new WeakMap<Middleware, UserOf>();
 

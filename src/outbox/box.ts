@@ -2,36 +2,34 @@
 import type { Context, Next } from '../core/context.ts';
 import { IdempotencyError, KyoaError } from '../core/errors.ts';
 import type { Storage } from '../core/storage.ts';
-import { maxBufferedBody } from '../core/engine/http-constants.ts';
-import { discard } from '../lib/body/discard.ts';
-import { restoreResponse, serializeResponse } from '../lib/body/serialize-response.ts';
-import { createResponse, responseHead } from '../lib/body/synthetic-response.ts';
 import { noop } from '../lib/noop.ts';
-import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
 import { writeKey } from '../lib/request/key-header.ts';
 import type { Pipeline } from '../stack.ts';
 import { Lane, type Ended } from './lane.ts';
 import type { Policy } from './options.ts';
-import { channelOf, Queue, type Entry, type Ticket } from './queue.ts';
-import { Replay, whoMakes } from './replay.ts';
+import { channelOf, finite, Queue, type Ticket } from './queue.ts';
+import { whoMakes } from './replay.ts';
+import { replayed, Sender } from './sender.ts';
 import { News, settledOf, type Settled } from './settled.ts';
-import { isSameRequest, restoredRequest, storedRequest, type StoredRequest } from './stored-request.ts';
+import { isSameRequest, storedRequest } from './stored-request.ts';
 import { WaitingCall } from './waiting-call.ts';
 import { listen, requestSync } from './wakes.ts';
 
 export class Box {
   readonly #policy: Policy;
-  /** By id. */
-  readonly #calls = new Map<string, WaitingCall>();
+  /** By id: calls with the same id take turns. */
+  readonly #turns = new Map<string, Promise<Response>>();
   /** By channel. */
   readonly #lanes = new Map<string, Lane>();
   readonly #news = new News();
-  #pipeline: Pipeline | undefined;
+  readonly #sender: Sender;
+  #isConnected = false;
   #queue: Queue | undefined;
   #end: () => void = noop;
 
   constructor(policy: Policy) {
     this.#policy = policy;
+    this.#sender = new Sender(policy, this.#news);
     if (policy.storage !== undefined) this.#queue = new Queue(policy.storage, policy.name);
   }
 
@@ -40,13 +38,21 @@ export class Box {
     throw new KyoaError('INVALID_OPTION', 'outbox is in no client yet: put it into use, or give it the option storage');
   }
 
+  get isClosed(): boolean {
+    return this.#news.isClosed;
+  }
+
   /** What waits is sent through the pipeline of the latest client that was made with this outbox. */
   connect(pipeline: Pipeline, storage: Storage): void {
-    const isFirst = this.#pipeline === undefined;
-    this.#pipeline = pipeline;
-    if (this.#queue?.storage !== (this.#policy.storage ?? storage))
-      this.#queue = new Queue(this.#policy.storage ?? storage, this.#policy.name);
-    if (!isFirst) return;
+    if (this.isClosed) return;
+    this.#sender.pipeline = pipeline;
+    const { storage: place = storage, name } = this.#policy;
+    if (this.#queue?.storage !== place) {
+      this.#closeLanes(); // they send what waits in the former storage
+      this.#queue = new Queue(place, name);
+    }
+    if (this.#isConnected) return;
+    this.#isConnected = true;
     const look = (): void => void this.#wake('none').catch(noop);
     const sync = async (): Promise<void> => {
       if ((await this.flush()) > 0) throw new Error('Requests still wait');
@@ -64,32 +70,35 @@ export class Box {
 
   /** Writes the request down, and sends it when it is its turn. */
   async call(ctx: Context, next: Next, policy: Policy): Promise<Response> {
+    for (let other; (other = this.#turns.get(ctx.id)) !== undefined;) await other.catch(noop);
+    const response = this.#call(ctx, next, policy);
+    this.#turns.set(ctx.id, response);
+    return response.finally(() => this.#turns.delete(ctx.id));
+  }
+
+  async #call(ctx: Context, next: Next, policy: Policy): Promise<Response> {
     const fork = { headers: { 'Idempotency-Key': ctx.header('idempotency-key') ?? writeKey(ctx.id, policy.format) } };
     const request = await storedRequest(ctx, fork.headers, policy.maxBody);
-    for (let other; (other = this.#calls.get(ctx.id)) !== undefined;) await other.response.catch(noop);
-    const ticket: Ticket = {
-      id: ctx.id,
-      lane: policy.lane(ctx),
-      user: await whoMakes(ctx, policy),
-      method: ctx.method,
-      url: ctx.url,
-      since: Date.now(),
-      keep: policy.keep,
-    };
+    const { id, method, url } = ctx;
+    const user = await whoMakes(ctx, policy);
+    const [lane, since, keep] = [policy.lane(ctx), Date.now(), finite(policy.keep)];
+    const own: Ticket = { id, lane, user, method, url, since, keep };
+    await this.#sender.ended(id);
     ctx.signal.throwIfAborted();
     const { queue } = this;
-    const former = await queue.append(ticket, request, policy.limit);
-    if (former !== undefined && !isSameRequest(former.request, request))
-      throw new IdempotencyError('IDEMPOTENCY_MISMATCH', ctx.id, { request: ctx });
+    const { ticket, former } = await queue.append(own, request, policy.limit);
+    if (former !== undefined && (former.user !== user || !isSameRequest(former.request, request)))
+      throw new IdempotencyError('IDEMPOTENCY_MISMATCH', id, { request: ctx });
     if (former?.result !== undefined) return replayed(former.result);
 
-    const onAbort = (call: WaitingCall): void => {
-      if (!call.isSent) void queue.remove(ticket.id).catch(noop);
+    const isPromised = former !== undefined;
+    const onLeft = (): void => {
+      if (!isPromised) void this.#sender.end(id, () => queue.remove(id)).catch(noop);
     };
-    const waiting = new WaitingCall({ ctx, next, fork, policy, ticket, request, onAbort });
-    this.#calls.set(ticket.id, waiting);
-    ctx.background(this.#lane(waiting.channel).wake('old'));
-    return waiting.response.finally(() => this.#calls.delete(ticket.id));
+    const call = new WaitingCall({ ctx, next, fork, policy, ticket, request, isPromised, onLeft });
+    this.#sender.calls.set(id, call);
+    ctx.background(this.#lane(call.channel).wake('old'));
+    return call.response.finally(() => this.#sender.calls.delete(id));
   }
 
   async flush(): Promise<number> {
@@ -99,26 +108,35 @@ export class Box {
 
   async drop(id: string): Promise<boolean> {
     const wasListed = await this.queue.remove(id);
+    this.#sender.calls.get(id)?.drop();
     this.#news.tell();
+    void this.#wake('none').catch(noop); // those behind it need not wait for the end of its pause
     return wasListed;
   }
 
-  settled(): AsyncGenerator<Settled, undefined> {
+  settled(): AsyncIterableIterator<Settled> {
     return settledOf(() => this.queue, this.#news);
   }
 
   close(): void {
     this.#end();
-    for (const lane of this.#lanes.values()) lane.close();
     this.#news.close();
+    this.#closeLanes();
+    for (const call of this.#sender.calls.values()) call.keep();
   }
 
   get #tag(): string {
     return `kyoa-${this.#policy.name}`;
   }
 
+  #closeLanes(): void {
+    for (const lane of this.#lanes.values()) lane.close();
+    this.#lanes.clear();
+  }
+
   /** As `wake` of a lane, for all that have requests. */
   async #wake(ended: Ended, isForced = false): Promise<void> {
+    if (!this.#isConnected) return;
     const channels = new Set((await this.queue.waiting()).map(channelOf));
     await Promise.all(Array.from(channels, (channel) => this.#lane(channel).wake(ended, isForced)));
   }
@@ -129,100 +147,30 @@ export class Box {
   }
 
   #lane(channel: string): Lane {
+    const present = this.#lanes.get(channel);
+    if (present !== undefined) return present;
     const { lease, backoff } = this.#policy;
-    let lane = this.#lanes.get(channel);
-    if (lane === undefined) {
-      lane = new Lane({
-        queue: this.queue,
-        channel,
-        lease,
-        backoff: (tries) => backoff(tries, Math.random),
-        send: (ticket) => this.#send(ticket),
-        onList: (waiting) => this.#answerUnlisted(channel, waiting),
-        onPause: () => this.#keep(channel),
-        onIdle: () => this.#lanes.delete(channel),
-      });
-      this.#lanes.set(channel, lane);
-    }
-    return lane;
-  }
-
-  /** Resolves to whether the request goes on waiting. */
-  async #send(ticket: Ticket): Promise<boolean> {
-    const call = this.#calls.get(ticket.id);
-    if (call === undefined) return this.#replay(ticket);
-    const stays = await call.send();
-    if (!stays) await this.queue.answered(ticket, call.request);
-    return stays;
-  }
-
-  async #replay(ticket: Ticket): Promise<boolean> {
     const { queue } = this;
-    const entry = await queue.entry(ticket.id);
-    if (entry === undefined) return (await queue.remove(ticket.id), false); // the storage has lost it
-    const { request } = entry;
-    let outcome: Partial<Entry> = entry;
-    if (!isSettled(entry)) {
-      const tried = await this.#try(ticket, request);
-      if (tried === undefined) return true;
-      outcome = tried;
-    }
-    await queue.settle(ticket, { ...outcome, request });
-    if (outcome.result !== undefined) this.#calls.get(ticket.id)?.resolve(replayed(outcome.result));
-    this.#news.tell();
-    return false;
-  }
-
-  /** Sends a request that was kept. Resolves to its outcome, or to `undefined` if it goes on waiting. */
-  async #try(ticket: Ticket, request: StoredRequest): Promise<Pick<Entry, 'result' | 'error'> | undefined> {
-    const replay = new Replay(ticket, this.#policy);
-    const options = { ...request.options, requestId: ticket.id, outbox: replay };
-    const sent = this.#pipeline!(restoredRequest(request), undefined, { options, transport: {} });
-    const outcome = await settle(sent);
-    const { stays = outcome.response === undefined } = replay;
-    if (!stays) return recordOf(outcome);
-    discardOutcome(outcome);
-    if (Date.now() - ticket.since <= ticket.keep) return undefined;
-    const message = `The request has waited for more than ${ticket.keep} ms, and its last try was in vain`;
-    return { error: { code: 'OUTBOX_EXPIRED', message } };
+    const lane: Lane = new Lane({
+      queue,
+      channel,
+      lease,
+      backoff: (tries) => backoff(tries, Math.random),
+      send: (ticket) => this.#sender.send(ticket, queue),
+      onUnlisted: () => this.#sender.answerUnlisted(channel, queue),
+      onPause: () => this.#keep(channel),
+      onIdle: () => {
+        if (this.#lanes.get(channel) === lane) this.#lanes.delete(channel);
+      },
+    });
+    if (this.isClosed) lane.close();
+    else this.#lanes.set(channel, lane);
+    return lane;
   }
 
   /** A pause has begun: callers do not wait for its end. */
   #keep(channel: string): void {
-    for (const call of this.#calls.values()) if (call.channel === channel) call.keep();
+    for (const call of this.#sender.calls.values()) if (call.channel === channel) call.keep();
     void requestSync(this.#tag).catch(noop);
   }
-
-  /** Another tab or process has sent the request of a caller of this one. */
-  async #answerUnlisted(channel: string, waiting: readonly Ticket[]): Promise<void> {
-    const listed = new Set(waiting.map(({ id }) => id));
-    for (const [id, call] of this.#calls) {
-      if (call.channel !== channel || call.isSent || call.isOver || listed.has(id)) continue;
-      const entry = await this.queue.entry(id);
-      if (entry === undefined) call.reject(new DOMException('The request was dropped from the outbox', 'AbortError'));
-      else if (entry.result !== undefined) call.resolve(replayed(entry.result));
-      // Its response went to another caller. The server, and `idempotency`, know its key.
-      else if (!listed.has(id)) await call.send();
-    }
-  }
-}
-
-function isSettled({ result, error }: Entry): boolean {
-  return result !== undefined || error !== undefined;
-}
-
-async function recordOf({ response, error }: Outcome): Promise<Pick<Entry, 'result' | 'error'>> {
-  if (response === undefined) return { error: { code: 'OUTBOX_FAILED', message: String(error) } };
-  const { response: rest, text } = await serializeResponse(response, maxBufferedBody);
-  if (text !== undefined) return { result: text };
-  discard(rest);
-  const { text: head } = await serializeResponse(createResponse(responseHead(response), null), 0);
-  return { result: head! };
-}
-
-/** The stored response, for a repeat of the call. */
-function replayed(result: string): Response {
-  const response = restoreResponse(result);
-  response.headers.set('Idempotency-Replayed', 'true');
-  return response;
 }

@@ -6,6 +6,7 @@ import { StorageError } from '../core/errors.ts';
 import { after, afterUnref, type Timer } from '../core/engine/timers.ts';
 import { acquireLease, type Lease } from '../lib/lease/lease.ts';
 import { watchLease } from '../lib/lease/lease-watch.ts';
+import { noop } from '../lib/noop.ts';
 import { channelOf, type Queue, type Ticket } from './queue.ts';
 import { isOffline } from './wakes.ts';
 
@@ -17,8 +18,8 @@ export interface LaneOptions {
   readonly backoff: (tries: number) => number;
   /** Sends a request, and takes it off the list when it is settled. Resolves to whether it goes on waiting. */
   readonly send: (ticket: Ticket) => Promise<boolean>;
-  /** Receives the list while another tab or process sends, and when all that waited in this channel is sent. */
-  readonly onList: (waiting: readonly Ticket[]) => Promise<void>;
+  /** Is called while another tab or process sends, and when all that waited in this channel is sent. */
+  readonly onUnlisted: () => Promise<void>;
   readonly onPause: () => void;
   readonly onIdle: () => void;
 }
@@ -47,6 +48,8 @@ export class Lane {
   /** There may be a network again since the present try has begun. */
   #isTryOld = false;
   #timer: Timer;
+  /** Ends the wait between two looks. */
+  #resume: () => void = noop;
   #isClosed = false;
 
   constructor(options: LaneOptions) {
@@ -75,21 +78,19 @@ export class Lane {
   /** It sends nothing more after the present request. */
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stop();
+    this.#resume();
   }
 
   async #drainWhileWoken(): Promise<void> {
     this.#isRunning = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     while (this.#isWoken && !this.#isClosed) {
       this.#isWoken = false;
       const isForced = this.#isForced;
       this.#isForced = false;
       try {
-        if (isOffline() && !isForced) this.#pause(longPause);
-        else await this.#drain();
+        if (isForced || !isOffline()) await this.#drain();
+        else this.#pause(longPause, true);
       } catch {
         this.#pause(longPause); // the storage failed: what it holds is tried again
       }
@@ -99,14 +100,15 @@ export class Lane {
   }
 
   async #drain(): Promise<void> {
-    const { queue, channel, send, backoff, onList } = this.#options;
+    const { queue, channel, send, backoff, onUnlisted } = this.#options;
+    this.#stop();
     const lease = await this.#acquire();
     if (lease === undefined) return;
     try {
       for (let isNew = true; !this.#isClosed; isNew = false) {
         const waiting = await queue.waiting();
         const ticket = waiting.find((ticket) => channelOf(ticket) === channel);
-        if (ticket === undefined) return await onList(waiting);
+        if (ticket === undefined) return await onUnlisted();
         const rest = this.#restOf(ticket);
         if (rest > 0) return this.#pause(rest);
         // A process that was frozen may have lost its lease.
@@ -123,7 +125,7 @@ export class Lane {
 
   /** `undefined` if another tab or process has sent all that waited. */
   async #acquire(): Promise<Lease | undefined> {
-    const { queue, channel, lease, onList } = this.#options;
+    const { queue, channel, lease, onUnlisted } = this.#options;
     const key = `outbox lane ${JSON.stringify([queue.name, channel])}`;
     const options = { storage: queue.storage, key, fingerprint, lease, ttl: lease };
     const watch = watchLease();
@@ -132,9 +134,13 @@ export class Lane {
       if (found.state === 'acquired') return found.lease;
       if (found.state !== 'held') throw new StorageError(`The entry ${key} is not one that outbox wrote; delete it`);
       const waiting = await queue.waiting();
-      await onList(waiting);
+      await onUnlisted();
       if (!waiting.some((ticket) => channelOf(ticket) === channel)) return undefined;
-      await new Promise<void>((resolve) => after(Math.min(poll, found.lookIn), resolve));
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+        this.#timer = after(Math.min(poll, found.lookIn), resolve);
+      });
+      this.#stop();
     }
     return undefined;
   }
@@ -146,14 +152,22 @@ export class Lane {
     return isEnded || tried > now ? 0 : Math.max(0, tried + pause - now);
   }
 
-  #pause(ms: number): void {
+  /** `isOpen`: the end of a pause that has begun already stays as it is, so that it comes. */
+  #pause(ms: number, isOpen = false): void {
     if (this.#isClosed) return;
-    clearTimeout(this.#timer);
-    this.#timer = afterUnref(ms, () => {
-      this.#timer = undefined;
-      void this.wake('none', true);
-    });
+    if (!isOpen || this.#timer === undefined) {
+      this.#stop();
+      this.#timer = afterUnref(ms, () => {
+        this.#timer = undefined;
+        void this.wake('none', true);
+      });
+    }
     this.#options.onPause();
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 

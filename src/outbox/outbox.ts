@@ -45,7 +45,7 @@ export interface Outbox extends Middleware {
    * process has sent it. It ends with `close()`, or when the loop over it ends.
    */
   settled(): AsyncIterableIterator<Settled>;
-  /** Ends its timers and listeners. What waits stays in the storage. */
+  /** Ends its timers and listeners. What waits stays in the storage; calls that wait get their 202, and later ones are not kept. */
   close(): void;
 }
 
@@ -89,7 +89,7 @@ export function outbox(options: OutboxOptions = {}): Outbox {
     const { outbox: override } = ctx.options;
     if (override instanceof Replay) return override.send(ctx, next);
     const policy = ctx.side === 'server' ? undefined : outboxOptions.forCall(ctx, own);
-    if (policy === undefined || !policy.methods.includes(ctx.method)) return box.pass(next);
+    if (policy === undefined || box.isClosed || !policy.methods.includes(ctx.method)) return box.pass(next);
     return box.call(ctx, next, policy);
   });
   whenConnected(policy, (pipeline, storage) => box.connect(pipeline, storage));

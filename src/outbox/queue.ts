@@ -27,6 +27,11 @@ export interface Ticket {
   readonly pause?: number;
 }
 
+/** `Infinity`, which JSON does not have, as a number of it. */
+export function finite(ms: number): number {
+  return Math.min(ms, Number.MAX_VALUE);
+}
+
 export interface SettledTicket extends Ticket {
   /** Counts the outcomes of the outbox. */
   readonly n: number;
@@ -34,10 +39,17 @@ export interface SettledTicket extends Ticket {
 
 export interface Entry {
   readonly request: StoredRequest;
+  /** As that of the ticket. */
+  readonly user?: string | undefined;
   /** The response, serialized. */
   readonly result?: string;
   /** Why it is no longer tried. */
   readonly error?: { readonly code: OutboxErrorCode; readonly message: string };
+}
+
+export interface Appended {
+  readonly ticket: Ticket;
+  readonly former: Entry | undefined;
 }
 
 interface List {
@@ -56,8 +68,11 @@ const keptOutcomes = 100;
 /** How long the entry of a request remains whose caller has the response, ms. */
 const answeredTtl = 60_000;
 
-/** How long an empty list is stored, ms. */
-const shortestTtl = 86_400_000;
+/** How long the list is stored after the last change, and an entry after the time of its request, ms: 90 days. */
+const shortestTtl = 7_776_000_000;
+
+/** ms, 100 years. A storage may evict what is stored without an end. */
+const longestTtl = 3_155_760_000_000;
 
 /** Requests with the same channel are sent one after another. */
 export function channelOf({ lane, user }: Pick<Ticket, 'lane' | 'user'>): string {
@@ -88,39 +103,49 @@ export class Queue {
     return (await this.#readEntry(id))?.entry;
   }
 
-  /** Resolves to the entry that there was before, if it waits or is settled. @throws {OutboxError} `OUTBOX_FULL` */
-  async append(ticket: Ticket, request: StoredRequest, limit: number): Promise<Entry | undefined> {
+  /**
+   * Resolves to the ticket that is listed, and the entry that there was before, if it waits or is settled.
+   *
+   * @throws {OutboxError} `OUTBOX_FULL`
+   */
+  async append(ticket: Ticket, request: StoredRequest, limit: number): Promise<Appended> {
+    const { id, user } = ticket;
     for (;;) {
-      const former = await this.#readEntry(ticket.id);
+      const present = await this.#readEntry(id);
+      const former = present?.entry;
+      const listed = former && (await this.waiting()).find((ticket) => ticket.id === id);
       // One with an error is tried again, and one that is not listed was never promised to its caller.
-      if (former !== undefined && former.entry.error === undefined) {
-        const isListed = former.entry.result !== undefined || (await this.#has(ticket.id));
-        if (isListed) return former.entry;
-      }
-      const version = await this.#writeEntry(ticket, { request }, former?.version ?? null);
+      const isTaken = former !== undefined && (former.user !== user || former.error === undefined);
+      if (isTaken && (former.result ?? former.error ?? listed) !== undefined)
+        return { ticket: listed ?? ticket, former };
+      const version = await this.#writeEntry(ticket, { request, user }, present?.version ?? null);
       if (version === undefined) continue;
       try {
-        await this.#update((list) => {
-          if (list.waiting.some(({ id }) => id === ticket.id)) return undefined;
-          if (list.waiting.length >= limit)
-            throw new OutboxError(
-              'OUTBOX_FULL',
-              `${list.waiting.length} requests wait in the outbox, its limit; raise limit, or drop() some of them`,
-            );
-          const settled = list.settled.filter(({ id }) => id !== ticket.id);
-          return { ...list, waiting: [...list.waiting, ticket], settled };
-        });
+        await this.#list(ticket, limit);
       } catch (error) {
-        await this.storage.delete(this.#entryKey(ticket.id), { ifVersion: version }).catch(noop);
+        await this.storage.delete(this.#entryKey(id), { ifVersion: version }).catch(noop);
         throw error;
       }
-      return undefined;
+      return { ticket, former: undefined };
     }
+  }
+
+  #list(ticket: Ticket, limit: number): Promise<void> {
+    return this.#update((list) => {
+      if (list.waiting.some(({ id }) => id === ticket.id)) return undefined;
+      if (list.waiting.length >= limit)
+        throw new OutboxError(
+          'OUTBOX_FULL',
+          `${list.waiting.length} requests wait in the outbox, its limit; raise limit, or drop() some of them`,
+        );
+      const settled = list.settled.filter(({ id }) => id !== ticket.id);
+      return { ...list, waiting: [...list.waiting, ticket], settled };
+    });
   }
 
   /** Takes a request off the list whose caller has the response. Another caller with the same id may wait for it. */
   async answered(ticket: Ticket, request: StoredRequest): Promise<void> {
-    const value = JSON.stringify({ request } satisfies Entry);
+    const value = JSON.stringify({ request, user: ticket.user } satisfies Entry);
     await this.storage.set(this.#entryKey(ticket.id), value, { ttl: answeredTtl });
     await this.#takeOff(ticket.id);
   }
@@ -146,7 +171,21 @@ export class Queue {
   /** Writes the outcome of a request, and takes it off the list. */
   async settle(ticket: Ticket, entry: Entry): Promise<void> {
     await this.#writeEntry(ticket, entry);
-    const forgotten = await this.#settled(ticket);
+    let forgotten: readonly Ticket[] = [];
+    await this.#update((list) => {
+      const isOwn = ({ id }: Ticket): boolean => id === ticket.id;
+      // Another process was first, or the request was dropped.
+      forgotten = list.settled.some(isOwn) ? [] : [ticket];
+      if (!list.waiting.some(isOwn)) return undefined;
+      const n = Math.max(list.next, Date.now());
+      const settled = [...list.settled, { ...ticket, n }];
+      forgotten = settled.slice(0, -keptOutcomes);
+      return {
+        next: n + 1,
+        waiting: list.waiting.filter((one) => !isOwn(one)),
+        settled: settled.slice(-keptOutcomes),
+      };
+    });
     await Promise.all(forgotten.map(({ id }) => this.storage.delete(this.#entryKey(id))));
   }
 
@@ -155,31 +194,11 @@ export class Queue {
     await this.#update((list) => ({
       ...list,
       waiting: list.waiting.map((ticket) =>
-        ticket.id === id ? { ...ticket, tries: (ticket.tries ?? 0) + 1, tried: Date.now(), pause } : ticket,
+        ticket.id === id
+          ? { ...ticket, tries: (ticket.tries ?? 0) + 1, tried: Date.now(), pause: finite(pause) }
+          : ticket,
       ),
     }));
-  }
-
-  /** Resolves to the outcomes that are no longer kept. */
-  async #settled(ticket: Ticket): Promise<readonly Ticket[]> {
-    let forgotten: readonly Ticket[] = [];
-    await this.#update((list) => {
-      forgotten = [];
-      if (!list.waiting.some(({ id }) => id === ticket.id)) return undefined; // another process was first
-      const n = Math.max(list.next, Date.now());
-      const settled = [...list.settled, { ...ticket, n }];
-      forgotten = settled.slice(0, -keptOutcomes);
-      return {
-        next: n + 1,
-        waiting: list.waiting.filter(({ id }) => id !== ticket.id),
-        settled: settled.slice(-keptOutcomes),
-      };
-    });
-    return forgotten;
-  }
-
-  async #has(id: string): Promise<boolean> {
-    return (await this.waiting()).some((ticket) => ticket.id === id);
   }
 
   #update(change: (list: List) => List | undefined): Promise<void> {
@@ -221,9 +240,9 @@ export class Queue {
   }
 }
 
-/** An entry outlives its time: a clock may be wrong, and it is tried once more. */
+/** An entry outlives its time: a device may be off, or its clock wrong, and the request is tried once more. */
 function ttlOf({ keep }: Ticket): number {
-  return 2 * keep;
+  return Math.min(keep + Math.max(keep, shortestTtl), longestTtl);
 }
 
 function isList(value: unknown): value is List {

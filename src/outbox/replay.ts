@@ -1,7 +1,7 @@
 /** One try to send a request that was kept. It runs through the whole stack, and the outbox recognizes it by this object. */
 import type { Context, Next } from '../core/context.ts';
 import { expectUser, OtherUserError, userOf } from '../lib/identity.ts';
-import { settle, unwrap } from '../lib/outcome.ts';
+import { discardOutcome, settle, unwrap } from '../lib/outcome.ts';
 import { noteSentOnce } from '../lib/request/resend.ts';
 import type { Policy } from './options.ts';
 import type { Ticket } from './queue.ts';
@@ -29,7 +29,12 @@ export class Replay {
     }
     noteSentOnce(ctx); // the lease of a process that was killed must not hold it up
     const outcome = await settle(next());
-    this.stays = outcome.error instanceof OtherUserError || this.#policy.failed(outcome, ctx);
+    try {
+      this.stays = outcome.error instanceof OtherUserError || this.#policy.failed(outcome, ctx);
+    } catch (error) {
+      discardOutcome(outcome);
+      throw error;
+    }
     const age = Date.now() - this.#ticket.since;
     ctx.emit({ type: this.stays ? 'outbox.postponed' : 'outbox.sent', age });
     return unwrap(outcome);

@@ -42,22 +42,40 @@ export class News {
     this.tell();
   }
 
-  /** Resolves with the next news, or after `ms`. */
-  wait(ms: number): Promise<void> {
+  /** Resolves with the next news, when the signal aborts, or after `ms`. */
+  wait(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
         this.#listeners.delete(done);
+        signal.removeEventListener('abort', done);
         resolve();
       };
       const timer = after(ms, done);
       this.#listeners.add(done);
+      signal.addEventListener('abort', done);
     });
   }
 }
 
-export async function* settledOf(queue: () => Queue, news: News): AsyncGenerator<Settled, undefined> {
-  for (let last = 0; !news.isClosed; await news.wait(lookInterval)) {
+export function settledOf(queue: () => Queue, news: News): AsyncIterableIterator<Settled> {
+  const ending = new AbortController();
+  const outcomes = outcomesOf(queue, news, ending.signal);
+  return {
+    next: () => outcomes.next(),
+    // A generator would return after its next outcome only.
+    return() {
+      ending.abort();
+      return outcomes.return(undefined);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function* outcomesOf(queue: () => Queue, news: News, signal: AbortSignal): AsyncGenerator<Settled, undefined> {
+  for (let last = 0; !news.isClosed && !signal.aborted; await news.wait(lookInterval, signal)) {
     for (const ticket of await queue().settled(last)) {
       last = ticket.n;
       const outcome = await outcomeOf(queue(), ticket);

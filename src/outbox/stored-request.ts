@@ -3,6 +3,7 @@ import type { Context } from '../core/context.ts';
 import { requestOf, type RequestLike } from '../core/engine/lazy-request.ts';
 import { cancelStream, isStream } from '../core/engine/request-body.ts';
 import { decode, encode } from '../lib/body/encoded-bytes.ts';
+import { boundaryOf, withoutBoundary } from '../lib/body/form-boundary.ts';
 import { concat, readUpTo, type Bytes } from '../lib/body/streams.ts';
 import { foreignOptions, isComparable } from '../lib/keys.ts';
 import { OutboxError } from './outbox-error.ts';
@@ -32,6 +33,8 @@ export async function storedRequest(
   const secret = credentials.find((name) => ctx.header(name) !== null);
   if (secret !== undefined)
     throw refused(`the header ${secret} is not stored`, 'add it inside outbox, by auth() or a middleware');
+  if (ctx.init['mode'] === 'no-cors')
+    throw refused('the mode no-cors removes its idempotency key', 'have the server allow the origin');
   const options = storedOptions(ctx);
   const { bytes, type } = await bodyOf(ctx, maxBody);
   const headers = new Headers(ctx.headers);
@@ -56,8 +59,13 @@ export function restoredRequest({ method, url, headers, init, ...body }: StoredR
 }
 
 export function isSameRequest(one: StoredRequest, other: StoredRequest): boolean {
-  const facts = ({ method, url, text, base64 }: StoredRequest): string => JSON.stringify([method, url, text, base64]);
-  return facts(one) === facts(other);
+  return comparable(one) === comparable(other);
+}
+
+function comparable({ method, url, headers, text, base64 }: StoredRequest): string {
+  const boundary = boundaryOf(headers.find(([name]) => name === 'content-type')?.[1]);
+  const bytes = boundary === undefined ? undefined : decode({ text, base64 });
+  return JSON.stringify([method, url, bytes ? withoutBoundary(bytes, boundary!) : [text, base64]]);
 }
 
 export function isStoredRequest(value: unknown): value is StoredRequest {

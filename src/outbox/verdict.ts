@@ -1,6 +1,7 @@
 /** What an outcome means for a request that is kept: whether the response is that of the server, and whether it is final. */
 import type { Context } from '../core/context.ts';
 import { KyoaError } from '../core/errors.ts';
+import { isRenewalError } from '../lib/identity.ts';
 import { byOrigin } from '../lib/keys.ts';
 import { isTransient, type Outcome } from '../lib/outcome.ts';
 
@@ -24,14 +25,18 @@ export function unreachable({ response, error }: Outcome, ctx: Context): boolean
 /** The request was not sent. */
 const heldBack: ReadonlySet<string> = new Set(['CIRCUIT_OPEN', 'LIMIT_EXCEEDED', 'RENEWAL_TIMEOUT']);
 
+/** The request was not sent, or is being sent by another process. */
+const notYet: ReadonlySet<string> = new Set(['STORAGE', 'IDEMPOTENCY_CONFLICT']);
+
 /** Statuses of a refusal that may not be the last word. A 401 waits for a new token. */
 const passing = new Set([401, 408, 425, 429]);
 
 /** The default of `failed`: whether a further try may bring a final response. */
 export function staysWaiting(outcome: Outcome, ctx: Context): boolean {
   if (unreachable(outcome, ctx)) return true;
-  const { response = (Object(outcome.error) as { readonly response?: Response }).response, error } = outcome;
-  if (response === undefined) return error instanceof KyoaError && error.code === 'STORAGE';
+  const { error, response = (Object(error) as { readonly response?: Response }).response } = outcome;
+  if (error instanceof KyoaError && notYet.has(error.code)) return true;
+  if (response === undefined) return isRenewalError(error);
   return response.status >= 500 || passing.has(response.status);
 }
 

@@ -2,7 +2,7 @@
 import type { Context, Fork, Next } from '../core/context.ts';
 import { after, type Timer } from '../core/engine/timers.ts';
 import { createResponse } from '../lib/body/synthetic-response.ts';
-import { discardOutcome, settle, unwrap } from '../lib/outcome.ts';
+import { discardOutcome, settle, unwrap, type Outcome } from '../lib/outcome.ts';
 import type { Policy } from './options.ts';
 import { channelOf, type Ticket } from './queue.ts';
 import type { StoredRequest } from './stored-request.ts';
@@ -14,8 +14,10 @@ interface Parts {
   readonly policy: Policy;
   readonly ticket: Ticket;
   readonly request: StoredRequest;
-  /** Its caller has aborted it. */
-  readonly onAbort: (call: WaitingCall) => void;
+  /** An earlier call was promised that the request is sent, so that it stays if this one is aborted. */
+  readonly isPromised: boolean;
+  /** Its caller has aborted it before it was sent. */
+  readonly onLeft: () => void;
 }
 
 export class WaitingCall {
@@ -29,9 +31,10 @@ export class WaitingCall {
   #reject!: (error: unknown) => void;
   #isSent = false;
   #isOver = false;
+  #isDropped = false;
 
   constructor(parts: Parts) {
-    const { ctx, policy, ticket, request, onAbort } = parts;
+    const { ctx, policy, ticket, request } = parts;
     this.#parts = parts;
     this.ticket = ticket;
     this.request = request;
@@ -41,11 +44,7 @@ export class WaitingCall {
       this.#reject = reject;
     });
     this.#timer = after(policy.wait, () => this.keep());
-    ctx.onAbort((reason) => {
-      if (this.#isOver) return;
-      this.reject(reason);
-      onAbort(this);
-    });
+    ctx.onAbort((reason) => this.#leave(reason));
   }
 
   /** Whether its request is on its way. */
@@ -60,23 +59,50 @@ export class WaitingCall {
 
   /** Sends the request as the caller made it. Resolves to whether it goes on waiting, then without its caller. */
   async send(): Promise<boolean> {
-    const { ctx, next, fork, policy } = this.#parts;
-    this.#isSent = true;
-    clearTimeout(this.#timer);
-    const outcome = await settle(next(fork));
-    if (this.#isOver) return (discardOutcome(outcome), false); // aborted
+    const { ctx, policy, isPromised } = this.#parts;
+    const outcome = await this.#outcome();
+    if (this.#isOver) return (discardOutcome(outcome), isPromised); // aborted
     try {
       if (policy.when(outcome, ctx)) {
         discardOutcome(outcome);
         this.#isSent = false;
-        this.keep();
-        return true;
+        if (this.#isDropped) this.drop();
+        else this.keep();
+        return !this.#isDropped;
       }
       this.resolve(unwrap(outcome));
     } catch (error) {
       this.reject(error);
     }
     return false;
+  }
+
+  /** Sends a request that is no longer listed, for its response: it is not kept. */
+  async repeat(): Promise<void> {
+    const outcome = await this.#outcome();
+    if (this.#isOver) discardOutcome(outcome);
+    else if (outcome.response !== undefined) this.resolve(outcome.response);
+    else this.reject(outcome.error);
+  }
+
+  #outcome(): Promise<Outcome> {
+    const { next, fork } = this.#parts;
+    this.#isSent = true;
+    clearTimeout(this.#timer);
+    return settle(next(fork));
+  }
+
+  /** Its request is no longer listed. One that is on its way may still get a response. */
+  drop(): void {
+    this.#isDropped = true;
+    if (this.#isSent || this.#isOver) return;
+    this.reject(new DOMException('The request was dropped from the outbox', 'AbortError'));
+  }
+
+  #leave(reason: unknown): void {
+    if (this.#isOver) return;
+    this.reject(reason);
+    if (!this.#isSent) this.#parts.onLeft();
   }
 
   /** Its request is sent later. */

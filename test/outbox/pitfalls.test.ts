@@ -71,7 +71,7 @@ describe('a request that was kept', () => {
       async renew({ token }): Promise<Token> {
         const body = new URLSearchParams({ refresh_token: token?.refresh ?? '' });
         const response = await fetch(`${tokens.url}/token`, { method: 'POST', body });
-        if (!response.ok) throw Object.assign(new Error('not renewed'), { response });
+        if (!response.ok) throw new Error(`status ${response.status}`);
         const grant = (await response.json()) as { access_token: string; refresh_token: string };
         return { access: grant.access_token, refresh: grant.refresh_token };
       },
@@ -84,7 +84,10 @@ describe('a request that was kept', () => {
     const api = createFetch({
       use: [box, session],
       storage,
-      fetch: (...args) => (isOffline ? Promise.reject(Object.assign(new TypeError('fetch failed'), { cause: { code: 'ENOTFOUND' } })) : fetch(...args)),
+      fetch: (...args) =>
+        isOffline
+          ? Promise.reject(Object.assign(new TypeError('fetch failed'), { cause: { code: 'ENOTFOUND' } }))
+          : fetch(...args),
     });
     expect((await api(`${tokens.url}/orders`, { method: 'POST', body: 'one', requestId: 'one' })).status).toBe(202);
     isOffline = false;
@@ -213,7 +216,10 @@ describe('behind a captive portal', () => {
 
   test.each([
     ['sends JSON', { 'content-type': 'application/json' }],
-    ['sends JSON and accepts anything', { 'content-type': 'application/json', accept: 'application/json, text/plain, */*' }],
+    [
+      'sends JSON and accepts anything',
+      { 'content-type': 'application/json', accept: 'application/json, text/plain, */*' },
+    ],
     ['accepts JSON', { accept: 'application/json' }],
   ])('its page is no response of the server for a caller that %s', async (_, headers) => {
     const { box, send } = call(headers);
@@ -255,7 +261,7 @@ test('a request that comes while an earlier one ends is not forgotten', async ()
   const { post } = open();
   for (let round = 0; round < 50; round += 1) {
     const all = Array.from({ length: 4 }, async (_, n) => {
-      for (let turn = 0; turn < (round * n) % 17; turn += 1) await null;
+      for (let turn = 0; turn < (round * n) % 17; turn += 1) await Promise.resolve();
       return (await post(`${round}-${n}`)).status;
     });
     expect(await Promise.all(all)).toEqual([201, 201, 201, 201]);
@@ -269,7 +275,10 @@ test('an app reads what an earlier version of it has written', async () => {
   const request = {
     method: 'POST',
     url: `${server.url}/orders`,
-    headers: [['content-type', 'text/plain;charset=UTF-8'], ['idempotency-key', 'old']],
+    headers: [
+      ['content-type', 'text/plain;charset=UTF-8'],
+      ['idempotency-key', 'old'],
+    ],
     text: 'old',
     init: {},
     options: {},

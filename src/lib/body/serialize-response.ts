@@ -53,7 +53,12 @@ function serialized(head: ResponseHead, bytes: Bytes): Serialized {
   };
 }
 
-/** @throws {StorageError} if `serializeResponse` did not write the text */
+/** The response without its body, as text. */
+export function serializeHead(response: Response): string {
+  return JSON.stringify({ head: responseHead(response) } satisfies SerializedResponse);
+}
+
+/** @throws {StorageError} if neither function above wrote the text */
 export function restoreResponse(stored: string): Response {
   try {
     const { head, text, base64 } = JSON.parse(stored) as SerializedResponse;

@@ -12,6 +12,7 @@ import type { Storage } from '../../core/storage.ts';
 import { acquireLease, type LeaseOptions, type LeaseOutcome } from '../../lib/lease/lease.ts';
 import { formerResult, parseRecord } from '../../lib/lease/lease-record.ts';
 import { watchLease } from '../../lib/lease/lease-watch.ts';
+import { noteRenewalError } from '../../lib/identity.ts';
 import { noop } from '../../lib/noop.ts';
 import { isRequestBound } from '../../lib/request-bound.ts';
 import { firstToken, nextToken, parseToken, type StoredToken } from './token-record.ts';
@@ -211,6 +212,7 @@ export class Session<T extends object> {
       if (!isRefusal(error)) {
         // A process that was frozen has lost its lease, and its successor may have renewed the token.
         if (!(await lease.release())) return undefined;
+        noteRenewalError(error);
         throw error;
       }
       next = nextToken<T>(before, null);

@@ -2,6 +2,7 @@
 import type { Context } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { cancelStream, isStream } from '../../core/engine/request-body.ts';
+import { boundaryOf, withoutBoundary } from '../../lib/body/form-boundary.ts';
 import { readUpTo, type Bytes } from '../../lib/body/streams.ts';
 import { digest } from '../../lib/digest.ts';
 
@@ -16,10 +17,11 @@ async function comparableBody(ctx: Context): Promise<Blob | string> {
   if (typeof body === 'string') return new Blob([body]).slice(0, maxBufferedBody);
   const copy = body === undefined || isStream(body) ? ctx.request.clone() : new Response(body);
   const start = await startOfBody(copy);
-  // The boundary of a form is random: the same form has another one in each Request.
-  const type = copy.headers.get('content-type') ?? ctx.header('content-type') ?? '';
-  const boundary = /^multipart\/.*boundary="?([^";]+)/i.exec(type)?.[1];
-  return boundary === undefined ? start : withoutBoundary(boundary, start);
+  const boundary = boundaryOf(copy.headers.get('content-type') ?? ctx.header('content-type'));
+  if (boundary === undefined) return start;
+  const text = withoutBoundary(await start.arrayBuffer(), boundary);
+  // If the body is longer than its start, the start may end in the middle of a boundary.
+  return start.size < maxBufferedBody ? text : text.slice(0, -boundary.length);
 }
 
 async function startOfBody(copy: Request | Response): Promise<Blob> {
@@ -29,11 +31,4 @@ async function startOfBody(copy: Request | Response): Promise<Blob> {
   const ended = await readUpTo(reader, chunks, maxBufferedBody);
   if (!ended) void cancelStream(reader, copy.headers.get('content-type')); // not awaited: it may be a branch of a tee
   return new Blob(chunks).slice(0, maxBufferedBody);
-}
-
-async function withoutBoundary(boundary: string, start: Blob): Promise<string> {
-  // latin1 maps each byte to one character, so that bytes that are no text stay distinct.
-  const text = new TextDecoder('latin1').decode(await start.arrayBuffer()).replaceAll(boundary, '');
-  // If the body is longer than its start, the start may end in the middle of a boundary.
-  return start.size < maxBufferedBody ? text : text.slice(0, -boundary.length);
 }
