@@ -49,7 +49,7 @@ export function createPipeline(
     // A copy: `dedupe` shares a response within one stack, and another transport may give another response.
     const stack = stackOf(use);
     const run = compose(stack, terminal);
-    const pipeline: Pipeline = (request, signal, { options, transport }) => {
+    return (request, signal, { options, transport }) => {
       const call: CallState = {
         options,
         transport,
@@ -70,10 +70,18 @@ export function createPipeline(
       const isUnlosable = side === 'server' || body === null || (body !== undefined && !isStream(body));
       return isUnlosable ? response : cancelUnsent(request, call, response);
     };
+  };
+  const connected = (stack: readonly Middleware[], pipeline: Pipeline): Pipeline => {
     if (side === 'client') connect(stack, pipeline, storage);
     return pipeline;
   };
-  return isLive(use) ? use.through(pipelineOf, side === 'client' ? cancelBody : noop) : pipelineOf(use);
+  if (!isLive(use)) return connected(use, pipelineOf(use));
+  const build = (stack: readonly Middleware[]): Pipeline => {
+    connected(stack, pipeline);
+    return pipelineOf(stack);
+  };
+  const pipeline = use.through(build, side === 'client' ? cancelBody : noop);
+  return connected(use.current, pipeline); // not at its first call: requests of an earlier page may wait
 }
 
 /**

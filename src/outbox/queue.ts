@@ -68,8 +68,8 @@ const keptOutcomes = 100;
 /** How long the entry of a request remains whose caller has the response, ms. */
 const answeredTtl = 60_000;
 
-/** How long the list is stored after the last change, and an entry after the time of its request, ms: 90 days. */
-const shortestTtl = 7_776_000_000;
+/** How long the list is stored after the last change, and an entry after the time of its request, ms: 30 days. */
+const shortestTtl = 2_592_000_000;
 
 /** ms, 100 years. A storage may evict what is stored without an end. */
 const longestTtl = 3_155_760_000_000;

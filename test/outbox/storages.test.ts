@@ -8,8 +8,8 @@ import { file } from 'kyoa/file';
 import { OutboxError } from 'kyoa/outbox';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { delayed, reasonOf } from '../support/promises.ts';
-import { until } from '../support/origin.ts';
+import { deferred, delayed, reasonOf } from '../support/promises.ts';
+import { settled, until } from '../support/origin.ts';
 import { outcomesOf, shop, type Shop } from './shop.ts';
 
 let world: Shop;
@@ -70,6 +70,38 @@ test('a request that comes while another one ends is sent once, over a storage t
   expect(new Set(await Promise.all(all))).toEqual(new Set([201]));
   expect(world.server.arrivals).toHaveLength(80);
 }, 30_000);
+
+test('a request that is listed while its lane looks for the last time is sent once', async () => {
+  const { server } = world;
+  const { get } = world.storage;
+  const [held, listed] = [deferred(), deferred()];
+  let looks = -Infinity;
+  const storage: Storage = {
+    ...world.storage,
+    async get(key) {
+      const found = await get(key);
+      if (key !== 'outbox ["outbox"]') return found;
+      looks += 1;
+      if (looks !== 2) return found; // the first one is for the change of the list
+      held.resolve();
+      await listed.promise;
+      return found;
+    },
+  };
+  const { post } = world.open({ storage });
+  server.state = () => {
+    if (looks < 0) looks = 0;
+    return 'up';
+  };
+  await post('one');
+  await held.promise;
+  const two = post('two');
+  await settled();
+  listed.resolve();
+  expect((await two).status).toBe(201);
+  await settled();
+  expect(server.keys).toEqual(['one', 'two']);
+});
 
 test('outboxes with other names, and on other storages, do not see each other', async () => {
   const [one, other] = [world.open(), world.open({ name: 'drafts' })];
