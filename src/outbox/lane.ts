@@ -135,7 +135,7 @@ export class Lane {
       if (found.state !== 'held') throw new StorageError(`The entry ${key} is not one that outbox wrote; delete it`);
       const waiting = await queue.waiting();
       await onUnlisted();
-      if (!waiting.some((ticket) => channelOf(ticket) === channel)) return undefined;
+      if (this.#isClosed || !waiting.some((ticket) => channelOf(ticket) === channel)) return undefined;
       await new Promise<void>((resolve) => {
         this.#resume = resolve;
         this.#timer = after(Math.min(poll, found.lookIn), resolve);

@@ -156,23 +156,30 @@ describe('calls with the same requestId', () => {
     server.state = 'up';
     await box.flush();
     const again = await post('one');
-    expect([again.status, again.headers.get('idempotency-replayed'), await again.json()]).toEqual([201, 'true', { key: 'one' }]);
+    expect([again.status, again.headers.get('idempotency-replayed'), await again.json()]).toEqual([
+      201,
+      'true',
+      { key: 'one' },
+    ]);
     expect(server.keys).toEqual(['one']);
   });
 
-  test.each(['while the first waits', 'after the first is settled'])('are a mismatch with another body: %s', async (when) => {
-    const { server } = world;
-    const { box, post } = world.open();
-    server.state = 'down';
-    await post('one');
-    server.state = 'up';
-    if (when.startsWith('after')) await box.flush();
-    const reason = await reasonOf(post('other', { requestId: 'one' }));
-    expect(reason).toBeInstanceOf(IdempotencyError);
-    expect(reason).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
-    await box.flush();
-    expect(server.executed).toEqual(['one']);
-  });
+  test.each(['while the first waits', 'after the first is settled'])(
+    'are a mismatch with another body: %s',
+    async (when) => {
+      const { server } = world;
+      const { box, post } = world.open();
+      server.state = 'down';
+      await post('one');
+      server.state = 'up';
+      if (when.startsWith('after')) await box.flush();
+      const reason = await reasonOf(post('other', { requestId: 'one' }));
+      expect(reason).toBeInstanceOf(IdempotencyError);
+      expect(reason).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
+      await box.flush();
+      expect(server.executed).toEqual(['one']);
+    },
+  );
 
   test('of another user get nothing of the first, and are not sent as those of the first', async () => {
     const { server } = world;

@@ -23,9 +23,15 @@ type Send = (url: string, init: NonNullable<Parameters<KyoaFetch>[1]> & { json?:
 
 const clients: readonly [string, () => Send][] = [
   ['createFetch', () => withJson(createFetch({ use: [box], storage: memory() }))],
-  ['createFetch around standard()', () => withJson(createFetch({ use: [box, ...standard({ retry: false })], storage: memory() }))],
+  [
+    'createFetch around standard()',
+    () => withJson(createFetch({ use: [box, ...standard({ retry: false })], storage: memory() })),
+  ],
   ['the client', () => kyoa.create({ use: [box], storage: memory() }) as Send],
-  ['the client around standard()', () => kyoa.create({ use: (stack) => [box, ...stack], retry: 0, storage: memory() }) as Send],
+  [
+    'the client around standard()',
+    () => kyoa.create({ use: (stack) => [box, ...stack], retry: 0, storage: memory() }) as Send,
+  ],
 ];
 
 function withJson(api: KyoaFetch): Send {
@@ -52,7 +58,10 @@ const bodies: readonly [string, () => Parameters<Send>[1]][] = [
   ['a File without a type', () => ({ body: new File([Uint8Array.of(255, 254)], 'photo') as Blob })],
   ['bytes', () => ({ body: Uint8Array.of(0, 128, 255) })],
   ['an ArrayBuffer', () => ({ body: Uint8Array.of(1, 2, 3).buffer })],
-  ['headers', () => ({ body: 'x', headers: { 'content-type': 'text/csv', 'x-tenant': 'ä', accept: 'application/json' } })],
+  [
+    'headers',
+    () => ({ body: 'x', headers: { 'content-type': 'text/csv', 'x-tenant': 'ä', accept: 'application/json' } }),
+  ],
 ];
 
 /** What identifies a request on the wire. The boundary of a form is random. */
@@ -67,13 +76,18 @@ const facts = ({ method, path, headers, body, key }: Arrival): unknown => {
 describe.each(clients)('%s', (_, client) => {
   test.each(bodies)('sends %s later as it would have been sent at once', async (_, init) => {
     const send = client();
-    const call = (): Promise<Response> => send(`${server.url}/orders?a=b`, { method: 'POST', ...init(), requestId: 'one' });
+    const call = (): Promise<Response> =>
+      send(`${server.url}/orders?a=b`, { method: 'POST', ...init(), requestId: 'one' });
     server.state = (_, response) => {
       if (server.arrivals.length === 1) return 'down';
       return void response.writeHead(201).end();
     };
     const response = await call();
-    expect([response.status, response.headers.get('outbox-id'), await response.json()]).toEqual([202, 'one', { id: 'one' }]);
+    expect([response.status, response.headers.get('outbox-id'), await response.json()]).toEqual([
+      202,
+      'one',
+      { id: 'one' },
+    ]);
     expect(response).toMatchObject({ url: `${server.url}/orders?a=b`, ok: true, redirected: false });
     expect(await box.flush()).toBe(0);
     expect(server.arrivals).toHaveLength(2);
@@ -100,7 +114,11 @@ describe.each(clients)('%s', (_, client) => {
   test.each<[string, () => Parameters<Send>[1], string]>([
     ['a stream', () => ({ body: new Blob(['x']).stream(), duplex: 'half' }) as RequestInit, 'the body is a stream'],
     ['more than 64 KiB', () => ({ body: 'x'.repeat(65_537) }), 'the body has more than 65536 bytes; raise maxBody'],
-    ['a token of its own', () => ({ body: 'x', headers: { authorization: 'Bearer x' } }), 'the header authorization is not stored'],
+    [
+      'a token of its own',
+      () => ({ body: 'x', headers: { authorization: 'Bearer x' } }),
+      'the header authorization is not stored',
+    ],
     ['the mode no-cors', () => ({ body: 'x', mode: 'no-cors' }), 'the mode no-cors removes its idempotency key'],
   ])('refuses %s before anything is sent, and sends it with outbox: false', async (_, init, message) => {
     const send = client();

@@ -8,7 +8,7 @@ export interface Till {
   readonly box: Outbox;
   readonly api: KyoaFetch;
   /** Posts an order, whose id is its body. */
-  post(body: string, init?: Parameters<KyoaFetch>[1]): Promise<Response>;
+  readonly post: (body: string, init?: Parameters<KyoaFetch>[1]) => Promise<Response>;
 }
 
 export interface Shop extends AsyncDisposable {

@@ -203,7 +203,8 @@ describe('per call', () => {
     const { server } = world;
     const { box, post } = world.open();
     server.state = 503;
-    const when = (...args: Parameters<typeof unreachable>): boolean => unreachable(...args) || args[0].response!.status === 503;
+    const when = (...args: Parameters<typeof unreachable>): boolean =>
+      unreachable(...args) || args[0].response!.status === 503;
     expect((await post('one', { outbox: { when, lane: () => 'drafts', keep: 5 } })).status).toBe(202);
     expect(await box.waiting()).toMatchObject([{ id: 'one', lane: 'drafts' }]);
     expect(await reasonOf(post('long', { outbox: { maxBody: 3 } }))).toMatchObject({ code: 'OUTBOX_REFUSED' });
@@ -227,7 +228,10 @@ describe('per call', () => {
     await box.flush();
     expect(seen).toEqual(['a', 'a']);
     const reason = await reasonOf(api(world.url, { method: 'POST', body: 'x', tenant: () => 'a' } as object));
-    expect(reason).toMatchObject({ code: 'OUTBOX_REFUSED', message: expect.stringContaining('the option tenant') as string });
+    expect(reason).toMatchObject({
+      code: 'OUTBOX_REFUSED',
+      message: expect.stringContaining('the option tenant') as string,
+    });
   });
 
   test('false neither keeps the request nor writes it down', async () => {
@@ -248,7 +252,9 @@ describe('per call', () => {
 
 test('it does nothing in a handler', async () => {
   const { box } = world.open();
-  const handle = createHandler({ use: [box] }, () => Promise.reject(new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } })));
+  const handle = createHandler({ use: [box] }, () =>
+    Promise.reject(new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } })),
+  );
   await expect(handle(new Request('http://shop.example/', { method: 'POST', body: 'x' }))).rejects.toThrow(TypeError);
   expect(await box.waiting()).toEqual([]);
 });

@@ -66,7 +66,10 @@ test('a request that comes while another one ends is sent once, over a storage t
   const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
   const storage = slow(world.storage, () => random() * 6);
   const { post } = world.open({ storage, wait: 60_000 });
-  const all = Array.from({ length: 80 }, async (_, n) => (await delayed(null, random() * 1_500), (await post(`${n}`)).status));
+  const all = Array.from(
+    { length: 80 },
+    async (_, n) => (await delayed(null, random() * 1_500), (await post(`${n}`)).status),
+  );
   expect(new Set(await Promise.all(all))).toEqual(new Set([201]));
   expect(world.server.arrivals).toHaveLength(80);
 }, 30_000);
@@ -160,38 +163,44 @@ describe('a storage that fails', () => {
     expect(await box.waiting()).toEqual([]);
   });
 
-  test.each(['get', 'set', 'delete'])('at %s while a request is on its way does not have it sent again', async (verb) => {
-    const { server } = world;
-    const { broken, failed, storage } = failing(world.storage);
-    const { box, post } = world.open({ storage, lease: 300 });
-    server.state = () => {
-      broken.add(verb);
-      return 'up';
-    };
-    expect((await post('one')).status).toBe(201);
-    await until(() => failed.length > 0);
-    broken.clear();
-    await vi.waitFor(async () => expect(await box.flush()).toBe(0), 5_000);
-    expect(server.keys).toEqual(['one']);
-  });
+  test.each(['get', 'set', 'delete'])(
+    'at %s while a request is on its way does not have it sent again',
+    async (verb) => {
+      const { server } = world;
+      const { broken, failed, storage } = failing(world.storage);
+      const { box, post } = world.open({ storage, lease: 300 });
+      server.state = () => {
+        broken.add(verb);
+        return 'up';
+      };
+      expect((await post('one')).status).toBe(201);
+      await until(() => failed.length > 0);
+      broken.clear();
+      await vi.waitFor(async () => expect(await box.flush()).toBe(0), 5_000);
+      expect(server.keys).toEqual(['one']);
+    },
+  );
 
-  test.each(['get', 'set', 'delete'])('at %s while a replay is on its way does not have it sent again', async (verb) => {
-    const { server } = world;
-    const { broken, failed, storage } = failing(world.storage);
-    const { box, post } = world.open({ storage, lease: 300 });
-    server.state = 'down';
-    await post('one');
-    server.state = () => {
-      broken.add(verb);
-      return 'up';
-    };
-    void box.flush().catch(() => {});
-    await until(() => failed.length > 0);
-    broken.clear();
-    await vi.waitFor(async () => expect(await box.flush()).toBe(0), 5_000);
-    expect(server.keys).toEqual(['one']);
-    expect(await outcomesOf(box, 1)).toEqual([['one', 201]]);
-  });
+  test.each(['get', 'set', 'delete'])(
+    'at %s while a replay is on its way does not have it sent again',
+    async (verb) => {
+      const { server } = world;
+      const { broken, failed, storage } = failing(world.storage);
+      const { box, post } = world.open({ storage, lease: 300 });
+      server.state = 'down';
+      await post('one');
+      server.state = () => {
+        broken.add(verb);
+        return 'up';
+      };
+      void box.flush().catch(() => {});
+      await until(() => failed.length > 0);
+      broken.clear();
+      await vi.waitFor(async () => expect(await box.flush()).toBe(0), 5_000);
+      expect(server.keys).toEqual(['one']);
+      expect(await outcomesOf(box, 1)).toEqual([['one', 201]]);
+    },
+  );
 
   test('for lack of room keeps the outcome of a request without its body', async () => {
     const { server } = world;
