@@ -101,9 +101,15 @@ export class Box {
     return call.response.finally(() => this.#sender.calls.delete(id));
   }
 
+  /** Without those whose outcome is known, and is still to be written down. */
+  async waiting(): Promise<readonly Ticket[]> {
+    const tickets = await this.queue.waiting();
+    return tickets.filter(({ id }) => !this.#sender.isOver(id));
+  }
+
   async flush(): Promise<number> {
     await this.#wake('all', true);
-    return (await this.queue.waiting()).length;
+    return (await this.waiting()).length;
   }
 
   async drop(id: string): Promise<boolean> {

@@ -95,7 +95,7 @@ export function outbox(options: OutboxOptions = {}): Outbox {
   whenConnected(policy, (pipeline, storage) => box.connect(pipeline, storage));
   return Object.assign(policy, {
     async waiting() {
-      const tickets = await box.queue.waiting();
+      const tickets = await box.waiting();
       return tickets.map(({ id, lane, user, method, url, since, tries = 0 }) => {
         return { id, lane, user, method, url, since, tries };
       });

@@ -28,6 +28,11 @@ export class Sender {
     this.#news = news;
   }
 
+  /** Whether it is still to be written down that the request is over. */
+  isOver(id: string): boolean {
+    return this.#ends.has(id);
+  }
+
   /** A request is over: writes that down, now or when its turn comes again. */
   async end(id: string, write: () => Promise<unknown>): Promise<void> {
     this.#ends.set(id, write);
