@@ -1,7 +1,7 @@
 import { createHash, createHmac, webcrypto } from 'node:crypto';
 
 import { AwsClient } from 'aws4fetch';
-import { constant, createFetch, hedge, retry, sign, type Signer } from 'kyoa';
+import { constant, createFetch, hedge, retry, sign, type Middleware, type Signer } from 'kyoa';
 import { undici } from 'kyoa/undici';
 import { generateKeyPair } from 'oauth4webapi';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { url } from '../support/http.ts';
 import { origin, type Exchange, type Origin } from '../support/origin.ts';
 import { reasonOf } from '../support/promises.ts';
+import { refusalOf } from '../support/sigv4.ts';
 
 const secret = 's3cret';
 
@@ -215,44 +216,57 @@ describe('sign with aws4fetch', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  test('has a date within a second of the arrival, over retries with pauses of three seconds', async () => {
-    const client = new AwsClient({
-      accessKeyId: 'AKID',
-      secretAccessKey: secret,
-      region: 'eu-central-1',
-      service: 's3',
-    });
-    const signed = (request: Request, datetime: string): Promise<Request> =>
-      client.sign(request, { aws: { datetime } });
-    const ages: number[] = [];
+  const again = (): Middleware => retry({ retries: 3, backoff: constant(3_000), random: () => 1 });
+  const service = { accessKeyId: 'AKID', secretAccessKey: secret, region: 'eu-central-1', service: 'execute-api' };
+
+  /** The statuses of four attempts with pauses of three seconds, each of which takes `transit` ms to arrive. */
+  async function statusesOf(use: (signed: Middleware) => Middleware[], transit: number): Promise<number[]> {
+    const client = new AwsClient(service);
+    const statuses: number[] = [];
     let isBusy = false;
+    const signed = sign((request, { date }) => {
+      isBusy = true;
+      return client.sign(request, { aws: { datetime: date.toISOString().replace(/[:-]|\.\d{3}/g, '') } });
+    });
     const fetch = createFetch({
-      use: [
-        retry({ retries: 3, backoff: constant(3_000), random: () => 1 }),
-        sign((request, { date }) => {
-          isBusy = true;
-          return signed(request, date.toISOString().replace(/[:-]|\.\d{3}/g, ''));
-        }),
-      ],
+      use: use(signed),
       fetch: async (input, init) => {
-        const headers = new Headers(init?.headers);
-        const datetime = headers.get('x-amz-date')!;
-        const expected = await signed(new Request(input, { method: 'PUT', body: init!.body! }), datetime);
-        expect(headers.get('authorization')).toBe(expected.headers.get('authorization'));
-        ages.push(Date.now() - Date.parse(datetime.replace(/(....)(..)(..)T(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6Z')));
         isBusy = false;
-        return new Response('', { status: ages.length < 4 ? 503 : 200 });
+        await new Promise((resolve) => setTimeout(resolve, transit));
+        const { method, headers, body } = init as { method: string; headers: HeadersInit; body: string };
+        const arrival = { method, url: input as string, headers: new Headers(headers), body, at: Date.now() };
+        const refusal = refusalOf(arrival, secret);
+        statuses.push(refusal === undefined ? (statuses.length < 3 ? 503 : 200) : 403);
+        return new Response(refusal, { status: statuses.at(-1)! });
       },
     });
-    let status = 0;
-    const call = fetch('https://bucket.example.com/key?list=1', { method: 'PUT', body: 'content' });
-    void call.then((response) => (status = response.status));
-    while (status === 0) {
+    let isOver = false;
+    const call = fetch('https://api.example.com/key?list=1', { method: 'PUT', body: 'content' });
+    void call.then(() => (isOver = true));
+    while (!isOver) {
       if (!isBusy) await vi.advanceTimersByTimeAsync(10);
       await new Promise((resolve) => setImmediate(resolve)); // Web Crypto works in threads, whose time does not count
     }
-    expect([status, ages.length]).toEqual([200, 4]);
-    expect(Math.max(...ages)).toBeLessThan(1_500); // the date is in whole seconds
+    return statuses;
+  }
+
+  // The first is signed just before a second is over.
+  test.for([
+    [999, 1_000],
+    [999, 10],
+    [0, 1_000],
+    [500, 10],
+  ] as const)(
+    'has a date within a second of the arrival, over retries with pauses of three seconds (signed %d ms into a second, %d ms on its way)',
+    async ([phase, transit]) => {
+      vi.setSystemTime(1_700_000_000_000 + phase);
+      expect(await statusesOf((signed) => [again(), signed], transit)).toEqual([503, 503, 503, 200]);
+    },
+  );
+
+  test('has the date of the first attempt where it is placed outside retry, which the verifier refuses', async () => {
+    vi.setSystemTime(1_700_000_000_000);
+    expect(await statusesOf((signed) => [signed, again()], 10)).toEqual([503, 403]);
   });
 });
 
