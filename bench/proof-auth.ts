@@ -1,8 +1,8 @@
 /**
  * `npm run proof:auth`: what must hold for `auth` and `sign`. Processes that share a token in a file, then in Redis, renew it once
- * for each rotation and lose no call. Signatures arrive within a second, over retries with pauses.
+ * for each rotation and lose no call, and so do two tabs of a browser. Signatures arrive within a second, over retries with pauses.
  *
- * `file`, `redis` or `sign` as an argument selects a part. `--smoke` takes some seconds. `--seed=1` repeats a run, as far as
+ * `file`, `redis`, `tabs` or `sign` as an argument selects a part. `--smoke` takes some seconds. `--seed=1` repeats a run, as far as
  * the machine permits.
  */
 import { parseArgs } from 'node:util';
@@ -10,11 +10,13 @@ import { parseArgs } from 'node:util';
 import { random } from './lib/simulate.ts';
 import { processes } from './proof-auth/processes.ts';
 import { signatures } from './proof-auth/signatures.ts';
+import { tabs } from './proof-auth/tabs.ts';
 import type { Proof } from './proof-auth/proof.ts';
 
 const parts: Readonly<Record<string, Proof>> = {
   file: processes('file'),
   redis: processes('redis'),
+  tabs,
   sign: signatures,
 };
 

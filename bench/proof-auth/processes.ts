@@ -48,12 +48,12 @@ export const processes =
     const team = Array.from({ length: size }, start);
     await until(() => calls > size * 10);
 
-    for (let n = 1; n <= rotations; n += 1) {
+    const faults = shuffled(['none', 'kill', 'freeze'] as const, rotations, random);
+    for (const [before, fault] of faults.entries()) {
       server.expire('app');
       await sleep(random() * 60); // in the midst of the renewal, or before it, or after it
       const victim = Math.floor(random() * size);
       const child = team[victim]!;
-      const fault = ['none', 'kill', 'freeze'][Math.floor(random() * 3)];
       if (fault === 'kill') {
         child.kill('SIGKILL');
         killed += 1;
@@ -61,11 +61,11 @@ export const processes =
       } else if (fault === 'freeze') {
         child.kill('SIGSTOP');
         frozen += 1;
-        setTimeout(() => child.kill('SIGCONT'), 2 * lease);
+        setTimeout(() => child.kill('SIGCONT'), random() * 2 * lease);
       }
-      await until(() => server.seen.renewals === n);
-      const before = calls;
-      await until(() => calls > before + size * 10);
+      await until(() => server.seen.renewals === before + 1);
+      const enough = calls + size * 10;
+      await until(() => calls > enough);
       // A token lives longer than a freeze and a call: one that is two rotations old is a theft for every server.
       if (fault === 'freeze') await sleep(2 * lease);
       await sleep(300);
@@ -80,12 +80,19 @@ export const processes =
       [[rotations, renewals, reuses, killed, frozen, calls, failures.length]],
       `processes on ${kind}`,
     );
-    const faults: string[] = [];
-    if (renewals !== rotations) faults.push(`${kind}: ${renewals} renewals for ${rotations} rotations`);
-    if (reuses > 0) faults.push(`${kind}: a refresh token was used again ${reuses} times`);
-    if (failures.length > 0) faults.push(`${kind}: ${failures.length} calls were lost, such as ${failures[0]}`);
-    return faults;
+    const wrong: string[] = [];
+    if (renewals !== rotations) wrong.push(`${kind}: ${renewals} renewals for ${rotations} rotations`);
+    if (reuses > 0) wrong.push(`${kind}: a refresh token was used again ${reuses} times`);
+    if (failures.length > 0) wrong.push(`${kind}: ${failures.length} calls were lost, such as ${failures[0]}`);
+    return wrong;
   };
+
+/** As many of each, in a random order. */
+function shuffled<T>(kinds: readonly T[], length: number, random: () => number): T[] {
+  return Array.from({ length }, (_, n) => ({ kind: kinds[n % kinds.length]!, at: random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ kind }) => kind);
+}
 
 async function withStorage(
   kind: Store['kind'],
