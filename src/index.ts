@@ -16,8 +16,9 @@ export { compose } from './core/compose.ts';
 export type { Background, Context, Fork, Handler, Middleware, Next } from './core/context.ts';
 
 export { auth } from './middleware/auth/auth.ts';
-export type { Auth, AuthOptions, AuthOverride, Token } from './middleware/auth/auth.ts';
+export type { Auth, AuthOptions, AuthOverride } from './middleware/auth/auth.ts';
 export type { Renewal } from './middleware/auth/session.ts';
+export type { Token } from './middleware/auth/token.ts';
 export { breaker } from './middleware/breaker/breaker.ts';
 export type { Breaker, BreakerOptions, BreakerOverride, BreakerSnapshot } from './middleware/breaker/breaker.ts';
 export { chaos } from './middleware/chaos.ts';

@@ -1,13 +1,12 @@
 /** Sends each request with a token, and renews the token once for all callers. Placed outside `dedupe` and `retry`. */
 import { asPolicy } from '../../core/compose.ts';
-import type { Context, Fork, Middleware, Next } from '../../core/context.ts';
+import type { Context, Middleware } from '../../core/context.ts';
 import { KyoaError } from '../../core/errors.ts';
 import {
   count,
   delay,
   duration,
   fn,
-  invalid,
   keyFn,
   policyOptions,
   storage,
@@ -15,25 +14,13 @@ import {
   type Settings,
 } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
-import { setIdentity, setUserOf } from '../../lib/identity.ts';
+import { setUserOf } from '../../lib/identity.ts';
 import type { Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
-import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
-import { resendable } from '../../lib/request/resend.ts';
-import { keep, type KeptOutcome } from './kept-outcome.ts';
-import { Session, type Current, type Renewal, type SessionSettings } from './session.ts';
-
-/**
- * A token as OAuth 2 has it (RFC 6749 §5.1). `renew` may return further members, which are stored with it.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md#tokens
- */
-export interface Token {
-  readonly access: string;
-  readonly refresh?: string | undefined;
-  /** When it expires, Unix ms. Without it, the token is renewed after a 401 only. */
-  readonly expires?: number | undefined;
-}
+import type { When } from '../../lib/outcome.ts';
+import { send } from './send.ts';
+import { Session, type Renewal, type SessionSettings } from './session.ts';
+import { bearer, checkedToken, headerRecord, origins, withLife, type Token } from './token.ts';
 
 /**
  * The options of `auth()`. Durations are in ms.
@@ -196,106 +183,6 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     },
     clear: (user?: string) => replace('clear', null, user),
   });
-}
-
-async function send<T extends object>(
-  session: Session<T>,
-  { apply, refused, again }: Policy & { readonly apply: (token: T, ctx: Context) => Readonly<Record<string, string>> },
-  ctx: Context,
-  next: Next,
-  user: string | undefined,
-): Promise<Response> {
-  let current = await session.current(ctx);
-  if (current.token === null) return next();
-  const headers = apply(current.token, ctx);
-  const names = Object.keys(headers).map((name) => name.toLowerCase());
-  if (names.some((name) => ctx.header(name) !== null)) return next();
-  /** Without a name, each sign-in may be that of another user. */
-  const identify = ({ generation, session }: Current<T>): void =>
-    setIdentity(ctx, { user: user ?? session, generation, headers: names });
-  const init = names.every((name) => redirectSafe.has(name)) ? {} : { init: { redirect: 'error', ...ctx.init } };
-  identify(current);
-
-  const copies = again > 0 ? resendable(ctx) : undefined;
-  if (copies === undefined) return next({ headers, ...init } as Fork);
-  try {
-    let outcome = await settle(next({ headers, ...init } as Fork));
-    let renewals = 0;
-    // Once more than it renews, for a token that was renewed by others; not for each one that they renew.
-    for (let sent = 1; sent <= again + 1 && !ctx.aborted && refused(outcome, ctx); sent += 1) {
-      let kept: KeptOutcome = { restore: async () => outcome, discard: () => discardOutcome(outcome) };
-      const fail = (error: unknown): never => {
-        kept.discard();
-        throw error;
-      };
-      // The token may have been renewed while the request was on its way.
-      let newer = await session.newer(current.generation).catch(fail);
-      if (newer === undefined) {
-        if (renewals === again) break;
-        renewals += 1;
-        kept = keep(outcome);
-        newer = await session.successor(current, ctx).catch(fail);
-      }
-      const { token } = newer;
-      const isSameUser = user !== undefined || newer.session === current.session;
-      const copy = token === null || !isSameUser ? undefined : await copies.next();
-      if (token === null || copy === undefined) return unwrap(await kept.restore());
-      current = newer;
-      identify(current);
-      kept.discard();
-      outcome = await settle(next({ ...copy, headers: apply(token, ctx), ...init } as Fork));
-    }
-    return unwrap(outcome);
-  } finally {
-    copies.close?.();
-  }
-}
-
-/** The headers that fetch removes from a redirect to another origin. With any other one, a redirect is an error. */
-const redirectSafe = new Set(['authorization', 'cookie', 'proxy-authorization']);
-
-function bearer(token: Token): Readonly<Record<string, string>> {
-  return headerRecord('the result of auth apply', { authorization: `Bearer ${token.access}` });
-}
-
-/** A token as it will be read from the storage, as JSON. */
-function checkedToken<T>(name: string, given: T, isBearer: boolean): T {
-  const { access } = Object(given) as Partial<Token>;
-  if (typeof given !== 'object' || given === null || (isBearer && typeof access !== 'string'))
-    throw new KyoaError('INVALID_OPTION', `${name} must be an object${isBearer ? ' with access, a string' : ''}`);
-  try {
-    return JSON.parse(JSON.stringify(given)) as T;
-  } catch {
-    throw new KyoaError('INVALID_OPTION', `${name} must be an object that JSON can hold`);
-  }
-}
-
-/** A new token that is said to have expired is used until it is refused: otherwise each call would renew it. */
-function withLife<T extends object>(token: T): T {
-  const { expires = Infinity } = token as { readonly expires?: number };
-  return expires > Date.now() ? token : { ...token, expires: undefined };
-}
-
-/** What is no list of origins. The URL of an endpoint is a likely mistake. */
-function origins(name: string, value: readonly string[]): readonly string[] {
-  const isOrigin = (one: unknown): boolean =>
-    typeof one === 'string' && URL.canParse(one) && new URL(one).origin === one;
-  if (Array.isArray(value) && value.every(isOrigin)) return value;
-  throw invalid(name, value, "a list of origins without a path, such as ['https://api.example.com']");
-}
-
-/** RFC 9110 §5.5. Fetch removes white space around it. */
-const headerValue = /^\s*[\t\x20-\x7e\x80-\xff]*\s*$/;
-
-function headerRecord(name: string, value: unknown): Readonly<Record<string, string>> {
-  const values =
-    typeof value === 'object' && value !== null && !(Symbol.iterator in value) ? Object.values(value) : [0];
-  if (!values.every((one) => typeof one === 'string'))
-    throw new KyoaError('INVALID_OPTION', `${name} must be an object of headers, such as { authorization: '...' }`);
-  // The error of the platform would contain the token.
-  if (!values.every((one) => headerValue.test(one)))
-    throw new KyoaError('INVALID_OPTION', `${name} has a header with a line break or a character beyond Latin-1`);
-  return value as Readonly<Record<string, string>>;
 }
 
 function isIdle(session: { readonly isIdle: boolean }): boolean {
