@@ -17,7 +17,7 @@ export type { Background, Context, Fork, Handler, Middleware, Next } from './cor
 
 export { auth } from './middleware/auth/auth.ts';
 export type { Auth, AuthOptions, AuthOverride } from './middleware/auth/auth.ts';
-export type { Renewal } from './middleware/auth/session.ts';
+export type { Renewal } from './middleware/auth/renewal.ts';
 export type { Token } from './middleware/auth/token.ts';
 export { breaker } from './middleware/breaker/breaker.ts';
 export type { Breaker, BreakerOptions, BreakerOverride, BreakerSnapshot } from './middleware/breaker/breaker.ts';

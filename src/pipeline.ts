@@ -57,6 +57,7 @@ export function createPipeline(
         background,
         side,
         stack,
+        signal: signal ?? undefined,
         started: performance.now(),
         sent: 0,
         id: undefined,

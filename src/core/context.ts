@@ -129,6 +129,8 @@ export type Handler = (ctx: Context) => Promise<Response>;
 /** What all forks of a call have in common. `transport` are the members of the caller's init that only the transport knows. */
 export interface CallState extends Pick<Context, 'options' | 'storage' | 'side' | 'stack'> {
   readonly transport: Readonly<Record<string, unknown>>;
+  /** The caller's own, which may live longer than the call. */
+  readonly signal?: AbortSignal | undefined;
   background?: Background | undefined;
   /** ms on the clock of `performance.now()`. */
   readonly started: number;

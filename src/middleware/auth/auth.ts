@@ -19,7 +19,8 @@ import type { Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
 import type { When } from '../../lib/outcome.ts';
 import { send } from './send.ts';
-import { Session, type Renewal, type SessionSettings } from './session.ts';
+import type { Renewal } from './renewal.ts';
+import { Session, type SessionSettings } from './session.ts';
 import { bearer, checkedToken, headerRecord, origins, withLife, type Token } from './token.ts';
 
 /**
@@ -164,7 +165,10 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     options,
     async function auth(ctx, next) {
       const turn = turnOf(ctx);
-      return turn === undefined ? next() : send(turn.session, turn.settings, ctx, next, turn.user);
+      if (turn === undefined) return next();
+      if (turn.session.isFromRenew(ctx))
+        throw new KyoaError('INVALID_OPTION', 'auth renew calls through the same auth: give that call auth: false');
+      return send(turn.session, turn.settings, ctx, next, turn.user);
     },
     'identity',
   );

@@ -6,7 +6,7 @@
 import pTimeout from 'p-timeout';
 
 import type { Context } from '../../core/context.ts';
-import { KyoaError, StorageError } from '../../core/errors.ts';
+import { StorageError } from '../../core/errors.ts';
 import { after } from '../../core/engine/timers.ts';
 import type { Storage } from '../../core/storage.ts';
 import { acquireLease, type LeaseOptions, type LeaseOutcome } from '../../lib/lease/lease.ts';
@@ -15,26 +15,11 @@ import { watchLease } from '../../lib/lease/lease-watch.ts';
 import { noteRenewalError } from '../../lib/identity.ts';
 import { noop } from '../../lib/noop.ts';
 import { isRequestBound } from '../../lib/request-bound.ts';
+import { abandoned, RenewalCall, type Renew } from './renewal.ts';
 import { firstToken, nextToken, parseToken, type StoredToken } from './token-record.ts';
 
-/**
- * What the option `renew` of `auth()` is called with.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/policies/auth.md#tokens
- */
-export interface Renewal<T> {
-  /** The token to replace; `undefined` for the first one. */
-  readonly token: T | undefined;
-  /** Whose token it is: what `key` has returned; `undefined` without `key`. */
-  readonly user: string | undefined;
-  /** Aborts when the result is no longer wanted: after a sign-out, or when the time of a lease is over. */
-  readonly signal: AbortSignal;
-  /** The same for every try of one renewal, also if another process takes over: an idempotency key for the token server. */
-  readonly requestId: string;
-}
-
 export interface SessionSettings<T> {
-  readonly renew: (renewal: Renewal<T>) => Promise<T | undefined>;
+  readonly renew: Renew<T>;
   readonly early: number;
   readonly lease: number;
   readonly ttl: number;
@@ -50,9 +35,6 @@ const readInterval = 1_000;
 const shortestPoll = 25;
 const longestPoll = 1_000;
 
-/** ms. */
-const grace = 10;
-
 export class Session<T extends object> {
   readonly #storage: Storage;
   readonly #key: string;
@@ -61,8 +43,8 @@ export class Session<T extends object> {
   #known: StoredToken<T> | undefined;
   #readAt = -Infinity;
   #renewal: Promise<StoredToken<T>> | undefined;
-  /** Ends the renewal that runs here, without a result. */
-  #abandon: () => void = noop;
+  /** The call of `renew` that runs here. */
+  #call: RenewalCall<T> | undefined;
   /** No early renewal before this time, ms on the clock of `performance.now()`: the last one has failed. */
   #earlyAfter = -Infinity;
 
@@ -76,6 +58,11 @@ export class Session<T extends object> {
     this.#storage = storage;
     this.#key = `auth ${JSON.stringify([user])}`;
     this.#settings = settings;
+  }
+
+  /** Whether `renew` makes this call, which would wait for itself. */
+  isFromRenew(ctx: Context): boolean {
+    return this.#call?.makes(ctx) === true;
   }
 
   /** The present token. One that expires soon is renewed while it is still used; without one that is good, the call waits. */
@@ -131,7 +118,7 @@ export class Session<T extends object> {
       const options = { ttl: Math.max(ttl, lease), ifVersion };
       if ((await this.#storage.set(this.#key, recordOf(next), options)) !== undefined) {
         this.#known = next;
-        this.#abandon(); // not before the write: its caller would ask for a token again
+        this.#call?.abandon(); // not before the write: its caller would ask for a token again
         return;
       }
     }
@@ -200,9 +187,12 @@ export class Session<T extends object> {
   ): Promise<StoredToken<T> | undefined> {
     const before = this.#parse(former);
     const started = performance.now();
+    const { renew, lease: time } = this.#settings;
+    const { token, renewal: requestId = crypto.randomUUID() } = before ?? {};
+    const call = (this.#call = new RenewalCall<T>({ token: token ?? undefined, user: this.#user, requestId }));
     let next: StoredToken<T>;
     try {
-      const result = await this.#call(before);
+      const result = await call.run(renew, time).finally(() => (this.#call = undefined));
       if (result === abandoned) {
         await lease.release();
         return undefined;
@@ -223,37 +213,7 @@ export class Session<T extends object> {
     ctx.emit({ type: next.token === null ? 'auth.refused' : 'auth.renewed', duration });
     return next;
   }
-
-  /** Calls `renew`, for the time of a lease at most. */
-  async #call(former: StoredToken<T> | undefined): Promise<T | undefined | typeof abandoned> {
-    const { renew, lease } = this.#settings;
-    const own = new AbortController();
-    const isAbandoned = new Promise<typeof abandoned>((resolve) => {
-      if (isRequestBound()) return; // a request cannot end the work of another one
-      this.#abandon = () => {
-        resolve(abandoned);
-        own.abort(new DOMException('The session has ended', 'AbortError'));
-      };
-    });
-    const giveUp = (): never => {
-      const error = new KyoaError('RENEWAL_TIMEOUT', `auth renew has not ended within ${lease} ms, its lease`);
-      own.abort(error);
-      throw error;
-    };
-    try {
-      const { token = null, renewal = crypto.randomUUID() } = former ?? {};
-      const work = renew({ token: token ?? undefined, user: this.#user, signal: own.signal, requestId: renewal });
-      const ended = Promise.race([work, isAbandoned]);
-      // After a freeze the timer is late, and the response may be in the socket: the event loop reads it first.
-      const fallback = (): typeof ended => pTimeout(ended, { milliseconds: grace, fallback: giveUp });
-      return await pTimeout(ended, { milliseconds: lease, fallback });
-    } finally {
-      this.#abandon = noop;
-    }
-  }
 }
-
-const abandoned = /* @__PURE__ */ Symbol('abandoned');
 
 /** All renewals are the same work. */
 const fingerprint = 'token';

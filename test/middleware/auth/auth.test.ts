@@ -257,7 +257,8 @@ describe('auth', () => {
     await session.set({ access: 'old' });
     expect(await reasonOf(get())).toMatchObject({
       code: 'RENEWAL_TIMEOUT',
-      message: 'auth renew has not ended within 50 ms, its lease',
+      message:
+        'auth renew has not ended within 50 ms, its lease; a call that it makes through the same client needs auth: false',
     });
     expect(given?.aborted).toBe(true);
   });

@@ -3,7 +3,18 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
-import { auth, createFetch, dedupe, memory, type AuthOptions, type KyoaFetch, type Storage, type Token } from 'kyoa';
+import kyoa, {
+  auth,
+  createFetch,
+  dedupe,
+  memory,
+  type Auth,
+  type AuthOptions,
+  type KyoaFetch,
+  type Renewal,
+  type Storage,
+  type Token,
+} from 'kyoa';
 import { undici } from 'kyoa/undici';
 import { describe, expect, test, vi } from 'vitest';
 
@@ -135,6 +146,56 @@ describe('a renewal', () => {
     await session.clear();
     expect((await call).status).toBe(401);
     expect(renewals).toBe(1);
+  });
+
+  type Call = (fetch: KyoaFetch, api: typeof kyoa, renewal: Renewal<Token>) => Promise<unknown>;
+  test.for<[string, Call]>([
+    ['that it makes at once', (fetch) => fetch(url)],
+    [
+      'with its signal',
+      async (fetch, _, { signal }) => {
+        await Promise.resolve();
+        return fetch(url, { method: 'POST', body: 'refresh', signal });
+      },
+    ],
+    ['of the client with its signal', (_, api, { signal }) => api.post(url, { json: {}, signal })],
+    ['of the client with its requestId', (_, api, { requestId }) => api.post(url, { json: {}, requestId })],
+  ])('through the same policy is refused at once, and does not wait for itself: a call %s', async ([, call]) => {
+    const { fetch: transport, tokens } = api((token) => token === 'new');
+    const session = auth({
+      storage: memory(),
+      async renew(renewal) {
+        await call(fetch, client, renewal);
+        return { access: 'new' };
+      },
+    });
+    const options = { use: [session, dedupe()], fetch: transport };
+    const [fetch, client] = [createFetch(options), kyoa.create(options)];
+    await session.set({ access: 'old' });
+    expect(await reasonOf(fetch(url))).toMatchObject({
+      code: 'INVALID_OPTION',
+      message: 'auth renew calls through the same auth: give that call auth: false',
+    });
+    expect(tokens).toEqual(['old']);
+  });
+
+  test('of one user may call through the same policy for another one', async () => {
+    let user = 'ada';
+    const { fetch: transport, tokens } = api((token) => token !== 'old');
+    const session: Auth = auth({
+      storage: memory(),
+      key: () => user,
+      async renew({ signal }) {
+        user = 'service';
+        await fetch(url, { signal });
+        return { access: 'new' };
+      },
+    });
+    const fetch = createFetch({ use: [session], fetch: transport });
+    await session.set({ access: 'old' }, 'ada');
+    await session.set({ access: 'of the service' }, 'service');
+    expect((await fetch(url)).status).toBe(200);
+    expect(tokens).toEqual(['old', 'of the service', 'new']);
   });
 
   test('frees its lease if the token is one that JSON cannot hold', async () => {
