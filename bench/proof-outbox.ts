@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 
+import { proveInChromium } from './proof-outbox/in-chromium.ts';
 import { openSite, type Kind, type Round } from './proof-outbox/in-node.ts';
 import { printTable } from './lib/report.ts';
 
@@ -26,6 +27,11 @@ const faults: string[] = [];
 console.log(`seed ${seed}`);
 
 for (const kind of ['file', 'redis'] as const) if (isSelected(kind)) await proveInNode(kind);
+if (isSelected('chromium')) {
+  const result = await proveInChromium({ seed, orders: smoke ? 40 : 500 });
+  faults.push(...result.faults.map((fault) => `Chromium: ${fault}`));
+  console.log('Chromium', { ...result, faults: result.faults.length });
+}
 for (const fault of faults) console.error(fault);
 console.log(faults.length === 0 ? 'proved: each order once, and in order' : `NOT PROVED: ${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;
