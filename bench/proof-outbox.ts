@@ -6,6 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 
+import { runCases } from './proof-outbox/cases.ts';
 import { proveInChromium } from './proof-outbox/in-chromium.ts';
 import { openSite, type Kind, type Round } from './proof-outbox/in-node.ts';
 import { printTable } from './lib/report.ts';
@@ -26,6 +27,7 @@ const isSelected = (part: string): boolean => positionals.length === 0 || positi
 const faults: string[] = [];
 console.log(`seed ${seed}`);
 
+if (isSelected('cases')) faults.push(...(await runCases()));
 for (const kind of ['file', 'redis'] as const) if (isSelected(kind)) await proveInNode(kind);
 if (isSelected('chromium')) {
   const result = await proveInChromium({ seed, orders: smoke ? 40 : 500 });

@@ -45,9 +45,9 @@ export async function proveInChromium({ seed, orders }: { seed: number; orders: 
       for (; !isOver; await between(50, 2_000)) {
         if (chance() < 0.6) {
           count['switched off'] += 1;
-          await context.setOffline(true);
+          await switchAll(context, true);
           await between(10, 2_500);
-          await context.setOffline(false);
+          await switchAll(context, false);
         } else {
           count['switched off for a tab'] += 1;
           const { session } = pick(tabs);
@@ -64,7 +64,7 @@ export async function proveInChromium({ seed, orders }: { seed: number; orders: 
         const way = pick(['closed', 'crashed', 'reloaded', 'worker stopped'] as const);
         count[way] += 1;
         if (way === 'worker stopped') await session.send('ServiceWorker.stopAllWorkers').catch(ignore);
-        else if (way === 'reloaded') await page.reload().catch(ignore);
+        else if (way === 'reloaded') await page.reload({ timeout: 15_000 }).catch(ignore);
         else {
           if (way === 'crashed') void session.send('Page.crash').catch(ignore);
           else await page.close();
@@ -96,15 +96,16 @@ export async function proveInChromium({ seed, orders }: { seed: number; orders: 
     await disturbing;
 
     ledger.faults = noFaults;
-    await context.setOffline(false);
+    await switchAll(context, false);
     for (const { session } of tabs) await network(session, false);
     const drained = performance.now();
-    const waits = (): Promise<number> => tabs[0]!.page.evaluate('waits()');
-    await until(async () => (await waits()) === 0, 90, 'nothing waits');
+    await until(async () => (await waits(tabs[0]!.page)).length === 0, 90, 'nothing waits');
     const seconds = Math.round((performance.now() - drained) / 100) / 10;
     const faults = [...missing(ledger, orders), ...outOfOrder(ledger.executions)];
     const executed = ledger.executions.length;
     faults.push(...(await byServiceWorker(context, origin, ledger)));
+    await context.close();
+    faults.push(...(await inFullStorage(await browser.newContext(), origin, ledger)));
     return { orders, executed, ...count, ...statuses, 'drained in, s': seconds, requests: ledger.requests, faults };
   } finally {
     await browser.close();
@@ -139,13 +140,52 @@ async function byServiceWorker(context: BrowserContext, origin: string, ledger: 
   return [];
 }
 
+/** The origin has room for some orders only. What is refused was not kept, and what is kept is not lost. */
+async function inFullStorage(context: BrowserContext, origin: string, ledger: Ledger): Promise<string[]> {
+  // Before the app writes: Chromium looks at the quota again only after 30 s.
+  const first = await context.newPage();
+  await first.goto(`${origin}/empty`);
+  const session = await context.newCDPSession(first);
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1_500_000 });
+  const { page } = await openTab(context, origin);
+  await context.setOffline(true);
+  const outcomes: Record<string, string> = {};
+  for (let n = 1; n <= 40; n += 1)
+    outcomes[`full-tea-${n}`] = await press(page, { from: 'full', lane: 'tea', n }, 60_000);
+  const idsWith = (outcome: string): string[] => Object.keys(outcomes).filter((id) => outcomes[id] === outcome);
+  const faults = [];
+  const [kept, refused] = [idsWith('202'), idsWith('StorageError')];
+  console.log(`with room for 1.5 MB: ${kept.length} orders of 60 kB kept, ${refused.length} got a StorageError`);
+  if (refused.length === 0 || kept.length + refused.length !== 40)
+    faults.push(`a full storage: ${JSON.stringify(Object.values(outcomes))}`);
+  const waiting = await waits(page);
+  if (waiting.join() !== kept.join()) faults.push(`a full storage: ${kept.join()} kept, and ${waiting.join()} wait`);
+  await session.send('Storage.overrideQuotaForOrigin', { origin });
+  await context.setOffline(false);
+  await until(async () => (await waits(page)).length === 0, 60, 'nothing waits after the storage was full');
+  const executed = ledger.executions.flatMap(({ key }) => (key.startsWith('full') ? [key] : []));
+  if (executed.join() !== kept.join()) faults.push(`a full storage: ${kept.join()} kept, ${executed.join()} executed`);
+  return faults;
+}
+
 interface Tab {
   readonly page: Page;
   readonly session: CDPSession;
 }
 
+/** A tab that opens while the worker is stopped may never load: then another one does. */
 async function openTab(context: BrowserContext, origin: string): Promise<Tab> {
-  const page = await context.newPage();
+  for (let n = 1; n <= 5; n += 1) {
+    const page = await context.newPage();
+    const opened = loaded(context, page, origin).catch(ignore);
+    const tab = await Promise.race([opened, sleep(15_000, undefined)]);
+    if (tab) return tab;
+    await page.close();
+  }
+  throw new Error('No tab of five has loaded the app');
+}
+
+async function loaded(context: BrowserContext, page: Page, origin: string): Promise<Tab> {
   await page.goto(origin);
   await page.waitForFunction('globalThis.ready');
   await page.evaluate('ready.then(() => navigator.serviceWorker.ready).then(() => {})');
@@ -155,16 +195,32 @@ async function openTab(context: BrowserContext, origin: string): Promise<Tab> {
   return { page, session };
 }
 
+/** A tab that crashes in the midst of it is one that the next try does not meet. */
+async function switchAll(context: BrowserContext, offline: boolean): Promise<void> {
+  for (let n = 0; n < 5; n += 1) {
+    const done = await context.setOffline(offline).then(
+      () => true,
+      () => false,
+    );
+    if (done) return;
+    await sleep(50);
+  }
+}
+
 async function network(session: CDPSession, offline: boolean): Promise<void> {
   const conditions = { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
   await session.send('Network.emulateNetworkConditions', conditions).catch(ignore); // the tab may be gone
 }
 
-async function press(page: Page, order: Order): Promise<string> {
+function waits(page: Page): Promise<string[]> {
+  return page.evaluate('waits()');
+}
+
+async function press(page: Page, order: Order, size = 0): Promise<string> {
   const gone = new Promise<string>((resolve) => {
     for (const event of ['crash', 'close'] as const) page.once(event as 'close', () => resolve('tab gone'));
   });
-  const called = page.evaluate(`press(${JSON.stringify(order)})`).catch(() => 'tab gone');
+  const called = page.evaluate(`press(${JSON.stringify(order)}, ${size})`).catch(() => 'tab gone');
   return Promise.race([called as Promise<string>, gone, sleep(30_000, 'no response')]);
 }
 
