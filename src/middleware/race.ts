@@ -9,6 +9,7 @@ import { attachAttemptErrors } from '../lib/attempt-errors.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When, unwrapNoted } from '../lib/outcome.ts';
 import { baseOf, portableBody, rebase } from '../lib/request/rewrite-url.ts';
+import { checkTokenScope } from '../lib/token-scope.ts';
 
 /**
  * The options of `race()`.
@@ -29,7 +30,8 @@ export const raceOptions: PolicyOptions<Settings<RaceOptions>> = /* @__PURE__ */
 
 /**
  * Each URL of the list replaces the origin of the request's URL; a path in it is placed before the path of the request.
- * Every endpoint gets all headers of the request: to list an endpoint is to trust it with `Authorization`. The first
+ * Every endpoint gets all headers of the request: to list an endpoint is to trust it with `Authorization`. One that is
+ * outside the `scope` of `auth` is an error. The first
  * good response wins and the other copies are aborted. If all fail, the result is the first response in the order of
  * the list. If none responds, it is the error of the first endpoint, with an `AggregateError` of all errors for its
  * cause. A body that cannot be sent again goes to the first endpoint alone.
@@ -57,6 +59,7 @@ export function race(urls: readonly (string | URL)[], options: RaceOptions = {})
     if (policy === undefined || !ctx.url.startsWith('http')) return next();
     const send = (body: BodyInit | undefined, index: number, signal: AbortSignal): Promise<Response> =>
       next({ url: rebase(ctx.url, bases[index]!), body, signal, attempt: ctx.attempt + index });
+    for (const base of bases) checkTokenScope(ctx, base);
     const body = await portableBody(ctx);
     ctx.signal.throwIfAborted();
     if (isStream(body ?? ctx.body) || !policy.methods.includes(ctx.method)) return send(body, 0, ctx.signal);

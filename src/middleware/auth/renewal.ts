@@ -66,7 +66,7 @@ export class RenewalCall<T> {
 
   /**
    * Whether `renew` makes this call. One that it makes before its first `await` is always known, a later one by the signal or the
-   * `requestId` of the renewal: no platform but Node tells from which code a call comes.
+   * `requestId` of the renewal: only Node knows from which code a call comes.
    */
   makes(ctx: Context): boolean {
     const { signal, requestId } = this.#renewal;

@@ -3,6 +3,7 @@ import type { Context, Fork, Next } from '../../core/context.ts';
 import { setIdentity } from '../../lib/identity.ts';
 import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
 import { resendable } from '../../lib/request/resend.ts';
+import { setTokenScope } from '../../lib/token-scope.ts';
 import { keep, type KeptOutcome } from './kept-outcome.ts';
 import type { Current, Session } from './session.ts';
 
@@ -10,12 +11,13 @@ export interface SendOptions<T> {
   readonly apply: (token: T, ctx: Context) => Readonly<Record<string, string>>;
   readonly refused: When;
   readonly again: number;
+  readonly scope?: readonly string[] | undefined;
 }
 
 /** `user`: what `key` has returned. */
 export async function send<T extends object>(
   session: Session<T>,
-  { apply, refused, again }: SendOptions<T>,
+  { apply, refused, again, scope }: SendOptions<T>,
   ctx: Context,
   next: Next,
   user: string | undefined,
@@ -30,6 +32,7 @@ export async function send<T extends object>(
     setIdentity(ctx, { user: user ?? session, generation, headers: names });
   const init = names.every((name) => redirectSafe.has(name)) ? {} : { init: { redirect: 'error', ...ctx.init } };
   identify(current);
+  if (scope !== undefined) setTokenScope(ctx, names, scope);
 
   const copies = again > 0 ? resendable(ctx) : undefined;
   if (copies === undefined) return next({ headers, ...init } as Fork);

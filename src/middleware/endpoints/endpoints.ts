@@ -19,6 +19,7 @@ import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 import { isFailure, isTransient, settle, outcomeFacts, unwrap, type Outcome } from '../../lib/outcome.ts';
 import { weightedRandom, powerOfTwoChoices, leastTriedNearest } from './load-balancer.ts';
 import { portableBody, rebase } from '../../lib/request/rewrite-url.ts';
+import { checkTokenScope } from '../../lib/token-scope.ts';
 import {
   endpointList,
   beginCall,
@@ -71,7 +72,7 @@ export const endpointsOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOpt
 
 /**
  * Load balancing and failover over a list of endpoints. The endpoint replaces the origin of every http URL and receives
- * all headers: list only endpoints that may receive your `Authorization`. A retry, or the copy of a hedge, goes to an
+ * all headers: list only endpoints that may receive your `Authorization`. One that is outside the `scope` of `auth` is an error. A retry, or the copy of a hedge, goes to an
  * endpoint that this call has not tried, while there is one. The latencies are kept in the storage. If the source of a
  * Request's body is unknown, because kyoa did not build the Request, the body is read first, up to 1 MiB.
  *
@@ -83,7 +84,8 @@ export const endpointsOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOpt
  *
  * Per call: `endpoints: { pick, zones }`, or `endpoints: false` to send the request to the origin of its own URL.
  *
- * @throws {KyoaError} `INVALID_OPTION`, also from `update`, which then changes nothing
+ * @throws {KyoaError} `INVALID_OPTION`, also from `update`, which then changes nothing; a call rejects with it, too, if the
+ * endpoint may not receive its token
  * @example
  * ```ts
  * const list = [
@@ -133,6 +135,7 @@ export function endpoints(list: readonly Endpoint[], options: EndpointsOptions =
     if (tried === undefined) calls.set(ctx.state, (tried = new Map()));
     const endpoint = choose(ctx, settings, tried);
     const { url, zone } = endpoint;
+    checkTokenScope(ctx, url);
     const attempts: Attempts = { ...tried.get(endpoint), tries: (tried.get(endpoint)?.tries ?? 0) + 1 };
     tried.set(endpoint, attempts);
     ctx.emit({ type: 'endpoint.picked', url, ...(zone !== undefined && { zone }) });

@@ -1,7 +1,20 @@
 /** The policy among others: where it is placed, and what it holds while it renews. */
-import { auth, createFetch, dedupe, limit, memory, staleIfError, type Token } from 'kyoa';
+import {
+  auth,
+  createFetch,
+  dedupe,
+  endpoints,
+  limit,
+  memory,
+  race,
+  retry,
+  staleIfError,
+  type Middleware,
+  type Token,
+} from 'kyoa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
+import { reasonOf } from '../../support/promises.ts';
 import { tokenServer, type Grant, type TokenServer } from '../../support/token-server.ts';
 
 let server: TokenServer;
@@ -67,4 +80,35 @@ test('a 401 that was kept during a renewal in vain still has its URL and its bod
   const response = await createFetch({ use: [session] })(`${server.url}/me`);
   expect([response.status, response.url]).toEqual([401, `${server.url}/me`]);
   expect(await response.json()).toEqual({ errors: [{ message: 'unauthorized' }] });
+});
+
+test.for<[string, (urls: readonly string[]) => Middleware]>([
+  ['endpoints', (urls) => endpoints(urls.map((url) => ({ url })))],
+  ['race', (urls) => race(urls)],
+])('with %s inside it, the token reaches no origin outside its scope', async ([, policy]) => {
+  await using foreign = await tokenServer();
+  const send = async (scope: readonly string[], urls: readonly string[]): Promise<number> => {
+    const session = auth({ storage: memory(), scope, renew: () => Promise.reject(new Error('asked')) });
+    await session.set({ access: server.login('ada').access_token });
+    const fetch = createFetch({ use: [session, retry(), policy(urls)] });
+    const response = await fetch(`${server.url}/me`);
+    await response.text();
+    return response.status;
+  };
+  expect(await send([server.url], [server.url])).toBe(200);
+  expect(await reasonOf(send([server.url], [foreign.url]))).toMatchObject({
+    code: 'INVALID_OPTION',
+    message: `auth scope has no ${foreign.url}, to which endpoints or race sends the request: add it, if it may receive the token`,
+  });
+  expect(foreign.seen.calls).toEqual([]);
+  await reasonOf(send([server.url, foreign.url], [foreign.url])); // the token is not one of this server
+  expect(foreign.seen.calls.length).toBeGreaterThan(0);
+});
+
+test('with endpoints inside it, a call outside its scope, which has no token, is sent to any endpoint', async () => {
+  const session = auth({ storage: memory(), scope: ['https://other.example'], renew: async () => ({ access: 'x' }) });
+  const fetch = createFetch({ use: [session, endpoints([{ url: server.url }])] });
+  const response = await fetch('http://api.example/me');
+  await response.text();
+  expect(server.seen.calls).toMatchObject([{ token: undefined, status: 401 }]);
 });
