@@ -7,7 +7,8 @@ import { after, afterUnref, type Timer } from '../core/engine/timers.ts';
 import { acquireLease, type Lease } from '../lib/lease/lease.ts';
 import { watchLease } from '../lib/lease/lease-watch.ts';
 import { noop } from '../lib/noop.ts';
-import { channelOf, type Queue, type Ticket } from './queue.ts';
+import type { Queue } from './queue.ts';
+import { channelOf, type Ticket } from './records.ts';
 import { isOffline } from './wakes.ts';
 
 export interface LaneOptions {

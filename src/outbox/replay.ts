@@ -4,7 +4,7 @@ import { expectUser, OtherUserError, userOf } from '../lib/identity.ts';
 import { discardOutcome, settle, unwrap } from '../lib/outcome.ts';
 import { noteSentOnce } from '../lib/request/resend.ts';
 import type { Policy } from './options.ts';
-import type { Ticket } from './queue.ts';
+import type { Ticket } from './records.ts';
 
 export class Replay {
   /** Whether the request goes on waiting. `undefined`: it has not come as far as the outbox. */

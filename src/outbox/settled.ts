@@ -2,7 +2,8 @@
 import { after } from '../core/engine/timers.ts';
 import { restoreResponse } from '../lib/body/serialize-response.ts';
 import { OutboxError } from './outbox-error.ts';
-import type { Queue, SettledTicket } from './queue.ts';
+import type { Queue } from './queue.ts';
+import type { SettledTicket } from './records.ts';
 
 /**
  * The outcome of a request that was kept: a response, which is also one that refuses the request, or the error for which it is

@@ -4,7 +4,7 @@ import { after, type Timer } from '../core/engine/timers.ts';
 import { createResponse } from '../lib/body/synthetic-response.ts';
 import { discardOutcome, settle, unwrap, type Outcome } from '../lib/outcome.ts';
 import type { Policy } from './options.ts';
-import { channelOf, type Ticket } from './queue.ts';
+import { channelOf, type Ticket } from './records.ts';
 import type { StoredRequest } from './stored-request.ts';
 
 interface Parts {

@@ -48,7 +48,11 @@ describe('outbox', () => {
     };
     for (const options of [{ lane: fail }, { user: fail }, { when: fail }]) {
       const box = outbox(options);
-      const api = createFetch({ use: [box], storage: memory(), fetch: () => Promise.reject(networkError('ECONNRESET')) });
+      const api = createFetch({
+        use: [box],
+        storage: memory(),
+        fetch: () => Promise.reject(networkError('ECONNRESET')),
+      });
       expect(await reasonOf(api(url, { method: 'POST', body: 'x' }))).toBe(fault);
       await vi.waitFor(async () => expect(await box.waiting()).toEqual([]));
       box.close();
@@ -81,8 +85,7 @@ describe('outbox', () => {
   });
 
   test('needs a page or a process', () => {
-    vi.stubGlobal('WebSocketPair', class {});
-    vi.stubGlobal('navigator', { userAgent: 'Cloudflare-Workers' });
+    vi.stubGlobal('WebSocketPair', () => {});
     expect(() => outbox()).toThrow('outbox needs a page or a process: on Workers use a Queue');
     vi.unstubAllGlobals();
   });
@@ -98,5 +101,7 @@ test('unreachable is true for what is no response of the server', () => {
   expect(of({ error: networkError('ECONNREFUSED') })).toBe(true);
   expect(of({ error: new TypeError('x is not a function') })).toBe(false);
   expect(of({ error: new DOMException('left', 'AbortError') })).toBe(false);
-  expect([200, 400, 401, 429, 500, 503].map((status) => of({ response: responseOf(status) }))).toEqual(Array(6).fill(false));
+  expect([200, 400, 401, 429, 500, 503].map((status) => of({ response: responseOf(status) }))).toEqual(
+    Array(6).fill(false),
+  );
 });

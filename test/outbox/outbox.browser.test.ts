@@ -31,7 +31,7 @@ const open = () => {
   const api = createFetch({
     use: [box],
     storage,
-    fetch: (url, init) => fetch(network.online ? (url as string) : refused, init),
+    fetch: (url, init) => fetch(network.online ? url : refused, init),
   });
   const post = (body: BodyInit, requestId = id): Promise<Response> =>
     api(`${origin}/work?id=${id}`, { method: 'POST', body, requestId });
@@ -89,7 +89,10 @@ describe('outbox in a page', () => {
   });
 
   test('keeps a request at once while the browser says that it is offline, and is not held up if that is wrong', async () => {
-    vi.stubGlobal('navigator', new Proxy(navigator, { get: (target, name) => (name === 'onLine' ? false : Reflect.get(target, name)) }));
+    vi.stubGlobal(
+      'navigator',
+      new Proxy(navigator, { get: (target, name) => (name === 'onLine' ? false : Reflect.get(target, name)) }),
+    );
     const { network, box, post } = open();
     network.online = true;
     expect((await post('one')).status).toBe(202);
@@ -103,7 +106,9 @@ describe('outbox in a page', () => {
     await post('one');
     box.close();
     const frame = document.body.appendChild(document.createElement('iframe'));
-    const inFrame = (frame.contentWindow as unknown as { eval(code: string): Promise<number> }).eval.bind(frame.contentWindow);
+    const inFrame = (frame.contentWindow as unknown as { eval(code: string): Promise<number> }).eval.bind(
+      frame.contentWindow,
+    );
     const url = (path: string): string => JSON.stringify(new URL(path, location.href));
     const left = await inFrame(`(async () => {
       const [{ createFetch }, { indexeddb }, { outbox }] = await Promise.all([
@@ -143,7 +148,7 @@ describe('outbox in a page', () => {
     const api = createFetch({
       use: [box],
       storage,
-      fetch: (url, init) => fetch(network.online ? (url as string) : refused, init),
+      fetch: (url, init) => fetch(network.online ? url : refused, init),
     });
     const moved = `${origin}/redirect/to`;
     expect((await api(moved, { method: 'POST', body: 'x', redirect: 'manual', requestId: 'moved' })).status).toBe(202);

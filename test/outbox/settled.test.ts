@@ -46,7 +46,11 @@ describe('settled', () => {
     server.state = ({ key }) => (key === 'one' ? 409 : 'up');
     await post('two');
     await box.flush();
-    for (const other of [box, world.open().box]) expect(await outcomesOf(other, 2)).toEqual([['one', 409], ['two', 201]]);
+    for (const other of [box, world.open().box])
+      expect(await outcomesOf(other, 2)).toEqual([
+        ['one', 409],
+        ['two', 201],
+      ]);
   });
 
   test('has no outcome of a request whose caller has the response', async () => {
@@ -139,7 +143,10 @@ describe('settled', () => {
 
 test('without a client or a storage of its own it says what it needs', async () => {
   const box = outbox();
-  await expect(box.waiting()).rejects.toMatchObject({ code: 'INVALID_OPTION', message: expect.stringContaining('put it into use') as string });
+  await expect(box.waiting()).rejects.toMatchObject({
+    code: 'INVALID_OPTION',
+    message: expect.stringContaining('put it into use') as string,
+  });
   const own = outbox({ storage: memory() });
   expect([await own.waiting(), await own.flush()]).toEqual([[], 0]);
   own.close();
@@ -231,4 +238,3 @@ test('what waits keeps no process alive', async () => {
   const [code] = await once(child, 'exit');
   expect(code).toBe(0);
 });
-
