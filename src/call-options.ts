@@ -54,6 +54,13 @@ export interface CallOptions {
   readonly breaker?: Override<BreakerOverride> | undefined;
   /** Options of `limit`, except the shared bounds. `false`: the call takes no permit. */
   readonly limit?: Override<LimitOverride> | undefined;
+  /**
+   * When the call must have ended, ms on the clock of `performance.now()`: `ctx.deadline` in a handler. With any stack, `retry`
+   * and `limit` keep it; the policy `deadline` sends what is left. `false`: no header is sent.
+   */
+  readonly deadline?: number | boolean | undefined;
+  /** `false`: the request is admitted, and not counted. */
+  readonly shed?: boolean | undefined;
   /** `false`: the call replaces no other call, and no other call replaces it. */
   readonly latest?: Override<LatestOptions> | undefined;
   /** How an endpoint is picked. `false`: the request goes to its own URL. */

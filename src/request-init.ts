@@ -75,7 +75,7 @@ export function isOff(value: unknown): boolean {
   return !value || retries === 0 || (members.length > 0 && members.every((member) => member === false));
 }
 
-/** Whether it is the option of a policy of kyoa that is not in the stack. A stack that changes may have it later. */
+/** Whether it is the option of a policy of kyoa that is not in the stack. A stack that changes may have it later. A deadline holds in any stack. */
 export function isUnused(name: string, use: Stack): boolean {
-  return !isLive(use) && isPolicyName(name) && !mayHavePolicy(name, use);
+  return name !== 'deadline' && !isLive(use) && isPolicyName(name) && !mayHavePolicy(name, use);
 }

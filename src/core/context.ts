@@ -5,7 +5,7 @@ import { runHarmless } from './engine/harmless.ts';
 import { GivenRequest, type RequestLike } from './engine/lazy-request.ts';
 import { uuid } from './engine/uuid.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';
-import { invalid } from './options.ts';
+import { invalid, number } from './options.ts';
 import type { Storage } from './storage.ts';
 
 /**
@@ -142,10 +142,11 @@ export interface CallState extends Pick<Context, 'options' | 'storage' | 'side' 
 }
 
 export function createContext(call: CallState, request: RequestLike, abort: AbortSource): Context {
-  const { requestId, background } = call.options;
+  const { requestId, background, deadline } = call.options;
   if (requestId !== undefined) call.id = checkedId(requestId);
   if (background !== undefined) call.background = checkedBackground(background as Background);
-  return new CallContext(call, request, abort, undefined, 1, noListeners);
+  const limit = deadline === undefined || typeof deadline === 'boolean' ? undefined : number('deadline', deadline);
+  return new CallContext(call, request, abort, limit, 1, noListeners);
 }
 
 /** What the transport needs of a context. */

@@ -163,6 +163,23 @@ export type Fact =
       readonly key: string;
       readonly reason: 'queue' | 'deadline';
     }
+  | {
+      /** The handler refused a request. `concurrency`: too many run. `delay`: it has waited too long for the event loop. */
+      readonly type: 'shed.rejected';
+      readonly reason: 'concurrency' | 'delay';
+      /** 0 is the highest, 7 the lowest (RFC 9218). */
+      readonly urgency: number;
+    }
+  | {
+      /** The handler refused a request that has only `left` ms left. */
+      readonly type: 'deadline.rejected';
+      readonly left: number;
+    }
+  | {
+      /** The handler has not responded within `limit` ms: the time that the client had left, or the longest one allowed. */
+      readonly type: 'deadline.exceeded';
+      readonly limit: number;
+    }
   | { readonly type: 'endpoint.picked'; readonly url: string; readonly zone?: string }
   | { readonly type: 'endpoint.ejected'; readonly url: string; readonly duration: number }
   | { readonly type: 'endpoint.returned'; readonly url: string }

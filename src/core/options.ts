@@ -113,6 +113,8 @@ export const ownOptions = [
   'outbox',
   'breaker',
   'limit',
+  'shed',
+  'deadline',
   'latest',
   'endpoints',
   'maxBody',
@@ -210,6 +212,12 @@ export function boolean(name: string, value: unknown): boolean {
 export function text(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
   throw invalid(name, value, 'a string');
+}
+
+/** The name of a header field (RFC 9110 §5.6.2). */
+export function headerName(name: string, value: string): string {
+  if (typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
+  throw invalid(name, value, 'a header name');
 }
 
 /** Refuses members that the policy does not have: a misspelt option must not be a silent default. */

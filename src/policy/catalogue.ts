@@ -3,6 +3,7 @@ import type { Middleware } from '../core/context.ts';
 import { policyOptions } from '../core/options.ts';
 import { breaker, breakerOptions } from '../middleware/breaker/breaker.ts';
 import { chaos, chaosOptions } from '../middleware/chaos.ts';
+import { deadline, deadlineOptions } from '../middleware/deadline.ts';
 import { dedupe, dedupeOptions } from '../middleware/dedupe/dedupe.ts';
 import { endpoints, endpointsOptions } from '../middleware/endpoints/endpoints.ts';
 import { fallback, fallbackOptions } from '../middleware/fallback.ts';
@@ -16,6 +17,7 @@ import { metrics, metricsOptions } from '../middleware/metrics/metrics.ts';
 import { race, raceOptions } from '../middleware/race.ts';
 import { resume, resumeOptions } from '../middleware/resume/resume.ts';
 import { retry, retryOptions } from '../middleware/retry.ts';
+import { shed, shedOptions } from '../middleware/shed/shed.ts';
 import { staleIfError, staleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
 import { timeout, timeoutOptions } from '../middleware/timeout/timeout.ts';
 import { trace } from '../middleware/trace.ts';
@@ -44,6 +46,7 @@ const noOptions: PolicyKind['options'] = {
 export const catalogue: Readonly<Record<string, PolicyKind>> = Object.assign(Object.create(null), {
   log: { create: log, options: logOptions },
   metrics: { create: metrics, options: metricsOptions },
+  shed: { create: shed, options: shedOptions },
   fallback: {
     create: ({ respond, ...options }: { respond: unknown }) =>
       fallback(
@@ -75,5 +78,6 @@ export const catalogue: Readonly<Record<string, PolicyKind>> = Object.assign(Obj
     subject: 'list',
   },
   trace: { create: () => trace(), options: noOptions },
+  deadline: { create: deadline, options: deadlineOptions },
   chaos: { create: chaos, options: chaosOptions },
 });

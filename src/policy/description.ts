@@ -55,6 +55,10 @@ const sentences: Readonly<Record<string, (policy: Policy) => string>> = {
         `runs ${isJsonObject(concurrency) ? 'a learned number of' : `at most ${JSON.stringify(concurrency)}`} calls at a time for an origin`,
       isJsonObject(rate) && `starts at most ${String(rate['count'])} calls in ${ms(Number(rate['window']))}`,
     ]),
+  shed: () =>
+    'refuses, in a handler, what the server cannot answer in time: by a learned concurrency and the event loop',
+  deadline: ({ options: { header = 'Connect-Timeout-Ms', max } }) =>
+    `sends the time that is left in ${String(header)}; a handler answers ${max === undefined ? 'by its deadline' : `within ${ms(Number(max))}`}`,
   latest: () => 'lets a newer call replace an older one with the same key',
   maxBody: (policy) => `refuses a response body above ${numberOf(policy, 'bytes')} bytes`,
   chaos: ({ options: { enabled, rate = 0.001 } }) =>

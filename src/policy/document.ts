@@ -1,6 +1,7 @@
 /** The form of a policy document. */
 import type { BreakerOptions } from '../middleware/breaker/breaker.ts';
 import type { ChaosOptions } from '../middleware/chaos.ts';
+import type { DeadlineOptions } from '../middleware/deadline.ts';
 import type { DedupeOptions } from '../middleware/dedupe/dedupe.ts';
 import type { Endpoint } from '../middleware/endpoints/endpoint-list.ts';
 import type { EndpointsOptions } from '../middleware/endpoints/endpoints.ts';
@@ -14,6 +15,7 @@ import type { MetricsOptions } from '../middleware/metrics/metrics.ts';
 import type { RaceOptions } from '../middleware/race.ts';
 import type { ResumeOptions } from '../middleware/resume/resume.ts';
 import type { RetryOptions } from '../middleware/retry.ts';
+import type { ShedOptions } from '../middleware/shed/shed.ts';
 import type { StaleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
 import type { TimeoutOptions } from '../middleware/timeout/timeout.ts';
 import type { StandardOptions } from '../standard.ts';
@@ -99,6 +101,8 @@ export interface WrittenPolicies {
   readonly idempotency?: false | Written<IdempotencyOptions>;
   readonly breaker?: false | Written<BreakerOptions>;
   readonly limit?: false | Written<LimitOptions>;
+  readonly shed?: false | Written<ShedOptions>;
+  readonly deadline?: false | Written<DeadlineOptions>;
   readonly latest?: false | Written<LatestOptions>;
   readonly maxBody?: false | number | Written<MaxBodyOptions>;
   readonly chaos?: false | number | Written<ChaosOptions>;

@@ -20,6 +20,7 @@ import { budgetShape } from '../lib/budget.ts';
 import { authOptions } from '../middleware/auth/auth.ts';
 import { breakerOptions } from '../middleware/breaker/breaker.ts';
 import { chaosOptions } from '../middleware/chaos.ts';
+import { deadlineOptions } from '../middleware/deadline.ts';
 import { dedupeOptions } from '../middleware/dedupe/dedupe.ts';
 import { endpointsOptions } from '../middleware/endpoints/endpoints.ts';
 import { fallbackOptions } from '../middleware/fallback.ts';
@@ -34,6 +35,7 @@ import { metricsOptions } from '../middleware/metrics/metrics.ts';
 import { raceOptions } from '../middleware/race.ts';
 import { resumeOptions } from '../middleware/resume/resume.ts';
 import { retryOptions } from '../middleware/retry.ts';
+import { shedOptions } from '../middleware/shed/shed.ts';
 import { staleIfErrorOptions } from '../middleware/stale-if-error/stale-if-error.ts';
 import { adaptiveShape } from '../middleware/timeout/adaptive.ts';
 import { timeoutOptions } from '../middleware/timeout/timeout.ts';
@@ -104,6 +106,7 @@ export type SchemaName =
   | 'breaker'
   | 'budget'
   | 'chaos'
+  | 'deadline'
   | 'dedupe'
   | 'endpoints'
   | 'fallback'
@@ -118,6 +121,7 @@ export type SchemaName =
   | 'race'
   | 'resume'
   | 'retry'
+  | 'shed'
   | 'sign'
   | 'staleIfError'
   | 'timeout'
@@ -158,6 +162,7 @@ export const schemas: Readonly<Record<SchemaName, PolicySchema>> = {
   breaker: describePolicy(breakerOptions),
   budget: { options: describe(budgetShape) },
   chaos: describePolicy(chaosOptions),
+  deadline: describePolicy(deadlineOptions),
   dedupe: describePolicy(dedupeOptions),
   endpoints: describePolicy(endpointsOptions),
   fallback: describePolicy(fallbackOptions),
@@ -172,6 +177,7 @@ export const schemas: Readonly<Record<SchemaName, PolicySchema>> = {
   race: describePolicy(raceOptions),
   resume: describePolicy(resumeOptions),
   retry: describePolicy(retryOptions),
+  shed: describePolicy(shedOptions),
   sign: { options: {} },
   staleIfError: describePolicy(staleIfErrorOptions),
   timeout: describePolicy(timeoutOptions),

@@ -61,6 +61,13 @@ export const counters: Readonly<Partial<Record<Fact['type'], Counter>>> = {
     help: 'Calls refused by a limit, by reason.',
     labels: { reason: ['queue', 'deadline'] },
   },
+  'shed.rejected': {
+    name: 'shed_rejections',
+    help: 'Requests that a busy server refused, by reason.',
+    labels: { reason: ['concurrency', 'delay'] },
+  },
+  'deadline.rejected': { name: 'deadline_rejections', help: 'Requests refused because too little time was left.' },
+  'deadline.exceeded': { name: 'deadlines_exceeded', help: 'Requests without a response before their deadline.' },
   'endpoint.ejected': { name: 'endpoint_ejections', help: 'Times an endpoint was ejected for its failures.' },
   'stale-if-error.served': { name: 'stale_served', help: 'Calls that returned an older response.' },
   'fallback.used': { name: 'fallbacks', help: 'Calls that returned a substitute.' },

@@ -119,6 +119,10 @@ export const sentences: Sentences = {
   'limit.queued': ({ key, ahead }, say) => `waits for a permit of ${say.url(key)}, ${ahead} ahead`,
   'limit.rejected': ({ key, reason }, say) =>
     `refused by the limit of ${say.url(key)}: ${reason === 'queue' ? 'the queue is full' : 'its turn would come after its deadline'}`,
+  'shed.rejected': ({ reason, urgency }) =>
+    `refused with urgency ${urgency}: ${reason === 'delay' ? 'it has waited too long for the event loop' : 'too many requests run'}`,
+  'deadline.rejected': ({ left }) => `refused: only ${shortDuration(left)} are left`,
+  'deadline.exceeded': ({ limit }) => `no response within ${shortDuration(limit)}, the time that was left`,
   'endpoint.picked': ({ url, zone }, say) => `goes to ${say.url(url)}${zone === undefined ? '' : ` (zone ${zone})`}`,
   'endpoint.ejected': ({ url, duration }, say) => `${say.url(url)} is ejected for ${shortDuration(duration)}`,
   'endpoint.returned': ({ url }, say) => `${say.url(url)} is used again`,

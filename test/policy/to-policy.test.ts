@@ -69,6 +69,7 @@ const base: Readonly<Record<string, object>> = {
   limit: { concurrency: 3 },
   latest: { key: 'byRoute' },
   maxBody: { bytes: 9 },
+  shed: { max: 'Infinity' },
   chaos: { status: 500 },
   fallback: { respond: { items: [] } },
   race: { urls: ['https://a.example/'] },

@@ -76,7 +76,7 @@ export function dedupe(options: DedupeOptions = {}): Middleware {
       return slot.flight.join(ctx, next);
     }
 
-    return new SingleFlight(slot, ctx.side, next).join(ctx, next);
+    return new SingleFlight(slot, ctx, next).join(ctx, next);
   });
 }
 

@@ -37,13 +37,14 @@ export class SingleFlight {
   #open: () => void = noop;
 
   /** Sends the request. It occupies the slot until the headers arrive, or until the last sharer leaves. */
-  constructor(slot: Slot, side: Context['side'], next: Next) {
+  constructor(slot: Slot, ctx: Pick<Context, 'side' | 'deadline'>, next: Next) {
     this.#slot = slot;
-    this.#side = side;
+    this.#side = ctx.side;
     slot.flight = this;
-    /** The latest of all sharers. `Infinity` until the first one has joined: a later one may have any deadline. */
+    /** The latest of all sharers. An attempt that is sent at once asks before the first one has joined. */
+    const first = ctx.deadline ?? Infinity;
     const deadline = (): number => {
-      let latest = this.#sharers.length === 0 ? Infinity : -Infinity;
+      let latest = this.#sharers.length === 0 ? first : -Infinity;
       for (const { deadline } of this.#sharers) latest = Math.max(latest, deadline);
       return latest;
     };

@@ -6,7 +6,7 @@ import {
   boolean,
   duration,
   fn,
-  invalid,
+  headerName,
   methods,
   oneOf,
   policyOptions,
@@ -167,9 +167,4 @@ async function executionOptions(policy: Policy, ctx: Context, idempotencyKey: st
 function targetOf(url: string): string {
   const { pathname, search } = new URL(url);
   return pathname + search;
-}
-
-function headerName(name: string, value: string): string {
-  if (typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)) return value;
-  throw invalid(name, value, 'a header name');
 }

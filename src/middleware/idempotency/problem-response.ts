@@ -1,5 +1,6 @@
 /** The responses of a handler to a request whose idempotency key it cannot use, as the IETF draft defines them. */
 import type { IdempotencyError } from '../../core/errors.ts';
+import { problem } from '../../lib/problem.ts';
 
 /** Stripe's limit. */
 export const longestKey = 255;
@@ -19,16 +20,4 @@ export function keyProblem(header: string, { code, message: detail }: Idempotenc
   if (code === 'IDEMPOTENCY_UNRECORDED')
     return problem(409, { type, title: 'The request with this key was executed', detail });
   return problem(409, { type, title: 'A request with this key is in progress', detail }, { 'retry-after': '1' });
-}
-
-/** RFC 9457. */
-interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly detail: string;
-}
-
-function problem(status: number, facts: Problem, headers: Readonly<Record<string, string>> = {}): Response {
-  const body = JSON.stringify({ ...facts, status });
-  return new Response(body, { status, headers: { ...headers, 'content-type': 'application/problem+json' } });
 }

@@ -29,7 +29,11 @@ function start(): Started {
   });
   const slot: Slot = { flight: undefined };
   let fork!: Fork;
-  const flight = new SingleFlight(slot, 'client', (changes) => ((fork = changes!), response));
+  const flight = new SingleFlight(
+    slot,
+    { side: 'client', deadline: undefined },
+    (changes) => ((fork = changes!), response),
+  );
   const join: Started['join'] = () => {
     const own = new AbortController();
     const response = flight.join(contextOf({ signal: own.signal }), sendAlone);
@@ -87,7 +91,7 @@ describe('a single flight', () => {
   test('leaves a newer flight in its slot when its own response comes late', async () => {
     const { slot, respond, join } = start();
     join().leave('bored');
-    const newer = new SingleFlight(slot, 'client', () => new Promise(() => {}));
+    const newer = new SingleFlight(slot, { side: 'client', deadline: undefined }, () => new Promise(() => {}));
     respond(new Response('late'));
     await settled();
     expect(slot.flight).toBe(newer);
