@@ -38,6 +38,8 @@ const [probeInterval, earliestProbe] = [100, 2];
 export function adaptiveConcurrency({ min, max, tolerance }: ConcurrencyBounds): AdaptiveConcurrency {
   let limit = Math.min(Math.max(firstLimit, min), max);
   let baseline: number | undefined;
+  /** The limit with which it was measured. */
+  let knownAt = limit;
   let round = { samples: 0, sum: 0, mostRunning: 0 };
   let rounds = 0;
   let hasRefused = false;
@@ -56,12 +58,15 @@ export function adaptiveConcurrency({ min, max, tolerance }: ConcurrencyBounds):
   };
   const endProbe = (latency: number, known: number, before: number): void => {
     const hadQueue = latency < 0.8 * known;
+    // With a queue in the probe as well, the latency has fallen with the limit.
+    const hasQueue = hadQueue && latency < (1.6 * known * limit) / knownAt;
+    knownAt = limit;
     const isSlower = latency > tolerance * known;
     baseline = hadQueue || isSlower ? latency : Math.sqrt(known * latency);
     // What has shrunk the limit of a server that has become slower was no queue.
     afterProbe = limit = hadQueue ? limit * tolerance : isSlower ? afterProbe : before;
     beforeProbe = undefined;
-    if (hadQueue && limit > min) startProbe();
+    if (hasQueue && limit > min) startProbe();
   };
   const endRound = (latency: number, mostRunning: number): void => {
     rounds += 1;

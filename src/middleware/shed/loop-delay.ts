@@ -9,8 +9,11 @@ export interface DelayBounds {
 }
 
 export interface LoopDelay {
-  /** Whether the request that has just arrived has waited too long. An urgent one may always wait for `interval`. */
-  isTooLong(isUrgent: boolean): boolean;
+  /**
+   * Whether the request that has just arrived has waited too long. It may wait for as long as a request takes, `latency` ms,
+   * if that is longer than the bound. An urgent one may always wait for `interval`.
+   */
+  isTooLong(latency: number, isUrgent: boolean): boolean;
   /** ms since the present turn of the loop began, as far as requests have shown it. */
   readonly current: number;
 }
@@ -36,7 +39,7 @@ export function loopDelay({ target, interval }: DelayBounds): LoopDelay {
     began = undefined;
   };
   return {
-    isTooLong(isUrgent) {
+    isTooLong(latency, isUrgent) {
       const now = performance.now();
       if (began === undefined) {
         began = now;
@@ -44,7 +47,7 @@ export function loopDelay({ target, interval }: DelayBounds): LoopDelay {
         afterUnref(0, endTurn);
       }
       const hasQueue = now - lastEmpty > interval;
-      return now - began > (hasQueue && !isUrgent ? target : interval);
+      return now - began > Math.max(latency, hasQueue && !isUrgent ? target : interval);
     },
     get current() {
       return began === undefined ? 0 : performance.now() - began;

@@ -32,7 +32,10 @@ export interface ShedOptions {
   readonly max?: number | undefined;
   /** The latency that is a sign of overload, as a multiple of the latency without a queue; above 1. @default 1.5 */
   readonly tolerance?: number | undefined;
-  /** How long a request may wait for the event loop while there is a queue that does not end. @default 5 */
+  /**
+   * How long a request may wait for the event loop while there is a queue that does not end, or the latency of a request
+   * without a queue, if that is longer. @default 5
+   */
   readonly target?: number | undefined;
   /** How long it may wait at any time. A queue that has not ended for so long is bounded by `target`. @default 100 */
   readonly interval?: number | undefined;
@@ -119,13 +122,14 @@ export function shed(options: ShedOptions = {}): Shedder {
   count('shed max', own.max, own.min);
   const concurrency = adaptiveConcurrency(own);
   const loop = loopDelay(own);
-  const highest = own.urgency === undefined ? defaultUrgency : 0;
+  const hasClasses = own.urgency !== undefined;
+  const highest = hasClasses ? 0 : defaultUrgency;
   let running = 0;
 
-  const whyNot = (isUrgent: boolean): 'delay' | 'concurrency' | undefined => {
-    if (loop.isTooLong(isUrgent)) return 'delay';
+  const whyNot = (isHighest: boolean): 'delay' | 'concurrency' | undefined => {
+    if (loop.isTooLong(concurrency.latency ?? 0, hasClasses && isHighest)) return 'delay';
     const { limit } = concurrency;
-    if (running < (isUrgent ? limit : Math.max(1, Math.floor(limit * (1 - own.reserve))))) return undefined;
+    if (running < (isHighest ? limit : Math.max(1, Math.floor(limit * (1 - own.reserve))))) return undefined;
     concurrency.refuse();
     return 'concurrency';
   };

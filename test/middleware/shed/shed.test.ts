@@ -236,9 +236,9 @@ describe('the learned limit', () => {
       {},
       pool(8, () => ms),
     );
-    await load(own, 1_200, 5);
+    await load(own, 600, 3);
     ms = 60;
-    const { good } = await load(own, 400, 20, 8);
+    const { good } = await load(own, 400, 12, 4);
     expect(good).toBeGreaterThan(0.85 * (8_000 / 60));
     expect(own.policy.snapshot().latency).toBeGreaterThan(45);
   });
