@@ -8,6 +8,7 @@ import {
   retry,
   shed,
   timeout,
+  type Budget,
   type Fetch,
   type KyoaFetch,
   type Middleware,
@@ -74,19 +75,27 @@ export const variants: readonly Variant[] = [
       return [retry({ random, budget: shared }), hedge({ delay: 500, budget: shared })];
     },
   },
+  { name: 'a shared limit, no budget', client: withFleetLimit(() => false) },
+  { name: 'budgets and a shared limit', client: withFleetLimit(() => budget(small)) },
+  { name: 'shed, no budget', client: (random) => () => [retry({ random, budget: false })], server: shedding },
   {
-    name: 'no budget, a shared limit',
-    client: (random) => {
-      const fleet = limit({ rate: { count: 320, window: 1_000 }, queue: 320 });
-      return () => [retry({ random, budget: false }), fleet];
-    },
-  },
-  {
-    name: 'no budget, shed',
-    client: (random) => () => [retry({ random, budget: false })],
-    server: () => [shed({ random: random(5) })],
+    name: 'budgets and shed',
+    client: (random) => () => [retry({ random, budget: budget(small) })],
+    server: shedding,
   },
 ];
+
+/** One object for all clients. Across processes it is `limit({ across })`. */
+function withFleetLimit(create: () => Budget | false): Variant['client'] {
+  return (random) => {
+    const fleet = limit({ rate: { count: 320, window: 1_000 }, queue: 320 });
+    return () => [retry({ random, budget: create() }), fleet];
+  };
+}
+
+function shedding(): readonly Middleware[] {
+  return [shed({ random: random(5) })];
+}
 
 export async function simulateStorm({ client, server }: Variant, scale: Scale): Promise<Series> {
   using clock = virtualClock();

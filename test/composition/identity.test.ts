@@ -11,6 +11,7 @@ import kyoa, {
   createFetch,
   createHandler,
   chaos,
+  deadline,
   dedupe,
   endpoints,
   fallback,
@@ -330,6 +331,7 @@ describe('each policy of kyoa', () => {
   const own: Readonly<Record<string, () => readonly Middleware[]>> = {
     breaker: () => [breaker()],
     chaos: () => [chaos({ enabled: true, rate: 1, latency: 1 })],
+    deadline: () => [deadline()],
     dedupe: () => [dedupe()],
     endpoints: () => [endpoints([{ url }])],
     fallback: () => [fallback(() => 'instead')],
@@ -365,7 +367,7 @@ describe('each policy of kyoa', () => {
   test('is among them', async () => {
     const { readdirSync } = await import('node:fs');
     const files = ['src/middleware', 'adapters/telemetry'].flatMap((folder) => readdirSync(folder));
-    const names = files.map((file) => file.replace('.ts', '')).filter((name) => name !== 'auth');
+    const names = files.map((file) => file.replace('.ts', '')).filter((name) => name !== 'auth' && name !== 'shed');
     expect(Object.keys(own).toSorted()).toEqual(names.toSorted());
   });
 

@@ -49,11 +49,12 @@ export function adaptiveConcurrency({ min, max, tolerance }: ConcurrencyBounds):
   /** Responses that are left out, because their requests were in the queue before the probe. */
   let skipped = 0;
 
+  /** Whether the limit is as low as that of a probe by now. */
+  const isReduced = (): boolean => limit < 0.4 * afterProbe;
   const startProbe = (): void => {
     beforeProbe = limit;
     skipped = limit;
-    limit = Math.max(min, Math.min(limit, afterProbe / (2 * tolerance)));
-    hasRefused = false;
+    if (!isReduced()) limit = Math.max(min, limit / (2 * tolerance));
     rounds = 0;
   };
   const endProbe = (latency: number, known: number, before: number): void => {
@@ -79,8 +80,9 @@ export function adaptiveConcurrency({ min, max, tolerance }: ConcurrencyBounds):
     if (ratio < 1) limit = Math.max(min, limit * Math.max(0.5, ratio));
     else if (isUsed) limit = Math.min(max, limit + Math.sqrt(limit));
     if (!isUsed) baseline *= (latency / baseline) ** 0.1;
-    const isDue = rounds >= (limit < 0.4 * afterProbe ? earliestProbe : probeInterval);
+    const isDue = rounds >= (isReduced() ? earliestProbe : probeInterval);
     if (hasRefused && isDue) startProbe();
+    hasRefused = false;
   };
 
   return {
