@@ -47,5 +47,5 @@ printTable(
     step * index,
     ...results.map(([, series]) => percent(share(series, step * index, step * (index + 1)))),
   ]),
-  'good calls, by the second in which they began:',
+  'good calls, from second',
 );

@@ -10,6 +10,7 @@ import { lifeOfAGet } from './life-of-a-get.ts';
 import { onion } from './onion.ts';
 import { sequence } from './sequence.ts';
 import { sizes } from './sizes.ts';
+import { storm } from './storm.ts';
 import { timeline, type Story } from './timeline.ts';
 
 const folder = import.meta.dirname;
@@ -26,6 +27,7 @@ export async function drawings(): Promise<Record<string, string>> {
     'capacity.svg': capacity(),
     'drill.svg': drill(),
     'incident.svg': incident(),
+    'storm.svg': storm(),
   };
   for (const file of globSync('stories/*.ts', { cwd: folder })) {
     const { story } = (await import(join(folder, file))) as { story: Story };

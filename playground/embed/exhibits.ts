@@ -3,6 +3,7 @@ import type { Exhibit } from './exhibit.ts';
 import { breaker, fallback, limit, staleIfError } from './exhibits/degrade.ts';
 import { auth, sign } from './exhibits/identity.ts';
 import { hedge, latest, race, timeout } from './exhibits/latency.ts';
+import { deadline, shed } from './exhibits/server.ts';
 import { log, metrics, observe, trace } from './exhibits/telemetry.ts';
 import { chaos, dedupe, endpoints, idempotency, maxBody, resume, retry } from './exhibits/traffic.ts';
 
@@ -10,6 +11,7 @@ export const exhibits: Readonly<Record<string, () => Exhibit>> = {
   auth,
   breaker,
   chaos,
+  deadline,
   dedupe,
   endpoints,
   fallback,
@@ -24,6 +26,7 @@ export const exhibits: Readonly<Record<string, () => Exhibit>> = {
   race,
   resume,
   retry,
+  shed,
   sign,
   'stale-if-error': staleIfError,
   timeout,
