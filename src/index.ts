@@ -81,6 +81,8 @@ export type { Budget, BudgetOptions } from './lib/budget.ts';
 export { aimd } from './middleware/limit/aimd.ts';
 export type { Aimd, AimdOptions, Concurrency } from './middleware/limit/aimd.ts';
 export type { HistogramSnapshot } from './middleware/metrics/histogram.ts';
+export { announced } from './middleware/limit/announced.ts';
+export type { Announced, Rate } from './middleware/limit/rates.ts';
 export type { LimitState } from './middleware/limit/semaphore.ts';
 export type { CircuitSnapshot } from './middleware/breaker/circuit.ts';
 export type { Outcome, When } from './lib/outcome.ts';
@@ -88,6 +90,7 @@ export type { Endpoint, EndpointSnapshot } from './middleware/endpoints/endpoint
 
 export { memory } from '../adapters/storage/memory.ts';
 export type { MemoryOptions } from '../adapters/storage/memory.ts';
+export type { Across } from './core/limits.ts';
 export type { DeleteOptions, Entry, SetOptions, Storage, Version } from './core/storage.ts';
 
 export type { CustomFact, Fact, KyoaEvent, Listener } from './core/events.ts';

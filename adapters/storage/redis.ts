@@ -1,39 +1,15 @@
 /** A storage in Redis 5 or later, through the client that the application has, for processes on many machines. */
-import { createHash } from 'node:crypto';
-
 import pTimeout from 'p-timeout';
 
 import { decodeText, encodeText } from '../../src/core/engine/storage-text.ts';
-import { KyoaError, StorageError } from '../../src/core/errors.ts';
+import { StorageError } from '../../src/core/errors.ts';
 import { duration, invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Storage } from '../../src/core/storage.ts';
+import { hashTag, script, scriptRunner, type RedisClient, type Script } from './redis-scripts.ts';
 
-/**
- * The commands of node-redis 5 and later that are used. A client, pool, cluster or sentinel has them.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
- */
-export interface NodeRedis {
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
-  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
-}
-
-/**
- * The commands of ioredis 5 and later that are used. A client or cluster has them.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
- */
-export interface IoRedis {
-  eval(script: string, keys: number, ...args: string[]): Promise<unknown>;
-  evalsha(sha: string, keys: number, ...args: string[]): Promise<unknown>;
-}
-
-/**
- * A client of node-redis or ioredis that the application has made and connected.
- *
- * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
- */
-export type RedisClient = NodeRedis | IoRedis;
+export type { IoRedis, NodeRedis, RedisClient } from './redis-scripts.ts';
+export { shared } from '../limit/redis.ts';
+export type { SharedOptions } from '../limit/shared.ts';
 
 /**
  * The options of `redis()`.
@@ -50,11 +26,6 @@ export interface RedisOptions {
   readonly prefix?: string | undefined;
   /** A command without a reply for this long, ms, is a `StorageError`: offline clients queue without end. @default 5_000 */
   readonly timeout?: number | undefined;
-}
-
-interface Script {
-  readonly source: string;
-  readonly sha: string;
 }
 
 // Reads are a script too: a client may send a plain GET to a replica, which lags behind.
@@ -116,7 +87,7 @@ const remove = script(`${find}
  * @see https://github.com/kyoa/kyoa/blob/main/docs/storage.md
  */
 export function redis(client: RedisClient, options: RedisOptions = {}): Storage {
-  const execute = executor(client);
+  const execute = scriptRunner(client);
   knownKeys('redis', options, ['prefix', 'timeout']);
   const { prefix = 'kyoa:' } = options;
   if (typeof prefix !== 'string' || !/^[^}]/.test(prefix)) {
@@ -124,8 +95,7 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Storage 
   }
   const timeout = duration('redis timeout', options.timeout ?? 5_000);
 
-  // The hash tag of a key is the text between its first { and the first } after that, if it is not empty.
-  const tagged = /^[^{]*\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`;
+  const tagged = hashTag(prefix);
   const named = (key: string): string => tagged + encodeText(key);
   // No entry has this key: encodeText() never returns a lone quote.
   const counter = `${tagged}"`;
@@ -173,48 +143,6 @@ export function redis(client: RedisClient, options: RedisOptions = {}): Storage 
 
 /** A client may be configured to return Buffers. */
 type Text = string | Buffer;
-
-type Execute = (script: Script, keys: string[], args: string[]) => Promise<unknown>;
-
-/** Sends the hash of a script. A server without that script, as after a restart, is sent the whole script once. */
-function executor(client: RedisClient): Execute {
-  const byHash = commands(client);
-  return async (script, keys, args) => {
-    try {
-      return await byHash.evalSha(script.sha, keys, args);
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return byHash.eval(script.source, keys, args);
-    }
-  };
-}
-
-type Command = (script: string, keys: string[], args: string[]) => Promise<unknown>;
-
-function commands(client: RedisClient): { readonly eval: Command; readonly evalSha: Command } {
-  const has = (name: string): boolean =>
-    typeof (client as unknown as Partial<Record<string, unknown>> | null)?.[name] === 'function';
-  if (has('eval') && has('evalSha')) {
-    const node = client as NodeRedis;
-    return {
-      eval: (source, keys, args) => node.eval(source, { keys, arguments: args }),
-      evalSha: (sha, keys, args) => node.evalSha(sha, { keys, arguments: args }),
-    };
-  }
-  if (has('eval') && has('evalsha')) {
-    const io = client as IoRedis;
-    return {
-      eval: (source, keys, args) => io.eval(source, keys.length, ...keys, ...args),
-      evalSha: (sha, keys, args) => io.evalsha(sha, keys.length, ...keys, ...args),
-    };
-  }
-  // The error does not show the value: it may contain a password.
-  throw new KyoaError('INVALID_OPTION', 'redis client must be a client of node-redis 5 or ioredis 5, or later');
-}
-
-function script(source: string): Script {
-  return { source, sha: createHash('sha1').update(source).digest('hex') };
-}
 
 function foreign(key: string, cause?: unknown): StorageError {
   const message = `The Redis key ${key} is not one that kyoa wrote, and was left unchanged; choose another prefix, or delete it`;

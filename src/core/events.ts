@@ -164,6 +164,12 @@ export type Fact =
       readonly reason: 'queue' | 'deadline';
     }
   | {
+      /** The store of a shared limit is unreachable: the call started within the share of this process alone. */
+      readonly type: 'limit.local';
+      readonly key: string;
+      readonly error: unknown;
+    }
+  | {
       /** The handler refused a request. `concurrency`: too many run. `delay`: it has waited too long for the event loop. */
       readonly type: 'shed.rejected';
       readonly reason: 'concurrency' | 'delay';

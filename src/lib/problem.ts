@@ -1,9 +1,11 @@
-/** Responses of a handler that say what is wrong with a request, or with the server: `application/problem+json` (RFC 9457). */
+/** The response of a handler that refuses a request, as `application/problem+json` (RFC 9457). */
 
 export interface Problem {
+  /** A URI that names the kind of problem. */
   readonly type?: string;
   readonly title: string;
   readonly detail: string;
+  readonly [extension: string]: unknown;
 }
 
 export function problem(status: number, facts: Problem, headers: Readonly<Record<string, string>> = {}): Response {

@@ -17,7 +17,7 @@ export function retryAfter(response: Response, now: number = Date.now()): number
     seconds(value) ??
     applied(until, httpDate(value, now)) ??
     // These fields describe a quota. They ask for a pause only where the status reports that the quota is used up.
-    (status === 429 || status === 503 ? quotaReset(headers, until, now) : undefined)
+    (status === 429 || status === 503 ? (quotaReset(headers, now) ?? usedUpReset(headers)) : undefined)
   );
 }
 
@@ -30,7 +30,7 @@ function serverTime(headers: Headers, now: number): number {
   return date === undefined ? now : date + (seconds(headers.get('age')) ?? 0);
 }
 
-const resetFields = [
+const resetFields: readonly string[] = [
   'ratelimit-reset', // the first drafts of the IETF, GitLab
   'x-ratelimit-reset-after', // Discord
   'x-ratelimit-retry-after', // Symfony
@@ -38,11 +38,17 @@ const resetFields = [
   'x-rate-limit-reset', // X, Okta
 ];
 
-function quotaReset(headers: Headers, until: Until, now: number): number | undefined {
-  for (const name of resetFields) {
+/** ms until the reset that the first of these fields names; `undefined` if there is none, or none that is valid. */
+export function quotaReset(headers: Headers, now: number, fields: readonly string[] = resetFields): number | undefined {
+  const until: Until = (time) => Math.max(0, time - serverTime(headers, now));
+  for (const name of fields) {
     const pause = resetPause(headers.get(name) ?? '', until, now);
     if (pause !== undefined) return pause;
   }
+  return undefined;
+}
+
+function usedUpReset(headers: Headers): number | undefined {
   const pauses = usedUpQuotas(headers.get('ratelimit') ?? '');
   return pauses.length === 0 ? undefined : Math.max(...pauses);
 }

@@ -53,7 +53,12 @@ const sentences: Readonly<Record<string, (policy: Policy) => string>> = {
     listed([
       concurrency !== undefined &&
         `runs ${isJsonObject(concurrency) ? 'a learned number of' : `at most ${JSON.stringify(concurrency)}`} calls at a time for an origin`,
-      isJsonObject(rate) && `starts at most ${String(rate['count'])} calls in ${ms(Number(rate['window']))}`,
+      ...[rate]
+        .flat()
+        .map(
+          (rate) =>
+            isJsonObject(rate) && `starts at most ${String(rate['count'])} calls in ${ms(Number(rate['window']))}`,
+        ),
     ]),
   shed: () =>
     'refuses, in a handler, what the server cannot answer in time: by a learned concurrency and the event loop',

@@ -194,10 +194,10 @@ function plainSchema(
   if (kind === 'list') return [{ type: 'array', items: { type: memberKind(preset) } }];
   if (kind === 'object') {
     const required = requiredIn(options);
-    return [
-      ...(mayBeFalse ? [off] : []),
-      { ...object(optionSchemas(options)), ...(required.length > 0 && { required }) },
-    ];
+    const one = { ...object(optionSchemas(options)), ...(required.length > 0 && { required }) };
+    // A limit may have several rates.
+    const several = name === 'rate' ? [{ type: 'array', items: one, minItems: 1 }] : [];
+    return [...(mayBeFalse ? [off] : []), one, ...several];
   }
   if (minimum !== undefined) return [{ anyOf: [{ type: 'integer', minimum }, infinity] }];
   if (name === 'backoff') return [{ type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1 }];

@@ -29,6 +29,7 @@ import { idempotencyOptions } from '../middleware/idempotency/idempotency.ts';
 import { latestOptions } from '../middleware/latest.ts';
 import { aimdShape } from '../middleware/limit/aimd.ts';
 import { limitOptions } from '../middleware/limit/limit.ts';
+import { rates } from '../middleware/limit/rates.ts';
 import { logOptions } from '../middleware/log.ts';
 import { maxBodyOptions } from '../middleware/max-body.ts';
 import { metricsOptions } from '../middleware/metrics/metrics.ts';
@@ -142,6 +143,7 @@ const kinds = new Map<unknown, OptionKind>([
   [keyFn, 'function'],
   [object, 'object'],
   [objectOrFalse, 'object'],
+  [rates, 'object'],
 ]);
 
 /**

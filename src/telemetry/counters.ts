@@ -68,6 +68,10 @@ export const counters: Readonly<Partial<Record<Fact['type'], Counter>>> = {
   },
   'deadline.rejected': { name: 'deadline_rejections', help: 'Requests refused because too little time was left.' },
   'deadline.exceeded': { name: 'deadlines_exceeded', help: 'Requests without a response before their deadline.' },
+  'limit.local': {
+    name: 'limit_local',
+    help: 'Calls that started within the share of their process, because the store of a shared limit was unreachable.',
+  },
   'endpoint.ejected': { name: 'endpoint_ejections', help: 'Times an endpoint was ejected for its failures.' },
   'stale-if-error.served': { name: 'stale_served', help: 'Calls that returned an older response.' },
   'fallback.used': { name: 'fallbacks', help: 'Calls that returned a substitute.' },

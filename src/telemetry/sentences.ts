@@ -123,6 +123,8 @@ export const sentences: Sentences = {
     `refused with urgency ${urgency}: ${reason === 'delay' ? 'it has waited too long for the event loop' : 'too many requests run'}`,
   'deadline.rejected': ({ left }) => `refused: only ${shortDuration(left)} are left`,
   'deadline.exceeded': ({ limit }) => `no response within ${shortDuration(limit)}, the time that was left`,
+  'limit.local': ({ key, error }, say) =>
+    `starts within the share of this process of the limit of ${say.url(key)}${because(error, say)}`,
   'endpoint.picked': ({ url, zone }, say) => `goes to ${say.url(url)}${zone === undefined ? '' : ` (zone ${zone})`}`,
   'endpoint.ejected': ({ url, duration }, say) => `${say.url(url)} is ejected for ${shortDuration(duration)}`,
   'endpoint.returned': ({ url }, say) => `${say.url(url)} is used again`,

@@ -16,7 +16,7 @@ import {
 } from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { fingerprint } from './fingerprint.ts';
-import { keyProblem, longestKey, unusableKeyProblem } from './problem-response.ts';
+import { keyProblem, longestKey, unusableKeyProblem } from './key-problem.ts';
 import { readKey, writeKey } from '../../lib/request/key-header.ts';
 import { callerOf, defaultScope } from './scope.ts';
 import { executeOnce } from './execute-once.ts';

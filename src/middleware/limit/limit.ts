@@ -5,14 +5,13 @@
 import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { LimitError, TimeoutError } from '../../core/errors.ts';
+import type { Across, Slots } from '../../core/limits.ts';
 import {
   count,
-  duration,
   fn,
   keyFn,
   number,
   invalid,
-  object,
   policyOptions,
   positive,
   type PolicyOptions,
@@ -20,11 +19,13 @@ import {
 } from '../../core/options.ts';
 import type { Aimd, Concurrency } from './aimd.ts';
 import { watchBody } from '../../lib/body/watch.ts';
-import { semaphore, type Semaphore, type LimitState } from './semaphore.ts';
+import { quotaProblem, type Quota } from './quota-problem.ts';
+import { costsOf, rates, rateShape, ratesOf, settleRates, type Announced, type KeyRate, type Rate } from './rates.ts';
+import { semaphore, type Costs, type Permit, type Semaphore, type LimitState } from './semaphore.ts';
 import { lruMap } from '../../lib/lru.ts';
 import { byOrigin, type Key } from '../../lib/keys.ts';
+import { noop } from '../../lib/noop.ts';
 import { settle, unwrap } from '../../lib/outcome.ts';
-import { slidingWindowLog } from './sliding-window-log.ts';
 
 /**
  * The options of `limit()`: `concurrency`, `rate`, or both.
@@ -34,8 +35,16 @@ import { slidingWindowLog } from './sliding-window-log.ts';
 export interface LimitOptions extends LimitOverride {
   /** Calls that run at the same time, or `aimd()` for a limit that is learned. @default no bound */
   readonly concurrency?: number | Aimd | undefined;
-  /** Never more than `count` starts in any `window` ms. @default no bound */
-  readonly rate?: { readonly count: number; readonly window: number } | undefined;
+  /**
+   * Never more than `count` starts in any `window` ms; or `announced()`, the rate that the responses tell; or a list of
+   * rates, all of which must allow a start. @default no bound
+   */
+  readonly rate?: Rate | Announced | readonly (Rate | Announced)[] | undefined;
+  /**
+   * `shared(client)` of `kyoa/redis` or `shared(storage)` of `kyoa/file`: the limits are those of all processes together.
+   * @default this process alone
+   */
+  readonly across?: Across | undefined;
 }
 
 /**
@@ -68,7 +77,7 @@ export type Limiter = Middleware & {
   snapshot(): LimitSnapshot;
 };
 
-export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 'rate'>> =
+export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 'rate' | 'across'>> =
   /* @__PURE__ */ policyOptions(
     'limit',
     {
@@ -76,7 +85,8 @@ export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 
       key: [keyFn, byOrigin],
       priority: [fn, zero, number],
       concurrency: [aimdOr, undefined, positive],
-      rate: [object, undefined, { count: [positive], window: [duration] }],
+      rate: [rates as never, undefined, rateShape],
+      across: [across, undefined],
     },
     { perCall: ['queue', 'key', 'priority'] },
   );
@@ -87,7 +97,9 @@ export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 
  * A call that the rate cannot start before its deadline is refused at once. Of more than 1,000 keys the least recently
  * used ones are deleted, but never one with a running or waiting call or with a start in the window.
  *
- * It does not pace the starts: up to `count` calls may start at once.
+ * It does not pace the starts: up to `count` calls may start at once. With `across` the starts are paced.
+ *
+ * In a handler, a request that is refused gets a 429 with `Retry-After`, `RateLimit` and `RateLimit-Policy`.
  *
  * Per call: `limit: false`, or `limit: { ... }`.
  *
@@ -109,20 +121,17 @@ export function limit(options: LimitOptions): Limiter {
     const key = settings?.key(ctx);
     if (settings === undefined || key === undefined) return next();
 
-    const { permits, concurrency } = states.get(key);
-    let permit = permits.tryAcquire();
-    if (permit === undefined) {
-      const priority = settings.priority(ctx);
-      const ahead = permits.ahead(priority);
-      const isLate = performance.now() + permits.delay(ahead) >= (ctx.deadline ?? Infinity);
-      const reason = permits.waiting >= settings.queue ? 'queue' : isLate ? 'deadline' : undefined;
-      if (reason !== undefined) {
-        ctx.emit({ type: 'limit.rejected', key, reason });
-        throw new LimitError(key, reason, { request: ctx });
-      }
-      ctx.emit({ type: 'limit.queued', key, ahead });
-      permit = await permits.acquire(priority, ctx.signal);
+    const state = states.get(key);
+    const { permits, slots, rates } = state;
+    const costs = costsOf(rates, ctx);
+    const permit = permits.tryAcquire(costs) ?? (await queued(ctx, settings, key, state, costs));
+    if (typeof permit === 'string') {
+      ctx.emit({ type: 'limit.rejected', key, reason: permit });
+      if (ctx.side === 'client') throw new LimitError(key, permit, { request: ctx });
+      return quotaProblem(quotasOf(state, costs));
     }
+    const fault = slots.fault ?? rates.find(({ starts }) => starts.fault !== undefined)?.starts.fault;
+    if (fault !== undefined) ctx.emit({ type: 'limit.local', key, error: fault });
     const { release } = permit;
     // An inner middleware or a transport that ignores the abort never settles.
     ctx.signal.addEventListener('abort', release, { once: true });
@@ -132,9 +141,10 @@ export function limit(options: LimitOptions): Limiter {
     const started = performance.now();
     const outcome = await settle(next());
     const { response, error } = outcome;
-    if (isOverload(response?.status, ctx.signal.aborted ? ctx.signal.reason : error)) concurrency.overloaded(started);
+    if (response !== undefined) settleRates(rates, permit, response);
+    if (isOverload(response?.status, ctx.signal.aborted ? ctx.signal.reason : error)) slots.overloaded(started);
     else if (response !== undefined) {
-      concurrency.succeeded(permits.running);
+      slots.succeeded(permits.running);
       permits.wake();
     }
     if (response === undefined) release();
@@ -147,23 +157,82 @@ export function limit(options: LimitOptions): Limiter {
   return Object.assign(asPolicy(options, policy), { snapshot });
 }
 
+type Policy = ReturnType<typeof limitOptions.parse>;
+
+/** Waits for the turn of the call. Resolves to its permit, or to why it is refused. */
+async function queued(
+  ctx: Context,
+  settings: Policy,
+  key: string,
+  { permits }: State,
+  costs: Costs,
+): Promise<Permit | 'queue' | 'deadline'> {
+  const priority = settings.priority(ctx);
+  const { deadline = Infinity } = ctx;
+  const ahead = permits.ahead(priority);
+  if (permits.waiting >= settings.queue) return 'queue';
+  if (deadline < Infinity && performance.now() + Math.max(...permits.delays(costs, ahead)) >= deadline)
+    return 'deadline';
+  ctx.emit({ type: 'limit.queued', key, ahead });
+  return (await permits.acquire({ costs, priority, deadline }, ctx.signal)) ?? 'deadline';
+}
+
 /** What the calls of one key share. */
 interface State {
   readonly permits: Semaphore;
-  readonly concurrency: Concurrency;
+  readonly slots: Concurrency & Slots;
+  readonly rates: readonly KeyRate[];
 }
 
-function stateFactory({ concurrency, rate }: LimitOptions): () => State {
+function stateFactory({ concurrency, rate, across }: Policy): (key: string) => State {
   if (concurrency === undefined && rate === undefined)
     throw invalid('limit', undefined, 'given concurrency, rate or both');
-  return () => {
-    const current: Concurrency =
-      typeof concurrency === 'object'
-        ? concurrency.create()
-        : { limit: concurrency ?? Infinity, succeeded() {}, overloaded() {} };
-    const starts = rate && rate.count < Infinity ? slidingWindowLog(rate.count, rate.window) : undefined;
-    return { concurrency: current, permits: semaphore(current, starts) };
+  if (across !== undefined && typeof concurrency === 'object')
+    throw invalid(
+      'limit concurrency',
+      concurrency,
+      'a number together with across, as each process learns its own limit',
+    );
+  return (key) => {
+    const wake = (): void => permits.review();
+    const slots = slotsOf(concurrency, across, key, wake);
+    const list = ratesOf((rate ?? []) as ReturnType<typeof rates>, across, key, wake);
+    const permits = semaphore(
+      slots,
+      list.map(({ starts }) => starts),
+    );
+    return { slots, permits, rates: list };
   };
+}
+
+function slotsOf(
+  concurrency: number | Aimd | undefined,
+  across: Across | undefined,
+  key: string,
+  wake: () => void,
+): State['slots'] {
+  if (typeof concurrency === 'object') return concurrency.create();
+  const isShared = across !== undefined && concurrency !== undefined && concurrency < Infinity;
+  const slots: Slots = isShared
+    ? across.concurrency({ key, wake, count: concurrency })
+    : { limit: concurrency ?? Infinity };
+  return Object.assign(slots, { succeeded: noop, overloaded: noop });
+}
+
+/** The limits of a key, as the response to a refused request names them. */
+function quotasOf({ permits, slots, rates }: State, costs: Costs): readonly Quota[] {
+  const delays = permits.delays(costs, permits.waiting);
+  const ofRates = rates.flatMap(({ count, window }, index): Quota[] => {
+    if (count === undefined) return [];
+    return [{ name: index === 0 ? 'rate' : `rate-${index + 1}`, count, window, delay: delays[index]! }];
+  });
+  const { limit: count } = slots;
+  return count === Infinity ? ofRates : [...ofRates, { name: 'concurrency', count, delay: 0 }];
+}
+
+function across(name: string, value: Across): Across {
+  if (typeof (value as Partial<Across> | null)?.rate === 'function') return value;
+  throw invalid(name, value, "shared(client) of 'kyoa/redis', or shared(storage) of 'kyoa/file'");
 }
 
 function aimdOr(name: string, value: number | Aimd, check: typeof positive): number | Aimd {

@@ -1,40 +1,57 @@
-/** An exact rate limit: it stores the time of every start within the window. */
+/** An exact rate limit: it stores the time and the cost of every start within the window. */
+import type { Start, Starts } from '../../core/limits.ts';
 
-export interface SlidingWindowLog {
-  add(): void;
-  /** ms until a call may start if `ahead` other calls start first. */
-  delay(ahead?: number): number;
-  /** Starts within the window. */
-  readonly recent: number;
+interface Entry extends Start {
+  readonly time: number;
 }
 
 /**
- * Allows no more than `most` starts in any `window` ms: a call may start as soon as the start `most` places before it
- * has left the window.
+ * Allows starts that cost no more than `most` together in any `window` ms. A start of a higher cost, and one that has
+ * turned out to cost more, delays the later ones until its cost has left the window.
  */
-export function slidingWindowLog(most: number, window: number): SlidingWindowLog {
-  const starts: number[] = []; // a ring buffer as soon as it is full
-  let oldest = 0;
+export function slidingWindowLog(most: number, window: number): Starts {
+  let entries: Entry[] = [];
+  /** Entries before this one have left the window. They are deleted together, because `shift` moves all others. */
+  let first = 0;
+  let used = 0;
+
+  const forget = (now: number): void => {
+    for (; first < entries.length && entries[first]!.time + window <= now; first += 1) used -= entries[first]!.cost;
+    if (first === entries.length) used = 0; // sums of fractions are not exact
+    if (2 * first <= entries.length) return;
+    entries = entries.slice(first);
+    first = 0;
+  };
 
   return {
-    add() {
-      if (starts.length < most) starts.push(performance.now());
-      else {
-        starts[oldest] = performance.now();
-        oldest = (oldest + 1) % most;
-      }
+    add(cost) {
+      const start = { time: performance.now(), cost };
+      entries.push(start);
+      used += cost;
+      return start;
     },
-    delay(ahead = 0) {
-      const rounds = Math.floor(ahead / most) * window || 0; // 0 times Infinity is not a number
-      const free = most - starts.length;
-      const position = ahead % most;
-      if (position < free) return rounds;
-      const earlier = starts[(oldest + position - free) % most]!;
-      return Math.max(0, earlier + window - performance.now()) + rounds;
+    correct(start, cost) {
+      if (entries.indexOf(start as Entry, first) >= 0) used += cost - start.cost;
+      start.cost = cost;
+    },
+    delay(cost, ahead) {
+      const now = performance.now();
+      forget(now);
+      // A cost above `most` counts as `most`. What fills whole windows waits for them, the rest for the present starts.
+      const total = ahead + Math.min(cost, most);
+      const rounds = Math.max(0, Math.ceil(total / most) - 1);
+      const later = rounds * window || 0; // 0 times Infinity is not a number
+      let missing = used + total - (rounds + 1) * most;
+      for (let next = first; missing > 0 && next < entries.length; next += 1) {
+        const { time, cost } = entries[next]!;
+        missing -= cost;
+        if (missing <= 0) return Math.max(0, time + window - now) + later;
+      }
+      return later;
     },
     get recent() {
-      const now = performance.now();
-      return starts.filter((start) => start + window > now).length;
+      forget(performance.now());
+      return used;
     },
   };
 }

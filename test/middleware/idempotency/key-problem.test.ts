@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { IdempotencyError } from '../../../src/core/errors.ts';
-import { keyProblem, longestKey, unusableKeyProblem } from '../../../src/middleware/idempotency/problem-response.ts';
+import { keyProblem, longestKey, unusableKeyProblem } from '../../../src/middleware/idempotency/key-problem.ts';
 
 const read = async (response: Response) => ({
   status: response.status,
