@@ -25,6 +25,8 @@ export interface Store {
 
 /** ms between two attempts to reach the store. */
 export const retryInterval = 1_000;
+/** How long a process that has reached the store again keeps to its share, ms: clients reconnect within 2.2 s. */
+const caution = 4_000;
 
 export function createStore(ledger: Ledger, timeout: number): Store {
   let fault: StorageError | undefined;
@@ -56,7 +58,7 @@ export function createStore(ledger: Ledger, timeout: number): Store {
       return fault;
     },
     get isLocal() {
-      return fault !== undefined || performance.now() - recovered < retryInterval;
+      return fault !== undefined || performance.now() - recovered < caution;
     },
     async ask(request, late) {
       try {

@@ -198,8 +198,9 @@ export function semaphore(slots: Slots, rates: readonly Starts[]): Semaphore {
     review() {
       wake();
       let before = none;
-      for (const { costs, deadline, refuse } of waiters.slice()) {
-        if (performance.now() + Math.max(...delays(costs, before)) >= deadline) refuse();
+      for (const waiter of waiters.slice()) {
+        const { costs, deadline } = waiter;
+        if (performance.now() + Math.max(...delays(costs, before)) >= deadline) waiter.refuse();
         else before = plus(before, costs);
       }
     },
