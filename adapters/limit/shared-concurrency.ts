@@ -31,6 +31,8 @@ export function sharedConcurrency(store: Store, options: SharedConcurrencyOption
   let short = false;
   let running = 0;
   let demand = 0;
+  /** Calls have come or gone since the last report, or wait. */
+  let isBusy = false;
   /** The demand that was reported. */
   let reported = 0;
   /** The highest demand since then: permits that were just in use are kept. */
@@ -46,6 +48,7 @@ export function sharedConcurrency(store: Store, options: SharedConcurrencyOption
     const ran = running;
     const want = demand === 0 ? 0 : peak;
     reported = peak = demand;
+    isBusy = false;
     const reply = await store.ledger.hold(key, store.member, { running, want, count, lease });
     renewed = asked;
     ({ permits, short, members } = reply);
@@ -76,7 +79,7 @@ export function sharedConcurrency(store: Store, options: SharedConcurrencyOption
     const isIdle = demand === 0 && held > 0;
     if (needsMore || isOwed || isIdle || (demand > 0 && !isLeased())) return void report();
     if (held === 0 && demand === 0) return;
-    planIn(demand > permits || permits > running ? interval : lease / 3, report);
+    planIn(isBusy || demand > permits || permits > running ? interval : lease / 3, report);
   };
   const planIn = (delay: number, run: () => unknown): void => {
     if (performance.now() + delay >= due) return;
@@ -96,6 +99,7 @@ export function sharedConcurrency(store: Store, options: SharedConcurrencyOption
       return Math.max(1, Math.floor(count / members));
     },
     use(nowRunning, waiting) {
+      isBusy ||= waiting > 0 || nowRunning !== running;
       running = nowRunning;
       demand = Math.min(count, running + waiting);
       peak = Math.max(peak, demand);

@@ -36,7 +36,7 @@ interface ReservedStart extends Start {
 
 /** Unused units are given back after this long at the latest, ms. */
 const longestLife = 100;
-/** A call that waits for a slice may be this late, ms: the event loop was busy, or the process was frozen. */
+/** A call may use a slice that it waits for so much later, ms: the event loop may be busy. */
 const longestLag = 1_000;
 
 export function sharedRate(store: Store, options: SharedRateOptions): Starts {
@@ -71,13 +71,16 @@ export function sharedRate(store: Store, options: SharedRateOptions): Starts {
   };
   const ask = async (units: number): Promise<void> => {
     isPending = true;
+    const asked = performance.now();
     const late = ({ now }: Taken): void => {
       giveBack(units, now);
       tidy();
     };
     const taken = await store.ask(() => take(units), late);
     isPending = false;
-    if (taken !== undefined && units > 0) {
+    // A process that was frozen meanwhile may not use them: it does not know how long ago they were free.
+    if (taken !== undefined && performance.now() - asked > longestLag) giveBack(units, taken.now);
+    else if (taken !== undefined && units > 0) {
       const from = performance.now() + taken.wait;
       slices.push({ size: units, left: units, reserved: taken.now, from, until: from + life });
     }

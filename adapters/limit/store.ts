@@ -33,23 +33,19 @@ export function createStore(ledger: Ledger, timeout: number): Store {
   let tried = 0;
   let recovered = -Infinity;
 
-  const reply = async <Reply>(request: () => Promise<Reply>, late: (reply: Reply) => void): Promise<Reply> => {
-    const started = performance.now();
-    let isLate = false;
-    const answer = (async () => request())().then((reply) => {
-      // A process that was frozen reads the reply before its own timer runs.
-      if (!isLate && performance.now() - started <= timeout) return reply;
-      late(reply);
-      throw unreachable(timeout);
-    });
-    return new Promise((resolve, reject) => {
-      const timer = afterUnref(timeout, () => {
+  const reply = <Reply>(request: () => Promise<Reply>, late: (reply: Reply) => void): Promise<Reply> =>
+    new Promise((resolve, reject) => {
+      let isLate = false;
+      const expire = (): void => {
         isLate = true;
-        reject(unreachable(timeout));
-      });
-      answer.then(resolve, reject).finally(() => clearTimeout(timer));
+        reject(new StorageError(`The store of the shared limit has not answered within ${timeout} ms; is it up?`));
+      };
+      // If the event loop was blocked, the reply may be in the socket: it is read before the second timer.
+      let timer = afterUnref(timeout, () => (timer = afterUnref(1, expire)));
+      (async () => request())()
+        .then((reply) => (isLate ? late(reply) : resolve(reply)), reject)
+        .finally(() => clearTimeout(timer));
     });
-  };
 
   return {
     ledger,
@@ -85,10 +81,6 @@ export function createStore(ledger: Ledger, timeout: number): Store {
       );
     },
   };
-}
-
-function unreachable(timeout: number): StorageError {
-  return new StorageError(`The store of the shared limit has not answered within ${timeout} ms; is it up?`);
 }
 
 function storageError(cause: unknown): StorageError {
