@@ -35,14 +35,22 @@ const transientCodes: ReadonlySet<unknown> = new Set([
 export function isNetworkError(error: unknown): boolean {
   const described = descriptionOf(error);
   // In browsers an error has no cause. Its message is all there is, and is-network-error maintains the table of messages.
-  if (described === undefined) return isKnownNetworkError(error) || isExpoError(error);
+  if (described === undefined) return isKnownNetworkError(error) || isUntypedError(error);
   // The parser error has no code in Node 24, and a code of HPE_* in Node 22.
-  return transientCodes.has(described.code) || described.name === 'HTTPParserError';
+  return transientCodes.has(described.code) || described.name === 'HTTPParserError' || isDenoReset(described);
 }
 
-/** Expo's fetch has checked the request when it calls the network, and its errors are no TypeError. */
-function isExpoError(error: unknown): boolean {
-  return isError(error) && error.message.startsWith('fetch failed: ');
+/**
+ * Where a connection ends while Deno sends a body, the cause has the number of the system alone: EPIPE, then ECONNRESET and
+ * ECONNABORTED on Linux, macOS and Windows. Other numbers may be those of a file that is the body.
+ */
+function isDenoReset({ message }: Description): boolean {
+  return /\(os error (32|104|103|54|53|10054|10053)\)$/.test(String(message));
+}
+
+/** Expo's fetch has checked the request when it calls the network. Its errors are no TypeErrors, nor is that of Workers. */
+function isUntypedError(error: unknown): boolean {
+  return isError(error) && (error.message.startsWith('fetch failed: ') || error.message === 'Network connection lost.');
 }
 
 /** Whether the connection was closed while the request used it. Browsers do not report it. */
@@ -53,6 +61,7 @@ export function isReset(error: unknown): boolean {
 interface Description {
   readonly code?: unknown;
   readonly name?: unknown;
+  readonly message?: unknown;
 }
 
 /** What has the code: the cause, or the error itself, as of node-fetch. A cause that is no error, as msw's, describes nothing. */

@@ -42,7 +42,16 @@ describe('isNetworkError', () => {
     expect(isNetworkError(new TypeError('x is not a function', { cause: Response.error() }))).toBe(false);
   });
 
-  test("accepts an error of Expo's fetch, which is no TypeError", () => {
+  test('accepts an error of Deno while it sends a body, by the number of the system', () => {
+    const denos = (message: string): Error => new TypeError('fetch failed', { cause: new Error(message) });
+    expect(isNetworkError(denos('Connection reset by peer (os error 104)'))).toBe(true);
+    expect(isNetworkError(denos('Broken pipe (os error 32)'))).toBe(true);
+    expect(isNetworkError(denos('No such file or directory (os error 2)'))).toBe(false);
+    expect(isNetworkError(denos('The body is locked'))).toBe(false);
+  });
+
+  test("accepts an error of Expo's fetch and of Workers, which is no TypeError", () => {
+    expect(isNetworkError(new Error('Network connection lost.'))).toBe(true);
     expect(isNetworkError(new Error('fetch failed: The network connection was lost.'))).toBe(true);
     expect(isNetworkError(new Error('fetch failed'))).toBe(false);
   });
