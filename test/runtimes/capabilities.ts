@@ -19,6 +19,7 @@ export const capabilities = [
   'a stream as request body',
   'a stream as response body',
   'an event stream',
+  'an upload that goes on after a break',
   'storage: `memory`',
   'storage: `kyoa/file`',
   'storage: `kyoa/indexeddb`',

@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
 import { ownCertificate } from '../support/faults/tls.ts';
+import { uploadServer, type UploadServer } from '../support/uploads/server.ts';
 
 export interface Server extends AsyncDisposable {
   readonly origin: string;
@@ -68,8 +69,28 @@ function nextEvent(request: IncomingMessage, response: ServerResponse): void {
   else response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`id: ${last + 1}\ndata: ${last + 1}\n\n`);
 }
 
+/** The servers of uploads, by protocol. */
+type Uploads = Readonly<Record<string, UploadServer>>;
+
+/** Where to upload. The first append is cut off. */
+function uploadTarget(uploads: Uploads, response: ServerResponse, query: URLSearchParams): void {
+  const server = uploads[query.get('protocol')!]!;
+  server.trouble({ method: 'PATCH', cutAfter: 50_000 });
+  json(response, { target: server.url, begun: server.log.length });
+}
+
+/** What has arrived, and how many appends were cut off since the upload has begun. */
+async function uploaded(uploads: Uploads, response: ServerResponse, query: URLSearchParams): Promise<void> {
+  const server = uploads[query.get('protocol')!]!;
+  const text = (await server.bytesOf(query.get('uploaded')!)).toString();
+  const breaks = server.log.slice(Number(query.get('begun'))).filter((line) => line === 'PATCH cut').length;
+  await server.forget();
+  json(response, { text, breaks });
+}
+
 export async function startServer(): Promise<Server> {
   const seen = new Map<string, Seen>();
+  const uploads = { tus: await uploadServer({ protocol: 'tus' }), draft: await uploadServer({ protocol: 'draft' }) };
   const respond: RequestListener = (request, response) => {
     const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://localhost');
     if (server.page(request, response)) return;
@@ -78,6 +99,8 @@ export async function startServer(): Promise<Server> {
     if (request.method === 'OPTIONS') return void response.writeHead(204).end();
     response.setHeader('cache-control', 'no-store');
     const id = query.get('id') ?? pathname;
+    if (pathname === '/upload-target') return uploadTarget(uploads, response, query);
+    if (pathname === '/uploaded') return void uploaded(uploads, response, query).catch(() => response.destroy());
     if (pathname === '/seen') return json(response, seen.get(id) ?? {});
     const route = routes[pathname];
     if (route === undefined) return void response.writeHead(404).end();
@@ -107,6 +130,7 @@ export async function startServer(): Promise<Server> {
       for (const listener of [plain, secure]) listener.close();
       for (const socket of sockets) socket.destroy();
       await Promise.all(closed);
+      for (const uploading of Object.values(uploads)) await uploading[Symbol.asyncDispose]();
     },
   };
   return server;

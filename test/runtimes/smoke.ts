@@ -20,6 +20,7 @@ import { events } from 'kyoa/events';
 import { indexeddb } from 'kyoa/indexeddb';
 import { policy } from 'kyoa/policy';
 import { storageContract } from 'kyoa/testing';
+import { upload } from 'kyoa/upload';
 
 import { capabilities, type Capability, type Check } from './capabilities.ts';
 
@@ -288,6 +289,27 @@ function checksOf({
       for await (const { data } of events(api, url('/events', { every: '100' }))) {
         equal(data, 'one');
         break;
+      }
+    },
+
+    'an upload that goes on after a break': async () => {
+      const api = createFetch({ use: standard(), ...transport });
+      const film = '0123456789'.repeat(40_000);
+      for (const protocol of ['tus', 'draft']) {
+        const begin = await (await ask(url('/upload-target', { protocol }))).json();
+        const { target, begun } = begin as { readonly target: string; readonly begun: number };
+        const progress: number[] = [];
+        const { url: uploaded } = await upload(api, target, film, {
+          requestId: unique(),
+          storage: memory(),
+          chunk: 150_000,
+          backoff: constant(10),
+          onProgress: ({ transferredBytes }) => progress.push(transferredBytes),
+        });
+        const query = { protocol, begun: String(begun), uploaded: encodeURIComponent(uploaded) };
+        const { text, breaks } = (await (await ask(url('/uploaded', query))).json()) as Record<string, unknown>;
+        holds(text === film, `the file arrives whole by ${protocol}`);
+        equal([breaks, progress.at(-1)], [1, film.length]);
       }
     },
 
