@@ -37,12 +37,14 @@ interface ReservedStart extends Start {
 /** Unused units are given back after this long at the latest, ms. */
 const longestLife = 100;
 /** A call may use a slice that it waits for so much later, ms: the event loop may be busy. */
-const longestLag = 1_000;
+const longestLag = 250;
+/** Units whose reservation took longer than this are not used, ms: the process was frozen meanwhile. */
+const longestReply = 2_000;
 
 export function sharedRate(store: Store, options: SharedRateOptions): Starts {
   const { key, wake, count, window, slice: longest, members } = options;
-  /** How long the units of a slice may be used. */
-  const life = Math.min((longest * window) / count, longestLife);
+  /** How long the units of a slice may be used: until they would all be free again, and not too short for a timer. */
+  const life = Math.min(Math.max((longest * window) / count, window / 200), longestLife);
   // In any window the store grants one slice at once, and then one unit each interval. Units that were granted `life`
   // before it may be used in it, too. Together that is `count` and one slice.
   const interval = (window + life) / count;
@@ -78,14 +80,13 @@ export function sharedRate(store: Store, options: SharedRateOptions): Starts {
     };
     const taken = await store.ask(() => take(units), late);
     isPending = false;
-    // A process that was frozen meanwhile may not use them: it does not know how long ago they were free.
-    if (taken !== undefined && performance.now() - asked > longestLag) giveBack(units, taken.now);
+    if (taken !== undefined && performance.now() - asked > longestReply) giveBack(units, taken.now);
     else if (taken !== undefined && units > 0) {
       const from = performance.now() + taken.wait;
       slices.push({ size: units, left: units, reserved: taken.now, from, until: from + life });
     }
-    tidy();
     wake();
+    tidy();
   };
 
   /** Gives back what has expired, and plans to do so with what is left. */

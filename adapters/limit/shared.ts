@@ -22,7 +22,7 @@ export interface SharedOptions {
   readonly slice?: number | undefined;
   /** A process that has not renewed its permits for this long loses them, ms. It renews at a third. @default 15_000 */
   readonly lease?: number | undefined;
-  /** A store that has not answered for this long, ms, counts as unreachable. @default 500 */
+  /** A store that has not answered for this long, ms, counts as unreachable. @default 1_000 */
   readonly timeout?: number | undefined;
   /** The processes that are assumed until the store has counted them. @default 1 */
   readonly members?: number | undefined;
@@ -34,7 +34,7 @@ const sharedShape: Shape<Known> = {
   prefix: [prefix, 'kyoa:'],
   slice: [positive, undefined],
   lease: [duration, 15_000],
-  timeout: [duration, 500],
+  timeout: [duration, 1_000],
   members: [positive, 1],
 };
 
