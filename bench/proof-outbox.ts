@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { runCases } from './proof-outbox/cases.ts';
 import { proveInChromium } from './proof-outbox/in-chromium.ts';
 import { openSite, type Kind, type Round } from './proof-outbox/in-node.ts';
+import { soak } from './proof-outbox/soak.ts';
 import { printTable } from './lib/report.ts';
 
 const { values, positionals } = parseArgs({
@@ -27,19 +28,25 @@ const isSelected = (part: string): boolean => positionals.length === 0 || positi
 const faults: string[] = [];
 console.log(`seed ${seed}`);
 
-if (isSelected('cases')) faults.push(...(await runCases()));
-for (const kind of ['file', 'redis'] as const) if (isSelected(kind)) await proveInNode(kind);
-if (isSelected('chromium')) {
-  const result = await proveInChromium({ seed, orders: smoke ? 40 : 500 });
-  faults.push(...result.faults.map((fault) => `Chromium: ${fault}`));
-  console.log('Chromium', { ...result, faults: result.faults.length });
-}
+const kinds = (['file', 'redis'] as const).filter(isSelected);
+if (values.soak === undefined) {
+  if (isSelected('cases')) faults.push(...(await runCases()));
+  for (const kind of kinds) await proveInNode(kind);
+  if (isSelected('chromium')) {
+    const result = await proveInChromium({ seed, orders: smoke ? 40 : 500 });
+    faults.push(...result.faults.map((fault) => `Chromium: ${fault}`));
+    console.log('Chromium', { ...result, faults: result.faults.length });
+  }
+} else faults.push(...(await soak(kinds, { seed, minutes: Number.parseFloat(values.soak) })));
 for (const fault of faults) console.error(fault);
 console.log(faults.length === 0 ? 'proved: each order once, and in order' : `NOT PROVED: ${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
 async function proveInNode(kind: Kind): Promise<void> {
   await using site = await openSite(kind, { seed, chaos: smoke ? 2_000 : 6_000, keep: 604_800_000 });
+  const calm = await site.calm();
+  faults.push(...calm.faults.map((fault) => `${kind}, calm: ${fault}`));
+  console.log(`${kind}: ${calm.kept} orders kept while the server was away, ${calm.requests} requests when it came back`);
   const rows: (string | number)[][] = [];
   for (let n = 1; n <= rounds; n += 1) {
     const round = await site.round();

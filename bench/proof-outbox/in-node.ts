@@ -19,7 +19,12 @@ import { open, type Note, type Task } from './worker.ts';
 
 export type Kind = 'file' | 'redis';
 
-export interface Round extends Judgement {
+interface Judged extends Judgement {
+  /** Since the server was started. */
+  readonly requests: number;
+}
+
+export interface Round extends Judged {
   readonly round: number;
   readonly kills: number;
   readonly freezes: number;
@@ -31,7 +36,15 @@ export interface Size {
   readonly bytes: number;
 }
 
+export interface Calm {
+  readonly kept: number;
+  readonly requests: number;
+  readonly faults: readonly string[];
+}
+
 export interface Site extends AsyncDisposable {
+  /** The server is away, and comes back: nothing else fails. Each order is then sent once. */
+  readonly calm: () => Promise<Calm>;
   readonly round: () => Promise<Round>;
   readonly size: () => Promise<Size>;
   /** The processes; the first one is frozen and not killed if `spares`. */
@@ -60,17 +73,43 @@ export async function openSite(
   const list = outbox({ storage });
   let round = 0;
 
-  const run = async (): Promise<Round> => {
+  const begin = async (): Promise<string> => {
     round += 1;
+    const notes = join(folder, `notes-${round}`);
+    for (const worker of workers) worker.send({ notes });
+    await until(() => workers.every(({ isUp }) => isUp), 60, 'the processes are up');
+    return notes;
+  };
+  /** All that was made has arrived. Resolves to what the ledger and the callers say. */
+  const finish = async (notes: string, seen: ReadonlySet<string> = new Set()): Promise<Judged> => {
+    for (const worker of workers) worker.send('stop');
+    await until(() => workers.every(({ isIdle }) => isIdle), 60, 'all calls have resolved');
+    await server.come(noFaults);
+    await until(async () => (await list.waiting()).length === 0, 90, 'nothing waits');
+    const { requests } = server;
+    const executions = await server.turnPage(ledgerOf(round + 1));
+    const made = linesOf(notes).map((line) => JSON.parse(line) as Note);
+    for (const path of [notes, ledgerOf(round)]) rmSync(path, { force: true });
+    return { ...judge(executions, made, seen), requests };
+  };
+
+  const calm = async (): Promise<Calm> => {
+    await server.go();
+    const notes = await begin();
+    await sleep(1_500);
+    const { kept, sent, requests, faults } = await finish(notes);
+    const isOnce = requests === kept + sent;
+    return { kept, requests, faults: isOnce ? faults : [...faults, `${requests} requests for ${kept + sent} orders`] };
+  };
+
+  const run = async (): Promise<Round> => {
     const count = { kills: 0, freezes: 0, absences: 0 };
     const seen = new Set<string>();
     let isOver = false;
     const watching = (async () => {
       for (; !isOver; await sleep(25)) for (const { id } of await list.waiting()) seen.add(id);
     })();
-    const notes = join(folder, `notes-${round}`);
-    for (const worker of workers) worker.send({ notes });
-    await until(() => workers.every(({ isUp }) => isUp), 60, 'the processes are up');
+    const notes = await begin();
 
     const end = performance.now() + chaos;
     const between = (from: number, to: number): Promise<void> => sleep(from + chance() * (to - from));
@@ -103,24 +142,15 @@ export async function openSite(
     };
     await Promise.all([killing(), freezing(), breaking()]);
     await server.come(noFaults);
-    for (const worker of workers) worker.send('stop');
-    await until(() => workers.every(({ isIdle }) => isIdle), 60, 'all calls have resolved');
-    const drained = performance.now();
-    await until(async () => (await list.waiting()).length === 0, 60, 'nothing waits').catch(async (error: unknown) => {
-      console.error((await list.waiting()).map((one) => [one.id, one.tries].join()).join(" "));
-      throw error;
-    });
-    console.log('drained in', performance.now() - drained);
+    const judged = await finish(notes, seen);
     isOver = true;
     await watching;
-    const executions = await server.turnPage(ledgerOf(round + 1));
-    const made = linesOf(notes).map((line) => JSON.parse(line) as Note);
-    for (const path of [notes, ledgerOf(round)]) rmSync(path, { force: true });
-    return { round, ...count, ...judge(executions, made, seen) };
+    return { round, ...count, ...judged };
   };
 
   return {
     workers,
+    calm,
     round: run,
     size: () => (kind === 'file' ? sizeOfFile(place) : sizeOfRedis(place)),
     async [Symbol.asyncDispose]() {

@@ -88,6 +88,8 @@ export class Worker {
 
 export class Server {
   readonly url: string;
+  /** Since it was started. */
+  requests = 0;
   readonly #port: number;
   readonly #seed: () => number;
   #path: string;
@@ -111,7 +113,9 @@ export class Server {
     if (this.#child === undefined) {
       const args = [String(this.#port), this.#path, String(this.#seed())];
       this.#child = fork(join(import.meta.dirname, 'server.ts'), args, { execArgv: [] });
+      this.requests = 0;
       await once(this.#child, 'message');
+      this.#child.on('message', ({ requests }: { readonly requests: number }) => (this.requests = requests));
     }
     this.#child.send(faults);
   }

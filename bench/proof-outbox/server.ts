@@ -8,5 +8,8 @@ const [port, path, seed] = process.argv.slice(2);
 const ledger = new Ledger(random(Number(seed)), path);
 process.on('message', (faults: Faults) => (ledger.faults = faults));
 process.on('disconnect', () => process.exit());
-const server = createServer((request, response) => void ledger.respond(request, response).catch(console.error));
+const server = createServer((request, response) => {
+  void ledger.respond(request, response).catch(() => response.destroy()); // the client has gone
+  process.send!({ requests: ledger.requests });
+});
 server.listen(Number(port), '127.0.0.1', () => process.send!('ready'));

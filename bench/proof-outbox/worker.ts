@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { file } from '../../adapters/storage/file.ts';
 import { redis } from '../../adapters/storage/redis.ts';
 import kyoa, { exponential, StorageError, type Storage } from '../../src/index.ts';
-import { staysWaiting } from '../../src/outbox/verdict.ts';
 import { outbox } from '../../src/outbox.ts';
 import { random } from '../lib/simulate.ts';
 import type { Order } from './ledger.ts';
@@ -64,13 +63,12 @@ if (import.meta.main) {
     keep,
     wait: 2_000,
     backoff: exponential(50, 400),
-    ...(process.env['DEBUG_BOX'] && { failed: (outcome: any, ctx: any) => { const stays = staysWaiting(outcome, ctx); if (stays) appendFileSync(process.env['DEBUG_BOX']!, `${Date.now()} ${process.pid} ${ctx.id} ${outcome.response?.status ?? outcome.error} ${outcome.error?.cause}\n`); return stays; } }),
   });
   const api = kyoa.extend({
     storage: await open(where),
     use: (stack) => [box, ...stack],
-    timeout: { total: 3_000, headers: 1_000 },
-    idempotency: { lease },
+    timeout: { total: 10_000, headers: 5_000 },
+    idempotency: { lease, ttl: 60_000 },
     throwHttpErrors: false,
   });
   let notes: string | undefined;
