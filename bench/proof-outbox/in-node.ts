@@ -77,15 +77,15 @@ export async function openSite(
     round += 1;
     const notes = join(folder, `notes-${round}`);
     for (const worker of workers) worker.send({ notes });
-    await until(() => workers.every(({ isUp }) => isUp), 60, 'the processes are up');
+    await until(() => workers.every(({ isUp }) => isUp), 200, 'the processes are up');
     return notes;
   };
   /** All that was made has arrived. Resolves to what the ledger and the callers say. */
   const finish = async (notes: string, seen: ReadonlySet<string> = new Set()): Promise<Judged> => {
     for (const worker of workers) worker.send('stop');
-    await until(() => workers.every(({ isIdle }) => isIdle), 60, 'all calls have resolved');
+    await until(() => workers.every(({ isIdle }) => isIdle), 120, 'all calls have resolved');
     await server.come(noFaults);
-    await until(async () => (await list.waiting()).length === 0, 90, 'nothing waits');
+    await until(async () => (await list.waiting()).length === 0, 200, 'nothing waits');
     const { requests } = server;
     const executions = await server.turnPage(ledgerOf(round + 1));
     const made = linesOf(notes).map((line) => JSON.parse(line) as Note);
@@ -109,6 +109,7 @@ export async function openSite(
     const watching = (async () => {
       for (; !isOver; await sleep(25)) for (const { id } of await list.waiting()) seen.add(id);
     })();
+    watching.catch(() => {}); // it is awaited below, unless the round fails
     const notes = await begin();
 
     const end = performance.now() + chaos;

@@ -19,8 +19,7 @@ export async function soak(kinds: readonly Kind[], { seed, minutes }: { seed: nu
   const sites = new Map<Kind, Site>();
   const measures = new Map<Kind, Measure[]>(kinds.map((kind) => [kind, []]));
   const total = { orders: 0, kills: 0 };
-  // An entry that is left over by a kill stays for twice this time.
-  for (const kind of kinds) sites.set(kind, await openSite(kind, { seed, chaos: 5_000, keep: 60_000, spares: true }));
+  for (const kind of kinds) sites.set(kind, await openSite(kind, { seed, chaos: 5_000, keep: 600_000, spares: true }));
   const started = performance.now();
   const minute = (): number => (performance.now() - started) / 60_000;
   for (let next = 1; minute() < minutes;) {
