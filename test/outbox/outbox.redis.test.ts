@@ -58,6 +58,17 @@ test('a hundred calls of three services at once are each sent once', async () =>
   expect([server.arrivals.length, server.executed.length]).toEqual([99, 99]);
 }, 30_000);
 
+test('calls of three services at once, without a network, are all listed', async () => {
+  const all = services();
+  server.state = 'down';
+  const calls = Array.from({ length: 60 }, (_, n) => all[n % 3]!.post(`${n}`));
+  expect(new Set((await Promise.all(calls)).map(({ status }) => status))).toEqual(new Set([202]));
+  expect(await all[0]!.box.waiting()).toHaveLength(60);
+  server.state = 'up';
+  await Promise.all(all.map(({ box }) => box.flush()));
+  expect(server.executed).toHaveLength(60);
+}, 30_000);
+
 test('a Redis that does not respond rejects the call before anything is sent, and loses nothing older', async () => {
   const [one] = services();
   server.state = 'down';

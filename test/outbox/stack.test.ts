@@ -148,9 +148,11 @@ describe('around', () => {
     const { server } = world;
     let user = 'ada';
     const session = auth({ storage: memory(), key: () => user, renew: async () => ({ access: user }) });
-    const change = deferred();
-    const slow: Middleware = async (ctx, next) => {
-      if (server.state === 'up') await change.promise;
+    const [reached, change] = [deferred(), deferred()];
+    const slow: Middleware = async (_, next) => {
+      if (server.state !== 'up') return next();
+      reached.resolve();
+      await change.promise;
       return next();
     };
     const { box, post } = world.open({}, [slow, session]);
@@ -158,7 +160,7 @@ describe('around', () => {
     await post('of ada');
     server.state = 'up';
     const flushed = box.flush();
-    await vi.waitFor(async () => expect(await box.waiting()).toHaveLength(1));
+    await reached.promise;
     user = 'bob';
     change.resolve();
     expect(await flushed).toBe(1);
