@@ -7,19 +7,22 @@ import { writeKey } from '../lib/request/key-header.ts';
 import type { Pipeline } from '../stack.ts';
 import { Lane, type Ended } from './lane.ts';
 import type { Policy } from './options.ts';
-import { Queue } from './queue.ts';
+import { Queue, type Appended } from './queue.ts';
 import { channelOf, finite, type Ticket } from './records.ts';
 import { whoMakes } from './replay.ts';
 import { replayed, Sender } from './sender.ts';
 import { News, settledOf, type Settled } from './settled.ts';
-import { isSameRequest, storedRequest } from './stored-request.ts';
+import { isSameRequest, storedRequest, type StoredRequest } from './stored-request.ts';
+import { Turns } from './turns.ts';
 import { WaitingCall } from './waiting-call.ts';
 import { listen, requestSync } from './wakes.ts';
 
 export class Box {
   readonly #policy: Policy;
-  /** By id: calls with the same id take turns. */
-  readonly #turns = new Map<string, Promise<Response>>();
+  /** By id: a repeat waits for the end of the call before it. */
+  readonly #ids = new Turns();
+  /** By lane: requests are written down in the order of their calls, though a form takes longer to read than a text. */
+  readonly #order = new Turns();
   /** By channel. */
   readonly #lanes = new Map<string, Lane>();
   readonly #news = new News();
@@ -71,25 +74,20 @@ export class Box {
 
   /** Writes the request down, and sends it when it is its turn. */
   async call(ctx: Context, next: Next, policy: Policy): Promise<Response> {
-    for (let other; (other = this.#turns.get(ctx.id)) !== undefined;) await other.catch(noop);
-    const response = this.#call(ctx, next, policy);
-    this.#turns.set(ctx.id, response);
-    return response.finally(() => this.#turns.delete(ctx.id));
+    const turn = this.#ids.take(ctx.id);
+    try {
+      await turn.came;
+      return await this.#call(ctx, next, policy);
+    } finally {
+      turn.end();
+    }
   }
 
   async #call(ctx: Context, next: Next, policy: Policy): Promise<Response> {
-    const fork = { headers: { 'Idempotency-Key': ctx.header('idempotency-key') ?? writeKey(ctx.id, policy.format) } };
-    const request = await storedRequest(ctx, fork.headers, policy.maxBody);
-    const { id, method, url } = ctx;
-    const user = await whoMakes(ctx, policy);
-    const [lane, since, keep] = [policy.lane(ctx), Date.now(), finite(policy.keep)];
-    const own: Ticket = { id, lane, user, method, url, since, keep };
-    await this.#sender.ended(id);
-    ctx.signal.throwIfAborted();
+    const { id } = ctx;
     const { queue } = this;
-    const { ticket, former } = await queue.append(own, request, policy.limit);
-    if (former !== undefined && (former.user !== user || !isSameRequest(former.request, request)))
-      throw new IdempotencyError('IDEMPOTENCY_MISMATCH', id, { request: ctx });
+    const fork = { headers: { 'Idempotency-Key': ctx.header('idempotency-key') ?? writeKey(id, policy.format) } };
+    const { ticket, request, former } = await this.#write(ctx, fork.headers, policy, queue);
     if (former?.result !== undefined) return replayed(former.result);
 
     const isPromised = former !== undefined;
@@ -100,6 +98,34 @@ export class Box {
     this.#sender.calls.set(id, call);
     ctx.background(this.#lane(call.channel).wake('old'));
     return call.response.finally(() => this.#sender.calls.delete(id));
+  }
+
+  /** Writes the request of a call down, unless it is written already. */
+  async #write(
+    ctx: Context,
+    added: Readonly<Record<string, string>>,
+    policy: Policy,
+    queue: Queue,
+  ): Promise<Appended & { readonly request: StoredRequest }> {
+    const { id, method, url } = ctx;
+    const lane = policy.lane(ctx);
+    const turn = this.#order.take(lane);
+    ctx.onAbort(turn.end); // its body may have no end
+    try {
+      const request = await storedRequest(ctx, added, policy.maxBody);
+      const user = await whoMakes(ctx, policy);
+      await turn.came;
+      await this.#sender.ended(id);
+      ctx.signal.throwIfAborted();
+      const ticket: Ticket = { id, lane, user, method, url, since: Date.now(), keep: finite(policy.keep) };
+      const appended = await queue.append(ticket, request, policy.limit);
+      const { former } = appended;
+      if (former !== undefined && (former.user !== user || !isSameRequest(former.request, request)))
+        throw new IdempotencyError('IDEMPOTENCY_MISMATCH', id, { request: ctx });
+      return { ...appended, request };
+    } finally {
+      turn.end();
+    }
   }
 
   /** Without those whose outcome is known, and is still to be written down. */

@@ -297,6 +297,28 @@ describe('drop', () => {
   });
 });
 
+test('requests are in the order of their calls, although a form takes longer to read than a text', async () => {
+  const { server } = world;
+  const { box, post } = world.open();
+  const form = new FormData();
+  for (let n = 0; n < 20; n += 1) form.set(`file ${n}`, new Blob([new Uint8Array(2_000)]), 'photo.jpg');
+  const own = new AbortController();
+  server.state = 'down';
+  const calls = [
+    post('form', { body: form }),
+    post('text'),
+    reasonOf(post('refused', { body: 'x'.repeat(100_000) })),
+    reasonOf(post('left', { body: new Blob(['x']), signal: own.signal })),
+    post('last', { body: new Blob(['x']) }),
+  ];
+  own.abort();
+  await Promise.all(calls);
+  expect((await box.waiting()).map(({ id }) => id)).toEqual(['form', 'text', 'last']);
+  server.state = 'up';
+  expect(await box.flush()).toBe(0);
+  expect(server.keys).toEqual(['form', 'text', 'last']);
+});
+
 test('a lane of five hundred is sent in order, and a lane beside it does not wait', async () => {
   const { server } = world;
   const { box, api, post } = world.open({ lane: ({ url }) => url });

@@ -105,11 +105,11 @@ describe('settled', () => {
     }
   });
 
-  test('ends when its loop does, when it is told to while it waits, and at close', async () => {
+  test('ends when its loop does, on return while it waits, and at close', async () => {
     const { box } = world.open();
-    const told = box.settled();
-    const waiting = told.next();
-    expect(await told.return!()).toEqual({ done: true, value: undefined });
+    const returned = box.settled();
+    const waiting = returned.next();
+    expect(await returned.return!()).toEqual({ done: true, value: undefined });
     expect(await waiting).toEqual({ done: true, value: undefined });
     const closed = box.settled().next();
     box.close();
@@ -159,7 +159,7 @@ describe('close', () => {
   });
   afterEach(() => timers[Symbol.dispose]());
 
-  test('leaves no timer of an outbox that waits, pauses or is polled by nobody', async () => {
+  test('leaves no timer of an outbox that pauses', async () => {
     const { server } = world;
     const { box, post } = world.open();
     server.state = 'down';

@@ -15,7 +15,7 @@ export interface Shop extends AsyncDisposable {
   readonly server: Ledger;
   readonly storage: Storage;
   readonly url: string;
-  /** A client with an outbox that tries again when it is told to. `inside`: the stack inside the outbox. */
+  /** A client with an outbox that tries again at `flush()`. `inside`: the stack inside the outbox. */
   open(options?: OutboxOptions, inside?: readonly Middleware[], storage?: Storage): Till;
 }
 

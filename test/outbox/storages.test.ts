@@ -54,7 +54,7 @@ test.each(['memory', 'file'])('two outboxes on one storage, %s, send each reques
   expect((await Promise.all(now)).map(({ status }) => status)).toEqual([201, 201]);
   expect(server.executed.slice(0, 20)).toEqual(Array.from({ length: 20 }, (_, n) => `${n}`));
   expect(server.arrivals).toHaveLength(22);
-  // Each sees all outcomes, of whoever has sent them.
+  // Each sees all outcomes, also those of requests that the other one has sent.
   for (const { box } of tills) expect(await outcomesOf(box, 20)).toHaveLength(20);
   for (const { box } of tills) box.close();
   await vi.waitFor(async () => expect(await tills[0]!.box.waiting()).toEqual([]));
