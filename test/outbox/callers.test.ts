@@ -67,6 +67,18 @@ describe('a caller that aborts', () => {
     expect(server.executed).toEqual(['two']);
   });
 
+  test('while its body is read lets those behind it go on', async () => {
+    const { api, post } = world.open();
+    const own = new AbortController();
+    const endless = { method: 'POST', body: new ReadableStream(), duplex: 'half', signal: own.signal } as RequestInit;
+    const left = reasonOf(api(new Request(world.url, endless), { requestId: 'endless' }));
+    const next = post('next');
+    own.abort('left');
+    expect(await left).toBe('left');
+    expect((await next).status).toBe(201);
+    expect(world.server.executed).toEqual(['next']);
+  });
+
   test('after the 202 takes nothing back', async () => {
     const { server } = world;
     const { box, post } = world.open();
