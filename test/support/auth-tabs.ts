@@ -44,7 +44,7 @@ export const openBrowser = (): Promise<Pages> => pages(script, importMap);
 
 /** The app in a tab that is loaded. `url`: of the token server. */
 export async function appIn(tab: Page, url: string) {
-  await tab.waitForFunction(() => 'open' in globalThis);
+  await tab.waitForFunction(() => 'open' in globalThis, undefined, { polling: 20 });
   await tab.evaluate((url) => (globalThis as unknown as App).open(url), url);
   return {
     tab,

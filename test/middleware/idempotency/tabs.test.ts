@@ -62,7 +62,7 @@ afterEach(async () => {
 });
 
 async function ready(tab: Page): Promise<void> {
-  await tab.waitForFunction(() => 'submit' in globalThis);
+  await tab.waitForFunction(() => 'submit' in globalThis, undefined, { polling: 20 });
 }
 
 function submit(tab: Page, path: string, requestId: string, options: IdempotencyOptions = {}): Promise<Submitted> {
@@ -122,7 +122,9 @@ test('idempotency sends the request from a tab that waits when the first tab is 
   void submit(closing, path, 'order', { lease }).catch(() => {});
   await server.until(({ busy }) => busy.length === 1);
   const waiting = submit(staying, path, 'order');
-  await staying.waitForFunction(() => (globalThis as unknown as Shop).events.includes('idempotency.awaited'));
+  await staying.waitForFunction(() => (globalThis as unknown as Shop).events.includes('idempotency.awaited'), undefined, {
+    polling: 20,
+  });
   await closing.close();
   tabs = [staying];
   expect(await waiting).toMatchObject({ status: 200, replayed: false });
