@@ -110,7 +110,7 @@ export async function simulateStorm({ client, server }: Variant, scale: Scale): 
   );
   const transport: Fetch = (input, init) => {
     requests[second()]! += 1;
-    return handleOrLeave(handle, new Request(input as string), init?.signal ?? undefined);
+    return handleOrLeave(handle, new Request(input), init?.signal ?? undefined);
   };
   const policies = client(random(2));
   const clients = Array.from({ length: scale.clients }, (): KyoaFetch =>
@@ -136,7 +136,7 @@ export async function simulateStorm({ client, server }: Variant, scale: Scale): 
   return { calls: begun, good, requests };
 }
 
-/** A client that leaves has its error at once. The server goes on, as most do: it does not see that nobody waits. */
+/** A client that leaves has its error at once. The server goes on, as most do: it does not see that no client waits. */
 async function handleOrLeave(
   handle: (request: Request) => Promise<Response>,
   request: Request,

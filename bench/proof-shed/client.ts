@@ -5,7 +5,7 @@ import { random } from '../lib/simulate.ts';
 /** What the parent process orders. Durations are in ms. */
 export interface Order {
   readonly origin: string;
-  /** Requests a second, at the times of a Poisson process whatever the server does; or so many at a time. */
+  /** Requests a second, at the times of a Poisson process, regardless of the server; or so many at a time. */
   readonly load: { readonly rate: number } | { readonly together: number };
   /** Without its first part, `settle`, which is not counted. */
   readonly duration: number;
@@ -19,9 +19,9 @@ export interface Figures {
   readonly refused: number;
   /** Requests a second that were given up, or failed. */
   readonly lost: number;
-  /** Of the good answers, ms. */
-  readonly p50: number;
-  readonly p99: number;
+  /** Of the good answers, ms. Absent if there were none. */
+  readonly p50: number | undefined;
+  readonly p99: number | undefined;
   /** How far the calls were behind their schedule, ms. */
   readonly late: number;
 }
@@ -73,7 +73,7 @@ async function run({ origin, load, duration, settle }: Order): Promise<Figures> 
   await Promise.all(calls);
   agent.destroy();
   latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.floor(share * latencies.length)] ?? Number.NaN;
+  const at = (share: number): number | undefined => latencies[Math.floor(share * latencies.length)];
   const perSecond = (count: number): number => (1_000 * count) / duration;
   return {
     good: perSecond(latencies.length),

@@ -33,7 +33,7 @@ export interface DeadlineOptions {
    * @default 'Connect-Timeout-Ms'
    */
   readonly header?: string | undefined;
-  /** In a handler, the longest time until the response, whatever the client sends. @default no bound */
+  /** In a handler, the longest time until the response, regardless of what the client sends. @default no bound */
   readonly max?: number | undefined;
   /** A handler refuses a request that has less time left: it would be answered too late. @default 5 */
   readonly min?: number | undefined;

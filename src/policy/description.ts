@@ -61,7 +61,7 @@ const sentences: Readonly<Record<string, (policy: Policy) => string>> = {
         ),
     ]),
   shed: () =>
-    'refuses, in a handler, what the server cannot answer in time: by a learned concurrency and the event loop',
+    'refuses, in a handler, what the server cannot serve in time: by a learned concurrency and the event loop',
   deadline: ({ options: { header = 'Connect-Timeout-Ms', max } }) =>
     `sends the time that is left in ${String(header)}; a handler answers ${max === undefined ? 'by its deadline' : `within ${ms(Number(max))}`}`,
   latest: () => 'lets a newer call replace an older one with the same key',

@@ -27,7 +27,7 @@ export const deadline = (): Exhibit => {
     title: 'deadline',
     about:
       'The server needs three requests to another service for each call, and its callers do not wait for long. With deadline ' +
-      'the server knows how long, and stops with the caller. The other one works on for nobody.',
+      'the server knows how long, and stops with the caller. The other one works on in vain.',
     weather: { latency: { median: 250, sigma: 0.6 } },
     rate: 5,
     without: { outer: patience, transport: server('plain', []) },
@@ -67,7 +67,7 @@ export const shed = (): Exhibit => ({
 
 type Work = (request: Request, ctx: Context) => Promise<Response>;
 
-/** A fetch whose requests a handler responds to. Its client has its error when it leaves, whatever the handler does. */
+/** A fetch whose requests a handler responds to. Its client has its error when it leaves, regardless of the handler. */
 function handled(use: readonly Middleware[], work: Work): Fetch {
   const handle = kyoa.createHandler({ use }, work);
   return (input, init) =>

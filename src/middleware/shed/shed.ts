@@ -1,4 +1,4 @@
-/** Refuses requests that a busy server could not answer in time, before any work. For handlers; placed outermost. */
+/** Refuses requests that a busy server could not serve in time, before any work. For handlers; placed outermost. */
 import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { KyoaError } from '../../core/errors.ts';
