@@ -9,6 +9,9 @@ import { StorageError } from '../../src/core/errors.ts';
 import { invalid, delay, knownKeys } from '../../src/core/options.ts';
 import type { Entry, Storage, Version } from '../../src/core/storage.ts';
 
+export { shared } from '../limit/storage.ts';
+export type { SharedOptions } from '../limit/shared.ts';
+
 /**
  * The options of `file()`.
  *
