@@ -179,7 +179,7 @@ async function offerTokens(): Promise<[number, number, number, number, number]> 
   let log: { readonly at: number; readonly tokens: number }[] = [];
   let [refused, sent, tokensSent, waited] = [0, 0, 0, 0];
   const server: Fetch = async (input) => {
-    const tokens = Number(new URL(String(input)).searchParams.get('real'));
+    const tokens = Number(new URL(input instanceof Request ? input.url : input).searchParams.get('real'));
     const at = performance.now();
     log = log.filter((entry) => entry.at > at - window);
     const used = log.reduce((sum, entry) => sum + entry.tokens, 0);

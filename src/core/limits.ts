@@ -39,7 +39,7 @@ export interface Pauses {
   readonly left: number;
   /** How many processes share the limit, this one included. */
   readonly members: number;
-  /** Tells the others of a pause, ms. */
+  /** Reports a pause to the others, ms. */
   add(pause: number): void;
 }
 

@@ -15,7 +15,7 @@ export interface ReadQuota {
 }
 
 export function readQuotas(headers: Headers): readonly ReadQuota[] {
-  // A response from a cache tells of the time when it was stored.
+  // The fields of a response from a cache are as old as the response.
   if (headers.has('age')) return [];
   const quotas = structuredQuotas(headers);
   return quotas.length > 0 ? quotas : plainQuota(headers);

@@ -79,7 +79,7 @@ export function costsOf(rates: readonly KeyRate[], ctx: Context): Costs {
   return rates.map(({ cost = one, count = 1 }) => (cost === one ? 1 : Math.min(cost(ctx), count)));
 }
 
-/** Tells the rates what the response to a call says of them. */
+/** Reports the response to a call to the rates. */
 export function settleRates(rates: readonly KeyRate[], { starts }: Permit, response: Response): void {
   rates.forEach(({ starts: rate, spent }, index) => {
     const start = starts[index]!;

@@ -85,7 +85,7 @@ describe('announced', () => {
     expect(await startsAfterFirst(fields, 3)).toEqual([0, 0, 0]);
   });
 
-  test('holds all calls back after a 429, for as long as Retry-After says, whatever the other fields say', async () => {
+  test('holds all calls back after a 429, for as long as Retry-After says, and ignores the other fields', async () => {
     const fields = { 'retry-after': '7', ratelimit: '"a";r=0;t=100' };
     expect(await startsAfterFirst(fields, 3, 429)).toEqual([7_000, 7_000, 7_000]);
   });
