@@ -46,7 +46,9 @@ async function proveInNode(kind: Kind): Promise<void> {
   await using site = await openSite(kind, { seed, chaos: smoke ? 2_000 : 6_000, keep: 604_800_000 });
   const calm = await site.calm();
   faults.push(...calm.faults.map((fault) => `${kind}, calm: ${fault}`));
-  console.log(`${kind}: ${calm.kept} orders kept while the server was away, ${calm.requests} requests when it came back`);
+  console.log(
+    `${kind}: ${calm.kept} orders kept while the server was away, ${calm.requests} requests when it came back`,
+  );
   const rows: (string | number)[][] = [];
   for (let n = 1; n <= rounds; n += 1) {
     const round = await site.round();

@@ -43,7 +43,17 @@ export const cases: Readonly<Record<string, Case>> = {
     await until(async () => (await box.waiting()).length === 0, 10, 'nothing waits');
     const outcomes: unknown[] = [];
     for await (const { id, response } of box.settled()) if (outcomes.push([id, response?.status]) === 3) break;
-    return [[statuses(shop), outcomes], ['a 400, b 201, c 201', [['a', 400], ['b', 201], ['c', 201]]]];
+    return [
+      [statuses(shop), outcomes],
+      [
+        'a 400, b 201, c 201',
+        [
+          ['a', 400],
+          ['b', 201],
+          ['c', 201],
+        ],
+      ],
+    ];
   },
 
   async 'a 503 stays, and so do a 429 and a cut connection'(shop) {
@@ -73,7 +83,13 @@ export const cases: Readonly<Record<string, Case>> = {
     canRenew = true;
     await until(async () => (await box.waiting()).length === 0, 10, 'nothing waits');
     const accepted = shop.seen.filter(({ status }) => status === 201).map(({ id }) => id);
-    return [[waiting, accepted], [['a', 'b'], ['a', 'b']]];
+    return [
+      [waiting, accepted],
+      [
+        ['a', 'b'],
+        ['a', 'b'],
+      ],
+    ];
   },
 
   async 'a 401 of a user who was signed out waits for the next sign-in'(shop) {
@@ -88,7 +104,10 @@ export const cases: Readonly<Record<string, Case>> = {
     await sleep(1_000);
     const last = shop.seen.at(-1)!;
     // Without `key`, each sign-in may be that of another user: then the order waits on.
-    return [[waiting, last.status === 201 ? 'Bearer new' : (await box.waiting()).length], [1, 1]];
+    return [
+      [waiting, last.status === 201 ? 'Bearer new' : (await box.waiting()).length],
+      [1, 1],
+    ];
   },
 
   async "another user's entries are never sent as this one's"(shop) {
@@ -108,7 +127,10 @@ export const cases: Readonly<Record<string, Case>> = {
     user = 'ada';
     await until(async () => (await box.waiting()).length === 0, 10, 'nothing waits');
     const own = ({ id, token }: Seen): boolean => token === `Bearer of-${id.slice(0, 3)}`;
-    return [[asBob.map(({ id }) => id), shop.seen.length, shop.seen.every(own)], [['bob-1'], 3, true]];
+    return [
+      [asBob.map(({ id }) => id), shop.seen.length, shop.seen.every(own)],
+      [['bob-1'], 3, true],
+    ];
   },
 
   async 'a user who is changed while a replay is on its way sends it once more as himself'(shop) {

@@ -33,9 +33,19 @@ export async function proveInChromium({ seed, orders }: { seed: number; orders: 
   const ledger = new Ledger(random(seed + 1));
   const { server, origin } = await serve(ledger);
   const path = findChromium();
-  const browser = await chromium.launch({ ...(path && { executablePath: path }), args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({
+    ...(path && { executablePath: path }),
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
   const context = await browser.newContext();
-  const count = { 'switched off': 0, 'switched off for a tab': 0, closed: 0, crashed: 0, reloaded: 0, 'worker stopped': 0 };
+  const count = {
+    'switched off': 0,
+    'switched off for a tab': 0,
+    closed: 0,
+    crashed: 0,
+    reloaded: 0,
+    'worker stopped': 0,
+  };
   const statuses: Record<string, number> = {};
   try {
     const tabs = await Promise.all([openTab(context, origin), openTab(context, origin)]);

@@ -172,7 +172,10 @@ function faultsOf(chance: () => number): Faults {
 async function sizeOfFile(path: string): Promise<Size> {
   using db = new DatabaseSync(path, { readOnly: true });
   const { entries } = db.prepare('SELECT count(*) AS entries FROM entry').get() as { entries: number };
-  const bytes = [path, `${path}-wal`].reduce((sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0), 0);
+  const bytes = [path, `${path}-wal`].reduce(
+    (sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
   return { entries, bytes };
 }
 

@@ -14,7 +14,10 @@ const warmup = 3;
 const most = { heap: 2_000_000, handles: 2, bytes: 2_000_000 };
 
 /** Resolves to the faults. */
-export async function soak(kinds: readonly Kind[], { seed, minutes }: { seed: number; minutes: number }): Promise<string[]> {
+export async function soak(
+  kinds: readonly Kind[],
+  { seed, minutes }: { seed: number; minutes: number },
+): Promise<string[]> {
   const faults: string[] = [];
   const sites = new Map<Kind, Site>();
   const measures = new Map<Kind, Measure[]>(kinds.map((kind) => [kind, []]));
@@ -53,6 +56,7 @@ function growth(all: readonly Measure[]): string[] {
     .map((name) => `${name} has grown by ${grown(name)}`);
   // What lives for a minute depends on the orders of the last one: an entry for each kill would show.
   const entries = grown('entries');
-  if (entries > 100 && entries > grown('kills') / 4) faults.push(`${entries} entries more after ${grown('kills')} kills`);
+  if (entries > 100 && entries > grown('kills') / 4)
+    faults.push(`${entries} entries more after ${grown('kills')} kills`);
   return faults;
 }

@@ -18,7 +18,9 @@ interface Scope {
 const scope = globalThis as unknown as Scope;
 const open = (): Promise<Cache> => caches.open('app');
 scope.addEventListener('install', (event) =>
-  event.waitUntil(Promise.all([scope.skipWaiting(), open().then((cache) => cache.addAll(['/', '/page.js', '/empty']))])),
+  event.waitUntil(
+    Promise.all([scope.skipWaiting(), open().then((cache) => cache.addAll(['/', '/page.js', '/empty']))]),
+  ),
 );
 scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()));
 scope.addEventListener('fetch', (event) => {

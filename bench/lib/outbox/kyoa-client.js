@@ -1,0 +1,5 @@
+import { indexeddb } from '../../../adapters/storage/indexeddb.ts';
+import kyoa from '../../../src/index.ts';
+import { outbox } from '../../../src/outbox.ts';
+
+export const api = kyoa.extend({ storage: indexeddb('orders'), use: (stack) => [outbox(), ...stack] });

@@ -1,0 +1,2 @@
+import './shell.js';
+import './kyoa-client.js';
