@@ -122,9 +122,13 @@ test('idempotency sends the request from a tab that waits when the first tab is 
   void submit(closing, path, 'order', { lease }).catch(() => {});
   await server.until(({ busy }) => busy.length === 1);
   const waiting = submit(staying, path, 'order');
-  await staying.waitForFunction(() => (globalThis as unknown as Shop).events.includes('idempotency.awaited'), undefined, {
-    polling: 20,
-  });
+  await staying.waitForFunction(
+    () => (globalThis as unknown as Shop).events.includes('idempotency.awaited'),
+    undefined,
+    {
+      polling: 20,
+    },
+  );
   await closing.close();
   tabs = [staying];
   expect(await waiting).toMatchObject({ status: 200, replayed: false });
