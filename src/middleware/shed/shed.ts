@@ -1,6 +1,7 @@
-/** Refuses requests that a busy server could not serve in time, before any work. For handlers; placed outermost. */
+/** Refuses requests that a busy server could not serve in time, before any work. For handlers; placed inside `deadline` and `timeout`, outside all work. */
 import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
+import { afterUnref, type Timer } from '../../core/engine/timers.ts';
 import { KyoaError } from '../../core/errors.ts';
 import {
   count,
@@ -55,6 +56,9 @@ export interface ShedOptions {
   readonly random?: (() => number) | undefined;
 }
 
+/** ms that a request counts after its client has left. */
+const longestAfterAbort = 60_000;
+
 type ShedSettings = Settings<ShedOptions, 'urgency'>;
 
 /**
@@ -102,8 +106,8 @@ export const shedOptions: PolicyOptions<ShedSettings> = /* @__PURE__ */ policyOp
  * a 503 and a `Retry-After` before any work, so that the others are served as quickly as on a quiet day. It is refused if
  * it has waited too long for the event loop, or if as many requests run as the server can serve without a queue.
  *
- * A request counts until the handler has responded, or until its client leaves. A body that is still being sent does not
- * count. The policy has no effect on Workers, where the platform starts further isolates.
+ * A request counts until the handler has responded or failed; after its client has left, for a minute at most. A body that is
+ * still being sent does not count. The policy has no effect on Workers, where the platform starts further isolates.
  *
  * Per call: `shed: false` admits the request without counting it.
  *
@@ -155,8 +159,13 @@ export function shed(options: ShedOptions = {}): Shedder {
       concurrency.record(performance.now() - started, running, isGood);
       running -= 1;
     };
-    ctx.onAbort(() => end(false)); // a handler that ignores the abort may never respond
+    // The work of a handler that ignores the abort goes on, and still takes capacity. It may never end.
+    let timer: Timer;
+    ctx.onAbort(() => {
+      if (!isOver) timer = afterUnref(longestAfterAbort, () => end(false));
+    });
     const outcome = await settle(next());
+    clearTimeout(timer);
     end(outcome.response !== undefined && outcome.response.status < 500);
     return unwrap(outcome);
   };

@@ -74,7 +74,8 @@ describe('a handler with a limit', () => {
     running[0]!.resolve(new Response());
   });
 
-  test('counts a request until its handler has failed, or its client has left', async () => {
+  test('counts a request until its handler has failed, or, after its client has left, for a minute', async () => {
+    vi.useFakeTimers();
     const { handle, running, policy } = held({ min: 1, max: 1 });
     const failing = reasonOf(handle(request()));
     running[0]!.reject(new RangeError('broken'));
@@ -85,10 +86,22 @@ describe('a handler with a limit', () => {
     const leaving = reasonOf(handle(request(undefined, client.signal)));
     expect(policy.snapshot().running).toBe(1);
     client.abort(new Error('gone'));
-    expect(policy.snapshot().running).toBe(0); // a handler that ignores the abort may run for ever
+    await vi.advanceTimersByTimeAsync(59_999);
+    expect([(await handle(request())).status, policy.snapshot().running]).toEqual([503, 1]); // its work goes on
+    await vi.advanceTimersByTimeAsync(1);
+    expect(policy.snapshot().running).toBe(0);
     running[1]!.resolve(new Response());
     await leaving;
     expect(policy.snapshot().running).toBe(0);
+
+    const another = new AbortController();
+    const late = reasonOf(handle(request(undefined, another.signal)));
+    another.abort(new Error('gone'));
+    running[2]!.resolve(new Response());
+    await late;
+    await vi.advanceTimersByTimeAsync(0);
+    expect([policy.snapshot().running, vi.getTimerCount()]).toEqual([0, 0]);
+    vi.useRealTimers();
   });
 
   test('admits a call with shed: false, and does not count it', async () => {
