@@ -36,8 +36,8 @@ interface ReservedStart extends Start {
 
 /** Unused units are given back after this long at the latest, ms. */
 const longestLife = 100;
-/** In a window of this length a slice is 1 % of the count at most, ms. */
-const longWindow = 100 * longestLife;
+/** A slice of at most this share of the count is part of it: that hardly slows the rate. */
+const smallShare = 0.01;
 /** A call may use a slice that it waits for so much later, ms: the event loop may be busy. */
 const longestLag = 250;
 /** Units whose reservation took longer than this are not used, ms: the process was frozen meanwhile. */
@@ -48,8 +48,8 @@ export function sharedRate(store: Store, options: SharedRateOptions): Starts {
   /** How long the units of a slice may be used: until they would all be free again, and not too short for a timer. */
   const life = Math.min(Math.max((longest * window) / count, window / 200), longestLife);
   // In any window the store grants one slice at once, and then one unit each interval. Units that were granted `life`
-  // before it may be used in it, too. In a long window the slice is part of the count, because it hardly slows the rate.
-  const steady = window >= longWindow ? Math.max(1, count - longest + 1) : count;
+  // before it may be used in it, too.
+  const steady = longest <= smallShare * count ? count - longest + 1 : count;
   const interval = (window + life) / steady;
   // One slice less: what a process has reserved when the store fails, or returns, comes on top.
   const local = localRate({ interval: (window + life) / Math.max(1, count - longest), burst: longest, members });
