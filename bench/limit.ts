@@ -1,7 +1,7 @@
 /**
  * `npm run bench:limit`: what a permit of a shared limit costs at 10,000 calls a second, beside peers on the same Redis;
  * and a server with quotas of requests and tokens, as those of language models have, under 95 % of its quotas.
- * `--smoke` takes seconds. Peers: npm install --prefix bench
+ * `--tokens` runs the quotas alone. `--smoke` takes seconds. Peers: npm install --prefix bench
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -16,6 +16,8 @@ import { installed, printHead, printLeftOut, printTable, save, versionsOf } from
 const smoke = process.argv.includes('--smoke');
 const perSecond = 10_000;
 const rounds = smoke ? 1 : 5;
+/** Only the quotas. */
+const only = process.argv.includes('--tokens');
 const length = smoke ? 500 : 3_000;
 /** Calls that wait at a time, at most: a contender that cannot keep up is not flooded. */
 const mostWaiting = 2_000;
@@ -109,27 +111,7 @@ const versions = await versionsOf(['bottleneck', 'rate-limiter-flexible', 'iored
 printHead(`A permit at ${perSecond} calls a second, ${rounds} rounds of ${length} ms`, versions);
 const present = installed(contenders, versions);
 const results = new Map(present.map(([name]) => [name, [] as Figures[]]));
-for (let round = 0; round < rounds; round += 1) {
-  for (const [name, { open }] of present) results.get(name)!.push(await offer(await open()));
-}
-const median = (name: string, figure: (figures: Figures) => number): number => {
-  const sorted = results
-    .get(name)!
-    .map(figure)
-    .toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
-};
-const base = median('no limit', ({ cpu }) => cpu);
-printTable(
-  ['calls/s', 'wait, us', 'CPU a permit, us'],
-  present.map(([name]) => [
-    name,
-    median(name, (figures) => figures.perSecond),
-    median(name, ({ wait }) => wait),
-    (median(name, ({ cpu }) => cpu) - base).toFixed(1),
-  ]),
-);
-printLeftOut(contenders, present);
+if (!only) await comparePermits();
 
 const quotas = await offerTokens();
 printTable(
@@ -142,6 +124,30 @@ client.disconnect();
 await redis.stop();
 // Peers keep timers.
 process.exit(smoke || quotas[3] === 0 ? 0 : 1);
+
+async function comparePermits(): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, { open }] of present) results.get(name)!.push(await offer(await open()));
+  }
+  const median = (name: string, figure: (figures: Figures) => number): number => {
+    const sorted = results
+      .get(name)!
+      .map(figure)
+      .toSorted((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)]!;
+  };
+  const base = median('no limit', ({ cpu }) => cpu);
+  printTable(
+    ['calls/s', 'wait, us', 'CPU a permit, us'],
+    present.map(([name]) => [
+      name,
+      median(name, (figures) => figures.perSecond),
+      median(name, ({ wait }) => wait),
+      (median(name, ({ cpu }) => cpu) - base).toFixed(1),
+    ]),
+  );
+  printLeftOut(contenders, present);
+}
 
 /** Makes 10,000 calls a second, as evenly as timers permit. */
 async function offer(call: () => PromiseLike<unknown>): Promise<Figures> {

@@ -286,6 +286,20 @@ const rejected: readonly Probe[] = [
     says: 'An adapter imports src/core, src/telemetry and packages',
   },
   {
+    what: 'a part of a shared limit importing a policy',
+    file: 'adapters/limit/reaching.ts',
+    code: `export { tidy } from '../../src/middleware/tidy.ts';\n`,
+    rule: imports,
+    says: 'A part of a shared limit imports src/core',
+  },
+  {
+    what: 'the storage of Redis importing a policy',
+    file: 'adapters/storage/redis.ts',
+    code: `export { tidy } from '../../src/middleware/tidy.ts';\n`,
+    rule: imports,
+    says: 'A storage imports src/core, its part in adapters/limit and packages.',
+  },
+  {
     what: 'a source of policy documents importing a policy',
     file: 'adapters/policy/reaching.ts',
     code: `export { tidy } from '../../src/middleware/tidy.ts';\n`,
