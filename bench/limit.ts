@@ -178,8 +178,8 @@ async function offer(call: () => PromiseLike<unknown>): Promise<Figures> {
  * before, and its response says what they were.
  */
 async function offerTokens(): Promise<[number, number, number, number, number]> {
-  const window = smoke ? 1_000 : 10_000;
-  const time = smoke ? 4_000 : 60_000;
+  const window = smoke ? 1_000 : 60_000;
+  const time = smoke ? 4_000 : 130_000;
   const quota = { requests: window / 10, tokens: 10 * window };
   const use = 0.95;
   let log: { readonly at: number; readonly tokens: number }[] = [];
