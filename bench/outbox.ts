@@ -1,6 +1,6 @@
 /**
  * `npm run bench:outbox`: queues for requests that are made without a network, in the same app and the same scripts in Chromium. The
- * table has what each has lost, sent twice, and sent before an earlier order, of those that the app was told are kept or sent.
+ * table has what each has lost, sent twice, and sent before an earlier order, of those that the app believes to be kept or sent.
  */
 import { chromium, type Page } from 'playwright';
 
@@ -12,7 +12,7 @@ const count = process.argv.includes('--smoke') ? 5 : 20;
 
 interface Script {
   readonly title: string;
-  /** Resolves to the orders that the app was told are kept or sent, in their order. */
+  /** Resolves to the orders that the app believes to be kept or sent, in their order. */
   run(app: App): Promise<readonly string[]>;
 }
 
@@ -49,7 +49,7 @@ const scripts: readonly Script[] = [
   {
     title: 'then three 503s',
     async run(app) {
-      app.answer = (n) => (n <= 3 ? 503 : 201);
+      app.status = (n) => (n <= 3 ? 503 : 201);
       const promised = await offline(app, await app.open());
       await app.online(promised.length);
       return promised;
@@ -58,7 +58,7 @@ const scripts: readonly Script[] = [
   {
     title: 'then three 401s',
     async run(app) {
-      app.answer = (n) => (n <= 3 ? 401 : 201);
+      app.status = (n) => (n <= 3 ? 401 : 201);
       const promised = await offline(app, await app.open());
       await app.online(promised.length);
       return promised;
@@ -67,7 +67,7 @@ const scripts: readonly Script[] = [
   {
     title: 'then a 400 for the first',
     async run(app) {
-      app.answer = (n) => (n === 1 ? 400 : 201);
+      app.status = (n) => (n === 1 ? 400 : 201);
       const [, ...others] = await offline(app, await app.open());
       await app.online(others.length);
       return others;
@@ -76,7 +76,7 @@ const scripts: readonly Script[] = [
   {
     title: 'then three lost responses',
     async run(app) {
-      app.answer = (n) => (n <= 3 ? 'cut' : 201);
+      app.status = (n) => (n <= 3 ? 'lost' : 201);
       const promised = await offline(app, await app.open());
       await app.online(promised.length);
       return promised;

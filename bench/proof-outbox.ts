@@ -1,6 +1,6 @@
 /**
  * `npm run proof:outbox`: orders that are made while the network and the server fail, and while processes and tabs are killed and
- * frozen. The server's ledger must have each order once that its caller was told is sent or kept, and in order within its lane.
+ * frozen. The server's ledger must have each order once that its caller believes to be sent or kept, and in order within its lane.
  * In Node on a file and on Redis, in Chromium with two tabs and a service worker. `file`, `redis`, `chromium` or `cases` as an
  * argument selects a part. `--smoke` takes some seconds; `--soak=30m` is rounds in Node for this time, with what they leave.
  */

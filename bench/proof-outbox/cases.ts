@@ -59,8 +59,8 @@ export const cases: Readonly<Record<string, Case>> = {
   async 'a 503 stays, and so do a 429 and a cut connection'(shop) {
     const { box, order } = shop.open();
     await all(['a', 'b'], order);
-    const answers = [503, 429, undefined, 500, 201, 201];
-    shop.status = () => answers.shift();
+    const next = [503, 429, undefined, 500, 201, 201];
+    shop.status = () => next.shift();
     await until(async () => (await box.waiting()).length === 0, 20, 'nothing waits');
     return [statuses(shop), 'a 503, a 429, a 500, a 201, b 201'];
   },
@@ -168,7 +168,7 @@ export async function runCases(): Promise<string[]> {
         const status = shop.status(String(key), token);
         if (status === undefined) return void request.socket.destroy();
         shop.seen.push({ id: String(key), token, status });
-        response.writeHead(status).end();
+        return void response.writeHead(status).end();
       });
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -109,7 +109,7 @@ export async function proveInChromium({ seed, orders }: { seed: number; orders: 
     await switchAll(context, false);
     for (const { session } of tabs) await network(session, false);
     const drained = performance.now();
-    await until(async () => (await waits(tabs[0]!.page)).length === 0, 90, 'nothing waits');
+    await until(async () => (await waits(tabs[0].page)).length === 0, 90, 'nothing waits');
     const seconds = Math.round((performance.now() - drained) / 100) / 10;
     const faults = [...missing(ledger, orders), ...outOfOrder(ledger.executions)];
     const executed = ledger.executions.length;
@@ -260,7 +260,7 @@ async function serve(ledger: Ledger): Promise<{ server: Server; origin: string }
   const server = createServer((request, response) => {
     if (request.method === 'POST') return void ledger.respond(request, response).catch(() => response.destroy());
     const [type, text] = files[request.url!] ?? ['text/plain', ''];
-    response.setHeader('content-type', type).end(text);
+    return void response.setHeader('content-type', type).end(text);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };

@@ -1,4 +1,4 @@
-/** Compares what callers were told with the ledger of the server. */
+/** Compares the responses of callers with the ledger of the server. */
 import type { Execution, Order } from './ledger.ts';
 import type { Note } from './worker.ts';
 

@@ -26,7 +26,7 @@ export interface Task {
 export interface Note {
   readonly id: string;
   readonly status?: number;
-  /** The number of the execution, as the server has told it. */
+  /** The number of the execution, in the response. */
   readonly n?: number;
   readonly error?: string;
 }
@@ -108,12 +108,13 @@ if (import.meta.main) {
     if (command === 'measure') {
       globalThis.gc!();
       const handles = process.getActiveResourcesInfo().length;
-      return void process.send!({ heap: process.memoryUsage().heapUsed, handles } satisfies Report);
+      process.send!({ heap: process.memoryUsage().heapUsed, handles } satisfies Report);
+    } else if (command === 'stop') notes = undefined;
+    else {
+      ({ notes } = command);
+      round += 1;
+      for (const one of lanes) void lane(one);
     }
-    notes = command === 'stop' ? undefined : command.notes;
-    if (notes === undefined) return;
-    round += 1;
-    for (const one of lanes) void lane(one);
   });
   setInterval(() => process.send!({ idle: notes === undefined && unresolved === 0 } satisfies Report), 50);
 }

@@ -6,8 +6,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-import { chromium, type Browser, type Page } from 'playwright';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 
 import { findChromium, root } from '../support/lanes.ts';
 import { bundle } from '../runtimes/bundle.ts';
@@ -33,18 +33,36 @@ beforeAll(async () => {
       return void response.writeHead(201).end();
     }
     const [type, text] = files[request.url!] ?? ['text/plain', ''];
-    response.setHeader('content-type', type).end(text);
+    return void response.setHeader('content-type', type).end(text);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const path = findChromium();
   browser = await chromium.launch({ ...(path && { executablePath: path }), args: ['--no-sandbox', '--disable-gpu'] });
 }, 120_000);
+beforeEach(() => {
+  items.length = 0;
+});
 afterAll(async () => {
   await browser.close();
   server.closeAllConnections();
   server.close();
 });
+
+/** The browser wakes the service worker, without a page of the app. */
+async function sync(context: BrowserContext): Promise<void> {
+  const page = await context.newPage();
+  await page.goto(`${origin}/other`);
+  const session = await context.newCDPSession(page);
+  const registration = new Promise<string>((resolve) => {
+    session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations: [first] }) => {
+      if (first !== undefined) resolve(first.registrationId);
+    });
+  });
+  await session.send('ServiceWorker.enable');
+  const event = { origin, registrationId: await registration, tag: 'kyoa-outbox', lastChance: false };
+  await session.send('ServiceWorker.dispatchSyncEvent', event);
+}
 
 const shown = async (page: Page, line: string): Promise<void> => {
   await page.getByText(line).waitFor();
@@ -71,5 +89,23 @@ test('an order that is made without a network waits, also after a reload, and is
   await context.setOffline(false);
   await shown(page, 'has arrived');
   expect(items).toEqual(['tea', 'coffee']);
+  await context.close();
+}, 60_000);
+
+test('an order whose page is gone is sent by the service worker', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${origin}/offline.html`);
+  await page.evaluate('navigator.serviceWorker.ready.then(() => {})');
+  await context.setOffline(true);
+  await page.getByRole('button').click();
+  await shown(page, 'will be sent');
+  await page.close();
+  await context.setOffline(false);
+  expect(items).toEqual([]);
+
+  await sync(context);
+  await vi.waitUntil(() => items.length > 0, { timeout: 20_000 });
+  expect(items).toEqual(['tea']);
   await context.close();
 }, 60_000);

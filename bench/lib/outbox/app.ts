@@ -32,8 +32,8 @@ export const contenders: Readonly<Record<string, Contender>> = {
 
 export interface App extends AsyncDisposable {
   readonly context: BrowserContext;
-  /** What the server does with the nth request, from 1. `'cut'`: it executes the order, and its response is lost. */
-  answer: (n: number) => number | 'cut';
+  /** The status of the nth request, from 1. `'lost'`: the order is executed, and its response is lost. */
+  status: (n: number) => number | 'lost';
   /** Opens a tab. */
   open(): Promise<Page>;
   /** Resolves to whether the app believes that the order is kept or sent. */
@@ -68,13 +68,12 @@ export async function openApp(browser: Browser, { script, tag }: Contender): Pro
     let text = '';
     for await (const chunk of request.setEncoding('utf8')) text += String(chunk);
     requests += 1;
-    const answer = app.answer(requests);
-    if (answer !== 'cut' && answer >= 400) return void response.writeHead(answer).end();
+    const status = app.status(requests);
+    if (status !== 'lost' && status >= 400) return void response.writeHead(status).end();
     const key = String(request.headers['idempotency-key']);
     if (!keys.has(key)) executed.push((JSON.parse(text) as { readonly id: string }).id);
     keys.add(key);
-    if (answer === 'cut') request.socket.destroy();
-    else response.writeHead(answer).end();
+    return void (status === 'lost' ? request.socket.destroy() : response.writeHead(status).end());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -82,7 +81,7 @@ export async function openApp(browser: Browser, { script, tag }: Contender): Pro
 
   const app: App = {
     context,
-    answer: () => 201,
+    status: () => 201,
     async open() {
       const page = await context.newPage();
       await page.goto(origin);

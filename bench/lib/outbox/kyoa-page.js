@@ -1,3 +1,4 @@
+/** An order has its id as its key. */
 import { api } from './kyoa-client.js';
 
 globalThis.press = async (order) => {

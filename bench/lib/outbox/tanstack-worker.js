@@ -1,1 +1,2 @@
+/** TanStack has no part in a service worker. */
 import './shell.js';

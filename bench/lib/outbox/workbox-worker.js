@@ -1,4 +1,4 @@
-/** As in developer.chrome.com/docs/workbox/modules/workbox-background-sync, "Advanced usage"; the page is told that it was kept. */
+/** As in developer.chrome.com/docs/workbox/modules/workbox-background-sync, "Advanced usage"; the page gets a 202 for what was kept. */
 import './environment.js';
 import './shell.js';
 import { Queue } from 'workbox-background-sync';
