@@ -33,6 +33,8 @@ export interface Round extends Judged {
 
 export interface Size {
   readonly entries: number;
+  /** Those of the entries that are still there in two minutes: not the responses of the last minute. */
+  readonly lasting: number;
   readonly bytes: number;
 }
 
@@ -169,20 +171,21 @@ function faultsOf(chance: () => number): Faults {
   return { refused: share(), cutBefore: share(), cutAfter: share(), delay: chance() < 0.2 ? 300 : 20 };
 }
 
+const twoMinutes = 120_000;
+
 async function sizeOfFile(path: string): Promise<Size> {
   using db = new DatabaseSync(path, { readOnly: true });
-  const { entries } = db.prepare('SELECT count(*) AS entries FROM entry').get() as { entries: number };
-  const bytes = [path, `${path}-wal`].reduce(
-    (sum, name) => sum + (statSync(name, { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  );
-  return { entries, bytes };
+  const counts = db.prepare('SELECT count(*) AS entries, count(*) FILTER (WHERE expires > ?) AS lasting FROM entry');
+  const { entries, lasting } = counts.get(Date.now() + twoMinutes) as Omit<Size, 'bytes'>;
+  const bytes = [path, `${path}-wal`].map((name) => statSync(name, { throwIfNoEntry: false })?.size ?? 0);
+  return { entries, lasting, bytes: bytes.reduce((sum, size) => sum + size) };
 }
 
 async function sizeOfRedis(url: string): Promise<Size> {
   const client = await createClient({ url }).connect();
   const bytes = Number(/used_memory_dataset:(\d+)/.exec(await client.info('memory'))![1]);
-  const entries = await client.dbSize();
+  const keys = await client.keys('*');
+  const times = await Promise.all(keys.map((key) => client.pTTL(key)));
   client.destroy();
-  return { entries, bytes };
+  return { entries: keys.length, lasting: times.filter((left) => left > twoMinutes || left === -1).length, bytes };
 }
