@@ -180,7 +180,8 @@ describe('a rate that processes share', () => {
       const later = allStarts(members).filter((start) => start > back + 1_000);
       expect(most(later, 1_000)).toBeLessThanOrEqual(bound);
       expect(later.length).toBeGreaterThan(200);
-      expect(local(members).length).toBeGreaterThan(0);
+      // A client that has reconnected before its next reservation notices nothing of a restart.
+      if (what === 'paused') expect(local(members).length).toBeGreaterThan(0);
       // The store is in use again.
       expect(local(members).every(({ time }) => time < performance.timeOrigin + back + 5_000)).toBe(true);
     },
