@@ -170,7 +170,7 @@ describe('a rate that processes share', () => {
     ],
   ])(
     'is kept, and no caller sees an error, while Redis is %s',
-    async (_, harm) => {
+    async (what, harm) => {
       const members = await Promise.all([1, 2, 3, 4].map(() => member({ rate })));
       const work = Promise.all(members.map((one) => load(one, 10, 8_000)));
       await delayed(undefined, 1_000);
