@@ -1,13 +1,15 @@
 /**
  * `npm run proof:outbox`: orders that are made while the network and the server fail, and while processes and tabs are killed and
  * frozen. The server's ledger must have each order once that its caller believes to be sent or kept, and in order within its lane.
- * In Node on a file and on Redis, in Chromium with two tabs and a service worker. `file`, `redis`, `chromium` or `cases` as an
+ * In Node on a file and on Redis, in Chromium with two tabs and a service worker, and in Firefox, if it is installed. `file`, `redis`, `chromium`, `firefox` or `cases` as an
  * argument selects a part. `--smoke` takes some seconds; `--soak=30m` is rounds in Node for this time, with what they leave.
  */
 import { parseArgs } from 'node:util';
 
 import { runCases } from './proof-outbox/cases.ts';
 import { proveInChromium } from './proof-outbox/in-chromium.ts';
+import { findFirefox } from './proof-outbox/firefox.ts';
+import { proveInFirefox } from './proof-outbox/in-firefox.ts';
 import { openSite, type Kind, type Round } from './proof-outbox/in-node.ts';
 import { soak } from './proof-outbox/soak.ts';
 import { printTable } from './lib/report.ts';
@@ -36,6 +38,12 @@ if (values.soak === undefined) {
     const result = await proveInChromium({ seed, orders: smoke ? 40 : 500 });
     faults.push(...result.faults.map((fault) => `Chromium: ${fault}`));
     console.log('Chromium', { ...result, faults: result.faults.length });
+  }
+  const firefox = findFirefox();
+  if (isSelected('firefox') && !smoke && firefox !== undefined) {
+    const result = await proveInFirefox(firefox, { seed, orders: 200 });
+    faults.push(...result.faults.map((fault) => `Firefox: ${fault}`));
+    console.log('Firefox', { ...result, faults: result.faults.length });
   }
 } else faults.push(...(await soak(kinds, { seed, minutes: Number.parseFloat(values.soak) })));
 for (const fault of faults) console.error(fault);

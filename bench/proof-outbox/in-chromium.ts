@@ -17,7 +17,7 @@ import { outOfOrder } from './judge.ts';
 import { Ledger, noFaults, type Order } from './ledger.ts';
 import { until } from './processes.ts';
 
-const lanes = ['tea', 'coffee', 'cocoa', 'water'];
+export const lanes = ['tea', 'coffee', 'cocoa', 'water'];
 
 export interface BrowserResult {
   readonly orders: number;
@@ -234,7 +234,7 @@ async function press(page: Page, order: Order, size = 0): Promise<string> {
   return Promise.race([called as Promise<string>, gone, sleep(30_000, 'no response')]);
 }
 
-function missing({ executions }: Ledger, orders: number): string[] {
+export function missing({ executions }: Ledger, orders: number): string[] {
   const count = new Map<string, number>();
   for (const { key, order } of executions) {
     const id = `app-${order.lane}-${order.n}`;
@@ -248,7 +248,7 @@ function missing({ executions }: Ledger, orders: number): string[] {
   );
 }
 
-async function serve(ledger: Ledger): Promise<{ server: Server; origin: string }> {
+export async function serve(ledger: Ledger): Promise<{ server: Server; origin: string }> {
   const scriptOf = (name: string): Promise<string> =>
     bundleModule(root, { entry: `import './bench/proof-outbox/browser/${name}.ts';` });
   const files: Record<string, readonly [type: string, text: string]> = {
