@@ -17,7 +17,11 @@ const minify = plugin.default as unknown as typeof plugin.default.default;
 const root = join(import.meta.dirname, '../..');
 const entry = join(root, 'bench/entry.mjs');
 
-const built: Readonly<Record<string, string>> = { kyoa: 'dist/src/index.js', 'kyoa/events': 'dist/src/events.js' };
+const built: Readonly<Record<string, string>> = {
+  kyoa: 'dist/src/index.js',
+  'kyoa/events': 'dist/src/events.js',
+  'kyoa/outbox': 'dist/src/outbox.js',
+};
 
 /** Treats `code` as a module in this folder. `kyoa` resolves to the package that `npm run build` created. */
 export async function bundled(code: string): Promise<Size> {

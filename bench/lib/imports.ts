@@ -16,6 +16,7 @@ export default createFetch({ use: [timeout(30_000), dedupe(), retry()] });`,
   'createFetch, standard': `export { createFetch, standard } from 'kyoa';`,
   kyoa: `export { default } from 'kyoa';`,
   events: `export { events } from 'kyoa/events';`,
+  outbox: `export { outbox } from 'kyoa/outbox';`,
 };
 
 /** Each policy beside `createFetch`. */

@@ -68,7 +68,7 @@ if (import.meta.main) {
     storage: await open(where),
     use: (stack) => [box, ...stack],
     timeout: { total: 10_000, headers: 5_000 },
-    idempotency: { lease, ttl: 60_000 },
+    idempotency: { ttl: 60_000 },
     throwHttpErrors: false,
   });
   let notes: string | undefined;

@@ -16,6 +16,5 @@ export const api = kyoa.extend({
   storage: indexeddb('orders'),
   use: (stack) => [box, ...stack],
   timeout: { total: 3_000, headers: 1_000 },
-  idempotency: { lease },
   throwHttpErrors: false,
 });
