@@ -5,7 +5,7 @@ import { outbox } from '../../src/outbox.ts';
 
 const [url = '', path = '', lease = '', ...ids] = process.argv.slice(2);
 const box = outbox({ lease: Number(lease), backoff: () => 50, wait: 60_000 });
-const api = createFetch({ use: [box], storage: file(path) });
+const api = createFetch({ use: [box], storage: file(path, { durability: 'process' }) });
 const keepsAlive = setInterval(() => {}, 1_000);
 process.on('disconnect', () => clearInterval(keepsAlive));
 const post = async (id: string): Promise<void> => {

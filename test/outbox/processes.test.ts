@@ -25,7 +25,7 @@ let said: string[];
 beforeEach(async () => {
   server = await ledger();
   folder = mkdtempSync(join(tmpdir(), 'kyoa-outbox-'));
-  storage = file(join(folder, 'box.db'));
+  storage = file(join(folder, 'box.db'), { durability: 'process' }); // a process that is frozen while it writes holds up all
   box = outbox({ lease, backoff: () => 50 });
   said = [];
 });
