@@ -60,9 +60,7 @@ describe('the editor of the playground', () => {
   );
 
   test.for(objects)('has every option within %s', ([name, { options = {} }]) => {
-    expect(Object.keys(options).filter((option) => !shown.get(name)?.has(option))).toEqual(
-      leftOut[name] ?? [],
-    );
+    expect(Object.keys(options).filter((option) => !shown.get(name)?.has(option))).toEqual(leftOut[name] ?? []);
   });
 
   test('takes the defaults of kyoa', () => {
