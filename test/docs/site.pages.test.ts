@@ -177,10 +177,13 @@ describe('in Chromium', { timeout: 60_000 }, () => {
     const page = await visit('');
     // The page listens for the key a little after it has loaded.
     await expect
-      .poll(async () => {
-        await page.keyboard.press('Control+k');
-        return page.getByRole('searchbox').count();
-      })
+      .poll(
+        async () => {
+          await page.keyboard.press('Control+k');
+          return page.getByRole('searchbox').count();
+        },
+        { interval: 500, timeout: 15_000 }, // it loads its box then; the key closes one that is open
+      )
       .toBe(1);
     await page.getByRole('searchbox').fill('rolling deploy of redis');
     await page.locator('.VPLocalSearchBox .result').first().waitFor();
