@@ -25,7 +25,7 @@ export function unreachable({ response, error }: Outcome, ctx: Context): boolean
 /** The request was not sent. */
 const heldBack: ReadonlySet<string> = new Set(['CIRCUIT_OPEN', 'LIMIT_EXCEEDED', 'RENEWAL_TIMEOUT']);
 
-/** The request was not sent, or is being sent by another process. */
+/** The request was not sent, or another process sends it. */
 const notYet: ReadonlySet<string> = new Set(['STORAGE', 'IDEMPOTENCY_CONFLICT']);
 
 /** Statuses of a refusal that may not be the last word. A 401 waits for a new token. */
