@@ -6,7 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import { createHandler, shed } from '../../src/index.ts';
 import { lognormal, random } from '../lib/simulate.ts';
 
-/** `pool`: 8 requests are served at a time, and the others wait in the handler. `cpu`: each request computes for about 20 ms. */
+/** `pool`: 8 requests are served at a time, and the others wait in the handler. `cpu`: each request computes for some ms. */
 export type Kind = 'pool' | 'cpu';
 
 /** The first message of the process. */

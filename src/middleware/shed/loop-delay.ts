@@ -2,9 +2,9 @@
 import { afterUnref } from '../../core/engine/timers.ts';
 
 export interface DelayBounds {
-  /** ms that a request may wait while there is a queue that does not end. */
+  /** ms that a request may always wait. */
   readonly target: number;
-  /** ms that it may wait at any time. A queue does not end if for so long no turn of the loop was within `target`. */
+  /** How far back the rest of the loop counts, ms. */
   readonly interval: number;
 }
 
@@ -19,35 +19,38 @@ export interface LoopDelay {
 }
 
 /**
- * CoDel on the queue that every server in JavaScript has: requests that have arrived while other code runs. A timer shows
- * the end of a turn of the event loop. Under synchronous load no timer fires, so each request compares the clock with the
- * time at which the timer was set. Without requests there is no timer.
+ * Bounds the queue that every server in JavaScript has: requests that have arrived while other code runs. A timer shows the
+ * end of a turn of the event loop. Under synchronous load no timer fires, so each request compares the clock with the time
+ * at which the timer was set. Without requests there is no timer.
  *
- * @see https://queue.acm.org/detail.cfm?id=2839461 (Fail at Scale, 2015): a wait of 5 ms is allowed if there was a queue for
- * 100 ms, and one of 100 ms otherwise; RFC 8289 for CoDel itself, whose numbers these are
+ * A request may wait for as long as the loop has rested in the last `interval`, and at least for `target`. So a burst is
+ * served after a quiet time. CoDel has only the two bounds, and takes the longer one when the queue has been empty once; here
+ * it would be empty all the time, because refusals are quick.
+ *
+ * @see https://queue.acm.org/detail.cfm?id=2839461 (Fail at Scale, 2015), and RFC 8289 for CoDel; 5 and 100 ms are their numbers
  */
 export function loopDelay({ target, interval }: DelayBounds): LoopDelay {
   /** When the first request of the present turn came. */
   let began: number | undefined;
-  let ended = -Infinity;
-  /** When there was no queue for the last time. */
-  let lastEmpty = -Infinity;
+  let lastBegan = performance.now();
+  let ended = lastBegan;
+  /** How long the loop has rested lately, ms; what lies `interval` back counts 37 %. */
+  let rest = interval;
 
   const endTurn = (): void => {
     ended = performance.now();
-    if (ended - began! <= target) lastEmpty = ended;
     began = undefined;
   };
   return {
     isTooLong(latency, isUrgent) {
       const now = performance.now();
       if (began === undefined) {
-        began = now;
-        if (now - ended > target) lastEmpty = now; // the loop had time for others
+        rest = Math.min(interval, rest * Math.exp((lastBegan - now) / interval) + now - ended);
+        began = lastBegan = now;
         afterUnref(0, endTurn);
       }
-      const hasQueue = now - lastEmpty > interval;
-      return now - began > Math.max(latency, hasQueue && !isUrgent ? target : interval);
+      const bound = isUrgent ? interval : Math.max(target, rest);
+      return now - began > Math.max(latency, bound);
     },
     get current() {
       return began === undefined ? 0 : performance.now() - began;

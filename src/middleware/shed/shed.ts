@@ -34,11 +34,11 @@ export interface ShedOptions {
   /** The latency that is a sign of overload, as a multiple of the latency without a queue; above 1. @default 1.5 */
   readonly tolerance?: number | undefined;
   /**
-   * How long a request may wait for the event loop while there is a queue that does not end, or the latency of a request
-   * without a queue, if that is longer. @default 5
+   * How long a request may wait for an event loop that has no rest, or the latency of a request without a queue, if that is
+   * longer. @default 5
    */
   readonly target?: number | undefined;
-  /** How long it may wait at any time. A queue that has not ended for so long is bounded by `target`. @default 100 */
+  /** How far back the rest of the loop counts, and the longest that a request may wait. @default 100 */
   readonly interval?: number | undefined;
   /**
    * The urgency of a request as in RFC 9218: 0 is the highest, 7 the lowest. A `Priority` header may only lower it, because

@@ -292,27 +292,49 @@ describe('the wait for the event loop', () => {
     expect(own.events.every((event) => event.type === 'shed.rejected' && event.reason === 'delay')).toBe(true);
   });
 
-  test('admits one request a turn while there is a queue that does not end', async () => {
-    const own = busy(10, { target: 5, interval: 55 });
-    await burst(own, 20);
-    for (let n = 0; n < 3; n += 1) {
+  /** Bursts between which the loop has no rest. */
+  const overload = async (own: Server): Promise<number[]> => {
+    const counts: number[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      counts.push(admitted(await burst(own, 20)));
       await turn();
-      expect(admitted(await burst(own, 5))).toBe(1);
+    }
+    return counts;
+  };
+
+  test('admits fewer and fewer while the loop has no rest, down to those within the target', async () => {
+    const own = busy(10, { target: 5, interval: 55 });
+    expect(await overload(own)).toEqual([6, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+  });
+
+  test('admits a burst for as long as the loop has rested, and no longer than the interval', async () => {
+    const own = busy(10, { target: 5, interval: 55 });
+    for (const [rest, most] of [
+      [3, 1],
+      [29, 3],
+      [54, 6],
+      [1_000, 6],
+    ] as const) {
+      await overload(own);
+      block(rest); // nothing comes
+      expect(admitted(await burst(own, 20))).toBe(most);
+      await turn();
     }
   });
 
-  test('admits bursts again after a turn without a queue', async () => {
+  test('stays strict when the queue is empty for a moment again and again', async () => {
     const own = busy(10, { target: 5, interval: 55 });
-    await burst(own, 20);
-    await turn();
-    block(20); // nothing comes
-    expect(admitted(await burst(own, 4))).toBe(4);
+    await overload(own);
+    for (let n = 0; n < 20; n += 1) {
+      block(1);
+      expect(admitted(await burst(own, 20))).toBe(1);
+      await turn();
+    }
   });
 
   test('lets the most urgent wait for the interval even then', async () => {
     const own = busy(10, { target: 5, interval: 55, urgency: ({ url }) => (url.endsWith('urgent') ? 0 : 3) });
-    await burst(own, 20);
-    await turn();
+    await overload(own);
     const statuses = ['', 'urgent', ''].map(async (path) => (await own.handle(new Request(`${url}${path}`))).status);
     expect(await Promise.all(statuses)).toEqual([200, 200, 503]);
   });
