@@ -18,6 +18,8 @@ import {
   type Settings,
 } from '../../core/options.ts';
 import type { Aimd, Concurrency } from './aimd.ts';
+import { watchAbandoned } from '../../lib/abandoned-work.ts';
+import { isRequestBound } from '../../lib/request-bound.ts';
 import { watchBody } from '../../lib/body/watch.ts';
 import { quotaProblem, type Quota } from './quota-problem.ts';
 import { costsOf, rates, rateShape, ratesOf, settleRates, type Announced, type KeyRate, type Rate } from './rates.ts';
@@ -99,7 +101,8 @@ export const limitOptions: PolicyOptions<Settings<LimitOptions, 'concurrency' | 
  *
  * It does not pace the starts: up to `count` calls may start at once. With `across` the starts are paced.
  *
- * In a handler, a request that is refused gets a 429 with `Retry-After`, `RateLimit` and `RateLimit-Policy`.
+ * In a handler, a request that is refused gets a 429 with `Retry-After`, `RateLimit` and `RateLimit-Policy`. A request whose
+ * client has left holds its permit until the handler has responded or failed, for a minute at most.
  *
  * Per call: `limit: false`, or `limit: { ... }`.
  *
@@ -133,13 +136,13 @@ export function limit(options: LimitOptions): Limiter {
     const fault = slots.fault ?? rates.find(({ starts }) => starts.fault !== undefined)?.starts.fault;
     if (fault !== undefined) ctx.emit({ type: 'limit.local', key, error: fault });
     const { release } = permit;
-    // An inner middleware or a transport that ignores the abort never settles.
-    ctx.signal.addEventListener('abort', release, { once: true });
     if (ctx.signal.aborted) release();
     ctx.signal.throwIfAborted();
+    const workIsOver = releaseLater(ctx, release);
 
     const started = performance.now();
     const outcome = await settle(next());
+    workIsOver();
     const { response, error } = outcome;
     if (response !== undefined) settleRates(rates, permit, response);
     if (isOverload(response?.status, ctx.signal.aborted ? ctx.signal.reason : error)) slots.overloaded(started);
@@ -155,6 +158,15 @@ export function limit(options: LimitOptions): Limiter {
   const snapshot = (): LimitSnapshot =>
     Object.fromEntries(Array.from(states, ([key, { permits }]) => [key, permits.snapshot]));
   return Object.assign(asPolicy(options, policy), { snapshot });
+}
+
+/** Returns a function for the end of the work, after which the body alone holds the permit. */
+function releaseLater(ctx: Context, release: () => void): () => void {
+  // The server goes on. A request of Workers runs no more code after its client has left.
+  if (ctx.side === 'server' && !isRequestBound()) return watchAbandoned(ctx, release);
+  // An inner middleware or a transport that ignores the abort never settles.
+  ctx.signal.addEventListener('abort', release, { once: true });
+  return noop;
 }
 
 type Policy = ReturnType<typeof limitOptions.parse>;

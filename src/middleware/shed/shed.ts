@@ -1,7 +1,6 @@
 /** Refuses requests that a busy server could not serve in time, before any work. For handlers; placed inside `deadline` and `timeout`, outside all work. */
 import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
-import { afterUnref, type Timer } from '../../core/engine/timers.ts';
 import { KyoaError } from '../../core/errors.ts';
 import {
   count,
@@ -14,6 +13,7 @@ import {
   type PolicyOptions,
   type Settings,
 } from '../../core/options.ts';
+import { watchAbandoned } from '../../lib/abandoned-work.ts';
 import { settle, unwrap } from '../../lib/outcome.ts';
 import { problem } from '../../lib/problem.ts';
 import { isRequestBound } from '../../lib/request-bound.ts';
@@ -55,9 +55,6 @@ export interface ShedOptions {
   /** Draws from [0, 1). @default Math.random */
   readonly random?: (() => number) | undefined;
 }
-
-/** ms that a request counts after its client has left. */
-const longestAfterAbort = 60_000;
 
 type ShedSettings = Settings<ShedOptions, 'urgency'>;
 
@@ -159,13 +156,9 @@ export function shed(options: ShedOptions = {}): Shedder {
       concurrency.record(performance.now() - started, running, isGood);
       running -= 1;
     };
-    // The work of a handler that ignores the abort goes on, and still takes capacity. It may never end.
-    let timer: Timer;
-    ctx.onAbort(() => {
-      if (!isOver) timer = afterUnref(longestAfterAbort, () => end(false));
-    });
+    const workIsOver = watchAbandoned(ctx, () => end(false));
     const outcome = await settle(next());
-    clearTimeout(timer);
+    workIsOver();
     end(outcome.response !== undefined && outcome.response.status < 500);
     return unwrap(outcome);
   };

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createHandler, limit, timeout, type LimitOptions } from '../../../src/index.ts';
+import { deferred, type Deferred } from '../../support/promises.ts';
 
 const url = 'https://shop.example/orders';
 const type = 'https://iana.org/assignments/http-problem-types#quota-exceeded';
@@ -68,5 +69,41 @@ describe('limit in a handler', () => {
     expect((await handle()).headers.get('retry-after')).toBe('6');
     await vi.advanceTimersByTimeAsync(4_000);
     expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test('holds the permit of a request whose client has left until its handler has responded or failed, or for a minute', async () => {
+    const policy = limit({ concurrency: 1, queue: 0 });
+    const works: Deferred<Response>[] = [];
+    const handle = createHandler({ use: [policy] }, () => {
+      const work = deferred<Response>();
+      works.push(work);
+      return work.promise;
+    });
+    const running = (): number => Object.values(policy.snapshot())[0]!.running;
+    const leave = async (): Promise<void> => {
+      const client = new AbortController();
+      handle(new Request(url, { signal: client.signal })).catch(() => {});
+      await vi.advanceTimersByTimeAsync(0);
+      client.abort(new Error('gone'));
+      await vi.advanceTimersByTimeAsync(59_999);
+      expect([(await handle(new Request(url))).status, running()]).toEqual([429, 1]);
+    };
+
+    await leave();
+    works[0]!.resolve(new Response('a body that is never read'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect([running(), vi.getTimerCount()]).toEqual([0, 0]);
+
+    await leave();
+    works[1]!.reject(new RangeError('broken'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect([running(), vi.getTimerCount()]).toEqual([0, 0]);
+
+    await leave();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(running()).toBe(0);
+    works[2]!.resolve(new Response());
+    await vi.advanceTimersByTimeAsync(0);
+    expect(running()).toBe(0);
   });
 });

@@ -27,7 +27,7 @@ describe('the policy document', { timeout: 60_000 }, () => {
   afterAll(() => guests[Symbol.asyncDispose]());
 
   test('names a fault with its line while it is typed, and becomes the onion when it is mended', async () => {
-    await area(page).fill('{\n  "use": [\n    { "timeout": 5000 },\n    "rety"\n  ]\n}');
+    await draft(page, '{\n  "use": [\n    { "timeout": 5000 },\n    "rety"\n  ]\n}');
     await until(page, '.findings-list', /^line 4 use\[1\]\.rety is no policy: do you mean retry\?$/);
     expect(await page.locator('[data-mark="problem"]').textContent()).toBe('    "rety"\n');
     expect(await area(page).getAttribute('aria-invalid')).toBe('true');
@@ -55,7 +55,7 @@ describe('the policy document', { timeout: 60_000 }, () => {
   test('follows the onion, and keeps a draft until it is discarded', async () => {
     await page.getByRole('switch', { name: 'dedupe' }).click();
     await expect.poll(() => area(page).inputValue()).not.toContain('dedupe');
-    await area(page).fill('{ "use": ["retry"] }');
+    await draft(page, '{ "use": ["retry"] }');
     await page.getByRole('switch', { name: 'dedupe' }).click();
     await until(page, '.document-state', /^The onion has changed since$/);
     expect(await area(page).inputValue()).toBe('{ "use": ["retry"] }');
@@ -64,7 +64,7 @@ describe('the policy document', { timeout: 60_000 }, () => {
   });
 
   test('says what the onion leaves out, and applies the rest', async () => {
-    await area(page).fill('{\n"use": [\n"log",\n{ "limit": { "concurrency": 9 } }\n],\n"routes": {}\n}');
+    await draft(page, '{\n"use": [\n"log",\n{ "limit": { "concurrency": 9 } }\n],\n"routes": {}\n}');
     await until(page, '.findings-list', /line 3 use\[0\]\.log is left out: the onion has no log/);
     await apply(page).click();
     expect(await layers(page)).toEqual(['limit', 'endpoints']);
@@ -100,7 +100,7 @@ describe('the policy document', { timeout: 60_000 }, () => {
     await press(page, 'Run');
     await until(page, '.region-shares', /^eu100 %us0\.0 %ap0\.0 %$/);
     const text = await area(page).inputValue();
-    await area(page).fill(text.replace('"weight": 0', '"weight": 30'));
+    await draft(page, text.replace('"weight": 0', '"weight": 30'));
     await apply(page).click();
     await until(page, '.region-shares', /^eu[23]\d\.\d %us[67]\d\.\d %ap0\.0 %$/);
     await press(page, 'Next');
@@ -120,7 +120,7 @@ describe('the policy document', { timeout: 60_000 }, () => {
     ] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' }); // no colour on its way to another one
       await page.setViewportSize({ width, height: 812 });
-      await area(page).fill(text);
+      await draft(page, text);
       await until(page, '.findings-sum', text === wrong ? /problem/ : /2 differences/);
       expect([colorScheme, width, await violations(page)]).toEqual([colorScheme, width, []]);
       const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -132,6 +132,12 @@ describe('the policy document', { timeout: 60_000 }, () => {
     expect(guests.complaints).toEqual([]);
   });
 });
+
+/** Replaces the text. Says at once if the page has not taken it, or has written over it. */
+async function draft(page: Page, text: string): Promise<void> {
+  await area(page).fill(text);
+  expect(await area(page).inputValue()).toBe(text);
+}
 
 const area = (page: Page) => page.getByRole('textbox', { name: 'Policy document' });
 const apply = (page: Page) => page.getByRole('button', { name: 'Apply' });
