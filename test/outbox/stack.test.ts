@@ -81,6 +81,23 @@ describe('around', () => {
     expect((await first).status).toBe(202);
   });
 
+  test('limit, lanes that come back together send no more requests at once than it allows', async () => {
+    const { server } = world;
+    let [running, most] = [0, 0];
+    const count: Middleware = async (_ctx, next) => {
+      most = Math.max(most, (running += 1));
+      return next().finally(() => (running -= 1));
+    };
+    const { box, post } = world.open({ lane: ({ id }) => id }, [limit({ concurrency: 3 }), count]);
+    const ids = Array.from({ length: 20 }, (_, n) => `order ${n}`);
+    server.state = 'down';
+    for (const id of ids) await post(id);
+    server.state = 'up';
+    most = 0;
+    expect([await box.flush(), most]).toEqual([0, 3]);
+    expect(server.executed.toSorted()).toEqual(ids.toSorted());
+  });
+
   test('dedupe and idempotency, a request is executed once and repeated from the storage', async () => {
     const { server } = world;
     const { box, post } = world.open({}, [dedupe(), idempotency(), retry({ retries: 1, backoff: () => 0 })]);
