@@ -1,9 +1,11 @@
 /**
  * The requests of one outbox in a storage: a list of those that wait, in order, and an entry for each of them. Tabs and
  * processes that share the storage share the list. An entry is written before it is listed, and its outcome before it is
- * taken off: a process that is killed in between leaves an entry that is sent once more with the same key, or not at all.
+ * taken off: a process that is killed in between leaves a request that is sent once more with the same key, or not at all.
+ * It leaves no entry for long: one that is not listed yet ends soon, and one that is given up is deleted before it leaves the
+ * list.
  */
-import type { Storage, Version } from '../core/storage.ts';
+import type { SetOptions, Storage, Version } from '../core/storage.ts';
 import { noop } from '../lib/noop.ts';
 import { parseStored } from '../lib/stored-json.ts';
 import { OutboxError } from './outbox-error.ts';
@@ -19,8 +21,8 @@ export interface Appended {
 /** How many outcomes are kept. */
 const keptOutcomes = 100;
 
-/** How long the entry of a request remains whose caller has the response, ms. */
-const answeredTtl = 60_000;
+/** How long the entry of a request remains that is not listed: its caller has the response, or it is to be listed next, ms. */
+const unlistedTtl = 60_000;
 
 export class Queue {
   readonly storage: Storage;
@@ -61,15 +63,17 @@ export class Queue {
       const isTaken = former !== undefined && (former.user !== user || former.error === undefined);
       if (isTaken && (former.result ?? former.error ?? listed) !== undefined)
         return { ticket: listed ?? ticket, former };
-      const version = await this.#writeEntry(ticket, { request, user }, present?.version ?? null);
-      if (version === undefined) continue;
+      const entry: Entry = { request, user };
+      const ifVersion = await this.#writeEntry(id, entry, { ttl: unlistedTtl, ifVersion: present?.version ?? null });
+      if (ifVersion === undefined) continue;
       try {
         await this.#list(ticket, limit);
+        // Otherwise another process has sent it meanwhile, or this one was frozen for so long that the entry is gone.
+        if (await this.#writeEntry(id, entry, { ttl: ttlOf(ticket), ifVersion })) return { ticket, former: undefined };
       } catch (error) {
-        await this.storage.delete(this.#entryKey(id), { ifVersion: version }).catch(noop);
+        await this.storage.delete(this.#entryKey(id), { ifVersion }).catch(noop);
         throw error;
       }
-      return { ticket, former: undefined };
     }
   }
 
@@ -88,16 +92,14 @@ export class Queue {
 
   /** Takes a request off the list whose caller has the response. Another caller with the same id may wait for it. */
   async answered(ticket: Ticket, request: StoredRequest): Promise<void> {
-    const value = JSON.stringify({ request, user: ticket.user } satisfies Entry);
-    await this.storage.set(this.#entryKey(ticket.id), value, { ttl: answeredTtl });
+    await this.#writeEntry(ticket.id, { request, user: ticket.user }, { ttl: unlistedTtl });
     await this.#takeOff(ticket.id);
   }
 
   /** Takes a request off the list. Resolves to whether it was listed. */
   async remove(id: string): Promise<boolean> {
-    const wasListed = await this.#takeOff(id);
     await this.storage.delete(this.#entryKey(id));
-    return wasListed;
+    return this.#takeOff(id);
   }
 
   async #takeOff(id: string): Promise<boolean> {
@@ -113,23 +115,26 @@ export class Queue {
 
   /** Writes the outcome of a request, and takes it off the list. */
   async settle(ticket: Ticket, entry: Entry): Promise<void> {
-    await this.#writeEntry(ticket, entry);
-    let forgotten: readonly Ticket[] = [];
-    await this.#update((list) => {
-      const isOwn = ({ id }: Ticket): boolean => id === ticket.id;
-      // Another process was first, or the request was dropped.
-      forgotten = list.settled.some(isOwn) ? [] : [ticket];
-      if (!list.waiting.some(isOwn)) return undefined;
+    const { id } = ticket;
+    await this.#writeEntry(id, entry, { ttl: ttlOf(ticket) });
+    const isOwn = (one: Ticket): boolean => one.id === id;
+    let isListed = true;
+    await this.#update(async (list) => {
+      isListed = list.waiting.some(isOwn);
+      if (!isListed) {
+        isListed = list.settled.some(isOwn); // another process was first
+        return undefined;
+      }
       const n = Math.max(list.next, Date.now());
       const settled = [...list.settled, { ...ticket, n }];
-      forgotten = settled.slice(0, -keptOutcomes);
+      await Promise.all(settled.slice(0, -keptOutcomes).map((old) => this.storage.delete(this.#entryKey(old.id))));
       return {
         next: n + 1,
         waiting: list.waiting.filter((one) => !isOwn(one)),
         settled: settled.slice(-keptOutcomes),
       };
     });
-    await Promise.all(forgotten.map(({ id }) => this.storage.delete(this.#entryKey(id))));
+    if (!isListed) await this.storage.delete(this.#entryKey(id)); // it was dropped
   }
 
   /** Notes a try in vain. */
@@ -144,11 +149,11 @@ export class Queue {
     }));
   }
 
-  #update(change: (list: List) => List | undefined): Promise<void> {
+  #update(change: (list: List) => List | undefined | Promise<List | undefined>): Promise<void> {
     const done = this.#turn.then(async () => {
       for (;;) {
         const { list, version } = await this.#read();
-        const changed = change(list);
+        const changed = await change(list);
         if (changed === undefined) return;
         const ttl = Math.max(shortestTtl, ...[...changed.waiting, ...changed.settled].map(ttlOf));
         const options = { ttl, ifVersion: version };
@@ -170,8 +175,8 @@ export class Queue {
     return stored && { entry: parseStored(this.#entryKey(id), stored.value, isEntry), version: stored.version };
   }
 
-  #writeEntry(ticket: Ticket, entry: Entry, ifVersion?: Version | null): Promise<Version | undefined> {
-    return this.storage.set(this.#entryKey(ticket.id), JSON.stringify(entry), { ttl: ttlOf(ticket), ifVersion });
+  #writeEntry(id: string, entry: Entry, options: SetOptions): Promise<Version | undefined> {
+    return this.storage.set(this.#entryKey(id), JSON.stringify(entry), options);
   }
 
   get #listKey(): string {

@@ -298,3 +298,84 @@ test('of the outcomes the last hundred are kept, and nothing of the others', asy
   expect(await world.storage.get('outbox entry ["outbox","2"]')).toBeUndefined();
   expect(await world.storage.get('outbox entry ["outbox","3"]')).toBeDefined();
 });
+
+/** A storage, and what was last written to it. */
+interface Recorded {
+  readonly storage: Storage;
+  readonly entries: Map<string, { readonly value: string; readonly ttl: number }>;
+}
+
+async function recorded(present?: Recorded['entries']): Promise<Recorded> {
+  const storage = memory();
+  const entries: Recorded['entries'] = new Map(present);
+  for (const [key, { value, ttl }] of entries) await storage.set(key, value, { ttl });
+  const set: Storage['set'] = async (key, value, options) => {
+    const version = await storage.set(key, value, options);
+    if (version !== undefined) entries.set(key, { value, ttl: options?.ttl ?? Infinity });
+    return version;
+  };
+  const remove: Storage['delete'] = async (key, options) => {
+    const wasThere = await storage.delete(key, options);
+    if (wasThere) entries.delete(key);
+    return wasThere;
+  };
+  return { storage: { ...storage, set, delete: remove }, entries };
+}
+
+/** The storage as a process sees it that is killed after so many writes. `end` resolves then. */
+function killedAfter(writes: number, storage: Storage): { readonly storage: Storage; readonly end: Promise<void> } {
+  const { promise: end, resolve } = deferred();
+  let left = writes;
+  const alive = <T>(run: () => Promise<T>, writes: number): Promise<T> => {
+    left -= writes;
+    if (left >= 0) return run();
+    resolve();
+    return new Promise(() => {});
+  };
+  return {
+    end,
+    storage: {
+      get: (...args) => alive(() => storage.get(...args), 0),
+      set: (...args) => alive(() => storage.set(...args), 1),
+      delete: (...args) => alive(() => storage.delete(...args), 1),
+      close: () => storage.close(),
+    },
+  };
+}
+
+test('a process that is killed between any two writes leaves no entry for longer than a minute', async () => {
+  const { server } = world;
+  const options = { lease: 60, lane: () => 'orders' };
+  const before = await recorded();
+  const filler = world.open(options, [], before.storage);
+  server.state = 'down';
+  for (let n = 0; n < 100; n += 1) await filler.post(`outcome ${n}`);
+  server.state = 'up';
+  expect(await filler.box.flush()).toBe(0);
+  filler.box.close();
+
+  for (let writes = 0, isWhole = false; !isWhole; writes += 1) {
+    const { storage, entries } = await recorded(before.entries);
+    const killed = killedAfter(writes, storage);
+    const { box, post } = world.open(options, [], killed.storage);
+    const live = async (): Promise<true> => {
+      server.state = 'down';
+      await post(`dropped ${writes}`);
+      await post(`kept ${writes}`);
+      await box.drop(`dropped ${writes}`);
+      server.state = 'up';
+      await box.flush();
+      await post(`sent ${writes}`);
+      return true;
+    };
+    isWhole = (await Promise.race([live(), killed.end])) === true;
+    box.close();
+    server.state = 'up';
+    expect(await world.open(options, [], storage).box.flush()).toBe(0);
+    const list = JSON.parse(entries.get('outbox ["outbox"]')!.value) as { settled: { id: string }[] };
+    const outcomes = new Set(list.settled.map(({ id }) => `outbox entry ["outbox","${id}"]`));
+    const lasting = [...entries].filter(([key, { ttl }]) => key.startsWith('outbox entry') && ttl > 60_000);
+    expect([writes, lasting.map(([key]) => key).filter((key) => !outcomes.has(key))]).toEqual([writes, []]);
+    expect(lasting.length).toBeGreaterThanOrEqual(99);
+  }
+}, 30_000);
