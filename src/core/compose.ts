@@ -1,5 +1,5 @@
 /** The onion: a list of middleware around a terminal, the first outermost. */
-import { fork, type Context, type Handler, type Middleware, type Next } from './context.ts';
+import { fork, type Context, type Fork, type Handler, type Middleware } from './context.ts';
 import { KyoaError } from './errors.ts';
 import { fn, invalid, ownOptions, show } from './options.ts';
 
@@ -17,17 +17,25 @@ import { fn, invalid, ownOptions, show } from './options.ts';
  * @see https://github.com/kyoa/kyoa/blob/main/docs/writing-a-middleware.md
  */
 export function compose(use: readonly Middleware[], terminal: Handler): Handler {
-  const stack = stackOf(use);
-  fn('terminal', terminal);
-  const outermost = stack.reduceRight<Layer>(
-    (inner, middleware, index) => layer(middleware, index, inner),
-    layer(terminal, use.length, unreachable),
-  );
+  const layers: readonly Middleware[] = [...stackOf(use), fn('terminal', terminal)];
+
+  const run = (index: number, results: Results, outer: Context, changes?: Fork): Promise<Response> => {
+    let returned: unknown;
+    try {
+      const ctx = changes === undefined ? outer : fork(outer, changes);
+      returned = layers[index]!(ctx, run.bind(undefined, index + 1, results, ctx));
+    } catch (error) {
+      returned = Promise.reject(error); // a fork throws, too: a body that was sent cannot be sent again
+    }
+    const result: Promise<Response> = returned instanceof Promise ? returned : Promise.resolve(returned);
+    if (results.latest !== undefined) results.latest[index] = result;
+    return result;
+  };
 
   return (ctx) => {
     const latest: Result[] = [];
     const results: Results = { latest };
-    return outermost(ctx, results).then(
+    return run(0, results, ctx).then(
       (response) => {
         results.latest = undefined;
         return isResponse(response) ? response : blame(use, latest, ctx, undefined);
@@ -110,8 +118,6 @@ export function hasForeignInside(outer: Middleware, stack: readonly Middleware[]
   );
 }
 
-type Layer = (ctx: Context, results: Results) => Promise<Response>;
-
 /**
  * The latest result of each layer, by which a bad one is found after the call has failed. A check in each layer would cost
  * a promise each: a GET through `standard()` on the global fetch took 6 % longer.
@@ -121,29 +127,6 @@ interface Results {
   latest: Result[] | undefined;
 }
 type Result = Promise<Response> | undefined;
-
-function layer(middleware: Middleware, index: number, inner: Layer): Layer {
-  return (ctx, results) => {
-    const next: Next = (changes) => {
-      try {
-        return inner(changes === undefined ? ctx : fork(ctx, changes), results);
-      } catch (error) {
-        return Promise.reject(error); // a body that was sent cannot be sent again
-      }
-    };
-    let returned: unknown;
-    try {
-      returned = middleware(ctx, next);
-    } catch (error) {
-      returned = Promise.reject(error);
-    }
-    const result: Promise<Response> = returned instanceof Promise ? returned : Promise.resolve(returned);
-    if (results.latest !== undefined) results.latest[index] = result;
-    return result;
-  };
-}
-
-const unreachable: Layer = () => Promise.reject(new Error('The transport has no inner middleware'));
 
 /** Throws the error that names the innermost layer whose result is no Response; if there is none, the present error. */
 async function blame(
