@@ -188,6 +188,9 @@ class CallContext implements Context {
   readonly method: string;
   readonly url: string;
   readonly options: Readonly<Record<string, unknown>>;
+  readonly storage: Storage;
+  readonly side: 'client' | 'server';
+  readonly stack: readonly Middleware[];
   readonly requestLike: RequestLike;
   readonly abortSource: AbortSource;
   readonly limit: Deadline;
@@ -206,6 +209,9 @@ class CallContext implements Context {
     this.method = requestLike.method;
     this.url = requestLike.url;
     this.options = call.options;
+    this.storage = call.storage;
+    this.side = call.side;
+    this.stack = call.stack;
     this.requestLike = requestLike;
     this.abortSource = abortSource;
     this.limit = limit;
@@ -249,21 +255,12 @@ class CallContext implements Context {
   get id(): string {
     return (this.call.id ??= uuid());
   }
-  get storage(): Storage {
-    return this.call.storage;
-  }
   background(work: Promise<unknown>): void {
     const { background } = this.call;
     if (background !== undefined) runHarmless('background', background, work);
   }
-  get side(): 'client' | 'server' {
-    return this.call.side;
-  }
   get state(): Record<string, unknown> {
     return (this.call.state ??= {});
-  }
-  get stack(): readonly Middleware[] {
-    return this.call.stack;
   }
 
   emit(fact: Fact | CustomFact): void {

@@ -86,12 +86,17 @@ export class LazyRequest implements RequestLike {
     return new LazyRequest(url, this.method, merged, removed ? withoutType(present) : present, members);
   }
 
-  fetchArguments(init: RequestInit): [RequestInfo, RequestInit] {
-    return [this.url, this.#init(init)];
+  fetchArguments(others: RequestInit): [RequestInfo, RequestInit] {
+    const [headers, body] = this.#present();
+    const init: RequestInit = { ...this.members, ...others };
+    if (this.method !== 'GET') init.method = this.method;
+    if (headers !== undefined) init.headers = headers;
+    if (body !== null) init.body = body;
+    return [this.url, init];
   }
 
   #create(): Request {
-    const init = this.#init({});
+    const [, init] = this.fetchArguments({});
     try {
       return new Request(this.url, init);
     } catch (error) {
@@ -99,15 +104,6 @@ export class LazyRequest implements RequestLike {
       delete init.body; // the stream has been read: what is left is the request without it
       return new Request(this.url, init);
     }
-  }
-
-  #init(others: RequestInit): RequestInit {
-    const [headers, body] = this.#present();
-    const init: RequestInit = { ...this.members, ...others };
-    if (this.method !== 'GET') init.method = this.method;
-    if (headers !== undefined) init.headers = headers;
-    if (body !== null) init.body = body;
-    return init;
   }
 
   /** Headers and body as they are now: code that has the Request may have changed its headers, and read or cloned its body. */
