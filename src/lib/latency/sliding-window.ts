@@ -51,12 +51,7 @@ export function slidingWindow(length: number): SlidingWindow {
       const oldest = size < length ? 0 : next;
       return (list ??= Array.from({ length: size }, (_, index) => ring[(oldest + index) % length]!));
     },
-    quantile: (q) => (size === 0 ? undefined : rank(sorted, q, size)),
+    // 0.07 * 100 is 7.000000000000001, which must not be the eighth.
+    quantile: (q) => (size === 0 ? undefined : sorted[Math.max(0, Math.ceil(q * size - 1e-9) - 1)]),
   };
-}
-
-/** The `q`-quantile, by nearest rank, of the first `size` numbers of an ascending list. `size` is at least 1. */
-export function rank(sorted: ArrayLike<number>, q: number, size: number): number {
-  // 0.07 * 100 is 7.000000000000001, which must not be the eighth.
-  return sorted[Math.max(0, Math.ceil(q * size - 1e-9) - 1)]!;
 }

@@ -1,6 +1,6 @@
 /** Estimators: from the latencies of a route to a limit. */
 import { invalid, madeBy, ratio, knownKeys } from '../../core/options.ts';
-import { rank, type SlidingWindow } from '../../lib/latency/sliding-window.ts';
+import { slidingWindow, type SlidingWindow } from '../../lib/latency/sliding-window.ts';
 
 /**
  * A function that computes a limit for `adaptive()`. From latencies to a limit, all in ms. The latencies are in the
@@ -49,9 +49,12 @@ export function quantile(q: number, options: { readonly factor?: number } = {}):
   ratio('quantile(q)', q);
   const { factor = 1.5 } = knownKeys('quantile', options, ['factor']);
   if (typeof factor !== 'number' || !(factor > 0)) throw invalid('quantile factor', factor, 'a number above 0');
-  const estimate = (samples: readonly number[]): number =>
-    factor * rank([...samples].sort(ascending), q, samples.length);
   const fromWindow = (window: SlidingWindow): number => factor * window.quantile(q)!;
+  const estimate = (samples: readonly number[]): number => {
+    const window = slidingWindow(samples.length);
+    for (const sample of samples) window.add(sample);
+    return fromWindow(window);
+  };
   return madeBy('quantile', [q, { factor }], Object.assign(estimate, { fromWindow }));
 }
 
@@ -80,10 +83,6 @@ export function rto(): Estimate {
     }
     return smoothed + Math.max(granularity, 4 * variation);
   });
-}
-
-function ascending(a: number, b: number): number {
-  return a - b;
 }
 
 function sum(numbers: readonly number[]): number {
