@@ -151,20 +151,18 @@ class LimitedCall implements BodyWatcher {
   }
 
   #limitBody(response: Response): void {
-    const waited = this.#elapsed();
     this.#headersTimer?.cancel();
-    this.#headers.finished?.(waited);
-    const total = this.#totalTimer;
-    let left = Infinity;
-    if (total === undefined || isEventStream(response)) {
+    this.#headers.finished?.(this.#elapsed());
+    let total = Infinity;
+    if (this.#totalTimer === undefined || isEventStream(response)) {
       this.#endTotal();
       this.#reject = noop;
     } else {
       this.#reject = watchBody(response, this);
-      total.unref();
-      left = this.#total.limit - waited;
+      this.#totalTimer.unref();
+      total = this.#total.limit;
     }
-    if (this.#idle.limit < left) this.#limitSilence(response); // otherwise `total` expires first
+    if (this.#idle.limit < total) this.#limitSilence(response); // otherwise `total` expires first
   }
 
   /** A process waits for a body that is being read, and not for one that may never be. */
