@@ -1,9 +1,9 @@
 /** The init of a call, divided by who takes each member: Request, kyoa's policies, the transport. */
 import type { CallOptions } from './call-options.ts';
-import { isPolicyName, mayHavePolicy } from './core/compose.ts';
+import { mayHavePolicy } from './core/compose.ts';
 import { listed, requestMembers } from './core/engine/init-members.ts';
 import { KyoaError } from './core/errors.ts';
-import { knownKeys, show } from './core/options.ts';
+import { isPolicyName, knownKeys, show } from './core/options.ts';
 import { isLive, type Stack } from './stack.ts';
 
 /** No overrides. */

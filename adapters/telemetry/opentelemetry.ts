@@ -13,11 +13,10 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 
-import { asPolicy } from '../../src/core/compose.ts';
 import type { Context, Middleware } from '../../src/core/context.ts';
 import { privateState } from '../../src/core/engine/private-state.ts';
 import type { KyoaEvent } from '../../src/core/events.ts';
-import { array, invalid, knownKeys } from '../../src/core/options.ts';
+import { array, asPolicy, invalid, knownKeys } from '../../src/core/options.ts';
 import { counters } from '../../src/telemetry/counters.ts';
 import { harmless } from '../../src/telemetry/harmless.ts';
 import { observeCall } from '../../src/telemetry/observe-call.ts';

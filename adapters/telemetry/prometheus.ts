@@ -1,10 +1,9 @@
 /** Exports calls as metrics of Prometheus, through prom-client 15. Placed first, outermost. */
 import { Counter, Gauge, Histogram, register, type Registry } from 'prom-client';
 
-import { asPolicy } from '../../src/core/compose.ts';
 import type { Middleware } from '../../src/core/context.ts';
 import type { KyoaEvent, Listener } from '../../src/core/events.ts';
-import { count, fn, invalid, knownKeys } from '../../src/core/options.ts';
+import { asPolicy, count, fn, invalid, knownKeys } from '../../src/core/options.ts';
 import { counters } from '../../src/telemetry/counters.ts';
 import { observeCall } from '../../src/telemetry/observe-call.ts';
 import {
@@ -136,7 +135,7 @@ export function prometheus(options: PrometheusOptions = {}): Middleware {
     requests.observe(labels, event.duration / 1_000);
   };
 
-  return asPolicy({}, async function prometheus(ctx, next) {
+  return asPolicy<Middleware>({}, async function prometheus(ctx, next) {
     if (ctx.options['prometheus'] === false) return next();
     const count: Listener = (event) => {
       if (event.type === 'request.started') inFlight.inc();

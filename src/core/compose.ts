@@ -1,7 +1,7 @@
 /** The onion: a list of middleware around a terminal, the first outermost. */
 import { fork, type Context, type Fork, type Handler, type Middleware } from './context.ts';
 import { KyoaError } from './errors.ts';
-import { fn, invalid, ownOptions, show } from './options.ts';
+import { fn, invalid, isPolicyName, markOf, show } from './options.ts';
 
 /**
  * Combines a list of middleware and a terminal into one function. Each call of `next` runs the inner middleware anew, so
@@ -69,41 +69,18 @@ export function stackOf(use: readonly Middleware[]): readonly Middleware[] {
 function isFactory(middleware: Middleware): boolean {
   const { name, length } = middleware;
   return (
-    length < 2 && 'prototype' in middleware && !policies.has(middleware) && (name === 'standard' || isPolicyName(name))
+    length < 2 &&
+    'prototype' in middleware &&
+    markOf(middleware) === undefined &&
+    (name === 'standard' || isPolicyName(name))
   );
 }
-
-/** By policy, the options that it was created with. */
-const policies = new WeakMap<Middleware, unknown>();
-
-/** The policies that add the identity of a user to a request. */
-const identifying = new WeakSet<Middleware>();
 
 /** Whether the stack may have a policy of kyoa with this name. Minified it has no name, and other middleware may call it. */
 export function mayHavePolicy(name: string, stack: readonly Middleware[]): boolean {
   return stack.some(
-    (middleware) => middleware.name === name || !policies.has(middleware) || !isPolicyName(middleware.name),
+    (middleware) => middleware.name === name || markOf(middleware) === undefined || !isPolicyName(middleware.name),
   );
-}
-
-/** Whether a policy of kyoa has this name. */
-export function isPolicyName(name: string): boolean {
-  return name !== 'requestId' && name !== 'background' && (ownOptions as readonly string[]).includes(name);
-}
-
-/**
- * Marks a middleware as a policy of kyoa, with the options that were given: what it adds to a request does not tell callers apart. A name would not do,
- * because a user's function may have it and a minifier changes it. `adds`: of one that does tell them apart.
- */
-export function asPolicy<Policy extends Middleware>(given: unknown, middleware: Policy, adds?: 'identity'): Policy {
-  policies.set(middleware, given);
-  if (adds === 'identity') identifying.add(middleware);
-  return middleware;
-}
-
-/** The options that a policy was created with; `undefined` for other middleware. */
-export function givenOptions(middleware: Middleware): unknown {
-  return policies.get(middleware);
 }
 
 /**
@@ -113,9 +90,7 @@ export function givenOptions(middleware: Middleware): unknown {
  */
 export function hasForeignInside(outer: Middleware, stack: readonly Middleware[]): boolean {
   const index = stack.indexOf(outer);
-  return (
-    index < 0 || !stack.slice(index).every((middleware) => policies.has(middleware) && !identifying.has(middleware))
-  );
+  return index < 0 || !stack.slice(index).every((middleware) => markOf(middleware)?.addsIdentity === false);
 }
 
 /**

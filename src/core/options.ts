@@ -1,4 +1,4 @@
-/** The declaration of a policy's options: their names, defaults and checks, and which of them a call may override. */
+/** The declaration of a policy: its options with their defaults and checks, which of them a call may override, and its mark. */
 import { KyoaError, withoutUrlSecrets } from './errors.ts';
 
 /** `false` switches a policy off for the call; `true` and absence leave it as it was configured. */
@@ -128,6 +128,36 @@ export const ownOptions = [
   'opentelemetry',
   'prometheus',
 ] as const;
+
+/** Whether a policy of kyoa has this name. */
+export function isPolicyName(name: string): boolean {
+  return name !== 'requestId' && name !== 'background' && (ownOptions as readonly string[]).includes(name);
+}
+
+/** What is known of a policy of kyoa. */
+interface Mark {
+  /** The options that it was created with. */
+  readonly given: unknown;
+  /** Whether it adds the identity of a user to a request. */
+  readonly addsIdentity: boolean;
+}
+
+/** By policy. */
+const marks = new WeakMap<object, Mark>();
+
+/**
+ * Marks a middleware as a policy of kyoa, with the options that were given: what it adds to a request does not tell callers apart. A name would not do,
+ * because a user's function may have it and a minifier changes it. `adds`: of one that does tell them apart.
+ */
+export function asPolicy<Policy extends object>(given: unknown, middleware: Policy, adds?: 'identity'): Policy {
+  marks.set(middleware, { given, addsIdentity: adds === 'identity' });
+  return middleware;
+}
+
+/** `undefined` for other middleware. */
+export function markOf(middleware: object): Mark | undefined {
+  return marks.get(middleware);
+}
 
 /** A limit or a pause in ms, above 0; `Infinity`, and all that a platform's timer cannot hold, means never. */
 export function duration(name: string, value: unknown): number {

@@ -1,9 +1,9 @@
 /** Injects faults on purpose, to rehearse what the stack does about them. Placed innermost. */
-import { asPolicy } from '../core/compose.ts';
 import type { Context, Middleware, Next } from '../core/context.ts';
 import { sleep } from '../core/engine/timers.ts';
 import { KyoaError } from '../core/errors.ts';
 import {
+  asPolicy,
   boolean,
   delay,
   fn,

@@ -2,11 +2,11 @@
  * Passes the time that is left for a call on to the next service, which takes it over. In a client it is placed inside
  * `retry`, `hedge` and the `timeout` of an attempt, and outside `sign`; in a handler, outermost.
  */
-import { asPolicy } from '../core/compose.ts';
 import type { Context, Middleware, Next } from '../core/context.ts';
 import { after } from '../core/engine/timers.ts';
 import { TimeoutError } from '../core/errors.ts';
 import {
+  asPolicy,
   boolean,
   delay,
   duration,

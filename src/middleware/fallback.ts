@@ -1,7 +1,6 @@
 /** Returns a substitute when the inner middleware finally fails. Placed outside `retry`. */
-import { asPolicy } from '../core/compose.ts';
 import type { Context, Middleware } from '../core/context.ts';
-import { fn, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
+import { asPolicy, fn, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
 import { isAborted, isFailure, settle, outcomeFacts, unwrap, type Outcome, type When } from '../lib/outcome.ts';
 

@@ -1,7 +1,6 @@
 /** Lets a newer call replace an older one (search as you type). Placed outside `retry`. */
-import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
-import { keyFn, policyOptions, type PolicyOptions } from '../core/options.ts';
+import { asPolicy, keyFn, policyOptions, type PolicyOptions } from '../core/options.ts';
 import type { Key } from '../lib/keys.ts';
 import { withCallerSignal } from '../lib/caller-signal.ts';
 import { replacedReason } from '../lib/outcome.ts';

@@ -1,11 +1,10 @@
 /** Writes one line of JSON per call. Placed outermost, for whole calls; inside `retry` a line describes an attempt. */
-import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import { isError } from '../core/errors.ts';
 import type { Listener } from '../core/events.ts';
 import { callResult } from '../telemetry/semantic-conventions.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
-import { array, fn, oneOf, policyOptions, text, type PolicyOptions, type Settings } from '../core/options.ts';
+import { array, asPolicy, fn, oneOf, policyOptions, text, type PolicyOptions, type Settings } from '../core/options.ts';
 import { limited, redactor, type Redactor } from '../telemetry/redact.ts';
 import { traceOf } from '../lib/trace-context.ts';
 

@@ -1,8 +1,7 @@
 /** Limits how many bytes the body of a response may have. Placed inside `retry` and the policies that keep bodies. */
-import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import { BodySizeError } from '../core/errors.ts';
-import { policyOptions, positive, type PolicyOptions } from '../core/options.ts';
+import { asPolicy, policyOptions, positive, type PolicyOptions } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
 import { watchBody } from '../lib/body/watch.ts';
 

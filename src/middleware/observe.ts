@@ -1,9 +1,8 @@
 /** Passes the events of the inner middleware to a listener. Placed outermost for calls, inside `retry` for attempts. */
-import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import type { Listener } from '../core/events.ts';
 import { observeCall } from '../telemetry/observe-call.ts';
-import { fn } from '../core/options.ts';
+import { asPolicy, fn } from '../core/options.ts';
 
 /**
  * Passes `request.started`, every event of the inner middleware and `request.settled` to the listener. The first and

@@ -1,10 +1,18 @@
 /** Sends a request to several endpoints at once and returns the first good response. Placed inside `retry`. */
 import type { BodyInit } from '../core/engine/fetch-types.ts';
-import { asPolicy } from '../core/compose.ts';
 import type { Middleware } from '../core/context.ts';
 import { safeMethods } from '../core/engine/http-constants.ts';
 import { isStream } from '../core/engine/request-body.ts';
-import { array, fn, invalid, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
+import {
+  array,
+  asPolicy,
+  fn,
+  invalid,
+  methods,
+  policyOptions,
+  type PolicyOptions,
+  type Settings,
+} from '../core/options.ts';
 import { attachAttemptErrors } from '../lib/attempt-errors.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When, unwrapNoted } from '../lib/outcome.ts';

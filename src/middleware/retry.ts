@@ -1,10 +1,19 @@
 /** Sends a request again after a failure. Placed inside the total `timeout` and outside the `timeout` of an attempt. */
 import pRetry from 'p-retry';
-import { asPolicy } from '../core/compose.ts';
 import type { Context, Middleware, Next } from '../core/context.ts';
 import { idempotentMethods, transientStatuses } from '../core/engine/http-constants.ts';
 import { sleep } from '../core/engine/timers.ts';
-import { array, count, delay, fn, methods, policyOptions, type PolicyOptions, type Settings } from '../core/options.ts';
+import {
+  array,
+  asPolicy,
+  count,
+  delay,
+  fn,
+  methods,
+  policyOptions,
+  type PolicyOptions,
+  type Settings,
+} from '../core/options.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { budget, budgetOr, withBudget, type Budget } from '../lib/budget.ts';
 import {

@@ -1,9 +1,8 @@
 /** Signs each request, after every pause and with the time of its attempt. Placed innermost. */
-import { asPolicy } from '../core/compose.ts';
 import type { Context, Fork, Middleware } from '../core/context.ts';
 import { isStream } from '../core/engine/request-body.ts';
 import { KyoaError } from '../core/errors.ts';
-import { fn } from '../core/options.ts';
+import { asPolicy, fn } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
 import { concat, readUpTo, type Bytes } from '../lib/body/streams.ts';
 import { httpDate } from '../lib/http-date.ts';

@@ -1,5 +1,5 @@
 /** Adds a W3C `traceparent` header to every request. Placed inside `retry` and `hedge`, for a span id per attempt. */
-import { asPolicy } from '../core/compose.ts';
+import { asPolicy } from '../core/options.ts';
 import type { Middleware } from '../core/context.ts';
 import { joinTrace, parseTraceparent, traceparent } from '../lib/trace-context.ts';
 

@@ -1,5 +1,5 @@
 /** Keeps requests that do not reach the server, and sends them once when they can. Placed outermost, outside `auth` and `retry`. */
-import { asPolicy } from '../core/compose.ts';
+import { asPolicy } from '../core/options.ts';
 import type { Context, Middleware, Next } from '../core/context.ts';
 import { KyoaError } from '../core/errors.ts';
 import { isRequestBound } from '../lib/request-bound.ts';

@@ -2,9 +2,8 @@
 import { standardStack } from '../standard.ts';
 import { catalogue } from './catalogue.ts';
 import type { PolicyDocument, PolicyLayer } from './document.ts';
-import { isPolicyName } from '../core/compose.ts';
 import { withoutUrlSecrets } from '../core/errors.ts';
-import { show } from '../core/options.ts';
+import { isPolicyName, show } from '../core/options.ts';
 import { isJsonObject } from './options-as-json.ts';
 import { plainJson } from './plain-json.ts';
 import { merged, type Entry, type Json, type Names, type Parts, type Route } from './parts.ts';

@@ -1,7 +1,6 @@
 /** The options of `policy()`, checked. */
-import { isPolicyName } from '../core/compose.ts';
 import { KyoaError } from '../core/errors.ts';
-import { delay, duration, fn, invalid, knownKeys, storage as checkedStorage } from '../core/options.ts';
+import { delay, duration, fn, invalid, isPolicyName, knownKeys, storage as checkedStorage } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
 import { catalogue } from './catalogue.ts';
 import type { Programs } from './compile.ts';

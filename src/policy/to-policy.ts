@@ -1,5 +1,5 @@
 /** `toPolicy()`: a stack as a document. */
-import { givenOptions, isPolicyName } from '../core/compose.ts';
+import { isPolicyName, markOf } from '../core/options.ts';
 import type { Middleware } from '../core/context.ts';
 import type { EndpointsPolicy } from '../middleware/endpoints/endpoints.ts';
 import { catalogue } from './catalogue.ts';
@@ -31,7 +31,7 @@ export function toPolicy(stack: readonly Middleware[]): PolicyDocument {
 
 function entryOf(middleware: Middleware, path: string, problems: PolicyProblem[]): PolicyEntry {
   const { name } = middleware;
-  const given = givenOptions(middleware);
+  const given = markOf(middleware)?.given;
   if (given === undefined || catalogue[name] === undefined) {
     if (name === '') problems.push({ path, message: 'is a middleware without a name: name its function' });
     else if (given !== undefined && isPolicyName(name))

@@ -1,8 +1,8 @@
 /** Sends each request with a token, and renews the token once for all callers. Placed outside `dedupe` and `retry`. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { KyoaError } from '../../core/errors.ts';
 import {
+  asPolicy,
   count,
   delay,
   duration,
@@ -161,7 +161,7 @@ export function auth<T extends object = Token>(options: AuthOptions<T>): Auth<T>
     return { session: sessionOf(storage, user), settings, user: key && user };
   };
 
-  const policy = asPolicy(
+  const policy: Middleware = asPolicy(
     options,
     async function auth(ctx, next) {
       const turn = turnOf(ctx);

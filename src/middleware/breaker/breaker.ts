@@ -1,8 +1,8 @@
 /** Stops calls to a server that keeps failing. Placed inside `retry` and outside the `timeout` of an attempt. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Middleware } from '../../core/context.ts';
 import { CircuitOpenError, TimeoutError } from '../../core/errors.ts';
 import {
+  asPolicy,
   delay,
   duration,
   fn,

@@ -1,7 +1,7 @@
 /** Lets concurrent calls for the same thing share one request. Placed outside `idempotency` and `retry`. */
-import { asPolicy, hasForeignInside } from '../../core/compose.ts';
+import { hasForeignInside } from '../../core/compose.ts';
 import type { Middleware } from '../../core/context.ts';
-import { keyFn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
+import { asPolicy, keyFn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
 import { byRequest, isShareable, type Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
 import { isRequestBound } from '../../lib/request-bound.ts';

@@ -1,10 +1,10 @@
 /** Sends each attempt to one of several endpoints. Placed inside `retry`, `hedge` and `breaker`. */
 import { privateState } from '../../core/engine/private-state.ts';
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import {
   array,
+  asPolicy,
   fn,
   objectOrFalse,
   oneOf,

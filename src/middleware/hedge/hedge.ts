@@ -1,8 +1,8 @@
 /** Sends a second copy of a request that is slow. Placed inside `retry` and outside the `timeout` of an attempt. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Fork, Middleware } from '../../core/context.ts';
 import { safeMethods } from '../../core/engine/http-constants.ts';
 import {
+  asPolicy,
   count,
   delay,
   fn,

@@ -1,8 +1,8 @@
 /** Executes a repeated request once. Placed inside `dedupe` and outside `retry`; in a handler outermost. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware, Next } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import {
+  asPolicy,
   boolean,
   duration,
   fn,

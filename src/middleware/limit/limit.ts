@@ -2,16 +2,16 @@
  * Limits how many calls run at the same time, and how many start in a period. Placed inside `retry`, and outside the
  * `timeout` of an attempt, so that the wait in the queue does not count as a slow response.
  */
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { LimitError, TimeoutError } from '../../core/errors.ts';
 import type { Across, Slots } from '../../core/limits.ts';
 import {
+  asPolicy,
   count,
   fn,
+  invalid,
   keyFn,
   number,
-  invalid,
   policyOptions,
   positive,
   type PolicyOptions,

@@ -1,11 +1,10 @@
 /** Counts calls and measures how long they take. Placed outermost, to count whole calls. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Middleware } from '../../core/context.ts';
 import { boundedLabel, callResult } from '../../telemetry/semantic-conventions.ts';
 import type { KyoaEvent } from '../../core/events.ts';
 import { harmless } from '../../telemetry/harmless.ts';
 import { observeCall } from '../../telemetry/observe-call.ts';
-import { keyFn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
+import { asPolicy, keyFn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
 import { histogram, type HistogramSnapshot } from './histogram.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 

@@ -1,9 +1,17 @@
 /** Continues a response body that has broken off. Placed inside the total `timeout` and `dedupe`, and outside `retry`. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { isStream } from '../../core/engine/request-body.ts';
-import { count, delay, fn, methods, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
+import {
+  asPolicy,
+  count,
+  delay,
+  fn,
+  methods,
+  policyOptions,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
 import { exponential, type Backoff } from '../../lib/backoff.ts';
 import { continueBody, isEventStream } from '../../lib/body/watch.ts';
 import { budget, budgetIn, budgetOr, type Budget } from '../../lib/budget.ts';

@@ -1,8 +1,8 @@
 /** Refuses requests that a busy server could not serve in time, before any work. For handlers; placed inside `deadline` and `timeout`, outside all work. */
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { KyoaError } from '../../core/errors.ts';
 import {
+  asPolicy,
   count,
   duration,
   fn,

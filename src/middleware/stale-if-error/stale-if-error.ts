@@ -1,7 +1,16 @@
 /** Returns the last good response of a GET after a failure (RFC 5861). Placed outside `timeout` and `retry`, inside `fallback`. */
-import { asPolicy, hasForeignInside } from '../../core/compose.ts';
+import { hasForeignInside } from '../../core/compose.ts';
 import type { Middleware } from '../../core/context.ts';
-import { duration, fn, keyFn, policyOptions, storage, type PolicyOptions, type Settings } from '../../core/options.ts';
+import {
+  asPolicy,
+  duration,
+  fn,
+  keyFn,
+  policyOptions,
+  storage,
+  type PolicyOptions,
+  type Settings,
+} from '../../core/options.ts';
 import type { Storage } from '../../core/storage.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { ageOf, mayStore, cacheKey } from './cache-policy.ts';

@@ -1,11 +1,10 @@
 /** Limits how long a call may take. Outside `retry` it limits the whole call, inside `retry` each attempt. */
 import pTimeout from 'p-timeout';
-import { asPolicy } from '../../core/compose.ts';
 import type { Context, Middleware } from '../../core/context.ts';
 import { LazyAbortController } from '../../core/engine/lazy-abort.ts';
 import { LimitTimer, type Rest } from '../../core/engine/timers.ts';
 import { TimeoutError } from '../../core/errors.ts';
-import { duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
+import { asPolicy, duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
 import { noteAttempts } from '../../lib/attempts.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { isEventStream, watchBody, type BodyWatcher } from '../../lib/body/watch.ts';
