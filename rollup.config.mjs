@@ -160,7 +160,7 @@ function inPages() {
   return {
     name: 'in-pages',
     transform: (code, id) =>
-      id.endsWith('lib/request-bound.ts')
+      id.endsWith('lib/platform.ts')
         ? { code: code.replace(/return 'WebSocketPair'.*/, 'return false;'), map: null }
         : null,
   };

@@ -2,7 +2,7 @@
 import type { BodyInit, RequestCache } from '../core/engine/fetch-types.ts';
 import { isStream, snapshot } from '../core/engine/request-body.ts';
 import { KyoaError } from '../core/errors.ts';
-import { hasHttpCache } from '../lib/http-cache.ts';
+import { hasHttpCache } from '../lib/platform.ts';
 import { brand } from '../transport.ts';
 import type { ConnectionOptions } from './connections.ts';
 

@@ -3,7 +3,7 @@ import type { Middleware } from '../core/context.ts';
 import { privateState } from '../core/engine/private-state.ts';
 import { afterUnref, type Timer } from '../core/engine/timers.ts';
 import { duration, invalid, object, ratio, type Settings, type Shape } from '../core/options.ts';
-import { isRequestBound, lookAgain } from './request-bound.ts';
+import { isRequestBound, lookAgain } from './platform.ts';
 import { rollingCounter } from './rolling-counter.ts';
 
 /**

@@ -4,7 +4,7 @@ import { asPolicy, keyFn, policyOptions, type PolicyOptions } from '../core/opti
 import type { Key } from '../lib/keys.ts';
 import { withCallerSignal } from '../lib/caller-signal.ts';
 import { replacedReason } from '../lib/outcome.ts';
-import { isRequestBound, lookAgain } from '../lib/request-bound.ts';
+import { isRequestBound, lookAgain } from '../lib/platform.ts';
 
 /**
  * The options of `latest()`.

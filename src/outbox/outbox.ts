@@ -2,7 +2,7 @@
 import { asPolicy } from '../core/options.ts';
 import type { Context, Middleware, Next } from '../core/context.ts';
 import { KyoaError } from '../core/errors.ts';
-import { isRequestBound } from '../lib/request-bound.ts';
+import { isRequestBound } from '../lib/platform.ts';
 import { whenConnected } from '../stack.ts';
 import { Box } from './box.ts';
 import { outboxOptions, type OutboxOptions } from './options.ts';

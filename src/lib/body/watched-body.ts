@@ -1,6 +1,6 @@
 /** The state of a response body that policies watch. A response and its clones share one. */
 import type { BodyContinuation } from '../../core/engine/transport-protocol.ts';
-import { collectedRegistry, type Registry } from '../collected.ts';
+import { collectedRegistry, type Registry } from '../platform.ts';
 
 /** What a policy wants to know about a body. */
 export interface BodyWatcher {

@@ -5,7 +5,7 @@
 import type { Context } from '../../core/context.ts';
 import type { Entry, Storage } from '../../core/storage.ts';
 import { noop } from '../noop.ts';
-import { isRequestBound } from '../request-bound.ts';
+import { isRequestBound } from '../platform.ts';
 import { afterUnref, type Timer } from '../../core/engine/timers.ts';
 import { parseStored } from '../stored-json.ts';
 import { slidingWindow, type SlidingWindow } from './sliding-window.ts';

@@ -4,7 +4,7 @@ import pTimeout from 'p-timeout';
 import { attemptOf, type Context } from '../../core/context.ts';
 import { KyoaError } from '../../core/errors.ts';
 import { noop } from '../../lib/noop.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { isRequestBound } from '../../lib/platform.ts';
 
 /**
  * What the option `renew` of `auth()` is called with.

@@ -14,7 +14,7 @@ import { formerResult, parseRecord } from '../../lib/lease/lease-record.ts';
 import { watchLease } from '../../lib/lease/lease-watch.ts';
 import { noteRenewalError } from '../../lib/identity.ts';
 import { noop } from '../../lib/noop.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { isRequestBound } from '../../lib/platform.ts';
 import { abandoned, RenewalCall, type Renew } from './renewal.ts';
 import { firstToken, nextToken, parseToken, type StoredToken } from './token-record.ts';
 

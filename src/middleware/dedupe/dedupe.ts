@@ -4,7 +4,7 @@ import type { Middleware } from '../../core/context.ts';
 import { asPolicy, keyFn, policyOptions, type PolicyOptions, type Settings } from '../../core/options.ts';
 import { byRequest, isShareable, type Key } from '../../lib/keys.ts';
 import { lruMap, type LruMap } from '../../lib/lru.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { isRequestBound } from '../../lib/platform.ts';
 import { SingleFlight, type Slot } from './single-flight.ts';
 
 /**

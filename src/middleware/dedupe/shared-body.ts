@@ -1,7 +1,7 @@
 /** Reads a body once for several readers. Its bytes are held once, and only until the slowest reader has passed them. */
 import { byteStream, concat, type Bytes } from '../../lib/body/streams.ts';
 import type { Content } from '../../lib/body/synthetic-response.ts';
-import { collectedRegistry } from '../../lib/collected.ts';
+import { collectedRegistry } from '../../lib/platform.ts';
 import { noop } from '../../lib/noop.ts';
 
 /** By how many bytes a reader may be ahead of the slowest one: then it waits for that one. */

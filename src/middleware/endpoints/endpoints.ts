@@ -12,7 +12,7 @@ import {
   type PolicyOptions,
   type Settings,
 } from '../../core/options.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { isRequestBound } from '../../lib/platform.ts';
 import { watchBody } from '../../lib/body/watch.ts';
 import { ejectShape, outlierDetection, type EjectOptions, type EjectionRule } from './outlier-detection.ts';
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';

@@ -17,7 +17,7 @@ import { attemptRace } from '../../lib/attempt-race.ts';
 import { budget, budgetOr, type Budget } from '../../lib/budget.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { isNotGood, isTransient, unwrap, type Outcome, type When, unwrapNoted } from '../../lib/outcome.ts';
-import { hasHttpCache } from '../../lib/http-cache.ts';
+import { hasHttpCache } from '../../lib/platform.ts';
 import { resendable } from '../../lib/request/resend.ts';
 import { retryAfter } from '../../lib/retry-after.ts';
 import { copyPermit } from './copy-permit.ts';

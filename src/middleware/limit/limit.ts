@@ -19,7 +19,7 @@ import {
 } from '../../core/options.ts';
 import type { Aimd, Concurrency } from './aimd.ts';
 import { watchAbandoned } from '../../lib/abandoned-work.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { isRequestBound } from '../../lib/platform.ts';
 import { watchBody } from '../../lib/body/watch.ts';
 import { quotaProblem, type Quota } from './quota-problem.ts';
 import { costsOf, rates, rateShape, ratesOf, settleRates, type Announced, type KeyRate, type Rate } from './rates.ts';

@@ -4,7 +4,7 @@
  * while is gone.
  */
 import { noop } from '../../lib/noop.ts';
-import { lookAgain, lookInterval } from '../../lib/request-bound.ts';
+import { lookAgain, lookInterval } from '../../lib/platform.ts';
 
 export interface Presence {
   /** Calls `look` at intervals, and `drop` if the call is gone. Returns a function that the call calls when it ends. */

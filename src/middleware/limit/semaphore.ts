@@ -4,7 +4,7 @@
  */
 import type { Slots, Start, Starts } from '../../core/limits.ts';
 import { after, type Timer } from '../../core/engine/timers.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { isRequestBound } from '../../lib/platform.ts';
 import { noop } from '../../lib/noop.ts';
 import { presence } from './presence.ts';
 

@@ -16,7 +16,7 @@ import {
 import { watchAbandoned } from '../../lib/abandoned-work.ts';
 import { settle, unwrap } from '../../lib/outcome.ts';
 import { problem } from '../../lib/problem.ts';
-import { isRequestBound } from '../../lib/request-bound.ts';
+import { isRequestBound } from '../../lib/platform.ts';
 import { adaptiveConcurrency } from './adaptive-concurrency.ts';
 import { loopDelay } from './loop-delay.ts';
 import { defaultUrgency, sentUrgency } from './urgency.ts';

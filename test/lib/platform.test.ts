@@ -2,7 +2,7 @@
 import { createFetch, dedupe, endpoints, limit, type KyoaEvent } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { lookAgain, lookInterval } from '../../src/lib/request-bound.ts';
+import { lookAgain, lookInterval } from '../../src/lib/platform.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
