@@ -17,7 +17,7 @@ import { attachAttemptErrors } from '../lib/attempt-errors.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When, unwrapNoted } from '../lib/outcome.ts';
 import { baseOf, portableBody, rebase } from '../lib/request/rewrite-url.ts';
-import { checkTokenScope } from '../lib/token-scope.ts';
+import { checkTokenScope } from '../lib/identity.ts';
 
 /**
  * The options of `race()`.

@@ -1,9 +1,8 @@
 /** One call with the user's token: its first attempt, and the one after its token was refused and renewed. */
 import type { Context, Fork, Next } from '../../core/context.ts';
-import { setIdentity } from '../../lib/identity.ts';
+import { setIdentity, setTokenScope } from '../../lib/identity.ts';
 import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
 import { resendable } from '../../lib/request/resend.ts';
-import { setTokenScope } from '../../lib/token-scope.ts';
 import { keep, type KeptOutcome } from './kept-outcome.ts';
 import type { Current, Session } from './session.ts';
 

@@ -19,7 +19,7 @@ import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 import { isFailure, isTransient, settle, outcomeFacts, unwrap, type Outcome } from '../../lib/outcome.ts';
 import { weightedRandom, powerOfTwoChoices, leastTriedNearest } from './load-balancer.ts';
 import { portableBody, rebase } from '../../lib/request/rewrite-url.ts';
-import { checkTokenScope } from '../../lib/token-scope.ts';
+import { checkTokenScope } from '../../lib/identity.ts';
 import {
   endpointList,
   beginCall,
