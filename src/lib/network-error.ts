@@ -2,7 +2,7 @@
 import isKnownNetworkError from 'is-network-error';
 import { resetCodes } from '../core/engine/http-constants.ts';
 import { isError } from '../core/errors.ts';
-import { originalCause } from './attempt-errors.ts';
+import { originalCause } from './attempts.ts';
 
 /**
  * Node's fetch rejects with `fetch failed` for a refused connection and for a bad port alike. Only `error.cause.code`

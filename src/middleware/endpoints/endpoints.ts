@@ -28,7 +28,7 @@ import {
   type EndpointSnapshot,
   type EndpointState,
 } from './endpoint-list.ts';
-import { attachAttemptErrors, type AttemptFailure } from '../../lib/attempt-errors.ts';
+import { attachAttemptErrors, type AttemptFailure } from '../../lib/attempts.ts';
 
 /**
  * The options of `endpoints()`.
