@@ -17,7 +17,7 @@ import kyoa, {
   type Fetch,
   type Middleware,
 } from '../../src/index.ts';
-import { isNetworkError as isTransientNetworkError } from '../../src/lib/network-error.ts';
+import { isNetworkError as isTransientNetworkError } from '../../src/lib/outcome.ts';
 import { deaf } from '../support/call.ts';
 import { networkError, responseOf, url } from '../support/http.ts';
 import { settled } from '../support/origin.ts';

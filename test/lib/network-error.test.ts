@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isNetworkError, isReset } from '../../src/lib/network-error.ts';
+import { isNetworkError, isReset } from '../../src/lib/outcome.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
 import { networkError } from '../support/http.ts';
 import { reasonOf } from '../support/promises.ts';

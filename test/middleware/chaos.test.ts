@@ -15,7 +15,7 @@ import {
   type KyoaFetch,
   type Middleware,
 } from '../../src/index.ts';
-import { isNetworkError } from '../../src/lib/network-error.ts';
+import { isNetworkError } from '../../src/lib/outcome.ts';
 import { origin, type Origin } from '../support/origin.ts';
 import { reasonOf } from '../support/promises.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { constant, createFetch, observe, race, retry, timeout, type KyoaEvent } from '../../src/index.ts';
-import { isNetworkError } from '../../src/lib/network-error.ts';
+import { isNetworkError } from '../../src/lib/outcome.ts';
 import { stub, watched } from '../support/call.ts';
 import { faultServer, type FaultServer } from '../support/faults.ts';
 import { networkError } from '../support/http.ts';

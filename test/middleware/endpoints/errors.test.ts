@@ -1,7 +1,7 @@
 import { constant, endpoints, retry, timeout, TimeoutError } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { isNetworkError, isReset } from '../../../src/lib/network-error.ts';
+import { isNetworkError, isReset } from '../../../src/lib/outcome.ts';
 import { networkError, url } from '../../support/http.ts';
 import { reasonOf } from '../../support/promises.ts';
 import { a, b, byOrigin, c, eager, hang, list, refuse, respondWith } from './transports.ts';
