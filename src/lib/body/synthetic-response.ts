@@ -6,8 +6,7 @@ import { nullBodyStatuses } from '../../core/engine/http-constants.ts';
 import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { shadowPrototype } from './shadow-prototype.ts';
-import { streamResponse } from './stream-response.ts';
-import { byteStream, type Bytes } from './streams.ts';
+import { byteStream, concat, readUpTo, type Bytes } from './streams.ts';
 
 /** All of a response except its body. */
 export interface ResponseHead {
@@ -111,4 +110,31 @@ const shadow = shadowPrototype((base: Response): PropertyDescriptorMap => {
 
 function textOf(content: Content): string {
   return (content.text ??= new TextDecoder().decode(content.bytes));
+}
+
+/** The Response of React Native takes no stream: its body would be the text `[object ReadableStream]`. */
+export function streamResponse(stream: ReadableStream<Bytes> | null, init: ResponseInit): Response {
+  const response = new Response(stream, init);
+  if (stream === null || response.body) return response;
+  const bytes = async (): Promise<Bytes> => {
+    const chunks: Bytes[] = [];
+    await readUpTo(stream!.getReader(), chunks, Infinity);
+    return concat(chunks);
+  };
+  // Its `json` and `formData` read `text`.
+  return Object.setPrototypeOf(new Response(null, init), {
+    __proto__: Object.getPrototypeOf(response) as object,
+    get body() {
+      return stream;
+    },
+    bytes,
+    arrayBuffer: async () => (await bytes()).buffer,
+    blob: async () => new Blob([await bytes()]),
+    text: async () => new TextDecoder().decode(await bytes()),
+    clone() {
+      const [own, copy] = stream!.tee();
+      stream = own;
+      return streamResponse(copy, init);
+    },
+  }) as Response;
 }

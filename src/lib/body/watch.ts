@@ -26,7 +26,7 @@ import { privateState } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { relay } from './relay.ts';
 import { shadowPrototype } from './shadow-prototype.ts';
-import { streamResponse } from './stream-response.ts';
+import { streamResponse } from './synthetic-response.ts';
 import type { Bytes } from './streams.ts';
 import {
   breakBody,

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { serializeResponse } from '../../../src/lib/body/serialize-response.ts';
-import { streamResponse } from '../../../src/lib/body/stream-response.ts';
+import { streamResponse } from '../../../src/lib/body/synthetic-response.ts';
 import type { Bytes } from '../../../src/lib/body/streams.ts';
 import { digest } from '../../../src/lib/digest.ts';
 
