@@ -1,7 +1,7 @@
 /** Sends one request after another for the lanes of this tab or process: for a caller that waits, or as it was written down. */
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
 import { discard } from '../lib/body/discard.ts';
-import { restoreResponse, serializeHead, serializeResponse } from '../lib/body/serialize-response.ts';
+import { restoreResponse, serializeHead, serializeResponse } from '../lib/body/serialize.ts';
 import { discardOutcome, settle, type Outcome } from '../lib/outcome.ts';
 import type { Pipeline } from '../stack.ts';
 import type { Policy } from './options.ts';

@@ -1,6 +1,6 @@
 /** The outcomes of the requests that were kept. */
 import { after } from '../core/engine/timers.ts';
-import { restoreResponse } from '../lib/body/serialize-response.ts';
+import { restoreResponse } from '../lib/body/serialize.ts';
 import { OutboxError } from './outbox-error.ts';
 import type { Queue } from './queue.ts';
 import type { SettledTicket } from './records.ts';

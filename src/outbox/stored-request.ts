@@ -2,8 +2,7 @@
 import type { Context } from '../core/context.ts';
 import { requestOf, type RequestLike } from '../core/engine/lazy-request.ts';
 import { cancelStream, isStream } from '../core/engine/request-body.ts';
-import { decode, encode } from '../lib/body/encoded-bytes.ts';
-import { boundaryOf, withoutBoundary } from '../lib/body/form-boundary.ts';
+import { decode, encode, boundaryOf, withoutBoundary } from '../lib/body/serialize.ts';
 import { concat, readUpTo, type Bytes } from '../lib/body/streams.ts';
 import { foreignOptions, isComparable } from '../lib/keys.ts';
 import { OutboxError } from './outbox-error.ts';

@@ -6,7 +6,7 @@ import { TimeoutError } from '../core/errors.ts';
 import { duration } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
 import type { Kyoa, Options } from '../kyoa.ts';
-import { serializeResponse } from '../lib/body/serialize-response.ts';
+import { serializeResponse } from '../lib/body/serialize.ts';
 import { brand, type Fetch } from '../transport.ts';
 
 /**

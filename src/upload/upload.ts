@@ -3,7 +3,7 @@ import { memory } from '../../adapters/storage/memory.ts';
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
 import { invalid } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
-import { restoreResponse, serializeResponse } from '../lib/body/serialize-response.ts';
+import { restoreResponse, serializeResponse } from '../lib/body/serialize.ts';
 import { noop } from '../lib/noop.ts';
 import { ChunkSize } from './chunk-size.ts';
 import { Continuations } from './continuations.ts';

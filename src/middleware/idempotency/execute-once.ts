@@ -7,7 +7,7 @@ import { digest } from '../../lib/digest.ts';
 import { acquireLease, type LeaseOutcome, type LeaseOptions } from '../../lib/lease/lease.ts';
 import type { Result } from '../../lib/lease/lease-record.ts';
 import { watchLease } from '../../lib/lease/lease-watch.ts';
-import { restoreResponse, serializeResponse } from '../../lib/body/serialize-response.ts';
+import { restoreResponse, serializeResponse } from '../../lib/body/serialize.ts';
 import { sleep } from '../../core/engine/timers.ts';
 
 export interface ExecuteOnceOptions extends LeaseOptions {

@@ -2,7 +2,7 @@
 import type { Context } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { cancelStream, isStream } from '../../core/engine/request-body.ts';
-import { boundaryOf, withoutBoundary } from '../../lib/body/form-boundary.ts';
+import { boundaryOf, withoutBoundary } from '../../lib/body/serialize.ts';
 import { readUpTo, type Bytes } from '../../lib/body/streams.ts';
 import { digest } from '../../lib/digest.ts';
 

@@ -7,7 +7,7 @@ import { concat, type Bytes } from '../../lib/body/streams.ts';
 import { ageOf, freshness, staleTtl, staleness } from './cache-policy.ts';
 import { digest } from '../../lib/digest.ts';
 import { responseHead, createResponse, type ResponseHead } from '../../lib/body/synthetic-response.ts';
-import { restoreResponse, serializeResponse } from '../../lib/body/serialize-response.ts';
+import { restoreResponse, serializeResponse } from '../../lib/body/serialize.ts';
 import { parseStored } from '../../lib/stored-json.ts';
 
 export interface ResponseStore {

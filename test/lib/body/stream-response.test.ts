@@ -1,7 +1,7 @@
 /** Where the platform's Response takes no stream, as in React Native. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { serializeResponse } from '../../../src/lib/body/serialize-response.ts';
+import { serializeResponse } from '../../../src/lib/body/serialize.ts';
 import { streamResponse } from '../../../src/lib/body/synthetic-response.ts';
 import type { Bytes } from '../../../src/lib/body/streams.ts';
 import { digest } from '../../../src/lib/digest.ts';

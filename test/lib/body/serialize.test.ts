@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { restoreResponse, serializeResponse } from '../../../src/lib/body/serialize-response.ts';
+import { restoreResponse, serializeResponse } from '../../../src/lib/body/serialize.ts';
 import type { Bytes } from '../../../src/lib/body/streams.ts';
 import { settled } from '../../support/origin.ts';
 

@@ -1,6 +1,5 @@
-/** Converts a response to text for a Storage, and back. The bytes survive exactly, and a text body stays readable. */
+/** Converts responses and bodies to text for a Storage, and back. The bytes survive exactly, and a text body stays readable. */
 import { StorageError } from '../../core/errors.ts';
-import { decode, encode } from './encoded-bytes.ts';
 import { concat, readUpTo, readOn, type Bytes } from './streams.ts';
 import { createResponse, responseHead, type ResponseHead } from './synthetic-response.ts';
 import { isEventStream } from './watch.ts';
@@ -69,4 +68,50 @@ export function restoreResponse(stored: string): Response {
   } catch (cause) {
     throw new StorageError('A stored response is not one that kyoa wrote; delete its entry', { cause });
   }
+}
+
+/** The bytes as text if they are UTF-8, otherwise in base64. */
+export type Encoded = { readonly text: string } | { readonly base64: string };
+
+/** The bytes survive exactly. */
+export function encode(bytes: Bytes): Encoded {
+  try {
+    // Without `fatal` and `ignoreBOM` the decoder would drop bytes, and the body would not survive exactly.
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return { base64: toBase64(bytes) };
+  }
+}
+
+interface Stored {
+  readonly text?: string | undefined;
+  readonly base64?: string | undefined;
+}
+
+/** `undefined` if there are neither text nor bytes. */
+export function decode({ text, base64 }: Stored): Bytes | undefined {
+  if (text !== undefined) return new TextEncoder().encode(text);
+  return base64 === undefined ? undefined : fromBase64(base64);
+}
+
+/** `Uint8Array.prototype.toBase64` exists only in the browsers of 2025, and in Node since version 25. */
+function toBase64(bytes: Bytes): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+function fromBase64(text: string): Bytes {
+  const binary = atob(text);
+  return new Uint8Array(binary.length).map((_, index) => binary.charCodeAt(index));
+}
+
+/** `undefined` if it is the type of another body. */
+export function boundaryOf(contentType: string | null | undefined): string | undefined {
+  return /^multipart\/.*boundary="?([^";]+)/i.exec(contentType ?? '')?.[1];
+}
+
+/** latin1 maps each byte to one character, so that bytes that are no text stay distinct. */
+export function withoutBoundary(bytes: Bytes | ArrayBuffer, boundary: string): string {
+  return new TextDecoder('latin1').decode(bytes).replaceAll(boundary, '');
 }
