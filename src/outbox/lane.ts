@@ -4,8 +4,7 @@
  */
 import { StorageError } from '../core/errors.ts';
 import { after, afterUnref, type Timer } from '../core/engine/timers.ts';
-import { acquireLease, type Lease } from '../lib/lease/lease.ts';
-import { watchLease } from '../lib/lease/lease-watch.ts';
+import { acquireLease, watchLease, type Lease } from '../lib/lease/lease.ts';
 import { noop } from '../lib/noop.ts';
 import type { Queue } from './queue.ts';
 import { channelOf, type Ticket } from './records.ts';

@@ -4,9 +4,8 @@ import type { Context } from '../../core/context.ts';
 import { IdempotencyError } from '../../core/errors.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { digest } from '../../lib/digest.ts';
-import { acquireLease, type LeaseOutcome, type LeaseOptions } from '../../lib/lease/lease.ts';
+import { acquireLease, watchLease, type LeaseOutcome, type LeaseOptions } from '../../lib/lease/lease.ts';
 import type { Result } from '../../lib/lease/lease-record.ts';
-import { watchLease } from '../../lib/lease/lease-watch.ts';
 import { restoreResponse, serializeResponse } from '../../lib/body/serialize.ts';
 import { sleep } from '../../core/engine/timers.ts';
 

@@ -1,9 +1,15 @@
 import { memory, StorageError, type Storage } from 'kyoa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { acquireLease, type LeaseOutcome, type LeaseOptions, type Lease } from '../../../src/lib/lease/lease.ts';
+import {
+  acquireLease,
+  watchLease,
+  type LeaseOutcome,
+  type LeaseOptions,
+  type Lease,
+  type LeaseWatch,
+} from '../../../src/lib/lease/lease.ts';
 import { formerResult, parseRecord } from '../../../src/lib/lease/lease-record.ts';
-import { watchLease, type LeaseWatch } from '../../../src/lib/lease/lease-watch.ts';
 import { reasonOf } from '../../support/promises.ts';
 
 const lease = 30_000;
