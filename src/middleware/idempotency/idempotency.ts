@@ -17,11 +17,10 @@ import {
 import type { Storage } from '../../core/storage.ts';
 import { fingerprint } from './fingerprint.ts';
 import { keyProblem, longestKey, unusableKeyProblem } from './key-problem.ts';
-import { readKey, writeKey } from '../../lib/request/key-header.ts';
+import { readKey, writeKey, isSentOnce, setKeyHeader } from '../../lib/request/resend.ts';
 import { callerOf, defaultScope } from './scope.ts';
 import { executeOnce } from './execute-once.ts';
 import { noop } from '../../lib/noop.ts';
-import { isSentOnce, setKeyHeader } from '../../lib/request/resend.ts';
 import { isFinal, type When } from '../../lib/outcome.ts';
 
 /**
