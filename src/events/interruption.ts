@@ -3,7 +3,7 @@ import { isResponse } from '../core/compose.ts';
 import { transientStatuses } from '../core/engine/http-constants.ts';
 import { CircuitOpenError, isError, KyoaError, LimitError, TimeoutError } from '../core/errors.ts';
 import { isTransient } from '../lib/outcome.ts';
-import { retryAfter } from '../lib/retry-after.ts';
+import { retryAfter } from '../lib/header-times.ts';
 
 /** Whether another request may get the stream after this error. `opened`: the server had accepted the connection. */
 export function isTemporary(error: unknown, opened: boolean): boolean {

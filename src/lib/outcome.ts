@@ -6,7 +6,7 @@ import { resetCodes } from '../core/engine/http-constants.ts';
 import { isError, TimeoutError } from '../core/errors.ts';
 import { noteAttempts, originalCause } from './attempts.ts';
 import { discard } from './body/discard.ts';
-import { retryAfter } from './retry-after.ts';
+import { retryAfter } from './header-times.ts';
 
 /**
  * How an attempt or a call ended: with a response, or with an error.

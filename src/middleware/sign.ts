@@ -5,7 +5,7 @@ import { KyoaError } from '../core/errors.ts';
 import { asPolicy, fn } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
 import { concat, readUpTo, type Bytes } from '../lib/body/streams.ts';
-import { httpDate } from '../lib/http-date.ts';
+import { httpDate } from '../lib/header-times.ts';
 import { byOrigin } from '../lib/keys.ts';
 import { lruMap } from '../lib/lru.ts';
 import { noop } from '../lib/noop.ts';

@@ -3,7 +3,7 @@ import { sleep } from '../core/engine/timers.ts';
 import { CircuitOpenError, LimitError } from '../core/errors.ts';
 import type { Backoff } from '../lib/backoff.ts';
 import { discardOutcome, isTransient, settle, unwrap, type Outcome } from '../lib/outcome.ts';
-import { retryAfter } from '../lib/retry-after.ts';
+import { retryAfter } from '../lib/header-times.ts';
 
 /** 423 is `Locked`: a tus server still has the request that broke off. */
 const transient = new Set([408, 423, 425, 429]);

@@ -19,7 +19,7 @@ import { byRoute, type Key } from '../../lib/keys.ts';
 import { isNotGood, isTransient, unwrap, type Outcome, type When, unwrapNoted } from '../../lib/outcome.ts';
 import { hasHttpCache } from '../../lib/platform.ts';
 import { resendable } from '../../lib/request/resend.ts';
-import { retryAfter } from '../../lib/retry-after.ts';
+import { retryAfter } from '../../lib/header-times.ts';
 import { copyPermit } from './copy-permit.ts';
 import { hedgeDelay } from './hedge-delay.ts';
 

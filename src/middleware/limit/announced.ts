@@ -1,7 +1,7 @@
 /** A rate that is learned from the fields of the responses, before the server refuses a request. */
 import type { Pauses, Start, Starts } from '../../core/limits.ts';
 import { madeBy } from '../../core/options.ts';
-import { retryAfter } from '../../lib/retry-after.ts';
+import { retryAfter } from '../../lib/header-times.ts';
 import { readQuotas, type ReadQuota } from './quota-fields.ts';
 import type { Announced } from './rates.ts';
 

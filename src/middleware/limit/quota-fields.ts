@@ -2,7 +2,7 @@
  * The quotas that a response announces: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), and
  * the fields that came before. A field that is malformed is no field, as the draft requires.
  */
-import { quotaReset } from '../../lib/retry-after.ts';
+import { quotaReset } from '../../lib/header-times.ts';
 
 export interface ReadQuota {
   readonly remaining: number;

@@ -2,7 +2,7 @@
 import type { BodyReader } from '../../core/engine/transport-protocol.ts';
 import type { Bytes } from '../../lib/body/streams.ts';
 import { checkLength } from '../../lib/body/watched-body.ts';
-import { httpDate } from '../../lib/http-date.ts';
+import { httpDate } from '../../lib/header-times.ts';
 import { noop } from '../../lib/noop.ts';
 
 /** What identifies the version of which the reader has a part. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { retryAfter } from '../../src/lib/retry-after.ts';
+import { retryAfter } from '../../src/lib/header-times.ts';
 
 /** One second before the date in the examples of RFC 9110. */
 const now = Date.UTC(1994, 10, 6, 8, 49, 36);
