@@ -16,7 +16,7 @@ import {
 import { attachAttemptErrors } from '../lib/attempts.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When, unwrapNoted } from '../lib/outcome.ts';
-import { baseOf, portableBody, rebase } from '../lib/request/rewrite-url.ts';
+import { baseOf, portableBody, rebase } from '../lib/resend.ts';
 import { checkTokenScope } from '../lib/identity.ts';
 
 /**

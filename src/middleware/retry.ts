@@ -29,7 +29,7 @@ import {
   type Outcome,
   type When,
 } from '../lib/outcome.ts';
-import { carriesKey, resendable, type Resendable } from '../lib/request/resend.ts';
+import { carriesKey, resendable, type Resendable } from '../lib/resend.ts';
 
 /**
  * The options of `retry()`. Durations are in ms.

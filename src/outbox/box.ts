@@ -3,7 +3,7 @@ import type { Context, Next } from '../core/context.ts';
 import { IdempotencyError, KyoaError } from '../core/errors.ts';
 import type { Storage } from '../core/storage.ts';
 import { noop } from '../lib/noop.ts';
-import { writeKey } from '../lib/request/resend.ts';
+import { writeKey } from '../lib/resend.ts';
 import type { Pipeline } from '../stack.ts';
 import { Lane, type Ended } from './lane.ts';
 import type { Policy } from './options.ts';

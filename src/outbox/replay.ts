@@ -2,7 +2,7 @@
 import type { Context, Next } from '../core/context.ts';
 import { expectUser, OtherUserError, userOf } from '../lib/identity.ts';
 import { discardOutcome, settle, unwrap } from '../lib/outcome.ts';
-import { noteSentOnce } from '../lib/request/resend.ts';
+import { noteSentOnce } from '../lib/resend.ts';
 import type { Policy } from './options.ts';
 import type { Ticket } from './records.ts';
 

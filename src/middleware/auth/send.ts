@@ -2,7 +2,7 @@
 import type { Context, Fork, Next } from '../../core/context.ts';
 import { setIdentity, setTokenScope } from '../../lib/identity.ts';
 import { discardOutcome, settle, unwrap, type When } from '../../lib/outcome.ts';
-import { resendable } from '../../lib/request/resend.ts';
+import { resendable } from '../../lib/resend.ts';
 import { keep, type KeptOutcome } from './kept-outcome.ts';
 import type { Current, Session } from './session.ts';
 

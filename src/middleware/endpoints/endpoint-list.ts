@@ -3,7 +3,7 @@ import { invalid, array, knownKeys } from '../../core/options.ts';
 import { healthy, type OutlierDetection, type Health } from './outlier-detection.ts';
 import type { Series } from '../../lib/latency/history.ts';
 import type { Candidate } from './load-balancer.ts';
-import { baseOf } from '../../lib/request/rewrite-url.ts';
+import { baseOf } from '../../lib/resend.ts';
 
 /**
  * One endpoint of the list of `endpoints()`.

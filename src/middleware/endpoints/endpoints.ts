@@ -18,7 +18,7 @@ import { ejectShape, outlierDetection, type EjectOptions, type EjectionRule } fr
 import { latencyHistory, type Series } from '../../lib/latency/history.ts';
 import { isFailure, isTransient, settle, outcomeFacts, unwrap, type Outcome } from '../../lib/outcome.ts';
 import { weightedRandom, powerOfTwoChoices, leastTriedNearest } from './load-balancer.ts';
-import { portableBody, rebase } from '../../lib/request/rewrite-url.ts';
+import { portableBody, rebase } from '../../lib/resend.ts';
 import { checkTokenScope } from '../../lib/identity.ts';
 import {
   endpointList,

@@ -18,7 +18,7 @@ import { budget, budgetOr, type Budget } from '../../lib/budget.ts';
 import { byRoute, type Key } from '../../lib/keys.ts';
 import { isNotGood, isTransient, unwrap, type Outcome, type When, unwrapNoted } from '../../lib/outcome.ts';
 import { hasHttpCache } from '../../lib/platform.ts';
-import { resendable } from '../../lib/request/resend.ts';
+import { resendable } from '../../lib/resend.ts';
 import { retryAfter } from '../../lib/header-times.ts';
 import { copyPermit } from './copy-permit.ts';
 import { hedgeDelay } from './hedge-delay.ts';

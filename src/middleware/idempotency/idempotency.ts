@@ -17,7 +17,7 @@ import {
 import type { Storage } from '../../core/storage.ts';
 import { fingerprint } from './fingerprint.ts';
 import { keyProblem, longestKey, unusableKeyProblem } from './key-problem.ts';
-import { readKey, writeKey, isSentOnce, setKeyHeader } from '../../lib/request/resend.ts';
+import { readKey, writeKey, isSentOnce, setKeyHeader } from '../../lib/resend.ts';
 import { callerOf, defaultScope } from './scope.ts';
 import { executeOnce } from './execute-once.ts';
 import { noop } from '../../lib/noop.ts';

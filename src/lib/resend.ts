@@ -1,14 +1,15 @@
 /**
- * Sends a request more than once: with its whole body each time, or not at all. And what permits that for a POST: its
- * idempotency key.
+ * Sends a request more than once, with its whole body each time or not at all, and to another server. And what permits that
+ * for a POST: its idempotency key.
  */
-import type { Context, Fork } from '../../core/context.ts';
-import { privateState } from '../../core/engine/private-state.ts';
-import { maxBufferedBody } from '../../core/engine/http-constants.ts';
-import { cancelStream, isStream, sources } from '../../core/engine/request-body.ts';
-import { readUpTo, type Bytes } from '../body/streams.ts';
-import { noop } from '../noop.ts';
-import { invalid } from '../../core/options.ts';
+import type { Context, Fork } from '../core/context.ts';
+import { privateState } from '../core/engine/private-state.ts';
+import { maxBufferedBody } from '../core/engine/http-constants.ts';
+import { cancelStream, isStream, sources } from '../core/engine/request-body.ts';
+import { readUpTo, readOn, type Bytes } from './body/streams.ts';
+import { noop } from './noop.ts';
+import { invalid } from '../core/options.ts';
+import type { BodyInit } from '../core/engine/fetch-types.ts';
 
 export interface Resendable {
   /** Resolves to what `next` needs for one more attempt, or to `undefined` if the body could not be kept. */
@@ -105,4 +106,32 @@ export function writeKey(key: string, format: KeyFormat): string {
     throw invalid('requestId', key, 'printable ASCII without space at its ends, because it is sent in a header');
   }
   return format === 'bare' ? key : `"${key.replace(/(["\\])/g, '\\$1')}"`;
+}
+
+/** Normalises what precedes the path of a request: `https://eu.example/v2` for `https://eu.example/v2/`. */
+export function baseOf(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const { protocol, username, password, origin, pathname, search, hash } = new URL(url);
+  // fetch refuses a URL with credentials. The query and the hash are those of the request.
+  if (!/^https?:$/.test(protocol) || username || password || search || hash) return undefined;
+  return origin + pathname.replace(/\/+$/, '');
+}
+
+/** Appends the path, the query and the hash of an http URL to another base. */
+export function rebase(url: string, base: string): string {
+  const path = url.indexOf('/', url.indexOf('//') + 2);
+  return base + (path < 0 ? '/' : url.slice(path));
+}
+
+/**
+ * The body that is to be sent to another URL, or `undefined` if the present one can be. Of a Request, a short body is read
+ * first: a stream is sent without its length, and browsers send a stream only over HTTP/2.
+ */
+export async function portableBody(ctx: Context): Promise<BodyInit | undefined> {
+  if (ctx.body !== undefined) return undefined;
+  const { request } = ctx;
+  if (!request.body) return request.blob(); // Firefox has no `Request.body` and no streaming uploads
+  const reader = request.body.getReader();
+  const chunks: Bytes[] = [];
+  return (await readUpTo(reader, chunks, maxBufferedBody)) ? new Blob(chunks) : readOn(chunks, reader);
 }

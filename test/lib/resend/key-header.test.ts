@@ -1,7 +1,7 @@
 import { KyoaError } from 'kyoa';
 import { describe, expect, test } from 'vitest';
 
-import { readKey, writeKey } from '../../../src/lib/request/resend.ts';
+import { readKey, writeKey } from '../../../src/lib/resend.ts';
 
 const read = (value: string): string | undefined => readKey(value);
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { fork, type Context } from '../../../src/core/context.ts';
 import { requestOf } from '../../../src/core/engine/lazy-request.ts';
-import { baseOf, portableBody, rebase } from '../../../src/lib/request/rewrite-url.ts';
+import { baseOf, portableBody, rebase } from '../../../src/lib/resend.ts';
 import { contextOf } from '../../support/context.ts';
 
 const elsewhere = 'http://b.example/x';

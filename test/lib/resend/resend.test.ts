@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { attemptOf, fork, type Context, type Fork } from '../../../src/core/context.ts';
 import { requestOf, type RequestLike } from '../../../src/core/engine/lazy-request.ts';
-import { resendable } from '../../../src/lib/request/resend.ts';
+import { resendable } from '../../../src/lib/resend.ts';
 import { contextOf } from '../../support/context.ts';
 import { origin, settled, type Exchange, type Origin } from '../../support/origin.ts';
 
