@@ -1,7 +1,7 @@
 /** State on a foreign object in a WeakMap. */
 import type { PrivateState } from '../../../src/core/engine/private-state.ts';
 
-export type { PrivateState };
+export * from '../../../src/core/engine/private-state.ts';
 
 export function privateState<State>(): PrivateState<State> {
   const states = new WeakMap<object, State>();

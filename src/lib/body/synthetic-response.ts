@@ -3,9 +3,8 @@
  * `url`, `redirected` and `type` are those of the original, which `new Response` cannot set.
  */
 import { nullBodyStatuses } from '../../core/engine/http-constants.ts';
-import { privateState } from '../../core/engine/private-state.ts';
+import { privateState, shadowPrototype } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
-import { shadowPrototype } from './shadow-prototype.ts';
 import { byteStream, concat, readUpTo, type Bytes } from './streams.ts';
 
 /** All of a response except its body. */

@@ -22,10 +22,9 @@
  * its error.
  */
 import { bodyArrival, type Arriving, type BodyContinuation } from '../../core/engine/transport-protocol.ts';
-import { privateState } from '../../core/engine/private-state.ts';
+import { privateState, shadowPrototype } from '../../core/engine/private-state.ts';
 import { noop } from '../noop.ts';
 import { relay } from './relay.ts';
-import { shadowPrototype } from './shadow-prototype.ts';
 import { streamResponse } from './synthetic-response.ts';
 import type { Bytes } from './streams.ts';
 import {
