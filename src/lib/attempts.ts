@@ -3,6 +3,7 @@ import { attemptOf, type Context } from '../core/context.ts';
 import { shortDuration } from '../core/engine/short-duration.ts';
 import { isError, KyoaError, withoutUrlSecrets } from '../core/errors.ts';
 
+/** The text is "after 4 attempts in 2.1 s: ECONNREFUSED". */
 interface Tried {
   readonly attempts: number;
   readonly text: string;

@@ -86,7 +86,10 @@ function applied(change: (value: number) => number, value: number | undefined): 
 const rfc850 = /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (\d\d)-(\w{3})-(\d\d) /;
 const asctime = /^(\w{3}) (\w{3}) ([ \d]\d) ([\d:]{8}) (\d{4})$/;
 
-/** Unix ms; `undefined` for any other text. `now`, Unix ms, decides on the century of a year of two digits. */
+/**
+ * A date in a header field (RFC 9110 §5.6.7), Unix ms; `undefined` for any other text: `Date.parse` accepts other texts as
+ * well, and reads some of them wrongly. `now`, Unix ms, decides on the century of a year of two digits.
+ */
 export function httpDate(text: string, now: number): number | undefined {
   const date = text
     .replace(rfc850, (_, day: string, month: string, year: string) => `Sun, ${day} ${month} ${fullYear(year, now)} `)

@@ -79,7 +79,10 @@ export function identifiedHeaders(ctx: Context, isInFlight = false): (readonly [
   return [...others, [':user', user], ...(isInFlight ? [[':token', `${generation}`] as const] : [])];
 }
 
-/** By header, in lower case. Keyed by `ctx.state`, which all forks of the call share. */
+/**
+ * The origins that may receive a header with a token, by header, in lower case. The policy that adds it names them, and one
+ * inside it may choose another origin. Keyed by `ctx.state`, which all forks of the call share.
+ */
 const scopes = privateState<Map<string, readonly string[]>>();
 
 export function setTokenScope(ctx: Context, headers: readonly string[], origins: readonly string[]): void {

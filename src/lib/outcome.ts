@@ -147,6 +147,7 @@ const transientCodes: ReadonlySet<unknown> = new Set([
   'ERR_HTTP2_SESSION_ERROR',
 ]);
 
+/** Distinguishes an error of the network from a programming error, which no retry fixes. */
 export function isNetworkError(error: unknown): boolean {
   const described = descriptionOf(error);
   // In browsers an error has no cause. Its message is all there is, and is-network-error maintains the table of messages.

@@ -3,13 +3,13 @@
  * for a POST: its idempotency key.
  */
 import type { Context, Fork } from '../core/context.ts';
+import type { BodyInit } from '../core/engine/fetch-types.ts';
 import { privateState } from '../core/engine/private-state.ts';
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
 import { cancelStream, isStream, sources } from '../core/engine/request-body.ts';
+import { invalid } from '../core/options.ts';
 import { readUpTo, readOn, type Bytes } from './body/streams.ts';
 import { noop } from './noop.ts';
-import { invalid } from '../core/options.ts';
-import type { BodyInit } from '../core/engine/fetch-types.ts';
 
 export interface Resendable {
   /** Resolves to what `next` needs for one more attempt, or to `undefined` if the body could not be kept. */
@@ -90,6 +90,7 @@ export function carriesKey(ctx: Context): boolean {
   return ctx.header(standardHeader) !== null || ctx.header(keyHeaders.get(ctx.state) ?? standardHeader) !== null;
 }
 
+/** How the header has the key: bare, as most servers accept it, or as a Structured Field String, as in the IETF draft. */
 export type KeyFormat = 'bare' | 'structured';
 
 /** Reads either form. `undefined` for a request without the header. */

@@ -1,9 +1,9 @@
 /** State and members of ours on an object that we did not create. */
 
 /**
- * State of ours, invisible to other code. It does what a WeakMap does. But a WeakMap
- * keeps its keys and values alive until the next full collection, even if they die young: with WeakMaps a call through
- * `standard()` leaves 410 bytes in the old space, with private fields 110 (Node 24, as `test/survivors.test.ts` counts).
+ * State of ours on such an object, invisible to other code. It does what a WeakMap does. But a WeakMap keeps its keys and
+ * values alive until the next full collection, even if they die young: with WeakMaps a call through `standard()` leaves 410
+ * bytes in the old space, with private fields 110 (Node 24, as `test/survivors.test.ts` counts).
  */
 export interface PrivateState<State> {
   get(target: object): State | undefined;
@@ -37,6 +37,11 @@ export function privateState<State>(): PrivateState<State> {
   return Attachment;
 }
 
+/**
+ * Members of ours between an object and its class. The object keeps its identity. A Response needs this, because a
+ * Response that is wrapped in another loses its `url`, `redirected` and `type`. A member of ours reads the one that it
+ * shadows with `Reflect.get(base, name, this)`.
+ */
 export function shadowPrototype<T extends object>(members: (base: T) => PropertyDescriptorMap): (object: T) => T {
   /** One for each class: a server framework, or a DOM in JavaScript, may bring a Response class of its own. */
   const prototypes = new WeakMap<object, object>();

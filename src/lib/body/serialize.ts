@@ -106,7 +106,7 @@ function fromBase64(text: string): Bytes {
   return new Uint8Array(binary.length).map((_, index) => binary.charCodeAt(index));
 }
 
-/** `undefined` if it is the type of another body. */
+/** That of a multipart body is random: the same form has another one in each request. `undefined` for the type of another body. */
 export function boundaryOf(contentType: string | null | undefined): string | undefined {
   return /^multipart\/.*boundary="?([^";]+)/i.exec(contentType ?? '')?.[1];
 }

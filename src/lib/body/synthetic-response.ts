@@ -111,7 +111,7 @@ function textOf(content: Content): string {
   return (content.text ??= new TextDecoder().decode(content.bytes));
 }
 
-/** The Response of React Native takes no stream: its body would be the text `[object ReadableStream]`. */
+/** A Response whose body is a stream. That of React Native takes no stream: its body would be the text `[object ReadableStream]`. */
 export function streamResponse(stream: ReadableStream<Bytes> | null, init: ResponseInit): Response {
   const response = new Response(stream, init);
   if (stream === null || response.body) return response;

@@ -226,6 +226,7 @@ async function persist(write: () => Promise<boolean>, patience: number): Promise
   }
 }
 
+/** What one caller has seen of the lease of another one. It uses no clock of another process. */
 export interface LeaseWatch {
   /**
    * Notes the version that the caller sees now. Returns how long the caller has watched it, ms. Of the time since its
