@@ -1,11 +1,17 @@
-/** The table of docs/runtimes.md has a row for each capability. `npm run test:runtimes` compares its cells. */
+/**
+ * The table of docs/runtimes.md has a row for each capability, `npm run test:runtimes` compares its cells; and the block for
+ * React Native does what it says.
+ */
+import { createContext, runInContext } from 'node:vm';
+
 import { expect, test } from 'vitest';
 
 import { capabilities } from '../runtimes/capabilities.ts';
 import { differences, tableIn, tableOf, withTable, type Report } from '../runtimes/table.ts';
+import { DOMException as standIn } from '../runtimes/react-native/polyfills.ts';
 import { page } from './pages.ts';
 
-const { text, tables } = page('docs/runtimes.md');
+const { text, tables, blocks } = page('docs/runtimes.md');
 const [table] = tables;
 
 test('the table has the capabilities that are checked', () => {
@@ -43,4 +49,21 @@ test('a page differs from a report in a cell, and not in a version', () => {
   expect(differences(written, tableOf([report('Node 22', '`retry`')]))).toEqual([
     'docs/runtimes.md has "`retry`: ✓ | ", the report "fails | ": run it with --write',
   ]);
+});
+
+// React Native has none of the types of a page, so a compiler with those types would prove nothing of this block.
+test('the block for React Native makes the DOMException with which the stand-ins run, where there is none', () => {
+  const { code } = blocks.find(({ code }) => code.includes('react-native'))!;
+  const script = code.replaceAll(/^import .*/gm, '');
+  const made = (globals: { DOMException?: unknown }): typeof standIn => {
+    runInContext(script, createContext(globals));
+    return globals.DOMException as typeof standIn;
+  };
+  const read = ({ name, message }: Error): readonly string[] => [name, message];
+  const DOMException = made({});
+  for (const args of [['gone', 'AbortError'], ['gone'], []] as const) {
+    expect(read(new DOMException(...args))).toEqual(read(new standIn(...args)));
+  }
+  expect(Object.getPrototypeOf(DOMException)).toHaveProperty('name', 'Error');
+  expect(made({ DOMException: standIn })).toBe(standIn);
 });
