@@ -35,8 +35,12 @@ export function mountPanes(session: Session): Part {
   for (const { id } of panes) watch.observe(byId(id));
   update();
 
+  /** A pane that grew when it comes into the window would move what a step shows there. */
   function update(): void {
-    for (const pane of panes) pane.update?.();
+    for (const pane of panes) {
+      pane.update?.();
+      pane.tick();
+    }
   }
 
   /** A pane outside the window is not drawn. */

@@ -26,6 +26,16 @@ describe('the panes', { timeout: 30_000 }, () => {
   const turn = (hash: string): Promise<void> => page.evaluate((hash) => void (location.hash = hash), hash);
   const patient = { timeout };
 
+  test('are as high before they are seen as when they are', async () => {
+    const unseen = await guests.visit({ height: 600, hash: '#whole/1' });
+    expect(await unseen.locator('#hot tbody tr:visible').count()).toBe(1);
+    await unseen.getByRole('button', { name: 'Many calls ask for a few hot items' }).evaluate((chip: HTMLElement) => {
+      chip.click();
+    });
+    expect(await unseen.locator('#hot tbody tr:visible').count()).toBe(6);
+    await unseen.close();
+  });
+
   test('show the spans and the log line of a call with a retry, and then of the chosen one', async () => {
     await turn('#v=1&net=steady&errors.rate=0.5&rate=15&use=retry(backoff.base:50)');
     await expect
