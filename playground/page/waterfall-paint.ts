@@ -129,7 +129,13 @@ function fateOf({ marks, attempts, outcome }: CallRecord): Fate | undefined {
   if (marks.has('deduped')) return 'shared';
   if (outcome === 'substitute') return 'spare';
   if (outcome === 'late') return 'timed out';
+  if ((outcome === 'broken' || outcome === 'timed out') && hasHeaders(attempts)) return outcome;
   if (attempts.length > 0 || outcome === 'running') return undefined;
   if (outcome === 'replaced' || outcome === 'left') return 'cancelled';
   return outcome === 'answered' || outcome === 'error status' || outcome === 'timed out' ? outcome : 'broken';
+}
+
+/** The mark of an attempt is where its headers arrived. What ends such a call comes later, in its body. */
+function hasHeaders(attempts: readonly AttemptRecord[]): boolean {
+  return attempts.findLast(({ outcome }) => outcome !== 'cancelled')?.outcome === 'answered';
 }

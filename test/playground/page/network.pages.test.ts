@@ -46,6 +46,19 @@ describe.each(['server', 'simulated'] as const)('the page on the %s network', { 
     await until(page, '.duel-plain td:nth-child(4)', /> 5 s\d+ % lost/);
   });
 
+  test('marks the end of a call whose body has broken, although its attempt has a response', async () => {
+    const page = await guests.visit({ hash: '#v=1&net=broken-bodies&rate=10&use=' });
+    const hasMark = (): Promise<boolean> =>
+      page.evaluate(() => {
+        const canvas = document.querySelector<HTMLCanvasElement>('.waterfall-stage canvas')!;
+        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+        const colour = [0xcf, 0x2b, 0x3a, 0xff]; // --failed
+        for (let at = 0; at < data.length; at += 4) if (colour.every((value, i) => data[at + i] === value)) return true;
+        return false;
+      });
+    await expect.poll(hasMark, { timeout: 15_000 }).toBe(true);
+  });
+
   test('begins every visit with its own settings, which other tabs do not change', async () => {
     const page = await guests.visit();
     await press(page, 'brown-out');
