@@ -15,6 +15,14 @@ export interface Order {
   executions: number;
 }
 
+/** What became of an order. `unnoticed`: it was executed, and the page that knew of it is gone. */
+export type Fate = Order['state'] | 'doubled' | 'unnoticed';
+
+export function fateOf({ state, executions }: Readonly<Order>): Fate {
+  if (executions > 1) return 'doubled';
+  return state === 'lost' && executions > 0 ? 'unnoticed' : state;
+}
+
 export interface OrderApp {
   readonly order: () => void;
   readonly setOnline: (isOnline: boolean) => void;

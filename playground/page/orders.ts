@@ -1,6 +1,6 @@
 /** "Orders without a network": what becomes of them when the network, and then the page, goes away. */
-import { createOrderApp } from '../model/orders.ts';
-import type { Order, OrderLane } from '../model/orders.ts';
+import { createOrderApp, fateOf } from '../model/orders.ts';
+import type { Fate, Order, OrderLane } from '../model/orders.ts';
 import { announce, h, set, write } from './dom.ts';
 import type { Pane } from './pane.ts';
 
@@ -68,32 +68,36 @@ function mountLane(lane: OrderLane, name: string) {
   return { app, element, tick };
 }
 
-function item({ id, state, executions }: Readonly<Order>): HTMLElement {
-  const mark = executions > 1 ? `×${executions}` : marks[state];
-  const isDoubled = executions > 1;
+function item(order: Readonly<Order>): HTMLElement {
+  const fate = fateOf(order);
+  const { mark, words } = fates[fate];
   return h(
     'li',
-    {
-      'data-state': isDoubled ? 'doubled' : state,
-      title: `${id}: ${isDoubled ? `executed ${executions} times` : state}`,
-    },
-    mark,
+    { 'data-fate': fate, title: `${order.id}: ${words}` },
+    h('span', { 'aria-hidden': 'true' }, mark),
+    h('span', { class: 'sr' }, words),
   );
 }
 
-const marks = { sending: '…', waiting: '⏸', arrived: '✓', lost: '✗' };
+const fates: Readonly<Record<Fate, { readonly mark: string; readonly words: string }>> = {
+  sending: { mark: '…', words: 'sending' },
+  waiting: { mark: '‖', words: 'waiting' },
+  arrived: { mark: '✓', words: 'arrived' },
+  lost: { mark: '✗', words: 'lost' },
+  doubled: { mark: '×2', words: 'executed twice' },
+  unnoticed: { mark: '?', words: 'executed, and the page does not know' },
+};
 
 function wordsOf(orders: readonly Readonly<Order>[]): readonly [text: string, isBad: boolean] {
-  const count = (is: (order: Readonly<Order>) => boolean): number => orders.filter(is).length;
-  const waiting = count(({ state }) => state === 'waiting');
-  const lost = count(({ state, executions }) => state === 'lost' && executions === 0);
-  const doubled = count(({ executions }) => executions > 1);
-  const executed = count(({ executions }) => executions > 0);
+  const count = (fate: Fate): number => orders.filter((order) => fateOf(order) === fate).length;
+  const executed = orders.filter(({ executions }) => executions > 0).length;
+  const [waiting, lost, doubled, unnoticed] = [count('waiting'), count('lost'), count('doubled'), count('unnoticed')];
   const parts = [
     `${executed} of ${orders.length} executed`,
+    ...(unnoticed > 0 ? [`${unnoticed} of them unnoticed`] : []),
     ...(waiting > 0 ? [`${waiting} waiting`] : []),
     ...(lost > 0 ? [`${lost} lost`] : []),
     ...(doubled > 0 ? [`${doubled} executed twice`] : []),
   ];
-  return [parts.join(', '), lost + doubled > 0];
+  return [parts.join(', '), lost + doubled + unnoticed > 0];
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { createOrderApp, type OrderApp } from '../../../playground/model/orders.ts';
+import { createOrderApp, fateOf, type OrderApp } from '../../../playground/model/orders.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -32,6 +32,7 @@ test('with a list in the page, an order that is made without a network is lost w
   const app = createOrderApp('plain');
   await goesAway(app);
   expect(states(app)).toEqual(['lost 0', 'lost 1']);
+  expect(app.orders().map(fateOf)).toEqual(['lost', 'unnoticed']);
 });
 
 test('with a list in the page, an order whose response is lost is executed twice', async () => {
@@ -43,6 +44,7 @@ test('with a list in the page, an order whose response is lost is executed twice
   app.setOnline(true);
   await time(2_000);
   expect(states(app)).toEqual(['arrived 2']);
+  expect(app.orders().map(fateOf)).toEqual(['doubled']);
 });
 
 test.for(['kyoa', 'plain'] as const)('%s: an order arrives while there is a network', async (lane) => {

@@ -154,6 +154,22 @@ describe('the panes', { timeout: 30_000 }, () => {
     expect([await drawn(0), await drawn(1)]).toEqual([0, 255]);
   });
 
+  test('show what becomes of orders when the network and then the page go away', async () => {
+    const words = (): Promise<string[]> => page.locator('.order-words').allTextContents();
+    const marks = (): Promise<string[]> => page.locator('.orders .sr').allTextContents();
+    await press('Order');
+    await expect.poll(marks, patient).toEqual(['arrived', 'arrived']);
+    await press('Go offline');
+    await press('Order');
+    const waiting = '1 of 2 executed, 1 waiting';
+    await expect.poll(words, patient).toEqual([waiting, waiting]);
+    await press('Reload the page');
+    await expect.poll(words, patient).toEqual(['1 of 2 executed, 1 lost', waiting]);
+    await press('Go online');
+    await expect.poll(words, patient).toEqual(['1 of 2 executed, 1 lost', '2 of 2 executed']);
+    expect(await marks()).toEqual(['lost', 'arrived', 'arrived', 'arrived']);
+  });
+
   test('sign two tabs out by an interceptor when their token expires, and not with auth', async () => {
     const words = (): Promise<string[]> => page.locator('.token-words').allTextContents();
     await press('Call in both tabs');
