@@ -31,7 +31,7 @@ export function mountQueue(session: Session): Pane {
     preserveAspectRatio: 'none',
     'aria-hidden': 'true',
   });
-  picture.append(lines.permits, lines.waiting, lines.running);
+  picture.append(lines.waiting, lines.running, lines.permits);
   const top = h('span', { class: 'number' });
   const legend = h('ul', { class: 'legend', 'aria-label': 'Legend' });
   for (const [kind, name] of [
