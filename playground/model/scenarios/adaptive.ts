@@ -41,8 +41,8 @@ export const adaptive: Scenario = scenario(
       layers: [total, again, learnt],
       rivals,
       text: [
-        'The yellow dashed line is the limit that kyoa applies. It starts at 500 ms and then follows the latencies of the',
-        'last hundred attempts, a little above most of them. Each stall raises it for a while.',
+        'The dashed line “adaptive limit” is the limit that kyoa applies. It starts at 500 ms and then follows the latencies of',
+        'the last hundred attempts, a little above most of them. Each stall raises it for a while.',
       ],
     },
     {

@@ -19,8 +19,8 @@ export const queue: Scenario = scenario(
       rate: 36,
       settings: { latency: { median: 180 }, capacity: 8 },
       text: [
-        'The server takes eight requests at once, and responds to a further one with 503. On average there are seven, but',
-        'calls do not come evenly. Retries help, and add requests to a server that is full.',
+        'The server takes eight requests at once, and responds to a further one with 503. On average there are seven, but some',
+        'take longer, and then there are more. Retries help, and add requests to a server that is full.',
       ],
     },
     {

@@ -51,7 +51,7 @@ export const race: Scenario = scenario(
       rivals,
       text: [
         'eu works again. The race sends three requests per call. hedge outside endpoints sends a second one, to another',
-        'region, only when the first is slow: nearly as quick, for one request in twenty.',
+        'region, only when the first is slow: nearly as quick, for one more request in twenty.',
       ],
     },
     {

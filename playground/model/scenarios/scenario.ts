@@ -97,7 +97,8 @@ export function requests(most: number, phase?: Phase): Aim {
 /** p99 below this time, in ms. */
 export function p99(below: number): Aim {
   return aim(`p99 below ${below} ms`, undefined, ({ p99 = Infinity }) => {
-    return [p99 === Infinity ? 'above 5 s' : `${Math.round(p99)} ms`, p99 < below];
+    const shown = p99 < 999.5 ? `${Math.round(p99)} ms` : `${(p99 / 1_000).toFixed(2)} s`;
+    return [p99 === Infinity ? 'above 5 s' : shown, p99 < below];
   });
 }
 

@@ -58,7 +58,7 @@ export const storm: Scenario = scenario(
       settings: { outage: true },
       text: [
         'The outage is back, and these retries have no budget. Click retry in the onion, and switch its budget on. Then end',
-        'the outage with its switch, and watch the calls recover.',
+        'the outage with its switch in the network panel, and watch the calls recover.',
       ],
       goal: [requests(1.5, outage), success(0.99, recovery)],
     },

@@ -18,8 +18,8 @@ export const whole: Scenario = scenario(
       preset: 'broken bodies',
       rate: 10,
       text: [
-        'Every response begins well, but three connections in ten break before the last byte. A retry does not help: its call',
-        'had a response, with status 200. Both lanes lose the same calls.',
+        'Every response begins well, but three connections in ten break before the last byte. A retry does not help: for retry',
+        'the call has ended when a response begins, with status 200. Both lanes lose the same calls.',
       ],
     },
     {
@@ -27,8 +27,8 @@ export const whole: Scenario = scenario(
       watch: 'waterfall',
       layers: [total, ['resume'], again],
       text: [
-        'resume notices that a body has broken. The page reads each of these bodies as a whole and has',
-        'not seen a part of it, so the request is sent again: look for calls with a second bar. No call is lost.',
+        'resume notices that a body has broken. The page reads each of these bodies as a whole and has not seen a part of it, so',
+        'the request is sent again: look for calls with a second bar, behind an orange tick. No call is lost.',
       ],
     },
     {

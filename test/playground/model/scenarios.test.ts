@@ -83,6 +83,14 @@ describe('a scenario', () => {
     session.stop();
   });
 
+  test('shows a p99 in the unit of the figures', async () => {
+    const session = await open({}, []);
+    const [p99] = scenarios.find(({ id }) => id === 'hedge')!.steps[4]!.goal!;
+    const values = [199, 1_444, Infinity].map((p99) => ({ ...session.measures('kyoa'), p99 }));
+    const shown = values.map((measures) => p99!.read({ ...session, measures: () => measures }).value);
+    expect(shown).toEqual(['199 ms', '1.44 s', 'above 5 s']);
+  });
+
   test('runs its rivals through the same faults', async () => {
     const session = await open({}, []);
     session.open(readLink('#adaptive/1'));
