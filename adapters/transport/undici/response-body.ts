@@ -1,5 +1,10 @@
 /** The body of a response between the connection, which pushes the bytes, and the reader, which pulls them. */
-import type { BodyArrival, BodyContinuation, BodyReader } from '../../../src/core/engine/transport-protocol.ts';
+import type {
+  BodyArrival,
+  BodyContinuation,
+  BodyReader,
+  CopyContinuation,
+} from '../../../src/core/engine/transport-protocol.ts';
 import { BodySizeError } from '../../../src/core/errors.ts';
 import { ByteQueue } from './byte-queue.ts';
 import type { PhaseTimer } from './phase-timer.ts';
@@ -50,6 +55,8 @@ export class ResponseBody implements BodySink, BodyArrival {
   #signals: AbortSignal[] | undefined;
   #listeners: ((complete: boolean) => void)[] | undefined;
   #continuation: BodyContinuation | undefined;
+  /** Made for the first byte or break: most bodies arrive whole before anyone reads them. */
+  #copy: CopyContinuation | undefined;
   #inside: ((complete: boolean) => void)[] | undefined;
   /** The bytes that a stream has handed out. */
   #handedOut = 0;
@@ -77,8 +84,13 @@ export class ResponseBody implements BodySink, BodyArrival {
     return this.#continuation !== undefined;
   }
 
-  continueWith(continuation: BodyContinuation): void {
-    this.#continuation = continuation;
+  get #continuing(): CopyContinuation | undefined {
+    return (this.#copy ??= this.#continuation?.forCopy());
+  }
+
+  continueWith(create: () => BodyContinuation): void {
+    if (this.ended || this.isContinued) return;
+    this.#continuation = create();
     this.#inside = this.#listeners;
     this.#listeners = undefined;
   }
@@ -200,8 +212,8 @@ export class ResponseBody implements BodySink, BodyArrival {
     if (this.#unread.size === 0) this.#signals = undefined;
     for (const listener of [...(this.#inside ?? []), ...(this.#listeners ?? [])]) listener(this.#complete);
     this.#inside = this.#listeners = this.#waits = undefined;
-    this.#continuation?.end(this.#complete);
-    this.#continuation = undefined;
+    if (!this.#complete) this.#copy?.abort();
+    this.#continuation = this.#copy = undefined;
     this.#rest = undefined;
   }
 
@@ -229,7 +241,7 @@ export class ResponseBody implements BodySink, BodyArrival {
     this.#break = undefined;
     this.#wait();
     try {
-      const rest = await this.#continuation!.rest(error, this.#handedOut + this.#unread.size, () => this.#wait());
+      const rest = await this.#continuing!.rest(error, this.#handedOut + this.#unread.size, () => this.#wait());
       if (this.ended) return await rest.cancel();
       this.#rest = rest;
       await this.#readRest(rest);
@@ -248,7 +260,7 @@ export class ResponseBody implements BodySink, BodyArrival {
           this.#complete = true;
           return this.#finish();
         }
-        if (reader.all) this.#continuation!.keep(value);
+        if (reader.all) this.#continuing!.keep(value);
         this.#unread.push(value);
         if (!reader.all) this.#settleRead();
       }
@@ -264,7 +276,7 @@ export class ResponseBody implements BodySink, BodyArrival {
     const chunks = this.#unread.take();
     for (const chunk of all ? [] : chunks) {
       this.#handedOut += chunk.byteLength;
-      this.#continuation?.keep(chunk);
+      this.#continuing?.keep(chunk);
     }
     return chunks;
   }

@@ -20,11 +20,12 @@ export interface BodyArrival {
    * read that begins later rejects with the reason of `signal`, if it has aborted by then.
    */
   onEnd(end: (complete: boolean) => void, signal?: AbortSignal): void;
-  /** Whether it has arrived, whole or not: then there is nothing to continue. */
-  readonly ended: boolean;
   readonly isContinued: boolean;
-  /** Lets the body go on after a break. For the listeners so far, a break is the end. */
-  continueWith(continuation: BodyContinuation): void;
+  /**
+   * Lets the body go on after a break. For the listeners so far, a break is the end. No effect on a body that has arrived,
+   * whole or not, or has a continuation.
+   */
+  continueWith(create: () => BodyContinuation): void;
   /** Calls `wait` at a break, and for all that arrives until the body goes on: the server is not silent. */
   onContinued(wait: () => void): void;
   /**
@@ -34,15 +35,19 @@ export interface BodyArrival {
   abort(error: unknown, inside: boolean): void;
 }
 
-/** Reads a body that has broken off to its end, from further responses. */
+/** How a body goes on after a break. */
 export interface BodyContinuation {
-  /**
-   * For one of the copies of a body that was cloned. They break off at different places and times, so that their further
-   * responses may be of different versions.
-   */
-  forCopy(): BodyContinuation;
   /** Whether the error is a break after which the body may go on. */
   isBreak(error: unknown): boolean;
+  /**
+   * For the body, or for each of the copies of one that was cloned: they break off at different places and times, so that
+   * their further responses may be of different versions.
+   */
+  forCopy(): CopyContinuation;
+}
+
+/** Reads a body that has broken off to its end, from further responses. */
+export interface CopyContinuation {
   /** Takes the bytes that a reader has received, each once and in their order. */
   keep(bytes: Uint8Array): void;
   /**
@@ -50,8 +55,8 @@ export interface BodyContinuation {
    * Calls `arrived` for all that arrives until then: the server is not silent.
    */
   rest(error: unknown, offset: number, arrived: () => void): Promise<BodyReader>;
-  /** Called at the end of the body, which is that of its copies, too. Aborts what is not needed then. */
-  end(complete: boolean): void;
+  /** Called when the reader has left, or has got an error. Aborts a further request. */
+  abort(): void;
 }
 
 export type BodyReader = Pick<ReadableStreamDefaultReader<ReturnType<Uint8Array['slice']>>, 'read' | 'cancel'>;

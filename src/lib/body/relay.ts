@@ -3,15 +3,15 @@
  * back-pressure, cancel and errors pass through. `watch.ts` creates it only if a policy watches chunks, if the caller
  * reads `body`, or if the body has broken off and goes on: a stream allocates 9 kB in Node.
  */
-import type { BodyContinuation, BodyReader } from '../../core/engine/transport-protocol.ts';
+import type { BodyReader, CopyContinuation } from '../../core/engine/transport-protocol.ts';
 import { noop } from '../noop.ts';
 import type { Bytes } from './streams.ts';
 import { breakBody, checkLength, endBody, failBody, type EndRead, type WatchedBody } from './watched-body.ts';
 
 type Controller = ReadableStreamDefaultController<Bytes> | ReadableByteStreamController;
 
-/** The reader of a source that has broken off. */
-const broken: BodyReader = {
+/** The reader of a source that has broken off, or has no further byte. */
+export const nothingMore: BodyReader = {
   read: () => Promise.resolve({ done: true, value: undefined }),
   cancel: () => Promise.resolve(),
 };
@@ -26,12 +26,12 @@ export function relay(
   failure?: { readonly error: unknown },
 ): ReadableStream<Bytes> {
   let controller: Controller;
-  let reader: BodyReader | undefined = failure && broken;
+  let reader: BodyReader | undefined = failure && nothingMore;
   let length = 0;
   let ended = false;
   let isContinued = false;
   /** Of the bytes that this copy has read. */
-  let continuation: BodyContinuation | undefined;
+  let continuation: CopyContinuation | undefined;
   // At the first read and not before, so that the response can still be cloned.
   const open = (): BodyReader => {
     if (reader === undefined) {
@@ -50,7 +50,7 @@ export function relay(
   };
   const fail = (error: unknown): void => {
     ended = true;
-    continuation?.end(false);
+    continuation?.abort();
     controller.error(error);
     void open().cancel(error).catch(noop); // for a transport that ignores its signal
   };
@@ -72,7 +72,7 @@ export function relay(
     }
     continuation ??= body.continuation.forCopy();
     breakBody(body);
-    reader = broken;
+    reader = nothingMore;
     failure = undefined;
     wait();
     try {
@@ -103,7 +103,6 @@ export function relay(
         if (done) {
           if (!isContinued) checkLength(body, length);
           ended = true;
-          continuation?.end(true);
           controller.close();
           if ('byobRequest' in controller) controller.byobRequest?.respond(0); // otherwise the read never settles
           return endBody(body, true);
@@ -132,7 +131,7 @@ export function relay(
     },
     cancel(reason: unknown) {
       ended = true;
-      continuation?.end(false);
+      continuation?.abort();
       body.copies -= 1;
       if (body.copies === 0) endBody(body, false);
       // Not awaited: the cancel of a tee branch stays pending until the other branch is cancelled, too.

@@ -69,13 +69,12 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
     const isOutside = arrival.isContinued;
     return (error) => arrival.abort(error, !isOutside);
   }
-  // The end of a body that was read before it is watched cannot be observed: it counts as complete.
-  const ended = known !== undefined ? known.body.ended : !response.body || response.bodyUsed ? true : undefined;
+  const ended = endOf(response, known);
   if (ended !== undefined) {
     watcher.end(ended);
     return noop;
   }
-  const { body, unread } = known ?? watch(response, newBody(), {});
+  const { body, unread } = known ?? watch(response);
   body.watchers.push(watcher);
   if (watcher.endsUnread === true) unreadBodies.register(unread, body, body);
   if (watcher.chunk !== undefined) body.hasChunkWatcher = true;
@@ -91,21 +90,23 @@ export function watchBody(response: Response, watcher: BodyWatcher): (error: unk
 export function continueBody(response: Response, create: () => BodyContinuation): void {
   const arrival = (response as Arriving)[bodyArrival];
   const known = responses.get(response);
-  if (arrival !== undefined && known === undefined) {
-    if (!arrival.ended && !arrival.isContinued) arrival.continueWith(create());
-    return;
-  }
-  if (known === undefined ? !response.body || response.bodyUsed : known.body.ended !== undefined) return;
-  const { body } = known ?? watch(response, newBody(), {});
+  if (arrival !== undefined && known === undefined) return arrival.continueWith(create);
+  if (endOf(response, known) !== undefined) return;
+  const { body } = known ?? watch(response);
   if (body.continuation !== undefined) return;
   body.continuation = create();
   body.inside = body.watchers.length;
 }
 
+/** The end of a body that was read before it is watched cannot be observed: it counts as complete. */
+function endOf(response: Response, known: WatchedResponse | undefined): boolean | undefined {
+  return known === undefined ? (!response.body || response.bodyUsed ? true : undefined) : known.body.ended;
+}
+
 /** A body of fewer bytes fails: each read of it rejects. */
 export function expectLength(response: Response, length: number): void {
   if (!response.body || response.bodyUsed) return;
-  watch(response, newBody(), {}).body.announced = length;
+  watch(response).body.announced = length;
 }
 
 /** The same response without our members, for a platform that reads the body from its internal slots. */
@@ -120,7 +121,7 @@ export function isEventStream(response: Response): boolean {
   return type?.startsWith('text/event-stream') === true;
 }
 
-function watch(response: Response, body: WatchedBody, unread: WeakKey): WatchedResponse {
+function watch(response: Response, body: WatchedBody = newBody(), unread: WeakKey = {}): WatchedResponse {
   const state: WatchedResponse = { body, unread, relayed: undefined };
   body.copies += 1;
   responses.set(response, state);

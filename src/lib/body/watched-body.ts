@@ -76,7 +76,6 @@ export function endBody(body: WatchedBody, complete: boolean): void {
   for (const watcher of body.watchers) watcher.end(complete);
   body.watchers.length = 0; // a caller that keeps the response must not keep the whole call with it
   if (complete && body.copies > 1) return; // a clone may be behind the one that has ended, and break off
-  body.continuation?.end(complete);
   body.continuation = undefined;
 }
 

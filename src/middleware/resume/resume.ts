@@ -15,7 +15,7 @@ import {
 import { exponential, type Backoff } from '../../lib/backoff.ts';
 import { continueBody, isEventStream } from '../../lib/body/watch.ts';
 import { budget, budgetIn, budgetOr, type Budget } from '../../lib/budget.ts';
-import { Continuation } from './continuation.ts';
+import { continuation } from './continuation.ts';
 
 /**
  * The options of `resume()`. Durations are in ms.
@@ -72,20 +72,17 @@ export const resumeOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOption
 export function resume(options: ResumeOptions = {}): Middleware {
   const own = resumeOptions.parse(options);
   const spare = budget();
-  let stack: readonly Middleware[] | undefined;
-  /** The budget of `retry` in this stack. */
-  let shared: Budget | false | undefined;
 
   return asPolicy(options, function resume(ctx, next) {
     const policy = resumeOptions.forCall(ctx, own);
-    if (policy === undefined || policy.continuations === 0 || !isRepeatable(ctx, policy)) return next();
-    if (ctx.stack !== stack) [stack, shared] = [ctx.stack, budgetIn(ctx.stack)];
+    if (policy === undefined || !isRepeatable(ctx, policy)) return next();
+    const shared = budgetIn(ctx.stack);
     const limit = policy.budget ?? shared ?? spare;
     if (limit && limit !== shared) limit.deposit(); // `retry` counts the calls of its own budget
 
     return next().then((response) => {
       if (response.ok && !isEventStream(response))
-        continueBody(response, () => new Continuation(ctx, next, policy, limit, response));
+        continueBody(response, () => continuation(ctx, next, policy, limit, response));
       return response;
     });
   });
