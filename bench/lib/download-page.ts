@@ -2,18 +2,32 @@
 import type { Page } from 'playwright';
 import type { Read } from './downloads.ts';
 
-/** The module of the page: `digest(url, compare)` resolves to the SHA-256 of the body, or to the code of the error. */
+/**
+ * The module of the page: `digest(url, compare)` resolves to the SHA-256 of the body, or to the code of the error. `askedTwice`
+ * is the bytes that the page had already read when a further request asked for them.
+ */
 export const pageModule = `
 import { createFetch } from '/src/fetch.ts';
 import { standard } from '/src/standard.ts';
 
 const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('');
+globalThis.askedTwice = 0;
 globalThis.digest = async (url, compare) => {
-  const fetch = createFetch({ use: standard({ timeout: { total: 600_000 }, retry: { budget: false }, resume: { compare } }) });
+  let read = 0;
+  const transport = (input, init) => {
+    const { headers } = new Request(input, init);
+    const [, start = 0] = /^bytes=(\\d+)-/.exec(headers.get('range') ?? '') ?? [];
+    globalThis.askedTwice += read - start;
+    return globalThis.fetch(input, init);
+  };
+  const fetch = createFetch({ fetch: transport, use: standard({ timeout: { total: 600_000 }, retry: { budget: false }, resume: { compare } }) });
   try {
     const chunks = [];
     const reader = (await fetch(url, { cache: 'no-store' })).body.getReader();
-    for (let part = await reader.read(); !part.done; part = await reader.read()) chunks.push(part.value);
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      chunks.push(part.value);
+      read += part.value.byteLength;
+    }
     return { digest: hex(await crypto.subtle.digest('SHA-256', await new Blob(chunks).arrayBuffer())) };
   } catch (error) {
     return { code: error.code ?? error.message };

@@ -25,6 +25,8 @@ export interface Tally {
   readonly failures: Record<string, number>;
   /** The bytes on the wire, as a multiple of the files. */
   wire: number;
+  /** The bytes on the wire beyond those of the files, for each cut. */
+  excess: number;
 }
 
 /** A page on any origin may read the files below `/files/open/`, and the headers of those below `/files/exposed/`. */
@@ -56,12 +58,14 @@ export interface Plan {
   readonly atOnce?: number;
 }
 
+const cutsOfEach = 3;
+
 export async function runDownloads(
   { nginx, proxy }: Site,
   read: Read,
   { downloads, isReplaced = false, bytes, kind = '', atOnce = 4 }: Plan,
 ): Promise<Tally> {
-  const tally: Tally = { downloads, delivered: 0, renewed: 0, spliced: 0, failures: {}, wire: 0 };
+  const tally: Tally = { downloads, delivered: 0, renewed: 0, spliced: 0, failures: {}, wire: 0, excess: 0 };
   let next = 0;
   let passed = 0;
 
@@ -77,7 +81,9 @@ export async function runDownloads(
       utimesSync(`${path}.new`, Date.now() / 1_000 - 3_600, Date.now() / 1_000 - 3_600);
       renameSync(`${path}.new`, path);
     };
-    const cuts = Array.from({ length: 3 }, () => Math.floor(Math.random() * (bytes - 2)) + 1).sort((a, b) => a - b);
+    const cuts = Array.from({ length: cutsOfEach }, () => Math.floor(Math.random() * (bytes - 2)) + 1).sort(
+      (a, b) => a - b,
+    );
     const download: Download = { cuts, ...(isReplaced && { onCut: once(replace) }), passed: 0, requests: 0 };
     proxy.downloads.set(String(n), download);
     try {
@@ -99,6 +105,7 @@ export async function runDownloads(
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
   tally.wire = passed / (downloads * bytes);
+  tally.excess = (passed - downloads * bytes) / (downloads * cutsOfEach);
   return tally;
 }
 
