@@ -72,11 +72,14 @@ export const resumeOptions: PolicyOptions<Policy> = /* @__PURE__ */ policyOption
 export function resume(options: ResumeOptions = {}): Middleware {
   const own = resumeOptions.parse(options);
   const spare = budget();
+  let stack: readonly Middleware[] | undefined;
+  /** The budget of `retry` in this stack. */
+  let shared: Budget | false | undefined;
 
   return asPolicy(options, function resume(ctx, next) {
     const policy = resumeOptions.forCall(ctx, own);
     if (policy === undefined || !isRepeatable(ctx, policy)) return next();
-    const shared = budgetIn(ctx.stack);
+    if (ctx.stack !== stack) [stack, shared] = [ctx.stack, budgetIn(ctx.stack)];
     const limit = policy.budget ?? shared ?? spare;
     if (limit && limit !== shared) limit.deposit(); // `retry` counts the calls of its own budget
 
