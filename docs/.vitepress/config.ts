@@ -13,7 +13,9 @@ const themeFolder = join(import.meta.dirname, 'theme');
 
 export default defineConfig({
   title: 'kyoa',
-  description: 'Resilient fetch as middleware: timeout, retry, hedge, dedupe, idempotency, circuit breaker and more.',
+  description:
+    'Resilient fetch as middleware: timeouts, retries, hedging, idempotency, circuit breaking, token renewal, and downloads, ' +
+    'uploads, event streams and an outbox that go on after a break.',
   lang: 'en',
   srcExclude: ['README.md'],
   outDir: join(root, 'site'),

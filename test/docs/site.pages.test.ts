@@ -99,7 +99,7 @@ test('the figures of the front page are those of the sections to which it links'
     const section = sections.get(anchor!)!;
     return figures.filter((figure) => !new RegExp(`(?<![\\d.,])${figure}(?![\\d]|[.,]\\d)`).test(section));
   });
-  expect(missing).toEqual([[], [], []]);
+  expect(missing).toEqual([[], [], [], []]);
 });
 
 describe('in Chromium', { timeout: 60_000 }, () => {
