@@ -17,7 +17,7 @@ describe('the size in min + gzip', { timeout: 60_000 }, () => {
   test('of createFetch with timeout, retry and dedupe is within its budget', async () => {
     const { gzipped } = await bundled(`import { createFetch, timeout, retry, dedupe } from 'kyoa';
       export default createFetch({ use: [timeout(30_000), dedupe(), retry()] });`);
-    expect(gzipped).toBeLessThan(18_650);
+    expect(gzipped).toBeLessThan(18_600);
   });
 
   test('of events is within its budget', async () => {
@@ -31,6 +31,6 @@ describe('the size in min + gzip', { timeout: 60_000 }, () => {
   });
 
   test('of the file for script tags is within its budget', () => {
-    expect(sizeOf(readFileSync(join(root, 'dist/kyoa.global.js'))).gzipped).toBeLessThan(65_700);
+    expect(sizeOf(readFileSync(join(root, 'dist/kyoa.global.js'))).gzipped).toBeLessThan(65_050);
   });
 });

@@ -68,7 +68,7 @@ export function continuation(
         const wait = suggested ?? rules.backoff(requests + 1, rules.random);
         if (kept === false && validator === undefined) reason = isEncoded ? 'encoded' : 'unsupported';
         else if (requests >= rules.continuations) reason = 'continuations';
-        else if (ctx.deadline !== undefined && performance.now() + wait >= ctx.deadline) reason = 'deadline';
+        else if (performance.now() + wait >= (ctx.deadline ?? Infinity)) reason = 'deadline';
         else if (budget && !budget.withdraw()) reason = 'budget';
         if (reason !== undefined) break;
         requests += 1;

@@ -45,8 +45,8 @@ export function partOf(
   const validator = strongValidator(first);
   if (status === expectedStatus) {
     const isSame = ['content-type', 'content-range'].every((name) => headers.get(name) === first.get(name));
-    const isProved = isKept || (validator !== undefined && strongValidator(headers) === validator);
-    return isSame && isProved ? { start: 0, length: 0 } : 'changed';
+    // Without a validator the bytes are kept, or there is no request.
+    return isSame && (isKept || strongValidator(headers) === validator) ? { start: 0, length: 0 } : 'changed';
   }
   if (transientStatuses.includes(status)) return 'busy';
   if (status !== 206 && status !== 416) return ok ? 'changed' : 'refused';

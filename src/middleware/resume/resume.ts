@@ -79,7 +79,7 @@ export function resume(options: ResumeOptions = {}): Middleware {
   return asPolicy(options, function resume(ctx, next) {
     const policy = resumeOptions.forCall(ctx, own);
     if (policy === undefined || !isRepeatable(ctx, policy)) return next();
-    if (ctx.stack !== stack) [stack, shared] = [ctx.stack, budgetIn(ctx.stack)];
+    if (ctx.stack !== stack) shared = budgetIn((stack = ctx.stack));
     const limit = policy.budget ?? shared ?? spare;
     if (limit && limit !== shared) limit.deposit(); // `retry` counts the calls of its own budget
 
