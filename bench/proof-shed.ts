@@ -13,7 +13,7 @@ import type { Kind, Listening } from './proof-shed/server.ts';
 
 const { smoke } = parseArgs({ options: { smoke: { type: 'boolean', default: false } } }).values;
 const kinds: readonly Kind[] = smoke ? ['pool'] : ['pool', 'cpu'];
-const seconds = smoke ? { calm: 1.5, overload: 3, settle: 2 } : { calm: 8, overload: 15, settle: 8 };
+const seconds = smoke ? { calm: 1, overload: 2, settle: 1.5 } : { calm: 8, overload: 15, settle: 8 };
 /** More requests than a pool of 8 serves at a time, and too few to wait for `patience`. */
 const together = 16;
 
