@@ -135,8 +135,11 @@ async function proveStore(what: string, harm: (redis: RedisServer) => Promise<vo
 /** Adds a line to the table. `judged`: the requests among which no second may have too many. */
 function report(fault: string, facts: Record<string, number>, judged: readonly Arrival[] = log): void {
   const most = busiestSecond(judged.map(({ sent }) => sent));
-  const late = facts['lag']! > 50 ? processes * slice : 0;
-  if (facts['lag']! >= timeout) stalled.push(fault);
+  const lag = facts['lag']!;
+  // A smoke run is beside other tests: what was due during a stall may come within the second after it.
+  const due = smoke ? (count * lag) / 1_000 : 0;
+  const late = lag > 50 ? processes * slice + due : 0;
+  if (lag >= timeout) stalled.push(fault);
   else if (most > count + slice + late) faults.push(`${fault}: ${most} requests in a second`);
   else if (most < count / 4) faults.push(`${fault}: no second has more than ${most} requests`);
   if (facts['errors']! > 0) faults.push(`${fault}: ${facts['errors']} callers saw an error`);
