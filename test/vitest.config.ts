@@ -90,8 +90,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        // One file after another: a page that shares its cores with another one is late. Once in some hundred tests a click or a
-        // text of Playwright has no effect on a busy machine; the report names what was tried again.
+        // One file after another: a page that shares its cores with another one is late. Twice a click or a text had no effect, for
+        // a reason that is not known; the report names what was tried again.
         test: { ...lane('pages'), execArgv: ['--expose-gc'], fileParallelism: false, retry: 1 },
       },
     ],

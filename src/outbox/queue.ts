@@ -68,8 +68,9 @@ export class Queue {
       if (ifVersion === undefined) continue;
       try {
         await this.#list(ticket, limit);
+        const version = await this.#writeEntry(id, entry, { ttl: ttlOf(ticket), ifVersion });
         // Otherwise another process has sent it meanwhile, or this one was frozen for so long that the entry is gone.
-        if (await this.#writeEntry(id, entry, { ttl: ttlOf(ticket), ifVersion })) return { ticket, former: undefined };
+        if (version !== undefined) return { ticket, former: undefined };
       } catch (error) {
         await this.storage.delete(this.#entryKey(id), { ifVersion }).catch(noop);
         throw error;
