@@ -11,7 +11,7 @@ import {
 } from './core/context.ts';
 import { NeverAborted } from './core/engine/lazy-abort.ts';
 import type { RequestLike } from './core/engine/lazy-request.ts';
-import { cancelStream, isStream } from './core/engine/request-body.ts';
+import { cancelStream, isRepeatable } from './core/engine/request-body.ts';
 import { storage as checkedStorage } from './core/options.ts';
 import type { Storage } from './core/storage.ts';
 import { withCallerSignal } from './lib/caller-signal.ts';
@@ -67,8 +67,7 @@ export function createPipeline(
         signal == null
           ? run(createContext(call, request, new NeverAborted()))
           : withCallerSignal(signal, (own) => run(createContext(call, request, own)));
-      const { body } = request;
-      const isUnlosable = side === 'server' || body === null || (body !== undefined && !isStream(body));
+      const isUnlosable = side === 'server' || isRepeatable(request.body);
       return isUnlosable ? response : cancelUnsent(request, call, response);
     };
   };

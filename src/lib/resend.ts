@@ -6,7 +6,7 @@ import type { Context, Fork } from '../core/context.ts';
 import type { BodyInit } from '../core/engine/fetch-types.ts';
 import { privateState } from '../core/engine/private-state.ts';
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
-import { cancelStream, isStream, sources } from '../core/engine/request-body.ts';
+import { cancelStream, isRepeatable, sources } from '../core/engine/request-body.ts';
 import { invalid } from '../core/options.ts';
 import { readUpTo, readOn, type Bytes } from './body/streams.ts';
 import { noop } from './noop.ts';
@@ -25,7 +25,7 @@ export interface Resendable {
 export function resendable(ctx: Context): Resendable | undefined {
   const { body } = ctx;
   if (body === undefined) return ofRequest(ctx);
-  return body !== null && isStream(body) ? undefined : unchanged;
+  return isRepeatable(body) ? unchanged : undefined;
 }
 
 const unchanged: Resendable = { next: () => Promise.resolve({}) };

@@ -1,6 +1,6 @@
 /** Signs each request, after every pause and with the time of its attempt. Placed innermost. */
 import type { Context, Fork, Middleware } from '../core/context.ts';
-import { isStream } from '../core/engine/request-body.ts';
+import { isRepeatable, isStream } from '../core/engine/request-body.ts';
 import { KyoaError } from '../core/errors.ts';
 import { asPolicy, fn } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
@@ -77,8 +77,7 @@ export function sign(signer: Signer): Middleware {
 
     const used = { ...server };
     const response = await next(await signed(signer, ctx, present, used));
-    const isRepeatable = body === null || (body !== undefined && !isStream(body));
-    const isRefused = refusal.has(response.status) && isRepeatable && !ctx.aborted;
+    const isRefused = refusal.has(response.status) && isRepeatable(body) && !ctx.aborted;
     learnNonce(server, response);
     if (!isRefused) return response;
     const skew = await skewOf(used, response);

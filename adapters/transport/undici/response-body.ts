@@ -237,11 +237,16 @@ export class ResponseBody implements BodySink, BodyArrival {
     if (this.#reader !== undefined) void this.#goOn(error);
   }
 
+  /** How many bytes have arrived and are not lost. */
+  get #kept(): number {
+    return this.#handedOut + this.#unread.size;
+  }
+
   async #goOn(error: unknown): Promise<void> {
     this.#break = undefined;
     this.#wait();
     try {
-      const rest = await this.#continuing!.rest(error, this.#handedOut + this.#unread.size, () => this.#wait());
+      const rest = await this.#continuing!.rest(error, this.#kept, () => this.#wait());
       if (this.ended) return await rest.cancel();
       this.#rest = rest;
       await this.#readRest(rest);
@@ -260,8 +265,8 @@ export class ResponseBody implements BodySink, BodyArrival {
           this.#complete = true;
           return this.#finish();
         }
-        if (reader.all) this.#continuing!.keep(value);
         this.#unread.push(value);
+        if (reader.all) this.#continuing!.keep(value, this.#kept);
         if (!reader.all) this.#settleRead();
       }
     } catch (error) {
@@ -276,7 +281,7 @@ export class ResponseBody implements BodySink, BodyArrival {
     const chunks = this.#unread.take();
     for (const chunk of all ? [] : chunks) {
       this.#handedOut += chunk.byteLength;
-      this.#continuing?.keep(chunk);
+      this.#continuing?.keep(chunk, this.#handedOut);
     }
     return chunks;
   }

@@ -48,8 +48,8 @@ export interface BodyContinuation {
 
 /** Reads a body that has broken off to its end, from further responses. */
 export interface CopyContinuation {
-  /** Takes the bytes that a reader has received, each once and in their order. */
-  keep(bytes: Uint8Array): void;
+  /** Takes the bytes that a reader has received, each once and in their order. `length`: how many it has now. */
+  keep(bytes: Uint8Array, length: number): void;
   /**
    * Resolves to a reader of what follows the first `offset` bytes. Rejects with the error that the reader of the body gets.
    * Calls `arrived` for all that arrives until then: the server is not silent.

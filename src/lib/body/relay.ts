@@ -109,7 +109,7 @@ export function relay(
         }
         length += value.byteLength;
         continuation ??= body.continuation?.forCopy();
-        continuation?.keep(value);
+        continuation?.keep(value, length);
         // A chunk that another copy has already read is not reported again.
         const fresh = length - body.length;
         if (fresh > 0) {

@@ -38,18 +38,16 @@ export function continuation(
     let first = headers;
     /** What the reader has, if no validator can prove that a further response belongs to it; `false` if that is too long. */
     let kept: Bytes[] | false | undefined;
-    let keptLength = 0;
     /** The further requests since the last byte. */
     let requests = 0;
     let acceptsRanges = status === 200 && ctx.header('range') === null;
     let work: AbortController | undefined;
 
-    const keep = (bytes: Uint8Array): void => {
+    const keep = (bytes: Uint8Array, length: number): void => {
       requests = 0;
       kept ??= (isCrossOrigin || strongValidator(first) === undefined) && [];
       if (kept === false) return;
-      keptLength += bytes.byteLength;
-      if (keptLength > rules.compare) kept = false;
+      if (length > rules.compare) kept = false;
       else kept.push(new Uint8Array(bytes)); // a copy, because the reader may change its chunk
     };
 

@@ -17,8 +17,10 @@ const clockDifference = 60_000;
 export function strongValidator(headers: Headers): string | undefined {
   const tag = headers.get('etag');
   if (tag !== null) return tag.startsWith('"') ? tag : undefined;
-  const time = (name: string): number => httpDate(headers.get(name) ?? '', Date.now()) ?? NaN;
-  return time('date') - time('last-modified') >= clockDifference ? headers.get('last-modified')! : undefined;
+  const changed = headers.get('last-modified');
+  if (changed === null) return undefined;
+  const time = (text: string | null): number => httpDate(text ?? '', Date.now()) ?? NaN;
+  return time(headers.get('date')) - time(changed) >= clockDifference ? changed : undefined;
 }
 
 /** A part that continues the body, or a whole body whose beginning the reader has. */

@@ -1,7 +1,7 @@
 /** Continues a response body that has broken off. Placed inside the total `timeout` and `dedupe`, and outside `retry`. */
 import type { Context, Middleware } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
-import { isStream } from '../../core/engine/request-body.ts';
+import { isRepeatable } from '../../core/engine/request-body.ts';
 import {
   asPolicy,
   count,
@@ -78,7 +78,7 @@ export function resume(options: ResumeOptions = {}): Middleware {
 
   return asPolicy(options, function resume(ctx, next) {
     const policy = resumeOptions.forCall(ctx, own);
-    if (policy === undefined || !isRepeatable(ctx, policy)) return next();
+    if (policy === undefined || !isContinued(ctx, policy)) return next();
     if (ctx.stack !== stack) shared = budgetIn((stack = ctx.stack));
     const limit = policy.budget ?? shared ?? spare;
     if (limit && limit !== shared) limit.deposit(); // `retry` counts the calls of its own budget
@@ -91,6 +91,6 @@ export function resume(options: ResumeOptions = {}): Middleware {
   });
 }
 
-function isRepeatable({ side, method, body }: Context, { methods }: Policy): boolean {
-  return side === 'client' && methods.includes(method) && body !== undefined && !isStream(body);
+function isContinued({ side, method, body }: Context, { methods }: Policy): boolean {
+  return side === 'client' && methods.includes(method) && isRepeatable(body);
 }
