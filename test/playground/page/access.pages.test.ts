@@ -2,6 +2,7 @@
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { scenarios } from '../../../playground/model/scenarios.ts';
 import { violations } from './axe.ts';
 import { press } from './use.ts';
 import { calls, turnTo, visitors, type Visitors } from './visit.ts';
@@ -49,6 +50,15 @@ describe('the page', { timeout: 60_000 }, () => {
       const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect([width, Math.max(0, excess)]).toEqual([width, 0]);
     }
+  });
+
+  test('passes axe on a phone whose strip of scenarios is scrolled to the last one', async () => {
+    await page.setViewportSize({ width: 375, height: 812 });
+    await turnTo(page, `#${scenarios.at(-1)!.id}/1`);
+    const strip = page.locator('.strip');
+    await expect.poll(() => strip.evaluate(({ scrollLeft }) => scrollLeft)).toBeGreaterThan(375);
+    expect(await violations(page)).toEqual([]);
+    await page.setViewportSize({ width: 1_440, height: 812 });
   });
 
   test('moves its dots only without reduced motion', async () => {
