@@ -1,7 +1,7 @@
 /** The public names of `kyoa/events`. */
-export { events } from './events/events.ts';
-export type { EventsOptions, EventStream } from './events/events.ts';
-export type { EventsApi } from './events/request.ts';
-export type { EventStreamChange } from './events/connections.ts';
-export { EventStreamError } from './events/event-stream-error.ts';
-export type { ServerSentEvent } from './events/parser.ts';
+export { events } from './event-streams/events.ts';
+export type { EventsOptions, EventStream } from './event-streams/events.ts';
+export type { EventsApi } from './event-streams/request.ts';
+export type { EventStreamChange } from './event-streams/connections.ts';
+export { EventStreamError } from './event-streams/event-stream-error.ts';
+export type { ServerSentEvent } from './event-streams/parser.ts';

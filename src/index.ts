@@ -90,7 +90,7 @@ export type { Endpoint, EndpointSnapshot } from './middleware/endpoints/endpoint
 
 export { memory } from '../adapters/storage/memory.ts';
 export type { MemoryOptions } from '../adapters/storage/memory.ts';
-export type { Across } from './core/limits.ts';
+export type { Across } from './core/shared-limits.ts';
 export type { DeleteOptions, Entry, SetOptions, Storage, Version } from './core/storage.ts';
 
 export type { CustomFact, Fact, KyoaEvent, Listener } from './core/events.ts';

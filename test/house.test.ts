@@ -214,17 +214,17 @@ const rejected: readonly Probe[] = [
   },
   {
     what: 'event streams importing an entry point',
-    file: 'src/events/up.ts',
+    file: 'src/event-streams/up.ts',
     code: `export { createFetch } from '../fetch.ts';\n`,
     rule: imports,
-    says: 'src/events imports src/core, src/lib, src/telemetry, the mark of kyoa’s fetches, its neighbours and packages.',
+    says: 'src/event-streams imports src/core, src/lib, the mark of kyoa’s fetches, its neighbours and packages.',
   },
   {
     what: 'event streams importing a policy',
-    file: 'src/events/aside.ts',
+    file: 'src/event-streams/aside.ts',
     code: `export { tidy } from '../middleware/tidy.ts';\n`,
     rule: imports,
-    says: 'src/events imports src/core, src/lib, src/telemetry, the mark of kyoa’s fetches, its neighbours and packages.',
+    says: 'src/event-streams imports src/core, src/lib, the mark of kyoa’s fetches, its neighbours and packages.',
   },
   {
     what: 'the door of the test kit importing more than its room',
@@ -404,11 +404,11 @@ export const plain = async ({ signal }: Plain): Promise<Buffer> => readFile('pla
 `,
   'adapters/policy/source.ts': `
 import { schemas } from '../../src/policy/schemas.ts';
-import { looks } from './looks.ts';
+import { looks } from './polling.ts';
 
 export const source: unknown = [schemas, looks];
 `,
-  'adapters/policy/looks.ts': `export const looks = 1;\n`,
+  'adapters/policy/polling.ts': `export const looks = 1;\n`,
   'adapters/transport/undici/piece.ts': `
 import { errors } from 'undici';
 import type { Plain } from '../../../src/core/plain.ts';
@@ -462,8 +462,8 @@ import { tidy } from '../middleware/tidy.ts';
 
 export const schemas: unknown = [helper, tidy];
 `,
-  'src/events.ts': `export { events } from './events/events.ts';\n`,
-  'src/events/events.ts': `
+  'src/events.ts': `export { events } from './event-streams/events.ts';\n`,
+  'src/event-streams/events.ts': `
 import { helper } from '../lib/helper.ts';
 import { brand } from '../transport.ts';
 

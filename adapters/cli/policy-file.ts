@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 
 import type { Middleware } from '../../src/index.ts';
 import { checkPolicy, policy, PolicyError, type LivePolicy, type PolicyProblem } from '../../src/policy.ts';
-import { utf8 } from '../policy/server.ts';
+import { utf8 } from '../policy/http-client.ts';
 
 /** What a command says about the program that has the document. */
 export interface ProgramFlags {

@@ -1,6 +1,6 @@
 /** Shared limits in Redis 5 or later, or Valkey, through the client that the application has. */
 import { encodeText } from '../../src/core/engine/storage-text.ts';
-import type { Across } from '../../src/core/limits.ts';
+import type { Across } from '../../src/core/shared-limits.ts';
 import { hashTag, script, scriptRunner, type RedisClient } from '../storage/redis-scripts.ts';
 import { memberTime, waitTime, type Ledger } from './ledger.ts';
 import { sharedLimits, type SharedOptions } from './shared.ts';

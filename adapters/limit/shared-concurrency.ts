@@ -4,8 +4,8 @@
  * round trip, and gives them up when another process has fewer than its share.
  */
 import { afterUnref, type Timer } from '../../src/core/engine/timers.ts';
-import type { Slots } from '../../src/core/limits.ts';
-import { retryInterval, type Store } from './store.ts';
+import type { Slots } from '../../src/core/shared-limits.ts';
+import { retryInterval, type Store } from './ledger-client.ts';
 
 export interface SharedConcurrencyOptions {
   readonly key: string;

@@ -1,6 +1,6 @@
 /** The pauses that a server has asked one process of a fleet for, as the others learn of them. */
-import type { Pauses } from '../../src/core/limits.ts';
-import type { Store } from './store.ts';
+import type { Pauses } from '../../src/core/shared-limits.ts';
+import type { Store } from './ledger-client.ts';
 
 export interface SharedPausesOptions {
   readonly key: string;

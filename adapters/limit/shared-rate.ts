@@ -3,10 +3,10 @@
  * need no round trip. A reservation is granted at once, for a time that may lie ahead: no process polls, and none starves.
  */
 import { afterUnref, type Timer } from '../../src/core/engine/timers.ts';
-import type { Start, Starts } from '../../src/core/limits.ts';
+import type { Start, Starts } from '../../src/core/shared-limits.ts';
 import type { Taken } from './ledger.ts';
 import { localRate } from './local-rate.ts';
-import type { Store } from './store.ts';
+import type { Store } from './ledger-client.ts';
 
 export interface SharedRateOptions {
   readonly key: string;

@@ -1,11 +1,11 @@
 /** The limits of a fleet over a ledger: what `shared()` of each store returns. */
 import { duration, invalid, object, positive, type Settings, type Shape } from '../../src/core/options.ts';
-import type { Across } from '../../src/core/limits.ts';
+import type { Across } from '../../src/core/shared-limits.ts';
 import type { Ledger } from './ledger.ts';
 import { sharedConcurrency } from './shared-concurrency.ts';
 import { sharedPauses } from './shared-pauses.ts';
 import { sharedRate } from './shared-rate.ts';
-import { createStore } from './store.ts';
+import { createStore } from './ledger-client.ts';
 
 /**
  * The options of `shared()`. Times are in ms.

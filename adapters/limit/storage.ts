@@ -1,6 +1,6 @@
 /** Shared limits in a Storage, for the processes of one machine: they have one clock, and the storage compares and sets. */
 import { StorageError } from '../../src/core/errors.ts';
-import type { Across } from '../../src/core/limits.ts';
+import type { Across } from '../../src/core/shared-limits.ts';
 import { storage as storageOption } from '../../src/core/options.ts';
 import type { Storage } from '../../src/core/storage.ts';
 import { memberTime, waitTime, type Held, type Ledger, type Paused, type Taken } from './ledger.ts';

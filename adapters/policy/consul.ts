@@ -1,8 +1,8 @@
 /** A policy document in the key-value store of Consul, watched by blocking queries. */
 import { invalid, duration, knownKeys } from '../../src/core/options.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
-import { lookingAgain } from './looks.ts';
-import { basicAuth, refused, serverAt, type SourceFetch } from './server.ts';
+import { lookingAgain } from './polling.ts';
+import { basicAuth, refused, serverAt, type SourceFetch } from './http-client.ts';
 
 /**
  * The options of `consul()`.

@@ -1,10 +1,10 @@
 /** A policy document in environment variables: as a whole, or one option each. */
 import { invalid, knownKeys } from '../../src/core/options.ts';
 import { catalogue } from '../../src/policy/catalogue.ts';
-import { nearestName } from '../../src/policy/problem.ts';
+import { nearestName } from '../../src/policy/policy-error.ts';
 import { schemas, type OptionSchema, type SchemaName } from '../../src/policy/schemas.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
-import { reporting } from './looks.ts';
+import { reporting } from './polling.ts';
 
 /**
  * The options of `env()`.

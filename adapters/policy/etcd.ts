@@ -1,7 +1,7 @@
 /** A policy document in etcd 3, watched through its JSON gateway. */
 import { duration, invalid, knownKeys } from '../../src/core/options.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
-import { lookingAgain, type Report } from './looks.ts';
+import { lookingAgain, type Report } from './polling.ts';
 import {
   limited,
   refused,
@@ -14,7 +14,7 @@ import {
   type Credentials,
   type Server,
   type SourceFetch,
-} from './server.ts';
+} from './http-client.ts';
 
 /**
  * The options of `etcd()`.

@@ -6,8 +6,8 @@ import { afterUnref } from '../../src/core/engine/timers.ts';
 import { KyoaError } from '../../src/core/errors.ts';
 import { duration, invalid, knownKeys } from '../../src/core/options.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
-import { reporting, type Report } from './looks.ts';
-import { longestText, utf8 } from './server.ts';
+import { reporting, type Report } from './polling.ts';
+import { longestText, utf8 } from './http-client.ts';
 
 /**
  * The options of `file()` of `kyoa/policy/sources`.

@@ -1,7 +1,7 @@
 /** A policy document in the configuration centre Nacos 1, 2 or 3, watched by long polling. */
 import { duration, invalid, knownKeys } from '../../src/core/options.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
-import { lookingAgain } from './looks.ts';
+import { lookingAgain } from './polling.ts';
 import {
   refused,
   requestLimit,
@@ -10,7 +10,7 @@ import {
   type Credentials,
   type Server,
   type SourceFetch,
-} from './server.ts';
+} from './http-client.ts';
 
 /**
  * The options of `nacos()`.

@@ -9,6 +9,6 @@ export { file } from './file.ts';
 export type { PolicyFileOptions } from './file.ts';
 export { nacos } from './nacos.ts';
 export type { NacosOptions } from './nacos.ts';
-export type { SourceFetch } from './server.ts';
+export type { SourceFetch } from './http-client.ts';
 export { url } from './url.ts';
 export type { UrlOptions } from './url.ts';

@@ -1,8 +1,8 @@
 /** A policy document at a URL, read again at an interval. */
 import { duration, knownKeys } from '../../src/core/options.ts';
 import type { PolicySource } from '../../src/policy/source.ts';
-import { lookingAgain } from './looks.ts';
-import { basicAuth, refused, requestLimit, serverAt, type SourceFetch } from './server.ts';
+import { lookingAgain } from './polling.ts';
+import { basicAuth, refused, requestLimit, serverAt, type SourceFetch } from './http-client.ts';
 
 /**
  * The options of `url()`.

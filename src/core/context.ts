@@ -1,7 +1,7 @@
 /** What a middleware sees of a call. A context is never assigned to: a branch of the call gets a fork of it. */
 import type { BodyInit } from './engine/fetch-types.ts';
 import { childOf, LazyAbortController, SignalSource, type AbortSource } from './engine/lazy-abort.ts';
-import { runHarmless } from './engine/harmless.ts';
+import { runHarmless } from './engine/user-function.ts';
 import { GivenRequest, type RequestLike } from './engine/lazy-request.ts';
 import { uuid } from './engine/uuid.ts';
 import type { CustomFact, Fact, KyoaEvent, Listener } from './events.ts';

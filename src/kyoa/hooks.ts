@@ -11,7 +11,7 @@ import {
 } from 'ky';
 import { KyoaError, TimeoutError } from '../core/errors.ts';
 import { array, knownKeys } from '../core/options.ts';
-import { copyAttempts } from '../lib/attempts.ts';
+import { copyAttempts } from '../lib/attempt-notes.ts';
 import { content, merged } from './options.ts';
 import { noteBody } from './request.ts';
 import type { TotalLimit } from './total-limit.ts';

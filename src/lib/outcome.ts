@@ -4,7 +4,7 @@ import { isResponse } from '../core/compose.ts';
 import type { Context } from '../core/context.ts';
 import { resetCodes } from '../core/engine/http-constants.ts';
 import { isError, TimeoutError } from '../core/errors.ts';
-import { noteAttempts, originalCause } from './attempts.ts';
+import { noteAttempts, originalCause } from './attempt-notes.ts';
 import { discard } from './body/discard.ts';
 import { retryAfter } from './header-times.ts';
 

@@ -18,7 +18,7 @@ import {
   type Settings,
 } from '../core/options.ts';
 import { discard } from '../lib/body/discard.ts';
-import { problem } from '../lib/problem.ts';
+import { problem } from '../lib/problem-response.ts';
 
 /**
  * The options of `deadline()`. Durations are in ms.

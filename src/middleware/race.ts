@@ -13,7 +13,7 @@ import {
   type PolicyOptions,
   type Settings,
 } from '../core/options.ts';
-import { attachAttemptErrors } from '../lib/attempts.ts';
+import { attachAttemptErrors } from '../lib/attempt-notes.ts';
 import { attemptRace } from '../lib/attempt-race.ts';
 import { isNotGood, unwrap, type When, unwrapNoted } from '../lib/outcome.ts';
 import { baseOf, portableBody, rebase } from '../lib/resend.ts';

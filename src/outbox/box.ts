@@ -13,9 +13,9 @@ import { whoMakes } from './replay.ts';
 import { replayed, Sender } from './sender.ts';
 import { News, settledOf, type Settled } from './settled.ts';
 import { isSameRequest, storedRequest, type StoredRequest } from './stored-request.ts';
-import { Turns } from './turns.ts';
+import { Turns } from './keyed-lock.ts';
 import { WaitingCall } from './waiting-call.ts';
-import { listen, requestSync } from './wakes.ts';
+import { listen, requestSync } from './wake-ups.ts';
 
 export class Box {
   readonly #policy: Policy;

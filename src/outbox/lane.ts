@@ -8,7 +8,7 @@ import { acquireLease, watchLease, type Lease } from '../lib/lease/lease.ts';
 import { noop } from '../lib/noop.ts';
 import type { Queue } from './queue.ts';
 import { channelOf, type Ticket } from './records.ts';
-import { isOffline } from './wakes.ts';
+import { isOffline } from './wake-ups.ts';
 
 export interface LaneOptions {
   readonly queue: Queue;

@@ -4,13 +4,13 @@ import { descriptionOf } from './description.ts';
 import type { PolicyDocument } from './document.ts';
 import { partsOf } from './document-reader.ts';
 import { isJsonObject } from './options-as-json.ts';
-import { changedStack, policiesOf, type Parts } from './parts.ts';
+import { changedStack, policiesOf, type Parts } from './parsed-document.ts';
 import { plainJson } from './plain-json.ts';
-import { parseJsonText, type JsonText } from './json-text.ts';
+import { parseJsonText, type JsonText } from './json-parser.ts';
 import type { PolicyOptions } from './live-policy.ts';
 import { mistakesIn } from './mistakes.ts';
 import { checkedMiddleware } from './settings.ts';
-import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.ts';
+import { PolicyError, type PolicyProblem, type SourcedProblem } from './policy-error.ts';
 
 /**
  * What `checkPolicy()` found.

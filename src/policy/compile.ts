@@ -4,8 +4,8 @@ import type { EndpointsPolicy } from '../middleware/endpoints/endpoints.ts';
 import { catalogue, type PolicyKind } from './catalogue.ts';
 import { located, missingOption, optionProblem } from './option-problems.ts';
 import { fromJson, isJsonObject } from './options-as-json.ts';
-import { policiesOf, type Json, type Parts, type Policy } from './parts.ts';
-import { memberPath, PolicyError, unknownName, type SourcedProblem } from './problem.ts';
+import { policiesOf, type Json, type Parts, type Policy } from './parsed-document.ts';
+import { memberPath, PolicyError, unknownName, type SourcedProblem } from './policy-error.ts';
 import { compileRoute, routeProblem, RouteTable } from './routes.ts';
 import { Secrets, type ReadEnv } from './secrets.ts';
 

@@ -1,7 +1,7 @@
 /** A stack in plain words. */
-import type { Json, Policy, Route } from './parts.ts';
+import type { Json, Policy, Route } from './parsed-document.ts';
 import { isJsonObject } from './options-as-json.ts';
-import { memberPath } from './problem.ts';
+import { memberPath } from './policy-error.ts';
 import { numberOf } from './mistakes.ts';
 
 export interface Sentence {

@@ -6,8 +6,8 @@ import { withoutUrlSecrets } from '../core/errors.ts';
 import { isPolicyName, show } from '../core/options.ts';
 import { isJsonObject } from './options-as-json.ts';
 import { plainJson } from './plain-json.ts';
-import { merged, type Entry, type Json, type Names, type Parts, type Route } from './parts.ts';
-import { memberPath, unknownName, type SourcedProblem } from './problem.ts';
+import { merged, type Entry, type Json, type Names, type Parts, type Route } from './parsed-document.ts';
+import { memberPath, unknownName, type SourcedProblem } from './policy-error.ts';
 import { canonicalRoute } from './routes.ts';
 
 const layerMembers = ['use', 'options', 'routes', 'secrets'];

@@ -1,8 +1,8 @@
 /** One document among those that lie over each other, and how its source is. */
 import { withoutUrlSecrets } from '../core/errors.ts';
 import type { SourceSnapshot } from './live-policy.ts';
-import type { Parts } from './parts.ts';
-import type { PolicyProblem } from './problem.ts';
+import type { Parts } from './parsed-document.ts';
+import type { PolicyProblem } from './policy-error.ts';
 import type { PolicySource } from './source.ts';
 
 export class Layer {

@@ -3,8 +3,8 @@ import type { Storage } from '../core/storage.ts';
 import type { LiveStack } from '../stack.ts';
 import type { OwnMiddleware } from './compile.ts';
 import type { PolicyDocument } from './document.ts';
-import type { Json } from './parts.ts';
-import type { PolicyProblem } from './problem.ts';
+import type { Json } from './parsed-document.ts';
+import type { PolicyProblem } from './policy-error.ts';
 import type { ReadEnv } from './secrets.ts';
 
 /**

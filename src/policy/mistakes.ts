@@ -1,8 +1,8 @@
 /** Known mistakes: documents that are right in form, and do not do what their authors expect. */
 import { catalogue } from './catalogue.ts';
-import type { Json, Policy } from './parts.ts';
+import type { Json, Policy } from './parsed-document.ts';
 import { isJsonObject } from './options-as-json.ts';
-import { memberPath, type PolicyProblem } from './problem.ts';
+import { memberPath, type PolicyProblem } from './policy-error.ts';
 
 type Rule = (stack: readonly Policy[]) => readonly PolicyProblem[];
 

@@ -2,8 +2,8 @@
 import { show } from '../core/options.ts';
 import { catalogue, type PolicyKind } from './catalogue.ts';
 import { formHint, fromJson, isJsonObject } from './options-as-json.ts';
-import type { Json } from './parts.ts';
-import { memberPath } from './problem.ts';
+import type { Json } from './parsed-document.ts';
+import { memberPath } from './policy-error.ts';
 import { schemas, type OptionSchema, type PolicySchema } from './schemas.ts';
 
 /** What is wrong with the form of an option. Its value is checked by the policy. */

@@ -1,6 +1,6 @@
 /** Values of the program as JSON: documents that it gives as objects, and the options of its policies. */
 import { isJsonObject, keyNameOf } from './options-as-json.ts';
-import { deepest, memberPath } from './problem.ts';
+import { deepest, memberPath } from './policy-error.ts';
 
 /**
  * The value as JSON has it. Options that a function of kyoa made are written as that call. What JSON cannot hold is passed to

@@ -1,15 +1,16 @@
 /** `policy()`: a stack that follows its documents. */
 import type { Middleware } from '../core/context.ts';
+import { runHarmless } from '../core/engine/user-function.ts';
 import { compile, type Compiled, type Programs } from './compile.ts';
 import type { PolicyDocument } from './document.ts';
 import { partsOf } from './document-reader.ts';
-import { parseJsonText, type JsonText } from './json-text.ts';
+import { parseJsonText, type JsonText } from './json-parser.ts';
 import { Layer } from './layer.ts';
 import type { LivePolicy, PolicyEvent, PolicyOptions, PolicySnapshot } from './live-policy.ts';
-import { changedStack, merged, policiesOf, type Json, type Names, type Parts } from './parts.ts';
+import { changedStack, merged, policiesOf, type Json, type Names, type Parts } from './parsed-document.ts';
 import { liveStack } from './live-stack.ts';
 import { plainJson } from './plain-json.ts';
-import { PolicyError, type PolicyProblem, type SourcedProblem } from './problem.ts';
+import { PolicyError, type PolicyProblem, type SourcedProblem } from './policy-error.ts';
 import { checkedSources, isSource, settingsOf } from './settings.ts';
 import type { PolicySource } from './source.ts';
 import { Watch } from './watch.ts';
@@ -262,11 +263,7 @@ class Live implements LivePolicy {
   }
 
   #emit(event: PolicyEvent): void {
-    try {
-      this.#listener(event);
-    } catch (error) {
-      console.error('kyoa: the listener of policy threw', error);
-    }
+    runHarmless('listener of policy()', this.#listener, event);
   }
 }
 

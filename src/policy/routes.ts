@@ -1,5 +1,5 @@
 /** Routes of a document: which options a call has by its method and URL. */
-import { mergedOptions, type Json } from './parts.ts';
+import { mergedOptions, type Json } from './parsed-document.ts';
 
 export interface CompiledRoute {
   readonly pattern: string;

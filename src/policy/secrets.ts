@@ -1,6 +1,6 @@
 /** Secrets of a document: references in place of values. */
 import { isJsonObject } from './options-as-json.ts';
-import type { Json } from './parts.ts';
+import type { Json } from './parsed-document.ts';
 
 /** Reads a variable of the environment. */
 export type ReadEnv = (name: string) => string | undefined;

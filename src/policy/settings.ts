@@ -6,7 +6,7 @@ import { catalogue } from './catalogue.ts';
 import type { Programs } from './compile.ts';
 import type { PolicyDocument } from './document.ts';
 import type { PolicyEvent, PolicyOptions } from './live-policy.ts';
-import { PolicyError } from './problem.ts';
+import { PolicyError } from './policy-error.ts';
 import { platformEnv } from './secrets.ts';
 import type { PolicySource } from './source.ts';
 

@@ -5,7 +5,7 @@ import type { EndpointsPolicy } from '../middleware/endpoints/endpoints.ts';
 import { catalogue } from './catalogue.ts';
 import type { PolicyDocument, PolicyEntry } from './document.ts';
 import { plainJson } from './plain-json.ts';
-import { memberPath, PolicyError, type PolicyProblem } from './problem.ts';
+import { memberPath, PolicyError, type PolicyProblem } from './policy-error.ts';
 
 /**
  * Writes a stack as a document, which `policy()` makes the same stack of. Options that functions of kyoa made, such as

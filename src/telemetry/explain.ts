@@ -1,5 +1,5 @@
 /** A listener for `observe` that says what happens to each call, and why. */
-import { runHarmless } from '../core/engine/harmless.ts';
+import { runHarmless } from '../core/engine/user-function.ts';
 import { shortDuration } from '../core/engine/short-duration.ts';
 import type { KyoaEvent, Listener } from '../core/events.ts';
 import { array, boolean, fn, object, type Shape } from '../core/options.ts';

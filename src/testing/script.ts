@@ -2,7 +2,7 @@
 import type { RequestInfo } from '../core/engine/fetch-types.ts';
 import { retainSignal, withCallerSignal } from '../lib/caller-signal.ts';
 import { checkReply, deliver, type Ending, type Reply } from './reply.ts';
-import { route } from './route.ts';
+import { route } from './route-pattern.ts';
 
 type Step = Reply | Responder;
 

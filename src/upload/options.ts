@@ -47,7 +47,7 @@ export interface UploadOptions extends UploadCallOptions {
   readonly chunk?: number | undefined;
   /** What a tus server learns of the file (`Upload-Metadata`). @default `filename` and `filetype`, if the file has them */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
-  /** Called when the upload begins or continues, and for each request that the server has confirmed. */
+  /** Called when the upload begins or continues, and for each request that the server has confirmed. An error that it throws does not affect the upload. */
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined;
   /** How many requests in a row may confirm no new byte before the upload fails. @default 5 */
   readonly continuations?: number | undefined;

@@ -1,6 +1,7 @@
 /** Uploads that go on where they broke off: tus 1.0, and the IETF's draft of resumable uploads. */
 import { memory } from '../../adapters/storage/memory.ts';
 import { maxBufferedBody } from '../core/engine/http-constants.ts';
+import { runHarmless } from '../core/engine/user-function.ts';
 import { invalid } from '../core/options.ts';
 import type { Storage } from '../core/storage.ts';
 import { restoreResponse, serializeResponse } from '../lib/body/serialize.ts';
@@ -61,14 +62,17 @@ export async function upload(
 ): Promise<Uploaded> {
   const [policy, call] = parse(options);
   const blob = blobOf(data);
-  const { requestId, onProgress = noop } = policy;
+  const { requestId, onProgress } = policy;
+  const report = (offset: number): void => {
+    if (onProgress !== undefined) runHarmless('onProgress of upload()', onProgress, progressOf(offset, blob.size));
+  };
   const target = resolved(api, url);
   const send = sender(api, call);
   const record = new UploadRecord(storageFor(api, policy), keyOf(target, requestId ?? ''), policy.ttl);
   call.signal?.throwIfAborted();
   await record.open(requestId === undefined ? anonymous : await fingerprintOf(blob));
   if (record.upload.result !== undefined) {
-    onProgress(progressOf(blob.size, blob.size));
+    report(blob.size);
     return restored(record.upload, target);
   }
 
@@ -79,7 +83,7 @@ export async function upload(
     chunk: new ChunkSize(policy.chunk),
     continuations: new Continuations(policy.continuations, policy.backoff, signal),
     signal,
-    onProgress: (offset) => onProgress(progressOf(offset, blob.size)),
+    onProgress: report,
   };
   const last = await transfer(job, record, { ...policy, url: target });
   const { response, text } = await serializeResponse(last, maxBufferedBody);

@@ -6,7 +6,7 @@ import { parser } from '@grafana/lezer-logql';
 import { checkPolicy } from 'kyoa/policy';
 import { expect, test } from 'vitest';
 
-import { sentenceOf } from '../../src/policy/problem.ts';
+import { sentenceOf } from '../../src/policy/policy-error.ts';
 import { root } from '../support/lanes.ts';
 import { pages } from './pages.ts';
 

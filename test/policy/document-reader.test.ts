@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { partsOf } from '../../src/policy/document-reader.ts';
-import { policiesOf, type Parts } from '../../src/policy/parts.ts';
+import { policiesOf, type Parts } from '../../src/policy/parsed-document.ts';
 
 const names = { middleware: ['tenant'], environment: 'production' };
 

@@ -314,19 +314,18 @@ describe('policy()', () => {
       expect(source.signal.aborted).toBe(true);
     });
 
-    test('goes on when a listener throws', () => {
+    test.each([
+      ['throws', (error: Error): void => raise(error)],
+      ['rejects', async (error: Error): Promise<void> => raise(error)],
+    ])('goes on when a listener %s', async (_, fail) => {
       const error = vi.spyOn(console, 'error').mockImplementation(() => {});
       const source = manualSource();
       const failure = new Error('listener');
-      const { live } = watched(source, {
-        listener: () => {
-          throw failure;
-        },
-      });
+      const { live } = watched(source, { listener: () => fail(failure) });
       source.document(retries(2));
       source.document('{');
       expect(live.snapshot().use).toMatchObject([{ options: { retries: 2 } }]);
-      expect(error.mock.calls).toEqual([1, 2].map(() => ['kyoa: the listener of policy threw', failure]));
+      await vi.waitFor(() => expect(error.mock.calls).toEqual([['kyoa: listener of policy() threw', failure]]));
       error.mockRestore();
     });
 
@@ -428,4 +427,8 @@ function problemsOf(run: () => unknown): unknown {
   } catch (error) {
     return (error as PolicyError).problems;
   }
+}
+
+function raise(error: Error): never {
+  throw error;
 }

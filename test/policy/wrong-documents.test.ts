@@ -3,7 +3,7 @@ import type { Middleware } from 'kyoa';
 import { checkPolicy, PolicyError } from 'kyoa/policy';
 import { describe, expect, test } from 'vitest';
 
-import { sentenceOf } from '../../src/policy/problem.ts';
+import { sentenceOf } from '../../src/policy/policy-error.ts';
 
 const lines = (...text: readonly string[]): string => text.join('\n');
 const use = (...entries: readonly string[]): string => lines('{ "use": [', entries.join(',\n'), '] }');

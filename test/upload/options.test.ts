@@ -56,6 +56,17 @@ describe.each(['tus', 'draft'] as const)('%s', (protocol) => {
     expect(server.log.slice(2)).toEqual(protocol === 'tus' ? [] : ['PATCH 200']);
   });
 
+  test.each([
+    ['throws', (): void => raise()],
+    ['rejects', async (): Promise<void> => raise()],
+  ])('a file is uploaded though onProgress %s', async (_, onProgress) => {
+    const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const { url } = await send(text, { onProgress });
+    expect(String(await server.bytesOf(url))).toBe(text);
+    expect(error.mock.calls).toEqual([['kyoa: onProgress of upload() threw', new Error('of the listener')]]);
+    error.mockRestore();
+  });
+
   test('a file on disk is uploaded', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kyoa-upload-'));
     await writeFile(join(folder, 'a.txt'), text);
@@ -341,3 +352,7 @@ describe('INVALID_OPTION', () => {
     expect(server.log).toEqual([]);
   });
 });
+
+function raise(): never {
+  throw new Error('of the listener');
+}

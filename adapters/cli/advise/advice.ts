@@ -1,7 +1,7 @@
 /** From measurements to a policy document, with the reason of each option. */
 import type { PolicyDocument, PolicyEntry } from '../../../src/policy.ts';
 import { ms, percent } from '../format.ts';
-import type { Samples } from './samples.ts';
+import type { Samples } from './measure.ts';
 
 export interface Advice {
   readonly document: PolicyDocument;

@@ -8,7 +8,7 @@ import { integer } from '../format.ts';
 import { paintFor, showLive, type Paint } from '../terminal.ts';
 import { count, header, outputFile, rate, url } from '../values.ts';
 import { adviceOn, type Advice } from './advice.ts';
-import { measure, type Request } from './samples.ts';
+import { measure, type Request } from './measure.ts';
 
 const details = `
 It sends a few GET requests a second, none while another one is under way, and rests as long as a response took. It

@@ -8,7 +8,7 @@ import { integer, ms, percent, span } from '../format.ts';
 import { policyOf, textOf, type ProgramFlags } from '../policy-file.ts';
 import { paintFor, type Paint } from '../terminal.ts';
 import { middleware, percentage } from '../values.ts';
-import { drillOf, faultOf, type Drill } from './faults.ts';
+import { drillOf, faultOf, type Drill } from './drill-file.ts';
 import { rehearse, type Seen, type StepResult } from './rehearsal.ts';
 
 const details = `

@@ -5,7 +5,7 @@ import { chaos, createFetch, observe, type KyoaEvent, type Middleware } from '..
 import type { LivePolicy } from '../../../src/policy.ts';
 import { failureOf } from '../load/failure.ts';
 import { Latencies } from '../load/latency.ts';
-import type { Drill, Fault, Step } from './faults.ts';
+import type { Drill, Fault, Step } from './drill-file.ts';
 import { startService, type Service } from './service.ts';
 
 /** What the callers of one step saw. */

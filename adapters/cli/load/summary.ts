@@ -1,7 +1,7 @@
 /** What a run has found, as text. */
 import { ms, percent, span } from '../format.ts';
 import { table, type Paint } from '../terminal.ts';
-import { failureRows, figureRows, phaseRows, type Rows } from './figures.ts';
+import { failureRows, figureRows, phaseRows, type Rows } from './tables.ts';
 import type { Result, Threshold } from './result.ts';
 
 export function summaryOf(result: Result, paint: Paint): string {

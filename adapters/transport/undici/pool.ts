@@ -1,7 +1,7 @@
 /** The connections to one origin, the exchanges that hold them, and the queue of those that wait for one. */
 import { errors } from 'undici';
 
-import { runHarmless } from '../../../src/core/engine/harmless.ts';
+import { runHarmless } from '../../../src/core/engine/user-function.ts';
 import { LinkedList } from './linked-list.ts';
 import { connector, type Connector } from './connector.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';

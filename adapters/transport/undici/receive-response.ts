@@ -10,7 +10,7 @@ import type { OriginSettings } from './options.ts';
 import { PhaseTimer } from './phase-timer.ts';
 import { ResponseBody, type BodySink } from './response-body.ts';
 import { headerValue } from './response-headers.ts';
-import { lazyResponse, type ResponseHead } from './response.ts';
+import { lazyResponse, type ResponseHead } from './lazy-response.ts';
 
 export interface ReceivedResponse {
   readonly response: Response | Promise<Response>;

@@ -28,7 +28,7 @@ import {
   type EndpointSnapshot,
   type EndpointState,
 } from './endpoint-list.ts';
-import { attachAttemptErrors, type AttemptFailure } from '../../lib/attempts.ts';
+import { attachAttemptErrors, type AttemptFailure } from '../../lib/attempt-notes.ts';
 
 /**
  * The options of `endpoints()`.

@@ -1,6 +1,6 @@
 /** The responses of a handler to a request whose idempotency key it cannot use, as the IETF draft defines them. */
 import type { IdempotencyError } from '../../core/errors.ts';
-import { problem } from '../../lib/problem.ts';
+import { problem } from '../../lib/problem-response.ts';
 
 /** Stripe's limit. */
 export const longestKey = 255;

@@ -1,5 +1,5 @@
 /** A rate that is learned from the fields of the responses, before the server refuses a request. */
-import type { Pauses, Start, Starts } from '../../core/limits.ts';
+import type { Pauses, Start, Starts } from '../../core/shared-limits.ts';
 import { madeBy } from '../../core/options.ts';
 import { retryAfter } from '../../lib/header-times.ts';
 import { readQuotas, type ReadQuota } from './quota-fields.ts';

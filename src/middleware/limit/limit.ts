@@ -4,7 +4,7 @@
  */
 import type { Context, Middleware } from '../../core/context.ts';
 import { LimitError, TimeoutError } from '../../core/errors.ts';
-import type { Across, Slots } from '../../core/limits.ts';
+import type { Across, Slots } from '../../core/shared-limits.ts';
 import {
   asPolicy,
   count,

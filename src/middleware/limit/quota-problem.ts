@@ -2,7 +2,7 @@
  * The response of a handler to a request that its limit refuses: RFC 6585, with the fields and the problem type of
  * draft-ietf-httpapi-ratelimit-headers-10.
  */
-import { problem } from '../../lib/problem.ts';
+import { problem } from '../../lib/problem-response.ts';
 
 /** A limit as the fields name it. */
 export interface Quota {

@@ -1,7 +1,7 @@
 /** The rates of a limit: what each allows, and what a call costs of it. */
 import type { Context } from '../../core/context.ts';
-import { runHarmless } from '../../core/engine/harmless.ts';
-import type { Across, Pauses, Starts } from '../../core/limits.ts';
+import { runHarmless } from '../../core/engine/user-function.ts';
+import type { Across, Pauses, Starts } from '../../core/shared-limits.ts';
 import { duration, fn, invalid, object, positive, type Settings, type Shape } from '../../core/options.ts';
 import type { Costs, Permit } from './semaphore.ts';
 import { slidingWindowLog } from './sliding-window-log.ts';

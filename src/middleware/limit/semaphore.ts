@@ -2,11 +2,11 @@
  * A semaphore with a priority queue and rates: a call needs a permit, and a start of every rate.
  * (p-limit cannot remove a waiter from its queue; p-queue emits events for each call.)
  */
-import type { Slots, Start, Starts } from '../../core/limits.ts';
+import type { Slots, Start, Starts } from '../../core/shared-limits.ts';
 import { after, type Timer } from '../../core/engine/timers.ts';
 import { isRequestBound } from '../../lib/platform.ts';
 import { noop } from '../../lib/noop.ts';
-import { presence } from './presence.ts';
+import { presence } from './vanished-calls.ts';
 
 export interface Semaphore {
   /** Takes a permit if a call with these costs, one for each rate, may run at once. */

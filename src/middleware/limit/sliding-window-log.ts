@@ -1,5 +1,5 @@
 /** An exact rate limit: it stores the time and the cost of every start within the window. */
-import type { Start, Starts } from '../../core/limits.ts';
+import type { Start, Starts } from '../../core/shared-limits.ts';
 
 interface Entry extends Start {
   readonly time: number;

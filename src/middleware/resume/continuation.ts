@@ -5,12 +5,12 @@ import { sleep } from '../../core/engine/timers.ts';
 import { KyoaError, withoutUrlSecrets } from '../../core/errors.ts';
 import type { Fact } from '../../core/events.ts';
 import type { Backoff } from '../../lib/backoff.ts';
-import { noteAttempts } from '../../lib/attempts.ts';
+import { noteAttempts } from '../../lib/attempt-notes.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { concat, type Bytes } from '../../lib/body/streams.ts';
 import type { Budget } from '../../lib/budget.ts';
 import { discardOutcome, isTransient, settle, suggestedDelay } from '../../lib/outcome.ts';
-import { partOf, restOf, strongValidator } from './rest.ts';
+import { partOf, restOf, strongValidator } from './partial-response.ts';
 
 export interface ContinuationRules {
   readonly continuations: number;

@@ -15,7 +15,7 @@ import {
 } from '../../core/options.ts';
 import { watchAbandoned } from '../../lib/abandoned-work.ts';
 import { settle, unwrap } from '../../lib/outcome.ts';
-import { problem } from '../../lib/problem.ts';
+import { problem } from '../../lib/problem-response.ts';
 import { isRequestBound } from '../../lib/platform.ts';
 import { adaptiveConcurrency } from './adaptive-concurrency.ts';
 import { loopDelay } from './loop-delay.ts';

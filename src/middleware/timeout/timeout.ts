@@ -5,7 +5,7 @@ import { LazyAbortController } from '../../core/engine/lazy-abort.ts';
 import { LimitTimer, type Rest } from '../../core/engine/timers.ts';
 import { TimeoutError } from '../../core/errors.ts';
 import { asPolicy, duration, fn, policyOptions, type PolicyOptions } from '../../core/options.ts';
-import { noteAttempts } from '../../lib/attempts.ts';
+import { noteAttempts } from '../../lib/attempt-notes.ts';
 import { discard } from '../../lib/body/discard.ts';
 import { isEventStream, watchBody, type BodyWatcher } from '../../lib/body/watch.ts';
 import { noop } from '../../lib/noop.ts';

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adviceOn, announcedLimit } from '../../../adapters/cli/advise/advice.ts';
-import type { Sample } from '../../../adapters/cli/advise/samples.ts';
+import type { Sample } from '../../../adapters/cli/advise/measure.ts';
 import { checkPolicy, type PolicyDocument } from '../../../src/policy.ts';
 import { kyoa } from './kyoa.ts';
 

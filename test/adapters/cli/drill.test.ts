@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { drillOf } from '../../../adapters/cli/drill/faults.ts';
+import { drillOf } from '../../../adapters/cli/drill/drill-file.ts';
 import { kyoa, start } from './kyoa.ts';
 
 let folder: string;

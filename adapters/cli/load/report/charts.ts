@@ -1,7 +1,7 @@
 /** The charts of a report. */
 import { binsPerDecade, lowestBin } from '../latency.ts';
 import type { ContenderResult, Result } from '../result.ts';
-import { bar, figureOf, line, steps, type Chart, type Point } from './chart.ts';
+import { bar, figureOf, line, steps, type Chart, type Point } from './chart-frame.ts';
 import { decades, exact, linear, type Scale } from './scale.ts';
 
 export function chartsOf(whole: Result): string[] {

@@ -1,8 +1,8 @@
 /** The report: one HTML file without scripts, which needs no network. */
 import { integer, ms, percent, span } from '../../format.ts';
-import { failureRows, figureRows, phaseRows } from '../figures.ts';
+import { failureRows, figureRows, phaseRows } from '../tables.ts';
 import type { ContenderResult, Result, Threshold } from '../result.ts';
-import { escaped } from './chart.ts';
+import { escaped } from './chart-frame.ts';
 import { chartsOf } from './charts.ts';
 import { style } from './style.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { partsOf } from '../../src/policy/document-reader.ts';
-import { changedStack, merged, mergedOptions, policiesOf, type Parts } from '../../src/policy/parts.ts';
+import { changedStack, merged, mergedOptions, policiesOf, type Parts } from '../../src/policy/parsed-document.ts';
 
 function laid(...documents: readonly unknown[]): Parts {
   return documents

@@ -2,7 +2,7 @@
 import { defined } from '../core/options.ts';
 import { catalogue } from './catalogue.ts';
 import { isJsonObject } from './options-as-json.ts';
-import type { SourcedProblem } from './problem.ts';
+import type { SourcedProblem } from './policy-error.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 

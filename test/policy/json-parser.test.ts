@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { PolicyError } from '../../src/policy.ts';
-import { parseJsonText } from '../../src/policy/json-text.ts';
+import { parseJsonText } from '../../src/policy/json-parser.ts';
 
 describe('a document as text', () => {
   test('is read as JSON.parse reads it', () => {

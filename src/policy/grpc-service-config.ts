@@ -1,8 +1,8 @@
 /** `fromServiceConfig()`: a document made of one of gRPC. */
 import { isJsonObject } from './options-as-json.ts';
 import type { PolicyDocument, RouteOptions } from './document.ts';
-import type { Json } from './parts.ts';
-import { memberPath, PolicyError, type PolicyProblem } from './problem.ts';
+import type { Json } from './parsed-document.ts';
+import { memberPath, PolicyError, type PolicyProblem } from './policy-error.ts';
 
 /** HTTP statuses of the codes, as gRPC's own table of codes has them. */
 const statusOf: Readonly<Record<string, number>> = {

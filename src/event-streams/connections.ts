@@ -1,15 +1,15 @@
 /** The connections of an event stream, one after another. */
 import { sleep } from '../core/engine/timers.ts';
+import { runHarmless } from '../core/engine/user-function.ts';
 import { exponential, type Backoff } from '../lib/backoff.ts';
 import { discard } from '../lib/body/discard.ts';
 import { noop } from '../lib/noop.ts';
-import { harmless } from '../telemetry/harmless.ts';
 import { abortable } from './abortable.ts';
 import { checkEventStream } from './event-stream-error.ts';
 import { isTemporary, pauseAfter, responseOf } from './interruption.ts';
 import type { ParsedEvent, ServerSentEvent } from './parser.ts';
 import { readEvents } from './read-events.ts';
-import { RecentEvents } from './recent-events.ts';
+import { RepeatedEvents } from './repeated-events.ts';
 
 /**
  * What the `listener` of `events()` receives, say to show whether a page is up to date.
@@ -64,7 +64,7 @@ export async function* connections(
   stop: AbortSignal,
 ): AsyncGenerator<ServerSentEvent, void> {
   const { connect, isResumable, listener, random, silence } = options;
-  const recent = new RecentEvents();
+  const recent = new RepeatedEvents();
   const queue: ServerSentEvent[] = [];
   let lastEventId = options.from;
   let idBefore = lastEventId;
@@ -72,7 +72,9 @@ export async function* connections(
   /** Since the last event. That a server accepts a connection proves nothing: it may close each of them at once. */
   let reconnect = 0;
 
-  const notify = (change: EventStreamChange): void => harmless(() => listener?.(change));
+  const notify = (change: EventStreamChange): void => {
+    if (listener !== undefined) runHarmless('listener of events()', listener, change);
+  };
   const delayAfter = (error: unknown): number => {
     const wait = wished === undefined ? options.wait : Math.max(wished, leastWait);
     const { backoff = exponential(wait, longestBackoff) } = options;

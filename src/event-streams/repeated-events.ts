@@ -9,7 +9,7 @@ const most = 100;
  * last one again. They are the end of what was received, in the same order. An id alone does not prove it: the counter of
  * a server that was restarted begins anew. So type and data must be equal, too.
  */
-export class RecentEvents {
+export class RepeatedEvents {
   readonly #events: string[] = [];
   /** Where the next event is if it is a repeat; -1: anywhere; `undefined`: it is none. */
   #next: number | undefined;

@@ -323,14 +323,18 @@ describe('the listener', () => {
     ]);
   });
 
-  test('may throw, and the stream goes on', async () => {
+  test.each([
+    ['throw', (): void => raise()],
+    ['reject', async (): Promise<void> => raise()],
+  ])('may %s: the first error is on the console, and the stream goes on', async (_, listener) => {
     const console = vi.spyOn(globalThis.console, 'error').mockImplementation(() => {});
     await using server = await eventOrigin([sends('data: a\n\n')]);
-    const listener = (): void => {
-      throw new Error('of the listener');
-    };
     expect(await all(events(fetch, server.url, { ...soon, listener }))).toEqual([message('a')]);
-    expect(console).toHaveBeenCalledTimes(2);
+    expect(console.mock.calls).toEqual([['kyoa: listener of events() threw', new Error('of the listener')]]);
     console.mockRestore();
   });
 });
+
+function raise(): never {
+  throw new Error('of the listener');
+}

@@ -1,5 +1,5 @@
 /** Reads JSON, and remembers the line of each member. */
-import { deepest, memberPath, PolicyError, type PolicyProblem } from './problem.ts';
+import { deepest, memberPath, PolicyError, type PolicyProblem } from './policy-error.ts';
 
 export interface JsonText {
   readonly value: unknown;
