@@ -18,6 +18,11 @@ import { chromiumRead, pageImports, pageModule } from './lib/download-page.ts';
 const { values } = parseArgs({
   options: { smoke: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 });
+/**
+ * The line of a page, bytes/s. Loopback fills the buffers of Chromium, some 250 kB, which it drops when the body breaks off. A
+ * line does so only if the page reads more slowly than it brings.
+ */
+const lineOfPage = 25_000_000;
 const size = values.smoke ? { downloads: 8, bytes: 2_000_000 } : { downloads: 200, bytes: 20_000_000 };
 
 async function digestOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
@@ -90,9 +95,16 @@ for (const { name, read, kind = '', isPeer, page } of contenders) {
   if (!name.includes(values.only)) continue;
   const started = performance.now();
   const before = page && (await askedTwice(page));
-  const kept = await runDownloads(site, read, { ...size, kind });
+  const rate = name.includes('Chromium') ? lineOfPage : undefined;
+  const kept = await runDownloads(site, read, { ...size, kind, rate });
   const twice = page && (await askedTwice(page)) - before!;
-  const replaced = await runDownloads(site, read, { ...size, downloads: size.downloads / 4, isReplaced: true, kind });
+  const replaced = await runDownloads(site, read, {
+    ...size,
+    downloads: size.downloads / 4,
+    isReplaced: true,
+    kind,
+    rate,
+  });
   console.log(`${name} (${((performance.now() - started) / 1_000).toFixed(0)} s)`);
   console.log(`  kept      ${said(kept)}`);
   if (page) {
@@ -104,8 +116,7 @@ for (const { name, read, kind = '', isPeer, page } of contenders) {
   if (isPeer) continue;
   const { BODY_CHANGED: changed = 0, ...others } = replaced.failures;
   const isRight = replaced.delivered + replaced.renewed + changed === replaced.downloads;
-  // Chromium drops what it has received and not yet handed to the page.
-  const isCheap = kind === 'open/' || (page ? twice === 0 : kept.wire <= 1.02);
+  const isCheap = kind === 'open/' || (kept.wire <= 1.02 && (twice ?? 0) === 0);
   if (kept.delivered < kept.downloads || replaced.spliced > 0 || !isRight || !isCheap || Object.keys(others).length > 0)
     process.exitCode = 1;
 }

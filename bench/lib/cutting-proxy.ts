@@ -5,12 +5,15 @@
 import { once } from 'node:events';
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Download {
   /** The bytes of the file after which the connection is cut, in order. */
   readonly cuts: number[];
   /** Called after the first cut. */
   readonly onCut?: () => void;
+  /** Bytes of the body a second. @default as many as the client takes */
+  readonly rate?: number | undefined;
   /** Bytes of bodies that were passed on. */
   passed: number;
   requests: number;
@@ -57,7 +60,9 @@ async function relay(upstream: IncomingMessage, response: ServerResponse, downlo
   download.requests += 1;
   const [, start = '0'] = /^bytes (\d+)-/.exec(upstream.headers['content-range'] ?? '') ?? [];
   let position = Number(start);
-  const { cuts } = download;
+  const { cuts, rate = Infinity } = download;
+  const started = performance.now();
+  let written = 0;
   try {
     for await (const chunk of upstream as AsyncIterable<Buffer>) {
       // A cut before the start of this part has no effect.
@@ -66,6 +71,9 @@ async function relay(upstream: IncomingMessage, response: ServerResponse, downlo
       const part = chunk.subarray(0, left);
       download.passed += part.length;
       position += part.length;
+      written += part.length;
+      const early = started + (1_000 * written) / rate - performance.now();
+      if (early > 1) await sleep(early);
       const isFull = !response.write(part);
       if (part.length < chunk.length || left === chunk.length) {
         cuts.shift();

@@ -56,6 +56,8 @@ export interface Plan {
   /** The folder below `/files/`, with a slash at its end. */
   readonly kind?: '' | 'open/' | 'exposed/';
   readonly atOnce?: number;
+  /** The speed of the line of each download, bytes/s. @default as fast as the client reads */
+  readonly rate?: number | undefined;
 }
 
 const cutsOfEach = 3;
@@ -63,7 +65,7 @@ const cutsOfEach = 3;
 export async function runDownloads(
   { nginx, proxy }: Site,
   read: Read,
-  { downloads, isReplaced = false, bytes, kind = '', atOnce = 4 }: Plan,
+  { downloads, isReplaced = false, bytes, kind = '', atOnce = 4, rate }: Plan,
 ): Promise<Tally> {
   const tally: Tally = { downloads, delivered: 0, renewed: 0, spliced: 0, failures: {}, wire: 0, excess: 0 };
   let next = 0;
@@ -84,7 +86,7 @@ export async function runDownloads(
     const cuts = Array.from({ length: cutsOfEach }, () => Math.floor(Math.random() * (bytes - 2)) + 1).sort(
       (a, b) => a - b,
     );
-    const download: Download = { cuts, ...(isReplaced && { onCut: once(replace) }), passed: 0, requests: 0 };
+    const download: Download = { cuts, rate, ...(isReplaced && { onCut: once(replace) }), passed: 0, requests: 0 };
     proxy.downloads.set(String(n), download);
     try {
       const digest = await read(`${proxy.origin}/files/${name}?n=${n}`);

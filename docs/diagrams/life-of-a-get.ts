@@ -22,7 +22,7 @@ export const lifeOfAGet: Sequence = {
     { at: createFetch, to: total, text: 'the outermost layer' },
     { at: total, to: dedupe, text: 'next({ signal: ctx.child(), deadline })' },
     { at: dedupe, to: retry, text: 'no call with this key is in flight' },
-    { at: retry, to: breaker, text: 'next({ attempt: 1 }), after a deposit in the budget' },
+    { at: retry, to: breaker, text: 'next(), after a deposit in the budget' },
     { at: breaker, to: headers, text: 'the circuit of the origin gives a permit' },
     { at: headers, to: transport, text: 'the limit comes from the latency history of the route' },
     { at: transport, to: server, text: 'fetch(url, { signal }): the signal is created here' },

@@ -9,7 +9,7 @@ export function isStream(body: BodyInit | null | undefined): boolean {
 
 /** Whether the body can be sent any number of times. `undefined`: that of a Request, which is not known. */
 export function isRepeatable(body: BodyInit | null | undefined): boolean {
-  return body !== undefined && !isStream(body);
+  return body === null || (body !== undefined && !isStream(body));
 }
 
 /** What the body of a Request was made of, where code that knows it has noted it. A Request exposes a stream only. */

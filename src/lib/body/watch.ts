@@ -185,15 +185,14 @@ function reading(method: Method, base: Response) {
     return new Promise((resolve, reject) => {
       let isAgain = ours !== undefined; // a relay continues by itself
       const settle = (read: Promise<unknown>, isLast: boolean): void => {
-        const isOver = (): boolean => isAgain && !isLast;
         read.then(
           (value) => {
-            if (isOver()) return;
+            if (isAgain && !isLast) return;
             endBody(body, true);
             resolve(value);
           },
           (error: unknown) => {
-            if (isOver()) return;
+            if (isAgain && !isLast) return;
             if (!isAgain && body.continuation?.isBreak(error) === true) return readAgain(error);
             endBody(body, false);
             reject(error);

@@ -1,5 +1,5 @@
 /** Continues a response body that has broken off. Placed inside the total `timeout` and `dedupe`, and outside `retry`. */
-import type { Context, Middleware } from '../../core/context.ts';
+import type { Middleware } from '../../core/context.ts';
 import { maxBufferedBody } from '../../core/engine/http-constants.ts';
 import { isRepeatable } from '../../core/engine/request-body.ts';
 import {
@@ -78,7 +78,9 @@ export function resume(options: ResumeOptions = {}): Middleware {
 
   return asPolicy(options, function resume(ctx, next) {
     const policy = resumeOptions.forCall(ctx, own);
-    if (policy === undefined || !isContinued(ctx, policy)) return next();
+    const { side, method, body } = ctx;
+    if (policy === undefined || side === 'server' || !policy.methods.includes(method) || !isRepeatable(body))
+      return next();
     if (ctx.stack !== stack) shared = budgetIn((stack = ctx.stack));
     const limit = policy.budget ?? shared ?? spare;
     if (limit && limit !== shared) limit.deposit(); // `retry` counts the calls of its own budget
@@ -89,8 +91,4 @@ export function resume(options: ResumeOptions = {}): Middleware {
       return response;
     });
   });
-}
-
-function isContinued({ side, method, body }: Context, { methods }: Policy): boolean {
-  return side === 'client' && methods.includes(method) && isRepeatable(body);
 }
