@@ -33,6 +33,7 @@ const results = await takeTurns<Omit<Task, 'shape'>, Figures>(plan, {
   rounds,
   task: { calls },
   warmUp: () => ({ calls: 5 * calls }),
+  leadIn: { calls },
 });
 
 printHead(`Over a stubbed fetch, medians of ${processes} x ${rounds} rounds of ${calls} calls`, versions);

@@ -19,8 +19,8 @@ const selected = selection();
 const { smoke, isWhole, execArgv } = selected;
 /** V8 compiles during the first 25,000 requests; `standard()` becomes four times as fast. */
 const load = smoke
-  ? { processes: 1, rounds: 1, time: 50, warmUp: 2_000 }
-  : { processes: selected.processes ?? 2, rounds: 4, time: 300, warmUp: 25_000 };
+  ? { processes: 1, rounds: 1, time: 50, warmUp: 2_000, leadIn: 100 }
+  : { processes: selected.processes ?? 2, rounds: 4, time: 300, warmUp: 50_000, leadIn: 3_000 };
 const reference = 'global fetch';
 
 const versions = await versionsOf(Object.values(contenders).flatMap(({ packages = [] }) => packages));
@@ -28,7 +28,7 @@ const plan = planOf(contenders, versions, selected, [reference]);
 const results = await underLoad('./transport.ts', plan, { ...load, execArgv });
 
 printHead(
-  `Over loopback, ${inFlight} in flight, medians of ${load.processes} x ${load.rounds} rounds of ${load.time} ms, after ${load.warmUp} requests`,
+  `Over loopback, ${inFlight} in flight, medians of ${load.processes} x ${load.rounds} rounds of ${load.time} ms, after ${load.warmUp} requests, and ${load.leadIn} before each round`,
   versions,
 );
 const figures: Readonly<Record<string, (figures: Figures) => number>> = {

@@ -11,6 +11,8 @@ export interface Load {
   readonly time: number;
   /** How many requests each process sends before its first round. V8 compiles by calls, so a time would be too short under other load. */
   readonly warmUp: number;
+  /** How many requests precede each turn. */
+  readonly leadIn: number;
   readonly execArgv: readonly string[];
 }
 
@@ -18,7 +20,7 @@ export interface Load {
 export async function underLoad(
   module: string,
   plan: Plan,
-  { processes, rounds, time, warmUp, execArgv }: Load,
+  { processes, rounds, time, warmUp, leadIn, execArgv }: Load,
 ): Promise<Results<Figures>> {
   const server = fork(new URL('json-server.ts', import.meta.url), { execArgv: [] });
   const [origin] = (await once(server, 'message')) as [string];
@@ -30,6 +32,7 @@ export async function underLoad(
     rounds,
     task: { time },
     warmUp: (shapes) => ({ requests: warmUp / shapes / 2 }),
+    leadIn: { requests: leadIn },
   });
   server.disconnect();
   return results;

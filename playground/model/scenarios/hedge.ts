@@ -28,7 +28,7 @@ export const hedge: Scenario = scenario(
       layers: [total, second],
       text: [
         'A request that is slower than 95 % of the earlier ones is sent a second time. The first good response wins, and the',
-        'other copy is cancelled. Once a few dozen calls have set the delay, p99 falls to an eighth of plain fetch’s.',
+        'other copy is cancelled. Once a few dozen calls have set the delay, p99 falls far below plain fetch’s.',
       ],
     },
     {
