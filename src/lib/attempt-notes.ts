@@ -90,8 +90,17 @@ export function attachAttemptErrors(error: unknown, failures: readonly AttemptFa
   const summary = new AggregateError(errors, message, { cause });
   const code = codeOf(cause);
   originalCauses.set(code === undefined ? summary : Object.assign(summary, { code }), cause);
+  for (const made of [summary, ...errors]) releaseFrames(made);
   // An assignment throws where the error is frozen.
   Reflect.defineProperty(error, 'cause', { value: summary, configurable: true, writable: true, enumerable: false });
+}
+
+/**
+ * V8 keeps the functions of a stack, and all that they hold, until the stack is read. Here that is `retry`, which holds the
+ * response of a later attempt, while the reason of the failed attempt is kept until that response has ended.
+ */
+function releaseFrames(error: Error): void {
+  Reflect.get(error, 'stack');
 }
 
 /** The cause that the error had before `attachAttemptErrors`. */

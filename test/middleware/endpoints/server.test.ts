@@ -1,4 +1,8 @@
-import { constant, createFetch, endpoints, observe, retry, type Endpoint, type KyoaEvent } from 'kyoa';
+import { getEventListeners, once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { constant, createFetch, endpoints, observe, retry, timeout, type Endpoint, type KyoaEvent } from 'kyoa';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { faultServer, type FaultServer } from '../../support/faults.ts';
@@ -30,6 +34,30 @@ describe('endpoints on real servers', () => {
     );
     return statuses;
   };
+
+  test('release a response that is dropped unread after attempts that failed', async () => {
+    const silent = (): void => {};
+    const endless = (_: IncomingMessage, response: ServerResponse): void => void response.write('a');
+    const list = await Promise.all([silent, silent, endless].map((respond) => listening(respond)));
+    const fetch = createFetch({
+      use: [
+        timeout({ total: 60_000 }),
+        retry({ backoff: constant(1) }),
+        endpoints(list.map((server, n) => ({ url: originOf(server), weight: 10 ** (6 - 3 * n) }))),
+        timeout({ headers: 50 }),
+      ],
+    });
+    const { signal } = new AbortController();
+    for (let n = 0; n < 5; n += 1) expect((await fetch('http://service.internal/', { signal })).status).toBe(200);
+    await vi.waitFor(() => {
+      globalThis.gc!();
+      expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    }, 5_000);
+    for (const server of list) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
 
   test('fails no call inside retry when an endpoint dies', async () => {
     const [first, second, third] = await open(3);
@@ -114,3 +142,13 @@ describe('endpoints on real servers', () => {
     expect(first!.count()).toBeGreaterThan(0);
   });
 });
+
+async function listening(respond: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
+  const server = createServer(respond).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+function originOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
