@@ -17,7 +17,7 @@ import { rate, underLoad } from './lib/under-load.ts';
 
 const selected = selection();
 const { smoke, isWhole, execArgv } = selected;
-/** V8 compiles during the first 25,000 requests; `standard()` becomes four times as fast. */
+/** As in throughput.ts: V8 compiles first, and drops compiled code in a pause. */
 const load = smoke
   ? { processes: 1, rounds: 1, time: 50, warmUp: 2_000, leadIn: 100 }
   : { processes: selected.processes ?? 2, rounds: 4, time: 300, warmUp: 50_000, leadIn: 3_000 };

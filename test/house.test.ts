@@ -404,11 +404,11 @@ export const plain = async ({ signal }: Plain): Promise<Buffer> => readFile('pla
 `,
   'adapters/policy/source.ts': `
 import { schemas } from '../../src/policy/schemas.ts';
-import { looks } from './polling.ts';
+import { polling } from './polling.ts';
 
-export const source: unknown = [schemas, looks];
+export const source: unknown = [schemas, polling];
 `,
-  'adapters/policy/polling.ts': `export const looks = 1;\n`,
+  'adapters/policy/polling.ts': `export const polling = 1;\n`,
   'adapters/transport/undici/piece.ts': `
 import { errors } from 'undici';
 import type { Plain } from '../../../src/core/plain.ts';

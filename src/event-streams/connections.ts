@@ -64,7 +64,7 @@ export async function* connections(
   stop: AbortSignal,
 ): AsyncGenerator<ServerSentEvent, void> {
   const { connect, isResumable, listener, random, silence } = options;
-  const recent = new RepeatedEvents();
+  const repeated = new RepeatedEvents();
   const queue: ServerSentEvent[] = [];
   let lastEventId = options.from;
   let idBefore = lastEventId;
@@ -86,7 +86,7 @@ export async function* connections(
       lastEventId = id;
     },
     onEvent(event: ParsedEvent) {
-      if (recent.isRepeat(event)) lastEventId = idBefore;
+      if (repeated.isRepeat(event)) lastEventId = idBefore;
       else queue.push({ ...event, id: lastEventId });
     },
     onRetry: (ms: number) => void (wished = ms),
@@ -105,7 +105,7 @@ export async function* connections(
       const chunks = readEvents(response, { connection, silence, ...handlers });
       opened = true;
       notify({ type: 'events.opened', reconnect, lastEventId });
-      recent.connected();
+      repeated.connected();
       for await (const _ of chunks) {
         for (const event of queue.splice(0)) {
           stop.throwIfAborted();
