@@ -20,7 +20,7 @@ const selected = selection();
 const { smoke, isWhole, execArgv } = selected;
 /** V8 compiles during the first 5,000 requests of each shape; `standard()` becomes twice as fast. */
 const load = smoke
-  ? { processes: 1, rounds: 1, time: 50, warmUp: 2_000, leadIn: 100 }
+  ? { processes: 1, rounds: 1, time: 50, warmUp: 100, leadIn: 10 }
   : { processes: selected.processes ?? 2, rounds: 4, time: 300, warmUp: 50_000, leadIn: 3_000 };
 const [plain, closure] = ['raw fetch', 'by hand, one closure'] as const;
 

@@ -19,7 +19,7 @@ const selected = selection();
 const { smoke, isWhole, execArgv } = selected;
 /** As in throughput.ts: V8 compiles first, and drops compiled code in a pause. */
 const load = smoke
-  ? { processes: 1, rounds: 1, time: 50, warmUp: 2_000, leadIn: 100 }
+  ? { processes: 1, rounds: 1, time: 50, warmUp: 100, leadIn: 10 }
   : { processes: selected.processes ?? 2, rounds: 4, time: 300, warmUp: 50_000, leadIn: 3_000 };
 const reference = 'global fetch';
 
