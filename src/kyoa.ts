@@ -12,9 +12,10 @@ import type { CallOptions } from './call-options.ts';
 import type { TimeoutError } from './core/errors.ts';
 import type { Storage } from './core/storage.ts';
 import { asKyoaFetch, clientPipeline, extendStack, fetchOf, type FetchExtension, type KyoaFetch } from './fetch.ts';
-import { sendThrough, type Instance } from './kyoa/call.ts';
+import { sendThrough, type BodyMethod, type Instance } from './kyoa/call.ts';
 import { checkHooks } from './kyoa/hooks.ts';
-import { checked, merge, merged, ourNames, split, toOverrides, type Overrides } from './kyoa/options.ts';
+import { refuseThird } from './kyoa/misplaced-data.ts';
+import { checked, merge, merged, ourNames, splitChecked, toOverrides, type Overrides } from './kyoa/options.ts';
 import { withRequest } from './kyoa/request.ts';
 import { isLive, type Pipeline, type Stack } from './stack.ts';
 import { refuseUnused } from './request-init.ts';
@@ -163,9 +164,11 @@ function assemble(parts: Parts, place: boolean | string = true): Kyoa {
   const kys = ky.create(defaults);
 
   const through =
-    (send: KyInstance | KyInstance['get']): Call =>
-    (url, options = {}) =>
-      sendThrough(instance, send, url, options);
+    (send: KyInstance | KyInstance['get'], method?: BodyMethod): Call =>
+    (url, options = {}, ...more: unknown[]) => {
+      refuseThird(more);
+      return sendThrough(instance, send, url, options, method);
+    };
 
   const extend = (extension: Parameters<Kyoa['extend']>[0]): Kyoa => {
     const parent = { ...parts.defaults, ...(transport && { fetch: transport }) };
@@ -183,9 +186,9 @@ function assemble(parts: Parts, place: boolean | string = true): Kyoa {
   return Object.assign(through(kys), {
     get: through(kys.get),
     head: through(kys.head),
-    post: through(kys.post),
-    put: through(kys.put),
-    patch: through(kys.patch),
+    post: through(kys.post, 'post'),
+    put: through(kys.put, 'put'),
+    patch: through(kys.patch, 'patch'),
     delete: through(kys.delete),
     query: through(kys.query),
     create,
@@ -204,7 +207,7 @@ function create(defaults: InstanceOptions = {}): Kyoa {
 
 function extended(parts: Parts, extension: InstanceExtension = {}): Parts {
   const use = extendStack(parts.use, checked(extension).use);
-  const [{ use: _, storage, fetch, ...ours }, kys] = split(extension, ourNames(use));
+  const [{ use: _, storage, fetch, ...ours }, kys] = splitChecked(extension, ourNames(use));
   refuseUnused(ours, use);
   checkHooks(kys);
   return {

@@ -8,7 +8,9 @@ import { isLive, type LiveStack, type Pipeline, type Stack } from '../stack.ts';
 import { retainSignal, withCallerSignals } from '../lib/caller-signal.ts';
 import { refuseUnused } from '../request-init.ts';
 import type { Fetch } from '../transport.ts';
+import { explainJson, explainUrl } from './explained-errors.ts';
 import { beforeError, CallHooks, checkHooks, hasHooks, mergedHooks, refuseBeforeRetry } from './hooks.ts';
+import { refuseData } from './misplaced-data.ts';
 import {
   content,
   isReplacement,
@@ -16,13 +18,13 @@ import {
   merge,
   refuseObject,
   split,
+  splitChecked,
   toOverrides,
   type Overrides,
 } from './options.ts';
 import { asWritten, noteBody, withRequest } from './request.ts';
 import { TotalLimit } from './total-limit.ts';
 import { withUploadProgress } from './upload-progress.ts';
-import { explainUrl } from './url-error.ts';
 
 /** What the calls of an instance have in common. */
 export interface Instance {
@@ -40,17 +42,30 @@ export interface Instance {
 /** ky, or one of its methods. */
 type Send = (url: Input, options: Options) => ResponsePromise;
 
+/** The methods whose requests have a body. */
+export type BodyMethod = 'post' | 'put' | 'patch';
+
 /**
  * kyoa's options pass the init hooks of the caller, as ky's do. The last init hook is kyoa's: it takes over what they have
  * set. Signals do not pass through ky, which derives one for every call. In Node 22 a derived signal leaves memory on a
  * long-lived signal, and it loses its abort to a garbage collection while the body is read.
  */
-export function sendThrough(instance: Instance, send: Send, url: Input, options: object): ResponsePromise {
-  const [ours, { signal: _, hooks: __, ...kys }] = split(options, instance.names);
+export function sendThrough(
+  instance: Instance,
+  send: Send,
+  url: Input,
+  options: object,
+  method?: BodyMethod,
+): ResponsePromise {
+  const [ours, { signal: _, hooks: __, ...kys }] = splitChecked(options, instance.names);
   refuseUnused(ours, instance.use);
   checkHooks(options);
   const hooks = mergedHooks(instance.hooks, options);
   refuseBeforeRetry(hooks);
+  const transport = ours['fetch'] ?? instance.transport;
+  // What reads further options: a transport of the caller's own, and an init hook.
+  if (method !== undefined && transport === undefined && !hooks.init?.length && !(url instanceof Request))
+    refuseData(method, kys);
   const callers = signalsOf(instance.signal, options, url);
   // Hooks receive the signal, and a forced retry stops waiting when it aborts.
   const signal = callers.length > 0 && hasHooks(hooks) ? { signal: AbortSignal.any(callers) } : undefined;
@@ -75,7 +90,10 @@ export function sendThrough(instance: Instance, send: Send, url: Input, options:
     throw explainUrl(error, url, resolved);
   }
   const { json } = result;
-  const limitedJson = (schema?: StandardSchemaV1): Promise<unknown> => json(limitedSchema(schema, call.limit)!);
+  const limitedJson = (schema?: StandardSchemaV1): Promise<unknown> =>
+    json(limitedSchema(schema, call.limit)!).catch((error) =>
+      call.hasParser ? Promise.reject(error) : explainJson(error, url, result),
+    );
   result.json = limitedJson;
   call.hooks.passErrorsOf(result);
   return result;
@@ -84,12 +102,14 @@ export function sendThrough(instance: Instance, send: Send, url: Input, options:
 interface Call {
   readonly hooks: CallHooks;
   readonly limit: TotalLimit;
+  /** Whether a function of the caller parses the JSON. */
+  readonly hasParser: boolean;
 }
 
 /** Replaces kyoa's options by those that switch ky's own limits and retries off, and ky's fetch by the pipeline. */
 function takeOver(instance: Instance, given: Options, callers: readonly AbortSignal[]): Call {
   const { use, storage, names, pipeline } = instance;
-  const [own] = split(given, names);
+  const [own] = splitChecked(given, names);
   const { fetch } = own;
   const overrides = toOverrides(own); // with `fetch`: a transport of the call's own may stand for an identity
   const transport = ownTransport(given, (fetch as Fetch | undefined) ?? instance.transport, fetch !== undefined);
@@ -121,7 +141,7 @@ function takeOver(instance: Instance, given: Options, callers: readonly AbortSig
   given.timeout = false;
   given.totalTimeout = false;
   given.fetch = transmit as Fetch;
-  return { hooks, limit };
+  return { hooks, limit, hasParser: parseJson !== undefined };
 }
 
 /** The transport of a call that has one of its own, or that reports its progress in place of ky. */

@@ -15,20 +15,25 @@ export function ourNames(use: Stack): ReadonlySet<string> {
   return new Set([...namesOf(use), 'totalTimeout', 'fetch', 'use', 'storage']);
 }
 
-/** Refuses what is no object, as ky does. */
+/** Refuses what is no object, as ky does. It may be data, which axios takes there. */
 export function checked<T>(options: T): T {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
-  throw new TypeError('The `options` argument must be an object');
+  throw new TypeError('The `options` argument must be an object; data is the option json or body');
+}
+
+/** The options that a caller or an init hook has written. */
+export function splitChecked(options: object, names: ReadonlySet<string>): ReturnType<typeof split> {
+  refuseRenamed(checked(options), names);
+  return split(options, names);
 }
 
 export function split(
   options: object,
   names: ReadonlySet<string>,
 ): [ours: Record<string, unknown>, others: Record<string, unknown>] {
-  refuseRenamed(checked(options), names);
   const ours: Record<string, unknown> = {};
   const others: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) (names.has(name) ? ours : others)[name] = value;
+  for (const name of Object.keys(options)) (names.has(name) ? ours : others)[name] = options[name as never];
   return [ours, others];
 }
 

@@ -5,22 +5,35 @@ import { KyoaError } from '../core/errors.ts';
 type Names = Readonly<Record<string, string>>;
 
 const ofCall: Names = {
+  adapter: 'fetch',
   auth: 'headers.authorization',
+  'axios-retry': 'retry',
   baseURL: 'prefix',
   cancelToken: 'signal',
   data: 'json',
   header: 'headers',
+  httpAgent: 'fetch: undici({ ... })',
+  httpsAgent: 'fetch: undici({ ... })',
   idempotencyKey: 'requestId',
+  maxContentLength: 'maxBody',
+  maxRedirects: "redirect: 'manual' for 0, or leave it out for up to 20",
   maxRetries: 'retry',
   params: 'searchParams',
+  paramsSerializer: 'searchParams, which may be URLSearchParams or text',
   prefixUrl: 'prefix',
+  proxy: 'fetch: undici({ proxy })',
   query: 'searchParams',
+  raxConfig: 'retry',
   responseType: '.json() or .text()',
   retries: 'retry',
+  socketPath: 'fetch: undici({ socketPath })',
+  timeoutErrorMessage: 'hooks.beforeError',
   transformRequest: 'stringifyJson',
   transformResponse: 'parseJson',
   validateStatus: 'throwHttpErrors',
   withCredentials: "credentials: 'include'",
+  xsrfCookieName: 'a middleware that sets the header',
+  xsrfHeaderName: 'a middleware that sets the header',
 };
 
 const ofRetry: Names = {
@@ -38,16 +51,19 @@ const ofRetry: Names = {
 /** With the names of the overrides, the options are those of a call. A middleware may have the name of one. */
 export function refuseRenamed(options: object, overrides?: ReadonlySet<string>): void {
   const [prefix, names] = overrides ? ['', ofCall] : ['retry.', ofRetry];
-  const refused = Object.entries(options)
-    .filter(
-      ([name, value]) =>
-        value !== undefined && Object.hasOwn(names, name) && (!overrides?.has(name) || isBasic(name, value)),
-    )
-    .map(([name]) => `no option ${prefix}${name}: write ${prefix}${names[name]}`);
-  if (refused.length > 0) throw new KyoaError('INVALID_OPTION', `kyoa has ${refused.join('; ')}`);
+  const refused = Object.keys(options).filter((name) => {
+    const value: unknown = options[name as never];
+    return value !== undefined && Object.hasOwn(names, name) && isForeign(name, value, overrides);
+  });
+  if (refused.length === 0) return;
+  const advice = refused.map((name) => `no option ${prefix}${name}: write ${prefix}${names[name]}`);
+  throw new KyoaError('INVALID_OPTION', `kyoa has ${advice.join('; ')}`);
 }
 
-/** The `auth` of axios is a name and a password; that of kyoa has options of the policy. */
-function isBasic(name: string, value: unknown): boolean {
-  return name === 'auth' && Object.hasOwn(Object(value) as object, 'username');
+/** Whether it is an option of another library under a name that a policy, a middleware or a platform has, too. */
+function isForeign(name: string, value: unknown, overrides: ReadonlySet<string> | undefined): boolean {
+  const members = Object(value) as object;
+  if (name === 'auth' && Object.hasOwn(members, 'username')) return true; // a password; that of kyoa has options of the policy
+  if (name === 'proxy') return value === false || Object.hasOwn(members, 'host'); // Bun's fetch has one, an address
+  return !overrides?.has(name);
 }

@@ -35,7 +35,7 @@ const commands: readonly (readonly [RegExp, (rest: string, text: string) => bool
     /^npm (?:install|uninstall) (?:--save-dev )?/,
     (rest) => rest.split(' ').every((name) => packages.has(nameOf(name))),
   ],
-  [/^npm (?:ci|test|init -y|start|ci && npm start)$/, () => true],
+  [/^npm (?:ci|test|init -y|start|ci && npm start|pkg set type=module)$/, () => true],
   [/^npm run /, (rest) => manifests[0]!.scripts![rest.split(' ')[0]!] !== undefined],
   [/^npm create vite@latest shop -- --template /, (rest) => /^[\w-]+ --no-interactive$/.test(rest)],
   [/^npx (?:create-next-app@latest shop|@nestjs\/cli@latest new shop|nest generate controller users) ?/, () => true],

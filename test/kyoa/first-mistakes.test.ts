@@ -29,6 +29,22 @@ const mistakes: Record<string, [mistake: () => unknown, message: string]> = {
     () => kyoa.create({ baseUrl: '/api' }).get('users'),
     'baseUrl is "/api": write an absolute URL, such as https://api.example.com/',
   ],
+  'a prefix without its scheme': [
+    () => kyoa.create({ prefix: 'api.example.com' }).get('users'),
+    'prefix is "api.example.com": write an absolute URL, such as https://api.example.com/',
+  ],
+  'data in place of the options': [
+    () => kyoa.post('http://127.0.0.1:4/', { items: ['tea'], total: 12 } as never),
+    'kyoa has no option items, total, and there is no body: write post(url, { json: { ... } }), or body: null for no body',
+  ],
+  'data in place of the options of an instance': [
+    () => kyoa.create({ baseUrl: 'http://127.0.0.1:4/' }).put('', { method: 'put', name: 'Ada' } as never),
+    'kyoa has no option name, and there is no body: write put(url, { json: { ... } }), or body: null for no body',
+  ],
+  'data before the options': [
+    () => (kyoa.post as (...given: unknown[]) => unknown)('http://127.0.0.1:4/', { id: 42 }, { headers: {} }),
+    'a call takes a URL and options, not 3 arguments; data is the option json: post(url, { json: data, ...options })',
+  ],
   'an object as a body': [
     () => kyoa.post('http://127.0.0.1:4/', { body: { id: 42 } as never }),
     'body is a plain object, which fetch does not send as JSON: write json',
@@ -45,6 +61,57 @@ const mistakes: Record<string, [mistake: () => unknown, message: string]> = {
 
 test.each(Object.entries(mistakes))('%s is refused with what to write', async (_, [mistake, message]) => {
   expect(await reasonOf(mistake)).toMatchObject({ code: 'INVALID_OPTION', message });
+});
+
+test.each<[what: string, mistake: () => unknown, message: string]>([
+  ['undefined', () => kyoa.get(undefined as never), 'the URL is undefined: pass a URL or a Request first'],
+  ['an object', () => kyoa({ url: '/users' } as never), 'the URL is {"url":"…"}: pass a URL or a Request first'],
+  ['a list as data', () => kyoa.post('http://127.0.0.1:4/', ['tea'] as never), 'data is the option json or body'],
+])('%s in place of the URL or of the options is a TypeError that says what to pass', async (_, mistake, message) => {
+  expect(await reasonOf(mistake)).toMatchObject({
+    name: 'TypeError',
+    message: expect.stringContaining(message) as string,
+  });
+});
+
+test('a POST with options that something reads is sent without a body', async () => {
+  const inits: object[] = [];
+  const fetch = async (_: unknown, init: object = {}): Promise<Response> => (inits.push(init), new Response());
+  const url = 'http://127.0.0.1:4/';
+  await kyoa.post(url, { fetch, tenant: 'a' } as never);
+  await kyoa.create({ fetch }).post(url, { tenant: 'b' } as never);
+  const init = ({ tenant, ...options }: { tenant?: string }): void => void Object.assign(options, { body: tenant });
+  await kyoa.create({ fetch, hooks: { init: [init as never] } }).post(url, { tenant: 'c' } as never);
+  expect(inits).toMatchObject([{ tenant: 'a' }, { tenant: 'b' }, { tenant: 'c' }]);
+
+  const platform = globalThis.fetch;
+  globalThis.fetch = fetch;
+  try {
+    await kyoa.post(url, { priority: 'low', next: { revalidate: 0 }, searchParams: { q: 1 }, timeout: 100 } as never);
+    await kyoa.post(url, { tenant: 'd', body: null } as never);
+    await kyoa.post(new Request(url, { method: 'POST', body: 'x' }), { tenant: 'e' } as never);
+  } finally {
+    globalThis.fetch = platform;
+  }
+  expect(inits).toHaveLength(6);
+});
+
+test('json() of a body that is no JSON names the URL, the status and the type of the response', async () => {
+  const page = (): Response => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } });
+  const client = kyoa.create({ fetch: async () => page() });
+  const error = await reasonOf(() => client.get('http://127.0.0.1:4/users?key=secret').json());
+  expect(error).toBeInstanceOf(SyntaxError);
+  expect(error.message).toMatch(
+    /^Unexpected token '<'.*: http:\/\/127\.0\.0\.1:4\/users.* has responded with 200 and text\/html$/,
+  );
+  expect(error.message).not.toContain('secret');
+  expect(error.cause).toBeInstanceOf(SyntaxError);
+
+  const own = new SyntaxError('no such shape');
+  const parseJson = (): never => {
+    throw own;
+  };
+  expect(await reasonOf(() => client.get('http://127.0.0.1:4/users', { parseJson }).json())).toBe(own);
 });
 
 test('a handler that returns no Response is named as the handler', async () => {

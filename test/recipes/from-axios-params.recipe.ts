@@ -15,8 +15,8 @@ function params(values: Readonly<Record<string, Value | readonly Value[]>>): URL
 }
 
 const api = kyoa.create({
-  // In axios the `data` of an empty response is ''. `JSON.parse('')` throws.
-  parseJson: (text) => (text === '' ? undefined : JSON.parse(text)),
+  // The `data` of an empty response is '', as in axios. `JSON.parse('')` throws.
+  parseJson: (text) => (text === '' ? '' : JSON.parse(text)),
 });
 
 /** axios writes what `new URLSearchParams(object)` does not: arrays, dates, nulls. */

@@ -1,3 +1,6 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, test } from 'node:test';
+
 import kyoa from 'kyoa';
 import { virtualTime } from 'kyoa/testing';
 import { http, HttpResponse } from 'msw';
@@ -5,6 +8,8 @@ import { setupServer } from 'msw/node';
 
 const server = setupServer(http.get('https://api.example.com/users', () => HttpResponse.json([{ name: 'Ada' }])));
 server.listen({ onUnhandledFrame: 'error' });
+afterEach(() => server.resetHandlers()); // removes what a test has added
+after(() => server.close()); // gives the global fetch back
 
 // An instance for each test: circuits, budgets and learnt limits belong to an instance.
 const client = () => kyoa.create({ baseUrl: 'https://api.example.com/' });
@@ -20,23 +25,20 @@ async function usersAfterAnOutage(): Promise<unknown> {
   return await time.until(client().get('users').json());
 }
 
-/** msw replaces the global fetch, which kyoa looks up at each call. */
-import assert from 'node:assert/strict';
-import { after, afterEach, test } from 'node:test';
+test('a call survives two responses of 503', async () => {
+  assert.deepEqual(await usersAfterAnOutage(), [{ name: 'Ada' }]);
+});
 
+/** msw replaces the global fetch, which kyoa looks up at each call. */
 import { undici } from 'kyoa/undici';
 import { delay } from 'msw';
 
 let requests = 0;
 server.events.on('request:start', () => void (requests += 1));
-afterEach(() => {
-  server.resetHandlers();
-  requests = 0;
-});
-after(() => server.close());
+afterEach(() => void (requests = 0));
 
-test('a call survives two responses of 503', async () => {
-  assert.deepEqual(await usersAfterAnOutage(), [{ name: 'Ada' }]);
+test('each reply is used by one attempt', async () => {
+  await usersAfterAnOutage();
   assert.equal(requests, 3);
 });
 

@@ -1,4 +1,4 @@
-/** The first call of the README and of docs/getting-started.md, in a folder as `npm init -y` makes it. */
+/** The first calls of the README and of docs/getting-started.md, in folders as `npm init -y` makes them. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,3 +35,25 @@ for (const page of ['README.md', 'getting-started.md'])
     assert.deepEqual(requests, ['/users']);
     assert.match(stdout, /Ada/);
   });
+
+test('of docs/getting-started.md with webpack', async () => {
+  const folder = join(project, 'out/first/webpack');
+  mkdirSync(join(folder, 'src'), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
+  const text = readFileSync(join(project, 'pages/getting-started.md'), 'utf8');
+  const [, code] = /With webpack:[^]*?```js\n([^]*?)\n```/.exec(text);
+  writeFileSync(join(folder, 'src/index.js'), code);
+  const run = promisify(execFile);
+  await run(process.execPath, [join(project, 'node_modules/webpack-cli/bin/cli.js'), '--mode', 'production'], {
+    cwd: folder,
+  });
+
+  const page = `globalThis.document = { body: {} };
+    globalThis.fetch = async () => Response.json([{ name: 'Ada' }, { name: 'Grace' }]);
+    await import('./dist/main.js');
+    while (document.body.textContent === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+    console.log(document.body.textContent);`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', page], { cwd: folder });
+  assert.equal(stdout, 'Ada, Grace\n');
+});

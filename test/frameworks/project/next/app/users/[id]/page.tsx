@@ -1,4 +1,5 @@
 import kyoa from 'kyoa';
+import { notFound } from 'next/navigation';
 import { Suspense } from 'react';
 
 const api = kyoa.create({ baseUrl: 'https://jsonplaceholder.typicode.com/' });
@@ -9,7 +10,10 @@ interface Props {
 
 async function User({ params }: Props) {
   const { id } = await params;
-  const user = await api.get(`users/${encodeURIComponent(id)}`).json<{ name: string }>();
+  const options = { throwHttpErrors: (status: number) => status !== 404 };
+  const response = await api.get<{ name: string }>(`users/${encodeURIComponent(id)}`, options);
+  if (response.status === 404) notFound();
+  const user = await response.json();
   return <h1>{user.name}</h1>;
 }
 
