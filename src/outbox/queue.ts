@@ -48,6 +48,22 @@ export class Queue {
     return (await this.#readEntry(id))?.entry;
   }
 
+  /** As `entry`, but one that is damaged is one that has failed: it must not hold up the requests after it. */
+  async readableEntry({ id, user, method, url }: Ticket): Promise<Entry | undefined> {
+    const stored = await this.storage.get(this.#entryKey(id));
+    if (stored === undefined) return undefined;
+    try {
+      return parseStored(this.#entryKey(id), stored.value, isEntry);
+    } catch {
+      const message = 'The stored request is damaged';
+      return {
+        request: { method, url, headers: [], init: {}, options: {} },
+        user,
+        error: { code: 'OUTBOX_FAILED', message },
+      };
+    }
+  }
+
   /**
    * Resolves to the ticket that is listed, and the entry that there was before, if it waits or is settled.
    *

@@ -79,7 +79,7 @@ export class Sender {
 
   async #replay(ticket: Ticket, queue: Queue): Promise<boolean> {
     const { id } = ticket;
-    const entry = await queue.entry(id);
+    const entry = await queue.readableEntry(ticket);
     if (entry === undefined) return (await queue.remove(id), false); // the storage has lost it
     const { request, user } = entry;
     const final = entry.result === undefined && entry.error === undefined ? await this.#try(ticket, request) : entry;
@@ -96,7 +96,12 @@ export class Sender {
   async #try(ticket: Ticket, request: StoredRequest): Promise<Final | undefined> {
     const replay = new Replay(ticket, this.#policy);
     const options = { ...request.options, requestId: ticket.id, outbox: replay };
-    const sent = this.pipeline!(restoredRequest(request), undefined, { options, transport: {} });
+    let sent: Promise<Response>;
+    try {
+      sent = this.pipeline!(restoredRequest(request), undefined, { options, transport: {} });
+    } catch (error) {
+      return recordOf({ error }); // what is stored is no request, or its options are refused: no try can change it
+    }
     const outcome = await settle(sent);
     const { stays = outcome.response === undefined } = replay;
     if (!stays) return recordOf(outcome);

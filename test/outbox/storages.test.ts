@@ -221,6 +221,30 @@ describe('a storage that fails', () => {
     expect(server.arrivals).toHaveLength(1);
   });
 
+  test.each<[how: string, damage: (text: string) => string]>([
+    ['is truncated', (text) => text.slice(0, 40)],
+    ['has no URL that a request can have', (text) => text.replace(/"url":"[^"]*"/, '"url":"http://"')],
+    ['has an option that is refused', (text) => text.replace('"options":{', '"options":{"deadline":"soon"')],
+  ])('that %s for one request settles it as failed, and sends those after it', async (_, damage) => {
+    const { server, storage } = world;
+    const { box, post } = world.open();
+    server.state = 'down';
+    for (const id of ['1', '2', '3']) await post(id);
+    const key = 'outbox entry ["outbox","1"]';
+    const { value } = (await storage.get(key))!;
+    expect(damage(value)).not.toBe(value);
+    await storage.set(key, damage(value));
+    server.state = 'up';
+    await box.flush();
+    expect(server.executed).toEqual(['2', '3']);
+    expect(await outcomesOf(box, 3)).toEqual([
+      ['1', 'OUTBOX_FAILED'],
+      ['2', 201],
+      ['3', 201],
+    ]);
+    expect(await box.waiting()).toEqual([]);
+  });
+
   test('that was emptied holds up nothing', async () => {
     const { box, post } = world.open();
     world.server.state = 'down';
