@@ -49,7 +49,8 @@ test('of docs/getting-started.md with webpack', async () => {
     cwd: folder,
   });
 
-  const page = `globalThis.document = { body: {}, addEventListener() {} };
+  const page = `globalThis.addEventListener = () => {};
+    globalThis.document = { body: {}, addEventListener() {} };
     globalThis.fetch = async () => Response.json([{ name: 'Ada' }, { name: 'Grace' }]);
     await import('./dist/main.js');
     while (document.body.textContent === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
