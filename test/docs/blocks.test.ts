@@ -88,6 +88,8 @@ test.each(of('typescript'))('the code at $place is part of a file that runs', ({
   expect(sources.some((source) => parts.every((part) => source.includes(part)))).toBe(true);
 });
 
+const nextPage = pages.find(({ file }) => file === 'docs/recipes/next.md')!.text;
+
 /** What is right about each text, by its first line. Outputs of the commands with measured figures have the words of the commands. */
 const texts: readonly (readonly [RegExp, (code: string) => void])[] = [
   [
@@ -101,6 +103,10 @@ const texts: readonly (readonly [RegExp, (code: string) => void])[] = [
   [
     /^#1 GET /,
     (code) => code.split('\n').forEach((line) => expect(line).toMatch(/^#\d GET api\.example\.com\/\w+: \w+:? /)),
+  ],
+  [
+    /^CATALOG_URL=/,
+    (code) => code.split('\n').forEach((line) => expect(nextPage).toContain(`process.env['${line.split('=')[0]}']`)),
   ],
   [/^operations\/s/, (code) => code.split('\n').forEach((line) => expect(line).toMatch(/^[\w/ ]+  = {2}[\w +×]+$/))],
   [

@@ -11,7 +11,7 @@ const page = readFileSync(join(project, 'pages/commonjs-and-jest.md'), 'utf8');
 const blocks = (language) =>
   Array.from(page.matchAll(new RegExp(`\`\`\`${language}\n([^]*?)\n\`\`\``, 'g')), ([, code]) => code);
 const [call, firstTest] = blocks('js');
-const [manifest, withBabel] = blocks('json');
+const [, manifest, withBabel] = blocks('json');
 
 /** Runs a program in a folder of its own with these files, and returns its output. */
 async function output(name, files, ...args) {

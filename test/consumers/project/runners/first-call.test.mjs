@@ -42,7 +42,7 @@ test('of docs/getting-started.md with webpack', async () => {
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
   const text = readFileSync(join(project, 'pages/getting-started.md'), 'utf8');
-  const [, code] = /With webpack:[^]*?```js\n([^]*?)\n```/.exec(text);
+  const [, code] = /With webpack[^]*?```js\n([^]*?)\n```/.exec(text);
   writeFileSync(join(folder, 'src/index.js'), code);
   const run = promisify(execFile);
   await run(process.execPath, [join(project, 'node_modules/webpack-cli/bin/cli.js'), '--mode', 'production'], {
