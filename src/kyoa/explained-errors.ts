@@ -7,7 +7,7 @@ import { show } from '../core/options.ts';
 export function explainUrl(error: unknown, input: Input | undefined, { baseUrl, prefix }: Options): unknown {
   if (!(error instanceof TypeError) || input instanceof URL || input instanceof Request) return error;
   if (typeof input !== 'string')
-    return new TypeError(`the URL is ${show(input)}: pass a URL or a Request first, then the options`, {
+    return new TypeError(`the URL is ${show(input)}: pass a URL or a Request`, {
       cause: error,
     });
   const lacks = (text: string): KyoaError =>
@@ -29,7 +29,7 @@ export async function explainJson(error: unknown, input: Input, pending: Promise
   if (!(error instanceof SyntaxError)) throw error;
   const { url, status, headers } = await pending;
   const sent = input instanceof Request ? input.url : String(input);
-  const type = headers.get('content-type') ?? 'no content-type';
-  const message = `${error.message}: ${withoutUrlSecrets(url || sent)} has responded with ${status} and ${type}`;
+  const type = headers.get('content-type') ?? 'no type';
+  const message = `${error.message}: ${withoutUrlSecrets(url || sent)} responded with ${status}, ${type}`;
   throw new SyntaxError(message, { cause: error });
 }

@@ -26,20 +26,13 @@ const ofKy: Readonly<Record<Exclude<keyof KyOptions, keyof RequestInit>, true>> 
 const ofPlatforms: ReadonlySet<string> = new Set([
   'signal',
   'priority',
-  'attributionReporting',
-  'browsingTopics',
-  'targetAddressSpace',
   'dispatcher',
   'next',
   'cf',
   'client',
-  'decompress',
-  'protocol',
   'proxy',
-  's3',
   'tls',
   'unix',
-  'verbose',
 ]);
 
 /** @throws {KyoaError} `INVALID_OPTION` for options of a call with a body that have none, and a name that nothing reads */
@@ -49,13 +42,12 @@ export function refuseData(method: string, options: object): void {
     requestMembers.has(name) || Object.hasOwn(ofKy, name) || ofPlatforms.has(name);
   const unknown = Object.keys(options).filter((name) => !isKnown(name));
   if (unknown.length === 0) return;
-  const advice = `write ${method}(url, { json: { ... } }), or body: null for no body`;
-  throw new KyoaError('INVALID_OPTION', `kyoa has no option ${unknown.join(', ')}, and there is no body: ${advice}`);
+  const advice = `write ${method}(url, { json }), or body: null`;
+  throw new KyoaError('INVALID_OPTION', `kyoa has no option ${unknown.join(', ')}: ${advice}`);
 }
 
 /** @throws {KyoaError} `INVALID_OPTION` for a third argument, which axios has after the data */
 export function refuseThird(more: readonly unknown[]): void {
   if (more.length === 0) return;
-  const advice = 'data is the option json: post(url, { json: data, ...options })';
-  throw new KyoaError('INVALID_OPTION', `a call takes a URL and options, not ${2 + more.length} arguments; ${advice}`);
+  throw new KyoaError('INVALID_OPTION', 'a call takes a URL and options: write post(url, { json, ...options })');
 }
