@@ -91,9 +91,7 @@ export function sendThrough(
   }
   const { json } = result;
   const limitedJson = (schema?: StandardSchemaV1): Promise<unknown> =>
-    json(limitedSchema(schema, call.limit)!).catch((error) =>
-      call.hasParser ? Promise.reject(error) : explainJson(error, url, result),
-    );
+    json(limitedSchema(schema, call.limit)!).catch((error) => explainJson(error, url, result, call.hasParser));
   result.json = limitedJson;
   call.hooks.passErrorsOf(result);
   return result;

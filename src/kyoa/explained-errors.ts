@@ -13,23 +13,23 @@ export function explainUrl(error: unknown, input: Input | undefined, { baseUrl, 
   const lacks = (text: string): KyoaError =>
     new KyoaError('INVALID_OPTION', `${text}, such as https://api.example.com/`, { cause: error });
   const page = globalThis.location?.href;
-  if (prefix) {
-    const isRight = URL.parse(prefix, page) !== null;
-    return isRight ? error : lacks(`prefix is ${show(prefix)}: write an absolute URL`);
-  }
-  const base = baseUrl && URL.parse(baseUrl, page);
+  const [name, given] = prefix ? ['prefix', prefix] : ['baseUrl', baseUrl];
+  const base = given && URL.parse(given, page);
   // `localhost:80` is a URL of the scheme `localhost`, against which nothing can be resolved.
-  if (baseUrl)
-    return base && URL.parse('/', base) ? error : lacks(`baseUrl is ${show(baseUrl)}: write an absolute URL`);
+  if (given) return base && URL.parse('/', base) ? error : lacks(`${name} is ${show(given)}: write an absolute URL`);
   return URL.parse(input, page) ? error : lacks(`${show(input)} is no absolute URL: write one, or create({ baseUrl })`);
 }
 
 /** Rejects with the error of `json()`. That of a body which is no JSON gets the URL, the status and the type of the response. */
-export async function explainJson(error: unknown, input: Input, pending: Promise<Response>): Promise<never> {
-  if (!(error instanceof SyntaxError)) throw error;
+export async function explainJson(
+  error: unknown,
+  input: Input,
+  pending: Promise<Response>,
+  hasParser: boolean,
+): Promise<never> {
+  if (hasParser || !(error instanceof SyntaxError)) throw error; // the caller's own error stays as it is
   const { url, status, headers } = await pending;
-  const sent = input instanceof Request ? input.url : String(input);
-  const type = headers.get('content-type') ?? 'no type';
-  const message = `${error.message}: ${withoutUrlSecrets(url || sent)} responded with ${status}, ${type}`;
+  const sent = withoutUrlSecrets(url || (input instanceof Request ? input.url : String(input)));
+  const message = `${error.message}: ${sent} responded with ${status}, ${headers.get('content-type') ?? 'no type'}`;
   throw new SyntaxError(message, { cause: error });
 }

@@ -3,44 +3,35 @@ import type { Options as KyOptions } from 'ky';
 import { requestMembers } from '../core/engine/init-members.ts';
 import { KyoaError } from '../core/errors.ts';
 
-/** ky's options that are no members of a RequestInit. */
-const ofKy: Readonly<Record<Exclude<keyof KyOptions, keyof RequestInit>, true>> = {
+/** What `split` leaves to ky, except the signal and the hooks, which the call takes. */
+type OfKy = Exclude<keyof KyOptions, keyof RequestInit | 'fetch' | 'hooks' | 'retry' | 'timeout' | 'totalTimeout'>;
+
+/** The options that ky reads, and those that the fetch of a platform does: of browsers, Node, Next, Workers, Deno and Bun. */
+const known: Readonly<Record<OfKy, true> & Record<string, true>> = {
   baseUrl: true,
   context: true,
-  fetch: true,
-  hooks: true,
   json: true,
   onDownloadProgress: true,
   onUploadProgress: true,
   parseJson: true,
   prefix: true,
-  retry: true,
   searchParams: true,
   stringifyJson: true,
   throwHttpErrors: true,
-  timeout: true,
-  totalTimeout: true,
+  priority: true,
+  dispatcher: true,
+  next: true,
+  cf: true,
+  client: true,
+  proxy: true,
+  tls: true,
+  unix: true,
 };
-
-/** Members of an init that the fetch of a platform knows: of browsers, Node, Next, Workers, Deno and Bun. */
-const ofPlatforms: ReadonlySet<string> = new Set([
-  'signal',
-  'priority',
-  'dispatcher',
-  'next',
-  'cf',
-  'client',
-  'proxy',
-  'tls',
-  'unix',
-]);
 
 /** @throws {KyoaError} `INVALID_OPTION` for options of a call with a body that have none, and a name that nothing reads */
 export function refuseData(method: string, options: object): void {
   if ('json' in options || 'body' in options) return;
-  const isKnown = (name: string): boolean =>
-    requestMembers.has(name) || Object.hasOwn(ofKy, name) || ofPlatforms.has(name);
-  const unknown = Object.keys(options).filter((name) => !isKnown(name));
+  const unknown = Object.keys(options).filter((name) => !requestMembers.has(name) && !Object.hasOwn(known, name));
   if (unknown.length === 0) return;
   const advice = `write ${method}(url, { json }), or body: null`;
   throw new KyoaError('INVALID_OPTION', `kyoa has no option ${unknown.join(', ')}: ${advice}`);
@@ -49,5 +40,5 @@ export function refuseData(method: string, options: object): void {
 /** @throws {KyoaError} `INVALID_OPTION` for a third argument, which axios has after the data */
 export function refuseThird(more: readonly unknown[]): void {
   if (more.length === 0) return;
-  throw new KyoaError('INVALID_OPTION', 'a call takes a URL and options: write post(url, { json, ...options })');
+  throw new KyoaError('INVALID_OPTION', 'a call takes two arguments: write post(url, { json, ...options })');
 }

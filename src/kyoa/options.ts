@@ -18,7 +18,7 @@ export function ourNames(use: Stack): ReadonlySet<string> {
 /** Refuses what is no object, as ky does. It may be data, which axios takes there. */
 export function checked<T>(options: T): T {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
-  throw new TypeError('The `options` argument must be an object; data is the option json or body');
+  throw new TypeError('The `options` argument must be an object: write json');
 }
 
 /** The options that a caller or an init hook has written. */

@@ -43,7 +43,7 @@ const mistakes: Record<string, [mistake: () => unknown, message: string]> = {
   ],
   'data before the options': [
     () => (kyoa.post as (...given: unknown[]) => unknown)('http://127.0.0.1:4/', { id: 42 }, { headers: {} }),
-    'a call takes a URL and options: write post(url, { json, ...options })',
+    'a call takes two arguments: write post(url, { json, ...options })',
   ],
   'an object as a body': [
     () => kyoa.post('http://127.0.0.1:4/', { body: { id: 42 } as never }),
@@ -66,7 +66,7 @@ test.each(Object.entries(mistakes))('%s is refused with what to write', async (_
 test.each<[what: string, mistake: () => unknown, message: string]>([
   ['undefined', () => kyoa.get(undefined as never), 'the URL is undefined: pass a URL or a Request'],
   ['an object', () => kyoa({ url: '/users' } as never), 'the URL is {"url":"…"}: pass a URL or a Request'],
-  ['a list as data', () => kyoa.post('http://127.0.0.1:4/', ['tea'] as never), 'data is the option json or body'],
+  ['a list as data', () => kyoa.post('http://127.0.0.1:4/', ['tea'] as never), 'must be an object: write json'],
 ])('%s in place of the URL or of the options is a TypeError that says what to pass', async (_, mistake, message) => {
   expect(await reasonOf(mistake)).toMatchObject({
     name: 'TypeError',
